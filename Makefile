@@ -1,0 +1,46 @@
+# The two commands of the README are `make lab` and `make test`; `make help` lists all.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup bundle lab lab-down test lint unit sanity molecule bench docs clean
+
+PYTHON := .venv/bin/python
+SCENARIO ?= cluster
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Debian packages and the Python environment; says what it adds
+	@tools/setup
+
+bundle: setup ## What a cluster is made of: compiled once, then kept
+	@$(PYTHON) bundle/build.py build
+
+lab: setup ## Four machines and a cluster on them
+	@$(PYTHON) tools/lab.py up
+
+lab-down: ## Remove the lab's machines and network; the bundle stays
+	@$(PYTHON) tools/lab.py down
+
+test: setup ## Everything that proves the project right
+	@$(PYTHON) tools/check.py
+
+lint: setup ## ruff, mypy, ansible-lint, documentation and argument specs
+	@$(PYTHON) tools/check.py lint
+
+unit: setup ## Unit tests, no machines
+	@$(PYTHON) tools/check.py unit
+
+sanity: setup ## ansible-test sanity
+	@$(PYTHON) tools/check.py sanity
+
+molecule: setup ## One scenario on real machines: make molecule SCENARIO=cluster
+	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
+
+bench: setup ## site.yml beside a script by hand, on the same machines
+	@$(PYTHON) tools/bench.py
+
+docs: setup ## Write the module reference again
+	@$(PYTHON) tools/reference.py
+
+clean: lab-down ## Remove the machines, the cache and the Python environment
+	rm -rf .cache .venv bin build

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the time of a run went, play by play."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: stages
+type: aggregate
+short_description: Seconds of every play, at the end of a run
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Measures the wall-clock seconds of each play and prints them in the order of the run.
+  - Every play of this collection's playbooks is one stage of a cluster's making, so that the list reads as its table of
+    times.
+options:
+  file:
+    description:
+      - A file to which the same figures are written as JSON, a list of objects with C(stage) and C(seconds).
+      - Nothing is written when it is not set.
+    type: path
+    env:
+      - name: CLASSROOM_STAGES_FILE
+    ini:
+      - section: callback_stages
+        key: file
+"""
+
+import json
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Collects (play name, seconds); plays for which no host matched are left out."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "classroom.kubeadm.stages"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stages: list[tuple[str, float]] = []
+        self._open: tuple[str, float] | None = None
+
+    def _close(self) -> None:
+        if self._open is not None:
+            name, started = self._open
+            self._stages.append((name, time.monotonic() - started))
+            self._open = None
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._close()
+        self._open = (play.get_name().strip(), time.monotonic())
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._open = None
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._close()
+        width = max((len(name) for name, _seconds in self._stages), default=0)
+        self._display.banner("STAGES")
+        for name, seconds in self._stages:
+            self._display.display("{0:<{1}} {2:7.1f} s".format(name, width, seconds))
+        path = self.get_option("file")
+        if path:
+            with open(path, "w", encoding="utf-8") as handle:
+                json.dump([{"stage": name, "seconds": round(seconds, 2)} for name, seconds in self._stages], handle)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The machines of a cluster, read from the inventory in one way for every role."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: cluster_hosts
+short_description: The machines of a cluster as the inventory declares them
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Turns host variables into the list that the preflight check, C(/etc/hosts) and the addresses of the roles are made from.
+  - No machine is asked; a machine outside of the run (C(--limit)) is listed like the others.
+positional: machines, domain
+options:
+  _input:
+    description: The C(hostvars) of a run.
+    type: dict
+    required: true
+  machines:
+    description:
+      - Inventory names of the machines wanted.
+      - Empty names and names that the inventory does not have are left out; one given twice is listed once.
+    type: list
+    elements: str
+    required: true
+  domain:
+    description: Appended to a machine's name for its C(fqdn); none is given when it is empty.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Show the addresses of the cluster
+  ansible.builtin.debug:
+    msg: "{{ hostvars | classroom.kubeadm.cluster_hosts(groups['k8s_cluster'], 'example.com') | map(attribute='address') }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - One dictionary a machine with C(name) (the variable C(node_hostname) or the inventory's name), C(address) (the variable
+      C(node_address), else C(ansible_host), else the inventory's name), C(fqdn), and C(groups).
+  type: list
+  elements: dict
+"""
+
+from typing import Any, Mapping, Sequence
+
+
+def cluster_hosts(hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "") -> list[dict[str, Any]]:
+    """One entry for each machine; see DOCUMENTATION."""
+    entries = []
+    for machine in dict.fromkeys(machines):
+        if machine not in hostvars:
+            continue
+        variables = hostvars[machine]
+        entries.append({
+            "name": machine,
+            "address": variables.get("node_address", variables.get("ansible_host", machine)),
+            "fqdn": _fqdn(machine, domain),
+            "groups": list(variables.get("group_names", [])),
+        })
+    return entries
+
+
+def _fqdn(machine: str, domain: str) -> str:
+    """A name with a dot is complete already; the domain is for the others."""
+    if "." in machine:
+        return machine
+    return "{0}.{1}".format(machine, domain) if domain else ""
+
+
+def hosts_entries(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What `cluster_hosts` returned as lines of a hosts file: an address, then the full name, then the short one."""
+    entries = []
+    for host in hosts:
+        names = dict.fromkeys([host["fqdn"], host["name"].split(".")[0]])
+        entries.append({"address": host["address"], "names": [name for name in names if name]})
+    return entries
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"cluster_hosts": cluster_hosts, "hosts_entries": hosts_entries}
