@@ -49,7 +49,8 @@ _value:
   elements: dict
 """
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def cluster_hosts(hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "") -> list[dict[str, Any]]:

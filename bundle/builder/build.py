@@ -1,0 +1,198 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way from declarations to a finished bundle."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bundle.builder import apt, base, images, lock, packages
+from bundle.builder.digest import key_of, source_files
+from bundle.builder.errors import BundleError
+from bundle.builder.paths import Paths, require_space
+from bundle.builder.process import stop_all
+from bundle.builder.programs import Programs
+from bundle.builder.progress import Progress
+from bundle.builder.recipe import Recipe
+from bundle.builder.toolchain import architecture, go_environment, go_version, require_tools
+
+# Two builds keep two cores busy while one of them links or downloads; more would only cost memory.
+PARALLEL = 2
+# Measured, see bundle/README.md: Go's caches, the programs, and two bundles for the moment of their exchange.
+GIBIBYTES_COLD = 14
+GIBIBYTES_WARM = 3
+
+BASE = "the base of the images"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What decides a bundle's content, and the key of all of it."""
+
+    recipe: Recipe
+    go: str
+    architecture: str
+
+    @property
+    def key(self) -> str:
+        files = source_files(self.recipe.source)
+        return key_of([self.go, self.architecture], files, self.recipe.source)
+
+
+def inputs(recipe: Recipe, paths: Paths) -> Inputs:
+    """Ask the Go command what it is, and hash the rest."""
+    return Inputs(recipe, go_version(paths, recipe.versions.go_minimum), architecture(go_environment(paths)))
+
+
+def is_finished(paths: Paths, key: str) -> bool:
+    """Whether the cache's bundle was made from exactly these inputs."""
+    return (paths.bundle / lock.NAME).is_file() and lock.read(paths.bundle).key == key
+
+
+def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
+    """Make the bundle unless it is there; says whether anything was done."""
+    wish = inputs(recipe, paths)
+    if is_finished(paths, wish.key):
+        return False
+    with _alone(paths, progress):
+        # Another build may have made it while this one waited.
+        if is_finished(paths, wish.key):
+            return False
+        require_tools()
+        programs = Programs(paths, wish.go)
+        cold = not all(programs.directory(module).is_dir() for module in recipe.modules.values())
+        require_space(paths, GIBIBYTES_COLD if cold else GIBIBYTES_WARM)
+        _assemble(wish, _material(wish, programs, paths, progress), paths, progress)
+    return True
+
+
+def _material(wish: Inputs, programs: Programs, paths: Paths, progress: Progress) -> images.Material:
+    """Compile everything and make the base, two at a time."""
+    recipe = wish.recipe
+    (debian,) = [entry for entry in recipe.bases.values() if entry.packages]
+    # The base first: it mostly waits for its packages, which would be idle time at the end.
+    jobs: dict[str, Callable[[], Path]] = {
+        BASE: partial(base.build, debian, recipe.versions.debian, paths, progress),
+        **{name: partial(programs.build, module, progress) for name, module in recipe.modules.items()},
+    }
+    results = _in_parallel(jobs)
+    return images.Material(debian=results.pop(BASE), programs=results)
+
+
+def _in_parallel(jobs: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Run jobs on a few threads; the first failure, or Ctrl-C, ends the others and is told."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        futures: dict[str, Future[Any]] = {name: pool.submit(job) for name, job in jobs.items()}
+        try:
+            finished, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            raise
+    return {name: future.result() for name, future in futures.items()}
+
+
+def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: Progress) -> None:
+    """Write the bundle beside the former one and exchange the two when all of it is there."""
+    unfinished = paths.cache / "bundle.partial"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    _add_kubectl(unfinished, material)
+    results = _in_parallel(
+        {
+            "packages": partial(_add_packages, wish, unfinished, material, paths, progress),
+            "images": partial(_add_images, wish, unfinished, material, progress),
+        }
+    )
+    with progress.step("lock file"):
+        content = _lock(wish, unfinished, material, results["images"])
+        (unfinished / lock.NAME).write_text(content.text(), encoding="utf-8")
+    _exchange(unfinished, paths)
+
+
+def _add_kubectl(bundle: Path, material: images.Material) -> None:
+    (bundle / "bin").mkdir()
+    shutil.copy2(material.programs["kubernetes"] / "kubectl", bundle / "bin" / "kubectl")
+
+
+def _add_packages(wish: Inputs, bundle: Path, material: images.Material, paths: Paths, progress: Progress) -> None:
+    repository = bundle / "apt"
+    with progress.step("packages and their repository") as step:
+        packages.build(
+            wish.recipe, material.programs, paths.work / "packages", repository / "pool", wish.architecture, step
+        )
+        apt.index(repository)
+        apt.sign(repository, paths.signing_key)
+        step.outcome = f"{len(wish.recipe.versions.packages)} packages"
+
+
+def _add_images(wish: Inputs, bundle: Path, material: images.Material, progress: Progress) -> dict[str, str]:
+    with progress.step("images") as step:
+        tags = images.references(wish.recipe, material.programs["kubernetes"] / "kubeadm")
+        digests = images.build(wish.recipe, tags, material, bundle / "oci", wish.architecture, step)
+        step.outcome = f"{len(digests)} images"
+    return digests
+
+
+def _lock(wish: Inputs, bundle: Path, material: images.Material, digests: dict[str, str]) -> lock.Lock:
+    versions = wish.recipe.versions
+    return lock.Lock(
+        key=wish.key,
+        architecture=wish.architecture,
+        go=wish.go,
+        versions=dict(versions.modules),
+        packages=tuple(
+            lock.LockedPackage(
+                package.name, package.full_version, f"apt/pool/{packages.file_name(package, wish.architecture)}"
+            )
+            for package in versions.packages.values()
+        ),
+        images=digests,
+        debian={"suite": versions.debian, "packages": base.installed_packages(material.debian)},
+        files=lock.checksums(bundle),
+    )
+
+
+def _exchange(finished: Path, paths: Paths) -> None:
+    former = paths.cache / "bundle.former"
+    shutil.rmtree(former, ignore_errors=True)
+    if paths.bundle.exists():
+        paths.bundle.rename(former)
+    finished.rename(paths.bundle)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
+def _alone(paths: Paths, progress: Progress) -> Iterator[None]:
+    """One build a cache; a second one waits and then finds the work done."""
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    with (paths.cache / "bundle.running").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with progress.step("wait for another build in the same cache"):
+                fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def require_bundle(directory: Path) -> None:
+    """Raise with every difference between a bundle and its lock."""
+    problems = lock.verify(directory)
+    if problems:
+        raise BundleError(
+            f"{directory} to be as its {lock.NAME} says",
+            f"{len(problems)} difference(s):\n  " + "\n  ".join(map(str, problems)) + "\n",
+            "do what each line says",
+        )

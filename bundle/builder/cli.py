@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bundle.builder import build, lock
+from bundle.builder.errors import BundleError
+from bundle.builder.paths import SOURCE, Paths, default_cache
+from bundle.builder.progress import for_this_output
+from bundle.builder.recipe import load
+from bundle.builder.update import update
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the answer is the exit status."""
+    options = _parser().parse_args(arguments)
+    # A terminated build cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        options.command(options, Paths(options.cache))
+    except BundleError as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bundle: interrupted; the next build goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="build.py", description="What a cluster is made of, built from source.")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=default_cache(),
+        help="directory for everything that is made (default: $CLASSROOM_CACHE, or .cache in the checkout)",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("build", help="make the bundle, or what is missing of it").set_defaults(command=_build)
+    check = commands.add_parser("verify", help="compare every file of a bundle with its lock file")
+    check.add_argument("bundle", type=Path, nargs="?", help="another bundle than the cache's")
+    check.set_defaults(command=_verify)
+    commands.add_parser("update", help="write go.mod and go.sum from versions.yml").set_defaults(command=_update)
+    commands.add_parser("key", help="print the key of the bundle's inputs").set_defaults(command=_key)
+    return parser
+
+
+def _build(_: argparse.Namespace, paths: Paths) -> None:
+    with for_this_output() as progress:
+        done = build.build(load(SOURCE), paths, progress)
+    content = lock.read(paths.bundle)
+    state = "built" if done else "is there already"
+    print(f"bundle {content.key[:16]} {state}: {paths.bundle}")
+
+
+def _verify(options: argparse.Namespace, paths: Paths) -> None:
+    directory = options.bundle or paths.bundle
+    build.require_bundle(directory)
+    content = lock.read(directory)
+    print(f"bundle {content.key[:16]}: {len(content.files)} files and {len(content.images)} images as locked")
+
+
+def _update(_: argparse.Namespace, paths: Paths) -> None:
+    with for_this_output() as progress:
+        update(load(SOURCE), paths, progress)
+
+
+def _key(_: argparse.Namespace, paths: Paths) -> None:
+    print(build.inputs(load(SOURCE), paths).key)

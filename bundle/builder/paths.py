@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the builder reads and writes. Everything it makes is below one cache directory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.builder.errors import BundleError
+
+SOURCE = Path(__file__).resolve().parents[1]
+CHECKOUT = SOURCE.parent
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The cache and what is in it."""
+
+    cache: Path
+    source: Path = SOURCE
+
+    @property
+    def go_modules(self) -> Path:
+        return self.cache / "go" / "mod"
+
+    @property
+    def go_objects(self) -> Path:
+        return self.cache / "go" / "build"
+
+    @property
+    def programs(self) -> Path:
+        return self.cache / "programs"
+
+    @property
+    def work(self) -> Path:
+        return self.cache / "work"
+
+    @property
+    def logs(self) -> Path:
+        return self.work / "logs"
+
+    @property
+    def bundle(self) -> Path:
+        return self.cache / "bundle"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.cache / "signing" / "secret.asc"
+
+
+def default_cache() -> Path:
+    """$CLASSROOM_CACHE, so that several checkouts can share one, or .cache in this checkout."""
+    named = os.environ.get("CLASSROOM_CACHE")
+    return Path(named).resolve() if named else CHECKOUT / ".cache"
+
+
+def require_space(paths: Paths, gibibytes: int) -> None:
+    """A build that runs out of disk space half-way fails somewhere obscure: say it before."""
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    statistics = os.statvfs(paths.cache)
+    free = statistics.f_bavail * statistics.f_frsize / 2**30
+    if free < gibibytes:
+        raise BundleError(
+            f"{gibibytes} GiB free below {paths.cache}",
+            f"{free:.1f} GiB",
+            "free some, or name another directory in CLASSROOM_CACHE",
+        )

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compiles the Go programs, one module at a time, each kept under a key of what it was made from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from bundle.builder.digest import key_of
+from bundle.builder.errors import BundleError
+from bundle.builder.paths import Paths
+from bundle.builder.process import output, run
+from bundle.builder.progress import Progress, Step
+from bundle.builder.recipe import Module
+from bundle.builder.toolchain import go_environment
+
+LICENSE = "LICENSE"
+
+
+class Programs:
+    """Where built programs lie."""
+
+    def __init__(self, paths: Paths, go: str) -> None:
+        self._paths = paths
+        self._go = go
+
+    def directory(self, module: Module) -> Path:
+        """A directory named by everything that decides the programs' content."""
+        source = self._paths.source / "go" / module.name
+        files = [source / "go.mod", source / "go.sum"]
+        return self._paths.programs / f"{module.name}-{key_of([self._go, asdict(module)], files)[:16]}"
+
+    def build(self, module: Module, progress: Progress) -> Path:
+        """Compile a module's programs unless exactly these are there already."""
+        finished = self.directory(module)
+        if finished.is_dir():
+            return finished
+        with progress.step(f"compile {module.name} {module.version}") as step:
+            partial = finished.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            self._compile(module, partial, step)
+            self._copy_license(module, partial)
+            _remove_former(finished)
+            partial.rename(finished)
+            step.outcome = f"{len(module.programs)} program(s)"
+        return finished
+
+    def _compile(self, module: Module, target: Path, step: Step) -> None:
+        command = ["go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"]
+        command += [f"-tags={','.join(module.tags)}", f"-ldflags={module.linker_flags()}"]
+        run(
+            [*command, "-o", f"{target}/", *module.programs.values()],
+            self._paths.logs / f"compile-{module.name}.log",
+            cwd=self._paths.source / "go" / module.name,
+            env={**go_environment(self._paths), "CGO_ENABLED": "1" if module.cgo else "0"},
+            on_line=_Counter(step).line,
+        )
+        for name, package in module.programs.items():
+            (target / executable_name(package)).rename(target / name)
+
+    def _copy_license(self, module: Module, target: Path) -> None:
+        """A package must bring the license of what is in it."""
+        directory = output(
+            ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module.module],
+            cwd=self._paths.source / "go" / module.name,
+            env=go_environment(self._paths),
+        )
+        found = sorted(Path(directory.strip()).glob(f"{LICENSE}*"))
+        if not found:
+            raise BundleError(
+                f"the license of {module.module}", f"none in {directory.strip()}", "look where it is kept"
+            )
+        shutil.copyfile(found[0], target / LICENSE)
+
+
+class _Counter:
+    """Turns `go build -v` into a detail: how many packages so far, and which."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._packages = 0
+
+    def line(self, line: str) -> None:
+        if line.startswith("go: "):
+            self._step.detail = line.removeprefix("go: ")
+        else:
+            self._packages += 1
+            self._step.detail = f"{self._packages} packages, now {line}"
+
+
+def executable_name(package: str) -> str:
+    """What `go build -o DIRECTORY/` calls a program: the last word of its path that is not a major version."""
+    words = package.split("/")
+    return words[-2] if re.fullmatch(r"v\d+", words[-1]) else words[-1]
+
+
+def _remove_former(finished: Path) -> None:
+    """Keep one build of a module: they are large, and Go's own cache makes a former one again in seconds."""
+    module = finished.name.rpartition("-")[0]
+    for other in finished.parent.glob(f"{module}-*"):
+        if other.name.rpartition("-")[0] == module and other.suffix != ".partial":
+            shutil.rmtree(other)

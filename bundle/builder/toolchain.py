@@ -1,0 +1,63 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Go command and the other tools a build needs, looked for before anything is begun."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+
+from bundle.builder.errors import BundleError
+from bundle.builder.paths import Paths
+from bundle.builder.process import output
+
+# Tool and the Debian package that has it.
+TOOLS = {
+    "gcc": "gcc and libc6-dev",
+    "mmdebstrap": "mmdebstrap",
+    "zstd": "zstd",
+    "apt-ftparchive": "apt-utils",
+    "gpg": "gpg and gpg-agent",
+}
+
+
+def require_tools() -> None:
+    """Name every missing tool at once, with the package that brings it."""
+    missing = [f"{tool} (Debian: {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        raise BundleError("the tools that a bundle is built with", "none of " + ", ".join(missing), "install them")
+
+
+def go_environment(paths: Paths) -> dict[str, str]:
+    """Everything Go writes goes into the cache; what a person has set for other work does not reach this build."""
+    return {
+        "GOMODCACHE": str(paths.go_modules),
+        "GOCACHE": str(paths.go_objects),
+        "GOFLAGS": "-modcacherw",
+        "GOWORK": "off",
+    }
+
+
+def go_version(paths: Paths, minimum: str) -> str:
+    """The Go that will compile, as `go1.26.8`; it may be one that the go command fetches by itself."""
+    if shutil.which("go") is None:
+        raise BundleError(f"Go {minimum} or newer", "no go command in PATH", "install Go")
+    found = output(["go", "env", "GOVERSION"], cwd=paths.source / "go" / "kubernetes", env=go_environment(paths))
+    version = found.strip()
+    if _numbers(version) < _numbers(minimum):
+        raise BundleError(
+            f"Go {minimum} or newer", version, "install it, or let the go command fetch it (GOTOOLCHAIN=auto)"
+        )
+    return version
+
+
+def architecture(environment: Mapping[str, str]) -> str:
+    """Go's and Debian's name of this machine's kind, `amd64` or `arm64`: the two agree on both."""
+    return output(["go", "env", "GOARCH"], env=environment).strip()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where things are: one checkout, its cache, its state, and what of it must not outlive a reboot."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .talk import say
+
+# Like podman's own: what is in here describes processes, mounts and interfaces, which end with the boot as well.
+RUN = Path("/run/classroom-kubeadm")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The paths of one checkout. Several can be in use on one host and share nothing but the cache."""
+
+    root: Path
+    cache: Path
+    run_root: Path = RUN
+
+    @classmethod
+    def of(cls, root: Path, environment: Mapping[str, str] = os.environ) -> Checkout:
+        """The checkout at `root`, with the cache that the environment names or its own."""
+        root = root.resolve()
+        return cls(root, Path(environment.get("CLASSROOM_CACHE") or root / ".cache").absolute())
+
+    @property
+    def id(self) -> str:
+        """A short name that no other checkout on this host has."""
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
+
+    @property
+    def run(self) -> Path:
+        """What vanishes at a reboot."""
+        return self.run_root / self.id
+
+    @property
+    def podman(self) -> Path:
+        """podman's configuration, images, containers, volumes and networks."""
+        return self.root / ".cache" / "podman"
+
+    @property
+    def state(self) -> Path:
+        """The key that opens the machines, and the keys they are known by."""
+        return self.root / ".cache" / "lab"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What podman, Molecule and the inventory of the lab are to be told through the environment."""
+        return {
+            "CONTAINERS_CONF": str(self.podman / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.podman / "storage.conf"),
+            "CONTAINERS_REGISTRIES_CONF": str(self.podman / "registries.conf"),
+            "CLASSROOM_CACHE": str(self.cache),
+            "CLASSROOM_LAB_STATE": str(self.state),
+            # Molecule's default is in the home directory, one for all checkouts whose last folder is called alike. In
+            # here it also forgets at a reboot that the machines are up.
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(self.run / "molecule"),
+        }
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path`; say so when somebody else has `what` and it takes a while."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that has {what}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,250 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Machines up, machines down: the road from a description to four systems that answer, and back."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
+
+from . import host, keys, leftovers, subnets
+from .checkout import Checkout, locked
+from .image import debian, ensure_image
+from .platforms import DESCRIPTION, MachineSet, Platform, create_argv, platforms
+from .podman import Podman, read_engine, write_atomically, write_configuration
+from .talk import MachineError, say, waiting
+
+BOOT_TIMEOUT = 120.0
+_RUNNING = "running"
+_PODMAN = 'eval "$(machines/machines.py env)"; podman'
+# States of a container that a start turns into a running one; whatever else is found was left by something that died.
+_STARTABLE = {"created", "configured", "exited", "stopped", "initialized"}
+
+
+def action(state: str | None) -> str:
+    """What brings a container in `state` up: nothing, a start, or making it (again)."""
+    if state == _RUNNING:
+        return "keep"
+    return "start" if state in _STARTABLE else "create"
+
+
+def _prefix_in_use(containers: Mapping[str, dict[str, Any]]) -> str | None:
+    """The network that `containers` are in, as CLASSROOM_NET would name it."""
+    networks = {network for container in containers.values() for network in container["Networks"] or ()}
+    return networks.pop().removeprefix("classroom-") if networks else None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The machines of one set in one checkout."""
+
+    checkout: Checkout
+    machines: MachineSet
+    podman: Podman
+    run: Runner
+
+    @classmethod
+    def of(cls, checkout: Checkout, machines: MachineSet, run: Runner) -> Fleet:
+        """A fleet whose podman is configured."""
+        write_configuration(checkout, read_engine())
+        return cls(checkout, machines, Podman(checkout, run), run)
+
+    def as_it_is(self) -> Fleet:
+        """The fleet in the network that its machines are in, whatever the environment says now."""
+        prefix = self.prefix_in_use() or self.machines.prefix
+        return replace(self, machines=replace(self.machines, prefix=prefix))
+
+    @property
+    def platforms(self) -> list[Platform]:
+        """The machines as described."""
+        return platforms((self.checkout.root / DESCRIPTION).read_text(), self.machines, self.checkout)
+
+    def up(self) -> bool:
+        """Make every machine run and answer; says whether anything had to be done."""
+        with locked(self.checkout.run / "lock", "the machines of this checkout"):
+            found = self.podman.containers(self.machines)
+            self._refuse_other_network(found)
+            todo = {platform: action(found.get(platform.container, {}).get("State")) for platform in self.platforms}
+            pending = {platform: what for platform, what in todo.items() if what != "keep"}
+            if pending:
+                self._start(pending)
+            self._wait(set(pending))
+            self._hint_at_newer_image(found)
+            return bool(pending)
+
+    def _refuse_other_network(self, found: dict[str, dict[str, Any]]) -> None:
+        used = _prefix_in_use(found)
+        if used not in (None, self.machines.prefix):
+            raise MachineError(
+                f"The machines are wanted in {self.machines.subnet}, but this checkout has them in {used}.0/24. Go on "
+                f"with CLASSROOM_NET={used}, or remove them first: machines/machines.py down --set {self.machines.name}"
+            )
+
+    def _start(self, pending: dict[Platform, str]) -> None:
+        host.load_modules(self.run)
+        host.require(host.read_host(self.run, self.checkout.podman))
+        self._refuse_conflict()
+        keys.ensure_key(self.checkout, self.run)
+        ensure_image(debian(self.checkout), self.checkout, self.podman, self.run)
+        self._make_sources()
+        # Until the first machine runs, the network is taken by nothing that another checkout could see
+        with locked(self.checkout.run_root / "lock", "the host's networks"):
+            self._refuse_conflict()
+            subnets.mark(self.checkout, self.machines)
+            self.podman.ensure_network(self.machines)
+            for platform, what in pending.items():
+                say(f"starting {platform.container} ({platform.ip})")
+                self._start_one(platform, what)
+
+    def _refuse_conflict(self) -> None:
+        owner = subnets.owner(self.checkout, self.machines)
+        sentence = subnets.conflict(self.machines, str(self.checkout.root), subnets.taken_subnets(self.run), owner)
+        if sentence:
+            raise MachineError(sentence)
+
+    def _make_sources(self) -> None:
+        """Directories of this host that machines mount may come to life later than the machines."""
+        for platform in self.platforms:
+            for source in (Path(volume.split(":")[0]) for volume in platform.volumes if ":" in volume):
+                if not source.exists():
+                    source.mkdir(parents=True)
+
+    def _start_one(self, platform: Platform, what: str) -> None:
+        if what == "start":
+            if self.podman("start", platform.container, check=False).rc == 0:
+                return
+            say(f"{platform.container} does not start any more, making it again")
+        # A creation that was killed leaves a name in the storage that no list of containers shows
+        self.podman.remove([platform.container])
+        labels = {"classroom.set": self.machines.name, "classroom.checkout": str(self.checkout.root)}
+        self.podman(*create_argv(platform, labels)[1:])
+        self.podman("start", platform.container)
+
+    def _wait(self, started: set[Platform]) -> None:
+        wanted = self.platforms
+        with waiting("waiting for systemd and ssh"), ThreadPoolExecutor(len(wanted)) as pool:
+            # Asked for through podman: an answer over the network could be anybody's
+            host_keys = pool.map(lambda platform: self._booted(platform, platform in started), wanted)
+            addresses = (platform.ip for platform in wanted)
+            keys.update_known_hosts(self.checkout, dict(zip(addresses, host_keys, strict=True)))
+            list(pool.map(self._answers, wanted))
+
+    def _booted(self, platform: Platform, fresh: bool) -> str:
+        """Wait for the end of the boot; returns the machine's public host key."""
+        def ask(*argv: str) -> Completed:
+            return self.podman.execute(platform.container, *argv, timeout=BOOT_TIMEOUT)
+
+        state = self._until(
+            platform, "a started systemd", lambda: ask("systemctl", "is-system-running", "--wait"),
+            lambda completed: completed.out.strip() in {_RUNNING, "degraded"},
+        ).out.strip()
+        if state != _RUNNING:
+            self._report_failed_units(platform, fresh)
+        return self._until(
+            platform, "a host key", lambda: ask("cat", "/etc/ssh/ssh_host_ed25519_key.pub"),
+            lambda completed: completed.rc == 0 and completed.out.startswith("ssh-"),
+        ).out.strip()
+
+    def _report_failed_units(self, platform: Platform, fresh: bool) -> None:
+        listing = self.podman.execute(platform.container, "systemctl", "--failed", "--plain", "--legend=no")
+        sentence = f"units that failed on {platform.container}:\n{listing.out.strip()}"
+        if fresh:
+            raise MachineError(
+                f"A machine was wanted whose systemd is running; found {sentence}\n"
+                f"Look at it: {_PODMAN} exec -it {platform.container} systemctl status"
+            )
+        say(f"note: {sentence}")
+
+    def _answers(self, platform: Platform) -> None:
+        self._until(
+            platform, "a login by ssh",
+            lambda: self.run(keys.login_argv(self.checkout, platform.ip), timeout=20, check=False),
+            lambda completed: completed.rc == 0,
+        )
+
+    def _until(self, platform: Platform, what: str, attempt: Callable[[], Completed],
+               good: Callable[[Completed], bool]) -> Completed:
+        """Repeat `attempt` until it is `good` or the time for a boot is over."""
+        deadline = time.monotonic() + BOOT_TIMEOUT
+        while True:
+            completed = attempt()
+            if good(completed):
+                return completed
+            if time.monotonic() > deadline:
+                raise MachineError(
+                    f"On {platform.container} ({platform.ip}) {what} was wanted; after {BOOT_TIMEOUT:.0f} s it says: "
+                    f"{completed.text or 'nothing'}. See its log: {_PODMAN} logs {platform.container}. "
+                    f"Or remove it and begin again: machines/machines.py down --set {self.machines.name}"
+                )
+            time.sleep(0.3)
+
+    def _hint_at_newer_image(self, found: dict[str, dict[str, Any]]) -> None:
+        current = debian(self.checkout)
+        if not found or not self.podman.image_exists(current.reference_by_key):
+            return
+        newest = self.podman.image_id(current.reference_by_key)
+        old = sorted(name for name, container in found.items() if container["ImageID"] != newest)
+        if old:
+            say(f"note: made from an earlier image, and left as they are: {', '.join(old)}")
+
+    def down(self) -> bool:
+        """Remove exactly what `up` made; says whether there was anything."""
+        with locked(self.checkout.run / "lock", "the machines of this checkout"):
+            names = {*self.podman.containers(self.machines), *(platform.container for platform in self.platforms)}
+            existed = [name for name in sorted(names) if self.podman.has(name)]
+            if existed:
+                say(f"removing {', '.join(existed)}")
+                with waiting("removing"):
+                    self.podman.remove(existed)
+            with locked(self.checkout.run_root / "lock", "the host's networks"):
+                network = self.podman.remove_network(self.machines)
+                subnets.unmark(self.checkout, self.machines)
+                leftovers.remove_scaffold(self.run)
+            self.podman.remove_unused_volumes()
+            keys.update_known_hosts(self.checkout, {}, [platform.ip for platform in self.platforms])
+        self._leave_when_last()
+        return bool(existed) or network
+
+    def _leave_when_last(self) -> None:
+        """Without any machine left, podman's mounts, cgroups and files under /run go as well."""
+        if self.podman("ps", "--all", "--quiet").out.strip():
+            return
+        for name in ("libpod", "storage", "networks", "lock"):
+            path = self.checkout.run / name
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        with suppress(OSError):  # Molecule's state may still be there
+            self.checkout.run.rmdir()
+        leftovers.remove_empty_cgroups()
+
+    def status(self) -> list[tuple[str, str, str, str]]:
+        """Machine, address, state of the container, state of its systemd."""
+        found = self.podman.containers(self.machines)
+        rows = []
+        for platform in self.platforms:
+            state = found.get(platform.container, {}).get("State", "absent")
+            system = "-"
+            if state == _RUNNING:
+                system = self.podman.execute(platform.container, "systemctl", "is-system-running").out.strip() or "?"
+            rows.append((platform.name, platform.ip, state, system))
+        return rows
+
+    def prefix_in_use(self) -> str | None:
+        """The network that the machines of the set are in, whatever the environment says now."""
+        return _prefix_in_use(self.podman.containers(self.machines))
+
+    def write_inventory(self, file: Path) -> None:
+        """The machines' addresses as an inventory, for a Molecule whose platforms have none that Ansible could read."""
+        hosts = "".join(f"    {platform.name}: {{ansible_host: {platform.ip}}}\n" for platform in self.platforms)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, f"---\nall:\n  hosts:\n{hosts}")
+

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the host must have before anything is made on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+
+from .talk import MachineError
+
+_GIB = 2**30
+MEMORY = 6 * _GIB
+DISK = 10 * _GIB
+# Program -> the Debian package that brings it
+PROGRAMS = {
+    "podman": "podman", "runc": "runc", "conmon": "conmon", "iptables": "iptables", "nft": "nftables", "ip": "iproute2",
+    "ssh": "openssh-client", "ssh-keygen": "openssh-client", "mmdebstrap": "mmdebstrap", "zstd": "zstd",
+}
+# What machines use of the kernel they share; they have no modules of their own to load.
+MODULES = ("overlay", "br_netfilter", "vxlan", "nf_conntrack")
+
+
+@dataclass(frozen=True)
+class Host:
+    """The facts about this host that decide whether machines can run on it."""
+
+    root: bool
+    missing: tuple[str, ...]
+    overlay: bool
+    bridge_netfilter: bool
+    firewall: bool
+    memory: int
+    disk: int
+
+
+def _memory_available() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def load_modules(run: Runner) -> None:
+    """Have the kernel's features at hand where they are modules; whether they are there is judged by looking."""
+    if Path("/proc/modules").exists():
+        run(["modprobe", "--all", "--quiet", *MODULES], check=False)
+
+
+def read_host(run: Runner, storage: Path) -> Host:
+    """Look at the host; `storage` is where images and machines will lie."""
+    return Host(
+        root=os.geteuid() == 0,
+        missing=tuple(sorted({package for program, package in PROGRAMS.items() if not _which(program)})),
+        overlay="\toverlay\n" in Path("/proc/filesystems").read_text(),
+        bridge_netfilter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+        firewall=run(["iptables", "--wait", "5", "--table", "nat", "--list-rules"], check=False).rc == 0,
+        memory=_memory_available(),
+        disk=shutil.disk_usage(storage).free,
+    )
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def complaints(host: Host) -> list[str]:
+    """Everything about `host` that keeps machines from running, each with what to do."""
+    kernel = "the machines share this host's kernel, so it must have it built in or as a module that can be loaded"
+    checks = [
+        (host.root, "The machines need a real root, for systemd and networks inside of them. Run this as root."),
+        (not host.missing, f"Programs are missing. Install them: apt-get install {' '.join(host.missing)}"),
+        (host.overlay, f"The kernel has no overlay file system; {kernel}."),
+        (host.bridge_netfilter, f"The kernel has no br_netfilter (/proc/sys/net/bridge is missing); {kernel}."),
+        (host.firewall or not host.root or bool(host.missing),
+         f"iptables cannot list the host's nat table; {kernel}: nf_tables and nf_nat."),
+        (host.memory >= MEMORY,
+         f"Four machines with a cluster want {MEMORY / _GIB:.0f} GiB of memory, {host.memory / _GIB:.1f} GiB are free. "
+         "End something else, or give the host more."),
+        (host.disk >= DISK,
+         f"Images and machines want {DISK / _GIB:.0f} GiB of disk, {host.disk / _GIB:.1f} GiB are free where the "
+         "checkout lies. Free some, or put the checkout on a larger disk."),
+    ]
+    return [sentence for fine, sentence in checks if not fine]
+
+
+def require(host: Host) -> None:
+    """Raise all complaints at once: who has to leave the chair should have to do so only once."""
+    found = complaints(host)
+    if found:
+        lines = "".join(f"\n- {sentence}" for sentence in found)
+        raise MachineError(f"This host cannot run the machines yet, and nothing was made:{lines}")

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The image of the machines: Debian's packages, put together once per host and imported once per checkout."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+
+from .checkout import Checkout, locked
+from .podman import Podman
+from .talk import MachineError, say, waiting
+
+SUITE = "trixie"
+# Nobody reads manuals on a machine of a lab, and they are half of it
+EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One kind of machine, described by a directory: packages, overlay, customize."""
+
+    name: str
+    directory: Path
+
+    @property
+    def packages(self) -> list[str]:
+        """What is installed."""
+        lines = (self.directory / "packages").read_text().splitlines()
+        return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+    @property
+    def key(self) -> str:
+        """A hash of everything that makes the image, apart from the versions that the distribution has today."""
+        digest = hashlib.sha256(repr((SUITE, EXCLUDED, platform.machine(), self.packages)).encode())
+        for file in sorted(path for path in self.directory.rglob("*") if path.is_file() and path.name != "packages"):
+            digest.update(repr((str(file.relative_to(self.directory)), os.access(file, os.X_OK))).encode())
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def reference(self) -> str:
+        """The name that the description of the machines uses."""
+        return f"localhost/{self.name}:latest"
+
+    @property
+    def reference_by_key(self) -> str:
+        """The name that tells whether the image is the one that is described now."""
+        return f"localhost/{self.name}:{self.key}"
+
+
+def debian(checkout: Checkout) -> Image:
+    """The only kind of machine so far."""
+    return Image("classroom-debian", checkout.root / "machines" / "images" / "debian")
+
+
+def build_argv(image: Image, target: Path) -> list[str]:
+    """mmdebstrap without a mirror: it takes the one that this host's apt would."""
+    return [
+        "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(image.packages)}",
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
+        f"--customize-hook=sync-in {image.directory}/overlay /",
+        f'--customize-hook={image.directory}/customize "$1"',
+        "--format=tar", SUITE, str(target),
+    ]
+
+
+def _build(image: Image, archive: Path, run: Runner) -> None:
+    part = archive.with_name(f"part-{archive.name}")
+    say(f"building the image of the machines from Debian {SUITE} (half a minute to a minute, once)")
+    with waiting("installing packages"):
+        completed = run(build_argv(image, part), timeout=1800, check=False)
+    if completed.rc != 0:
+        part.unlink(missing_ok=True)
+        raise MachineError(
+            f"The image of the machines could not be built, mmdebstrap ended with {completed.rc}:\n"
+            f"{completed.text[-1500:]}\n"
+            "It takes Debian's packages from where this host's apt does: see whether 'apt-get update' works."
+        )
+    part.replace(archive)
+
+
+def ensure_image(image: Image, checkout: Checkout, podman: Podman, run: Runner) -> bool:
+    """Have the image in the checkout's storage; says whether anything had to be done."""
+    if podman.image_exists(image.reference_by_key):
+        return _tag(image, podman)
+    archive = checkout.cache / "machines" / f"{image.name}-{image.key}.tar.zst"
+    with locked(archive.with_suffix(".lock"), "the image of the machines"):
+        if not archive.exists():
+            _build(image, archive, run)
+    say("importing the image of the machines")
+    with waiting("importing"):
+        podman(
+            "import", "--quiet", '--change=CMD ["/usr/local/sbin/machine-entry"]', "--change=STOPSIGNAL SIGRTMIN+3",
+            str(archive), image.reference_by_key, timeout=600,
+        )
+    _tag(image, podman)
+    return True
+
+
+def _tag(image: Image, podman: Podman) -> bool:
+    """An older image may have the name, as may none when an import was interrupted."""
+    wanted = podman.image_id(image.reference_by_key)
+    if podman.image_exists(image.reference) and podman.image_id(image.reference) == wanted:
+        return False
+    podman("tag", image.reference_by_key, image.reference)
+    return True

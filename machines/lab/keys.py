@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The key that opens the machines, and the keys that they are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+
+from .checkout import Checkout
+from .podman import write_atomically
+
+
+def ensure_key(checkout: Checkout, run: Runner) -> None:
+    """Make the key pair once. A private key without its public half comes from an interrupted run."""
+    private = checkout.state / "id_ed25519"
+    public = private.with_name("id_ed25519.pub")
+    if private.exists() and public.exists():
+        return
+    checkout.state.mkdir(parents=True, exist_ok=True)
+    private.unlink(missing_ok=True)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "classroom machines", "-f", str(private)])
+
+
+def merged_known_hosts(text: str, new: Mapping[str, str], forget: Iterable[str] = ()) -> str:
+    """`text`, a known_hosts file, with the keys `new` (by address) for former ones, without the addresses `forget`."""
+    dropped = {*new, *forget}
+    kept = [line for line in text.splitlines() if line.split(" ", 1)[0] not in dropped]
+    return "".join(f"{line}\n" for line in [*kept, *(f"{address} {key}" for address, key in new.items())])
+
+
+def update_known_hosts(checkout: Checkout, new: Mapping[str, str], forget: Iterable[str] = ()) -> None:
+    """Write the machines' keys down. Without any there is no file: by that the inventory knows that there is no lab."""
+    file = checkout.state / "known_hosts"
+    text = merged_known_hosts(file.read_text() if file.exists() else "", new, forget)
+    if text:
+        write_atomically(file, text, 0o600)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def login_argv(checkout: Checkout, address: str) -> list[str]:
+    """A login that proves key, address and host key at once. The person's own ssh configuration has no say in it."""
+    return [
+        "ssh", "-F", "none", "-i", str(checkout.state / "id_ed25519"), "-o", "IdentitiesOnly=yes",
+        "-o", "BatchMode=yes",
+        "-o", f"UserKnownHostsFile={checkout.state / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5",
+        f"root@{address}", "true",
+    ]

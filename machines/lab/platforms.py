@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The description of the machines, and podman's command line made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from molecule.interpolation import Interpolator, TemplateWithDefaults
+
+from .checkout import Checkout
+from .talk import MachineError
+
+# The base configuration of Molecule; its `platforms` are the one place that says what a machine is.
+DESCRIPTION = Path(".config/molecule/config.yml")
+
+# Said to Molecule only: the inventory, and that it is not to build the image
+_NOT_FOR_PODMAN = {"name", "groups", "pre_build_image", "image"}
+
+
+@dataclass(frozen=True)
+class MachineSet:
+    """Machines that are made and removed together: the lab's, or Molecule's."""
+
+    name: str
+    prefix: str
+    container_prefix: str
+
+    @property
+    def subnet(self) -> str:
+        """The network of the set; only networks of this size are described."""
+        return f"{self.prefix}.0/24"
+
+    @property
+    def network(self) -> str:
+        """podman's name of the network.
+
+        Rules and leases on the host are filed under it, for all checkouts and the person's own containers alike, so it
+        must be as unique on the host as the subnet is.
+        """
+        return f"classroom-{self.prefix}"
+
+    @property
+    def bridge(self) -> str:
+        """The interface of the network: as unique, fifteen characters at most, no dots (sysctl stumbles over them)."""
+        return "cls-" + self.prefix.replace(".", "-")
+
+
+def machine_set(name: str, environment: Mapping[str, str]) -> MachineSet:
+    """The set of that name; Molecule's network can be chosen, the lab's addresses are what the inventory says."""
+    if name == "lab":
+        return MachineSet("lab", "192.168.90", "classroom-lab-")
+    return MachineSet("molecule", environment.get("CLASSROOM_NET") or "192.168.91", "")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One machine as the description has it, for one set."""
+
+    name: str
+    container: str
+    image: str
+    ip: str
+    volumes: tuple[str, ...]
+    keys: Mapping[str, Any] = field(compare=False)
+
+
+def platforms(text: str, machines: MachineSet, checkout: Checkout) -> list[Platform]:
+    """The machines of `text`, a configuration of Molecule, as they are in the set `machines`."""
+    variables = checkout.environment | {
+        "CLASSROOM_NET": machines.prefix, "MOLECULE_PROJECT_DIRECTORY": str(checkout.root),
+    }
+    data = yaml.safe_load(Interpolator(TemplateWithDefaults, variables).interpolate(text))
+    return [
+        Platform(
+            item["name"], machines.container_prefix + item["name"], item["image"], item["ip"],
+            tuple(item.get("volumes", ())), item,
+        )
+        for item in data["platforms"]
+    ]
+
+
+def _flag(option: str, value: Any) -> list[str]:
+    return [f"--{option}={str(value).lower() if isinstance(value, bool) else value}"]
+
+
+def _flags(option: str, values: Sequence[Any]) -> list[str]:
+    return [flag for value in values for flag in _flag(option, value)]
+
+
+_ONE = {"hostname", "privileged", "systemd", "network", "ip"}
+_MANY = {"volumes": "volume", "capabilities": "cap-add", "devices": "device", "ulimits": "ulimit"}
+
+
+def mac_address(ip: str) -> str:
+    """A machine keeps its network card: were it new at every start, neighbours would go on talking to the old one."""
+    return "02:42:" + ":".join(f"{int(octet):02x}" for octet in ip.split("."))
+
+
+def create_argv(platform: Platform, labels: Mapping[str, str]) -> list[str]:
+    """The command that creates the container of `platform`, started by nothing yet."""
+    argv = ["podman", "create", f"--name={platform.container}", f"--mac-address={mac_address(platform.ip)}"]
+    for key, value in platform.keys.items():
+        if key in _ONE:
+            argv += _flag(key, value)
+        elif key in _MANY:
+            argv += _flags(_MANY[key], value)
+        elif key != "extra_opts" and key not in _NOT_FOR_PODMAN:
+            raise MachineError(
+                f"The machine {platform.name} in {DESCRIPTION} has the key '{key}', but no option of "
+                f"podman is known for it. Write the option itself under extra_opts, or add the key to machines/lab/platforms.py."
+            )
+    argv += platform.keys.get("extra_opts", [])
+    argv += _flags("label", [f"{key}={value}" for key, value in sorted(labels.items())])
+    return [*argv, "--pull=never", platform.image]

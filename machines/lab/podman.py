@@ -1,0 +1,185 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""podman with a configuration of the checkout's own, so that the person's containers and settings stay out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
+
+from .checkout import Checkout
+from .platforms import MachineSet
+
+_CAP_SYS_RESOURCE = 24
+_LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What podman's configuration depends on and only the host can tell."""
+
+    systemd: bool
+    ulimits: tuple[str, ...]
+
+
+def read_engine() -> Engine:
+    """Look at the host: who manages cgroups, and which limits may be set."""
+    status = Path("/proc/self/status").read_text()
+    hard = {name: resource.getrlimit(number)[1] for name, number in _LIMITS.items()}
+    pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
+    return Engine(Path("/run/systemd/system").is_dir(), ulimits(status, hard, pid_max))
+
+
+def ulimits(status: str, hard: Mapping[str, int], pid_max: int) -> tuple[str, ...]:
+    """Limits for machines where the /proc/self/status of this process says that it may not raise any; none elsewhere.
+
+    podman would ask for more, and fail. It also lowers its own number of processes to `pid_max`.
+    """
+    capabilities = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    if int(capabilities, 16) >> _CAP_SYS_RESOURCE & 1:
+        return ()
+    most = {name: limit for name, limit in hard.items() if limit != resource.RLIM_INFINITY}
+    most["nproc"] = min(most.get("nproc", pid_max), pid_max)
+    return tuple(f"{name}={limit}:{limit}" for name, limit in most.items())
+
+
+def containers_conf(checkout: Checkout, engine: Engine) -> str:
+    """The engine's settings. Paths that are not named here would be the person's own."""
+    return f"""\
+# Written by machines/machines.py and read through CONTAINERS_CONF; changes are lost.
+[containers]
+default_ulimits = {json.dumps(list(engine.ulimits))}
+
+[engine]
+# crun refuses hosts that have cgroup v1 and v2 side by side
+runtime = "runc"
+cgroup_manager = "{'systemd' if engine.systemd else 'cgroupfs'}"
+# Locks in shared memory have one name for all podmans of a host, and a first start releases them all
+lock_type = "file"
+events_logger = "file"
+image_copy_tmp_dir = "storage"
+static_dir = "{checkout.podman}/libpod"
+volume_path = "{checkout.podman}/volumes"
+tmp_dir = "{checkout.run}/libpod"
+
+[network]
+network_backend = "netavark"
+network_config_dir = "{checkout.podman}/networks"
+"""
+
+
+def storage_conf(checkout: Checkout) -> str:
+    """Where images and containers lie."""
+    return f"""\
+# Written by machines/machines.py and read through CONTAINERS_STORAGE_CONF; changes are lost.
+[storage]
+driver = "overlay"
+graphroot = "{checkout.podman}/storage"
+runroot = "{checkout.run}/storage"
+"""
+
+
+REGISTRIES_CONF = """\
+# Written by machines/machines.py and read through CONTAINERS_REGISTRIES_CONF; changes are lost.
+# No registry is asked for a machine's image.
+unqualified-search-registries = []
+"""
+
+
+def write_configuration(checkout: Checkout, engine: Engine) -> None:
+    """Write the configuration; files that are as they should be are not touched."""
+    checkout.podman.mkdir(parents=True, exist_ok=True)
+    for name, text in {
+        "containers.conf": containers_conf(checkout, engine),
+        "storage.conf": storage_conf(checkout),
+        "registries.conf": REGISTRIES_CONF,
+    }.items():
+        write_atomically(checkout.podman / name, text)
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Put `text` at `path` all at once, unless it is there."""
+    if path.is_file() and path.read_text() == text:
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text)
+    part.chmod(mode)
+    part.replace(path)
+
+
+@dataclass(frozen=True)
+class Podman:
+    """podman's commands as this project needs them."""
+
+    checkout: Checkout
+    run: Runner
+
+    def __call__(self, *argv: str, timeout: float = 120, check: bool = True) -> Completed:
+        """Run podman with the checkout's configuration."""
+        return self.run(["podman", *argv], timeout=timeout, check=check, env=self.checkout.environment)
+
+    def image_exists(self, image: str) -> bool:
+        """Whether the image is in the checkout's storage."""
+        return self("image", "exists", image, check=False).rc == 0
+
+    def image_id(self, image: str) -> str:
+        """The image's id."""
+        return self("image", "inspect", "--format={{.Id}}", image).out.strip()
+
+    def containers(self, machines: MachineSet) -> dict[str, dict[str, Any]]:
+        """All containers of the set, whatever state they are in, by name."""
+        listing = self("ps", "--all", f"--filter=label=classroom.set={machines.name}", "--format=json").out
+        return {container["Names"][0]: container for container in json.loads(listing or "[]")}
+
+    def has(self, name: str) -> bool:
+        """Whether there is anything of that name, be it only what a killed creation left in the storage."""
+        return self("container", "exists", "--external", name, check=False).rc == 0
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove containers with their anonymous volumes, at once: who removes a machine has nothing to save on it."""
+        self("rm", "--force", "--volumes", "--time=0", "--ignore", *names, timeout=300)
+
+    def ensure_network(self, machines: MachineSet) -> None:
+        """Make the network of the set, with an interface whose name can tell it from other checkouts' networks.
+
+        podman 4.3 has no option for the interface and numbers them by what is up at the moment: two checkouts could be
+        given the same one. The file that it writes has the name, and is where it reads it from at every start.
+        """
+        file = self.checkout.podman / "networks" / f"{machines.network}.json"
+        if self("network", "exists", machines.network, check=False).rc != 0:
+            self._create_network(machines)
+            # Removing a network also forgets leases that a checkout which no longer exists left under its name
+            self("network", "rm", machines.network)
+            self._create_network(machines)
+        network = json.loads(file.read_text())
+        if network["network_interface"] != machines.bridge:
+            write_atomically(file, json.dumps(network | {"network_interface": machines.bridge}, indent=2))
+
+    def _create_network(self, machines: MachineSet) -> None:
+        # Names are resolved by the machines' own /etc/hosts, as in a classroom
+        self("network", "create", "--disable-dns", f"--subnet={machines.subnet}", machines.network)
+
+    def remove_network(self, machines: MachineSet) -> bool:
+        """Remove the network of the set; says whether there was one."""
+        if self("network", "exists", machines.network, check=False).rc != 0:
+            return False
+        self("network", "rm", "--force", machines.network)
+        return True
+
+    def remove_unused_volumes(self) -> None:
+        """Volumes of containers that were killed while they were made; all of this storage is ours."""
+        self("volume", "prune", "--force", timeout=300)
+
+    def execute(self, container: str, *argv: str, timeout: float = 60) -> Completed:
+        """Run a command in a machine."""
+        return self("exec", container, *argv, timeout=timeout, check=False)
+

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Networks of the host: which are taken, by whom, and which is free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+
+from .checkout import Checkout
+from .platforms import MachineSet
+from .talk import MachineError
+
+_REMEDY = {
+    "lab": "Give that network another address; the lab's is the one of its inventory",
+    "molecule": "Take another network, export CLASSROOM_NET=$(machines/machines.py free-subnet)",
+}
+CANDIDATES = tuple(f"192.168.{third}" for third in range(91, 100))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A network that an interface of the host has or that a route leads to."""
+
+    subnet: IPv4Network
+    interface: str
+
+
+def taken_subnets(run: Runner) -> list[Taken]:
+    """Every IPv4 network that this host knows, apart from the way to everywhere."""
+    found = set()
+    for link in json.loads(run(["ip", "-json", "-4", "address"]).out or "[]"):
+        for address in link.get("addr_info", []):
+            found.add(Taken(IPv4Network(f"{address['local']}/{address['prefixlen']}", strict=False), link["ifname"]))
+    for route in json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]).out or "[]"):
+        if route["dst"] != "default" and route.get("type", "unicast") == "unicast":
+            found.add(Taken(IPv4Network(route["dst"]), route.get("dev", "?")))
+    return sorted(found, key=lambda taken: (taken.subnet, taken.interface))
+
+
+def in_the_way(prefix: str, taken: Iterable[Taken]) -> Taken | None:
+    """The first of the `taken` networks that overlaps the /24 of `prefix`."""
+    wanted = IPv4Network(f"{prefix}.0/24")
+    return next((network for network in taken if network.subnet.overlaps(wanted)), None)
+
+
+def free_prefix(taken: Iterable[Taken], candidates: Iterable[str] = CANDIDATES) -> str:
+    """The first of the `candidates` that nothing on the host overlaps."""
+    taken, candidates = list(taken), list(candidates)
+    for prefix in candidates:
+        if in_the_way(prefix, taken) is None:
+            return prefix
+    raise MachineError(
+        f"A free network for the tests was wanted, {candidates[0]}.0/24 to {candidates[-1]}.0/24, and all are in use "
+        "on this host. Set CLASSROOM_NET to the first three numbers of a free one, for example CLASSROOM_NET=10.99.91."
+    )
+
+
+def _marker(run: Path, machines: MachineSet) -> Path:
+    return run / "networks" / machines.bridge
+
+
+def mark(checkout: Checkout, machines: MachineSet) -> None:
+    """Leave word for other checkouts on this host whose network this is."""
+    marker = _marker(checkout.run, machines)
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(f"{checkout.root}\n")
+
+
+def unmark(checkout: Checkout, machines: MachineSet) -> None:
+    """Take that word back."""
+    _marker(checkout.run, machines).unlink(missing_ok=True)
+
+
+def owner(checkout: Checkout, machines: MachineSet) -> str | None:
+    """The checkout that has the network of `machines` on this host, if one of ours does; this one is asked first."""
+    runs = [checkout.run, *sorted(checkout.run_root.glob("*"))]
+    markers = (_marker(run, machines) for run in runs)
+    return next((marker.read_text().strip() for marker in markers if marker.is_file()), None)
+
+
+def conflict(machines: MachineSet, root: str, taken: Iterable[Taken], owned_by: str | None) -> str | None:
+    """Why the network of `machines` cannot be had by the checkout at `root`, or nothing when it can."""
+    found = in_the_way(machines.prefix, [
+        network for network in taken if not (network.interface == machines.bridge and owned_by == root)
+    ])
+    if found is None:
+        return None
+    whose, remedy = "this host", _REMEDY[machines.name]
+    if found.interface == machines.bridge and owned_by is not None:
+        whose = f"the checkout {owned_by}"
+        remedy = f"Remove its machines first, with machines/machines.py down --set {machines.name} there. Or: {remedy}"
+    return (
+        f"The machines of the {machines.name} want the network {machines.subnet}, but {whose} has {found.subnet} on "
+        f"the interface {found.interface}. Nothing was made. {remedy}."
+    )

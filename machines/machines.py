@@ -1,0 +1,100 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The machines of the lab and of the tests: image, up, down, status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Not this folder, in which this file would be found as the package it imports
+sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run  # noqa: E402
+from machines.lab import subnets  # noqa: E402
+from machines.lab.checkout import Checkout  # noqa: E402
+from machines.lab.fleet import Fleet  # noqa: E402
+from machines.lab.image import debian, ensure_image  # noqa: E402
+from machines.lab.platforms import machine_set  # noqa: E402
+from machines.lab.talk import MachineError, say  # noqa: E402
+
+
+def image(checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Build the image of the machines, unless it is there."""
+    described = debian(checkout)
+    if not ensure_image(described, checkout, fleet.podman, run):
+        say(f"{described.reference_by_key} is there, nothing to do")
+
+
+def up(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
+    """Have the machines running and answering."""
+    changed = fleet.up()
+    if arguments.inventory:
+        fleet.write_inventory(arguments.inventory)
+    names = ", ".join(f"{platform.name} {platform.ip}" for platform in fleet.platforms)
+    say(f"machines run and answer: {names}" if changed else f"machines run and answer, nothing to do: {names}")
+
+
+def down(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Remove the machines and all that came with them."""
+    say("machines are gone" if fleet.as_it_is().down() else "no machines, nothing to do")
+
+
+def status(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Show the machines: name, address, container, systemd."""
+    for row in fleet.as_it_is().status():
+        say("{:<10}{:<17}{:<10}{}".format(*row))
+
+
+def env(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Print the environment for podman, Molecule and the lab's inventory, for a shell's eval."""
+    for name, value in checkout.environment.items():
+        say(f"export {name}={shlex.quote(value)}")
+
+
+def free_subnet(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Print what to set CLASSROOM_NET to: the network of the tests' machines that this checkout has, or a free one."""
+    say(fleet.prefix_in_use() or subnets.free_prefix(subnets.taken_subnets(run)))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    main_parser = argparse.ArgumentParser(prog="machines.py", description=__doc__)
+    commands = main_parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function in {
+        "image": image, "up": up, "down": down, "status": status, "env": env, "free-subnet": free_subnet,
+    }.items():
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        command.set_defaults(function=function, set="molecule" if function is free_subnet else "lab", inventory=None)
+        if function in (up, down, status):
+            command.add_argument("--set", choices=["lab", "molecule"], default="lab", help="whose (default: the lab's)")
+        if function is up:
+            command.add_argument("--inventory", type=Path, help="file to write the machines' addresses to")
+    return main_parser
+
+
+def main() -> int:
+    """Do what the command line says; errors are sentences."""
+    arguments = parser().parse_args()
+    checkout = Checkout.of(ROOT)
+    try:
+        fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ), run)
+        arguments.function(checkout, fleet, arguments)
+    except (MachineError, CommandFailed) as error:
+        print(f"machines: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("machines: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

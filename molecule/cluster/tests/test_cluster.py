@@ -1,0 +1,100 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is true of the cluster, seen from its control plane and from the controller."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+testinfra_hosts = ["ansible://control_plane"]
+
+ROOT = Path(__file__).resolve().parents[3]
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+# A student's Pod from the Internet: an upstream name, nothing of this class in it
+STUDENTS_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: student}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - {name: web, image: "registry.k8s.io/e2e-test-images/agnhost:2.63.0", args: [netexec]}
+"""
+
+
+def get(host: Any, what: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(host.check_output(f"{KUBECTL} get {what} -o json"))
+    return found
+
+
+def playbook(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
+    return subprocess.run(
+        ["ansible-playbook", str(ROOT / "playbooks" / name), "-i", inventory, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=os.environ["MOLECULE_EPHEMERAL_DIRECTORY"],
+    )
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """The closing lines of ansible-playbook: host -> counter -> number."""
+    lines = re.findall(r"^(\S+)\s+:\s+(ok=.*)$", output, re.MULTILINE)
+    return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counters)} for host, counters in lines}
+
+
+def test_every_machine_is_a_node_with_its_address_and_role(host: Any) -> None:
+    nodes = {node["metadata"]["name"]: node for node in get(host, "nodes")["items"]}
+    assert set(nodes) == {"master", "node1", "node2"}
+    for name, node in nodes.items():
+        addresses = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
+        assert addresses["InternalIP"].endswith({"master": ".100", "node1": ".101", "node2": ".102"}[name])
+        assert node["status"]["nodeInfo"]["kubeletVersion"] == "v1.36.3"
+        is_worker = "node-role.kubernetes.io/worker" in node["metadata"]["labels"]
+        assert is_worker == (name != "master")
+
+
+def test_no_token_outlives_the_joins(host: Any) -> None:
+    secrets = get(host, "secrets --namespace kube-system --field-selector type=bootstrap.kubernetes.io/token")["items"]
+    descriptions = [secret["data"].get("description", "") for secret in secrets]
+    assert [text for text in descriptions if text] == []
+
+
+def test_a_students_manifest_works_unchanged(host: Any) -> None:
+    host.check_output(f"echo '{STUDENTS_POD}' | {KUBECTL} apply -f -")
+    try:
+        host.check_output(f"{KUBECTL} wait --for=condition=Ready pod/student --timeout=60s")
+    finally:
+        host.check_output(f"{KUBECTL} delete pod student --now")
+
+
+def test_kubeconfig_is_on_the_controller_for_nobody_else(host: Any) -> None:
+    path = Path(os.environ["CLASSROOM_KUBECONFIG_DIR"]) / "lab.conf"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text(encoding="utf-8") == host.check_output("cat /etc/kubernetes/admin.conf") + "\n"
+
+
+@pytest.mark.parametrize("arguments", [("--check", "--diff"), ()], ids=["check", "real"])
+def test_another_run_has_nothing_to_do(arguments: tuple[str, ...]) -> None:
+    done = playbook("site.yml", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counters = recap(done.stdout)
+    assert set(counters) == {"master", "node1", "node2", "utility"}
+    assert {host: entry["changed"] for host, entry in counters.items()} == dict.fromkeys(counters, 0)
+
+
+def test_a_worker_alone_needs_no_master_in_the_run() -> None:
+    done = playbook("site.yml", "--limit", "node1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert recap(done.stdout)["node1"]["changed"] == 0

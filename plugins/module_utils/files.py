@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of the machine: read without exceptions for a missing one, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from dataclasses import dataclass
+
+from .errors import ClassroomError
+
+_SELINUX = "security.selinux"
+
+
+@dataclass(frozen=True)
+class Root:
+    """Where the machine's "/" is: the empty string on a machine, a temporary directory in a unit test."""
+
+    path: str = ""
+
+    def __call__(self, absolute: str) -> str:
+        return self.path + absolute
+
+
+def read_text(path: str) -> str | None:
+    """The file's content, None when there is no such file (or no directory on the way to it)."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as problem:
+        raise ClassroomError("{0} cannot be read: {1}.".format(path, problem.strerror)) from problem
+
+
+def mode_of(path: str) -> int | None:
+    """The permission bits of a file, None when there is none."""
+    try:
+        return os.stat(path).st_mode & 0o7777
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_text(path: str, content: str, mode: int | None = None) -> None:
+    """Replace the file's content in one step, so that nobody ever reads half of it.
+
+    Mode, owner and SELinux label of an existing file stay unless `mode` says otherwise; a new file gets 0644.
+    Missing parent directories are made. A symbolic link stays one: its target is written.
+    """
+    target = os.path.realpath(path)
+    try:
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+        _replace(target, content, mode)
+    except OSError as problem:
+        raise ClassroomError("{0} cannot be written: {1}.".format(path, problem.strerror)) from problem
+
+
+def remove(path: str) -> None:
+    """Remove a file that may be gone already."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _replace(target: str, content: str, mode: int | None) -> None:
+    # A fixed name: what a killed run left is replaced by the next one instead of adding up.
+    directory, name = os.path.split(target)
+    fresh = os.path.join(directory, ".{0}.classroom-new".format(name))
+    remove(fresh)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(content)
+            stream.flush()
+            _dress(stream.fileno(), target, mode)
+            os.fsync(stream.fileno())
+        os.rename(fresh, target)
+    except OSError as problem:
+        remove(fresh)
+        if problem.errno != errno.EBUSY:
+            raise
+        _overwrite(target, content, mode)
+
+
+def _dress(descriptor: int, target: str, mode: int | None) -> None:
+    """Give the new file what the old one had."""
+    try:
+        old = os.stat(target)
+    except FileNotFoundError:
+        os.fchmod(descriptor, 0o644 if mode is None else mode)
+        return
+    os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, old.st_mode & 0o7777 if mode is None else mode)
+    with contextlib.suppress(OSError):
+        os.setxattr(descriptor, _SELINUX, os.getxattr(target, _SELINUX))
+
+
+def _overwrite(target: str, content: str, mode: int | None) -> None:
+    """The way for a bind-mounted file (/etc/hosts in a container), which cannot be renamed over."""
+    with open(target, "r+", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(content)
+        stream.truncate()
+        stream.flush()
+        if mode is not None:
+            os.fchmod(stream.fileno(), mode)
+        os.fsync(stream.fileno())

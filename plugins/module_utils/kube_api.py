@@ -1,0 +1,217 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A small client of the Kubernetes API that tells its failures apart.
+
+One connection is kept for all requests of a module: a TLS handshake costs more than the requests themselves. No proxy
+is used, because a cluster's API is on the network of its own machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from .kubeconfig import Kubeconfig
+
+# OpenSSL's numbers for "signed by somebody I do not know": the other end belongs to another CA.
+_FOREIGN = frozenset({2, 7, 18, 19, 20, 21, 27})
+_DATES = frozenset({9, 10})
+_NAMES = frozenset({62, 63, 64})
+
+
+class ApiError(Exception):
+    """A request that brought no result; the message says what came back instead."""
+
+
+class Unreachable(ApiError):
+    """Nobody answered, or not like an API server, or the server said that it cannot at the moment."""
+
+
+class Untrusted(ApiError):
+    """The certificate of the other end does not pass: `why` is `ca`, `dates`, `name` or `other`."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class Denied(ApiError):
+    """401: the client's certificate is not accepted. 403: it is, but may not do this."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(ApiError):
+    """The server is sure that there is no such object."""
+
+
+class Refused(ApiError):
+    """Any other answer that is not a success."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Api(Protocol):
+    """What the modules need of the API; unit tests bring their own."""
+
+    def get(self, path: str) -> Any: ...
+    def post(self, path: str, body: dict[str, Any]) -> Any: ...
+    def delete(self, path: str) -> Any: ...
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path: a colon, as in kubeadm:nodes, is allowed there."""
+    return quote(name, safe=":")
+
+
+def address(server: str) -> str:
+    """`host:port` of a server given as URL or as host with or without port; 6443 is the API's usual port."""
+    host, port = _host_and_port(server)
+    return "{0}:{1}".format("[{0}]".format(host) if ":" in host else host, port)
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
+    default = 6443
+    if "//" in server:
+        default = 443
+    else:
+        server = "https://" + ("[{0}]".format(server) if server.count(":") > 1 and "[" not in server else server)
+    parts = urlsplit(server)
+    return parts.hostname or "", parts.port or default
+
+
+class Client:
+    """Requests to one API server, on one connection. Nothing is sent before the server's certificate was verified."""
+
+    def __init__(self, server: str, ca: str, identity: Kubeconfig | None = None, timeout: float = 5.0) -> None:
+        self.server = address(server)
+        self._host, self._port = _host_and_port(server)
+        self._ca = ca
+        self._identity = identity
+        self._timeout = timeout
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def get(self, path: str) -> Any:
+        return self._request("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._request("POST", path, json.dumps(body))
+
+    def delete(self, path: str) -> Any:
+        return self._request("DELETE", path)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> http.client.HTTPSConnection:
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._timeout, context=self._context()
+            )
+        return self._connection
+
+    def _context(self) -> ssl.SSLContext:
+        # Not create_default_context: newer Pythons add X.509 rules there that kubeadm's CA was not written for.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=self._ca)
+        if self._identity is not None:
+            _present(context, self._identity)
+        return context
+
+    def _request(self, method: str, path: str, body: str | None = None) -> Any:
+        try:
+            connection = self._connected()
+            connection.request(
+                method, path, body, {"Accept": "application/json", "Content-Type": "application/json"}
+            )
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read().decode("utf-8", "replace")
+        except ssl.SSLCertVerificationError as problem:
+            self.close()
+            raise Untrusted(
+                "the certificate of {0} does not pass: {1}".format(self.server, problem.verify_message), _why(problem)
+            ) from problem
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            self.close()
+            raise Unreachable("no answer from {0}: {1}".format(self.server, _words(problem))) from problem
+        return _judged(status, content, "{0} {1} at {2}".format(method, path, self.server))
+
+
+def _present(context: ssl.SSLContext, identity: Kubeconfig) -> None:
+    """Give the context the client's certificate."""
+    if identity.certificate_file:
+        context.load_cert_chain(identity.certificate_file, identity.key_file or None)
+    elif identity.certificate:
+        with _in_memory(identity.certificate + identity.key) as name:
+            context.load_cert_chain(name)
+
+
+@contextlib.contextmanager
+def _in_memory(text: str) -> Any:
+    """A file name for a key that lives in memory only: the ssl module takes certificates from files alone."""
+    descriptor = os.memfd_create("identity")
+    try:
+        os.write(descriptor, text.encode("utf-8"))
+        yield "/proc/self/fd/{0}".format(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _why(problem: ssl.SSLCertVerificationError) -> str:
+    for codes, name in ((_FOREIGN, "ca"), (_DATES, "dates"), (_NAMES, "name")):
+        if problem.verify_code in codes:
+            return name
+    return "other"
+
+
+def _words(problem: Exception) -> str:
+    if isinstance(problem, socket.timeout):
+        return "time ran out"
+    return str(getattr(problem, "strerror", None) or problem or type(problem).__name__)
+
+
+def _judged(status: int, content: str, request: str) -> Any:
+    if status < 300:
+        try:
+            return json.loads(content)
+        except ValueError:
+            # /readyz and its kin answer in plain words.
+            return content
+    message = "{0}: {1} {2}".format(request, status, _message(content))
+    if status == 404:
+        raise NotFound(message)
+    if status in (401, 403):
+        raise Denied(message, status)
+    if status == 429 or status >= 500:
+        raise Unreachable(message)
+    raise Refused(message, status)
+
+
+def _message(content: str) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, LookupError, TypeError):
+        return content.strip()[:300]
+
+
+def reachable(server: str, timeout: float = 5.0) -> str:
+    """Why no connection to the server can be made; empty when it can. Sends nothing."""
+    try:
+        with socket.create_connection(_host_and_port(server), timeout=timeout):
+            return ""
+    except OSError as problem:
+        return _words(problem)

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A registry as a mirror of several upstream registries, filled from an OCI layout.
+
+A container runtime asks a mirror for the repository without the upstream registry's host. So the images of all
+upstream registries share one space of names, and two of them must not want the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .errors import ClassroomError
+from .steps import Step
+
+PARALLEL = 4
+
+
+class Target(Protocol):
+    """What filling needs of a registry."""
+
+    def digest(self, repository: str, reference: str) -> str: ...
+
+    def has_blob(self, repository: str, digest: str) -> bool: ...
+
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool: ...
+
+    def push_blob(self, repository: str, digest: str, path: str) -> None: ...
+
+    def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None: ...
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the bundle and its name in the mirror."""
+
+    reference: str
+    host: str
+    repository: str
+    tag: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest of the layout, and what it names."""
+
+    digest: str
+    media_type: str
+    content: bytes
+    blobs: tuple[str, ...]
+
+
+def images(references: Mapping[str, str]) -> list[Image]:
+    """The images of a lock with their names in the mirror, refused if two would get the same."""
+    found = [_named(reference, digest) for reference, digest in sorted(references.items())]
+    hosts: dict[str, dict[str, str]] = {}
+    for image in found:
+        hosts.setdefault(image.repository, {})[image.host] = image.reference
+    clashes = [sorted(owners.values()) for owners in hosts.values() if len(owners) > 1]
+    if clashes:
+        raise ClassroomError(
+            "Wanted every repository of the bundle from one upstream registry, since a mirror tells them apart by "
+            "nothing else, found {0}; leave one of each out of the bundle.".format(
+                "; ".join(" and ".join(clash) for clash in clashes)
+            )
+        )
+    return found
+
+
+def steps(wished: Iterable[Image], target: Target) -> list[Step]:
+    """The images that the mirror does not have as they are in the bundle."""
+    found = []
+    for image in wished:
+        there = target.digest(image.repository, image.tag)
+        if there != image.digest:
+            reason = "another image is under its name" if there else "not in the registry"
+            found.append(Step("image", image.reference, there or "absent", image.digest, reason))
+    return found
+
+
+def predicted(wished: Iterable[Image], reason: str) -> list[Step]:
+    """What will have to be copied to a registry that is not there yet."""
+    return [Step("image", image.reference, "absent", image.digest, reason) for image in wished]
+
+
+def fill(layout: str, wished: Sequence[Image], target: Target) -> None:
+    """Copy images from the layout: first all blobs, several at a time and each sent once, then the manifests."""
+    manifests = {image: _closure(layout, image.digest) for image in wished}
+    repositories: dict[str, list[str]] = {}
+    for image, parts in manifests.items():
+        for blob in dict.fromkeys(digest for manifest in parts for digest in manifest.blobs):
+            if image.repository not in repositories.setdefault(blob, []):
+                repositories[blob].append(image.repository)
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        list(pool.map(lambda item: _send(layout, target, *item), repositories.items()))
+        list(pool.map(lambda item: _publish(target, *item), manifests.items()))
+
+
+def _named(reference: str, digest: str) -> Image:
+    host, slash, rest = reference.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        host, rest = "docker.io", reference if slash else "library/" + reference
+    repository, _colon, tag = rest.rpartition(":")
+    if not repository or "/" in tag or "@" in repository:
+        raise ClassroomError(
+            "Wanted images of the bundle by full name and tag, found '{0}'; build the bundle with a name like "
+            "registry.k8s.io/pause:3.10.2.".format(reference)
+        )
+    return Image(reference, host, repository, tag, digest)
+
+
+def _blob_path(layout: str, digest: str) -> str:
+    return os.path.join(layout, "blobs", *digest.split(":", 1))
+
+
+def _closure(layout: str, digest: str) -> list[Manifest]:
+    """A manifest and, before it, those that it lists (one for each architecture)."""
+    path = _blob_path(layout, digest)
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read()
+        document = json.loads(content)
+    except (OSError, ValueError) as error:
+        raise ClassroomError(
+            "Wanted an image's manifest in {0}, found: {1}; build the bundle anew.".format(path, error)
+        ) from error
+    parts = [part for entry in document.get("manifests", ()) for part in _closure(layout, entry["digest"])]
+    return [*parts, Manifest(digest, document["mediaType"], content, _blobs(document))]
+
+
+def _blobs(document: Mapping[str, Any]) -> tuple[str, ...]:
+    config = [document["config"]] if "config" in document else []
+    return tuple(descriptor["digest"] for descriptor in [*config, *document.get("layers", ())])
+
+
+def _send(layout: str, target: Target, digest: str, repositories: Sequence[str]) -> None:
+    """Have a blob in all repositories that want it."""
+    lacking = [repository for repository in repositories if not target.has_blob(repository, digest)]
+    holders = [repository for repository in repositories if repository not in lacking]
+    for repository in lacking:
+        if not holders or not target.mount_blob(repository, digest, holders[0]):
+            target.push_blob(repository, digest, _blob_path(layout, digest))
+        holders.append(repository)
+
+
+def _publish(target: Target, image: Image, parts: Sequence[Manifest]) -> None:
+    for manifest in parts:
+        reference = image.tag if manifest.digest == image.digest else manifest.digest
+        target.push_manifest(image.repository, reference, manifest.media_type, manifest.content)

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packages of exact versions from a repository, held there; the part that does not depend on the package manager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .errors import ClassroomError
+from .files import Root, read_text, remove, write_text
+from .steps import Step
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A signed package repository."""
+
+    name: str
+    uri: str
+    signed_by: str
+    suite: str = "./"
+    components: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package and the version it must have: the packager's whole one, the one before the hyphen, or None for any."""
+
+    name: str
+    version: str | None = None
+
+    def accepts(self, version: str) -> bool:
+        """Whether a version found somewhere is the wanted one; `1.36.3` accepts `1.36.3-1.1`, but not `1.36.30`."""
+        return self.version is None or version == self.version or version.startswith(self.version + "-")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Packages, where they come from, and whether those of a certain version are held there.
+
+    Without a repository, and for packages of any version, that is wherever the machine has its packages from.
+    """
+
+    packages: tuple[Package, ...]
+    repository: Repository | None = None
+    hold: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        return [package.name for package in self.packages]
+
+    @property
+    def pinned(self) -> list[str]:
+        """The packages that hold is about: one of any version may move."""
+        return [package.name for package in self.packages if package.version is not None]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An installed package."""
+
+    version: str
+    held: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What the package manager has. `interrupted`: it was ended in the middle of its work."""
+
+    installed: Mapping[str, Installed] = field(default_factory=dict)
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+class Backend(Protocol):
+    """A package manager. Everything it raises is a ClassroomError or CommandFailed."""
+
+    def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
+        """The installed ones of these packages, and whether earlier work was interrupted."""
+
+    def files(self, repository: Repository) -> Mapping[str, str]:
+        """The files, and their content, that make a repository known."""
+
+    def repair(self, names: Sequence[str]) -> None:
+        """Finish interrupted work, as far as it is not about these packages: they are installed afterwards anyway."""
+
+    def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
+        """Look into the repository anew: the versions that it has of each package, the newest first."""
+
+    def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
+        """Install these versions (None: any), up, down or once more, in one transaction."""
+
+    def hold(self, names: Sequence[str], held: bool) -> None:
+        """Keep the packages from, or release them to, upgrades of the whole system."""
+
+
+def read_state(root: Root, backend: Backend, wish: Wish) -> State:
+    installed, interrupted = backend.read(wish.names)
+    paths = backend.files(wish.repository) if wish.repository else {}
+    return State(installed, {path: read_text(root(path)) for path in paths}, interrupted)
+
+
+def plan(wish: Wish, state: State, files: Mapping[str, str]) -> list[Step]:
+    """Repair, repository, packages, hold: the order in which they depend on each other."""
+    steps = []
+    if state.interrupted:
+        steps.append(Step("packages", "of the whole machine", "half installed", "installed",
+                          "an earlier installation was interrupted"))
+    for path, content in files.items():
+        if state.texts.get(path) != content:
+            steps.append(Step("file", path, state.texts.get(path) or "", content,
+                              "the repository is not known" if state.texts.get(path) is None
+                              else "it describes another repository or key"))
+    for package in wish.packages:
+        found = state.installed.get(package.name)
+        steps += _plan_package(package, found)
+    return steps + _plan_hold(wish, state)
+
+
+def _plan_package(package: Package, found: Installed | None) -> list[Step]:
+    if found is not None and package.accepts(found.version):
+        return []
+    return [Step("package", package.name, found.version if found else "not installed",
+                 package.version or "any version",
+                 "it is missing" if found is None else "it has another version")]
+
+
+def _plan_hold(wish: Wish, state: State) -> list[Step]:
+    steps = []
+    for name in wish.pinned:
+        found = state.installed.get(name)
+        if (found is not None and found.held) != wish.hold:
+            steps.append(Step("hold", name, "no" if wish.hold else "yes", "yes" if wish.hold else "no",
+                              "an upgrade of the system would move it" if wish.hold
+                              else "upgrades of the system should move it"))
+    return steps
+
+
+def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mapping[str, str]) -> None:
+    """Make the wish true. Files of a repository that turns out not to serve are put back as they were."""
+    if state.interrupted:
+        backend.repair(wish.names)
+        state = read_state(root, backend, wish)
+    changed = {path: content for path, content in files.items() if state.texts.get(path) != content}
+    try:
+        for path, content in changed.items():
+            write_text(root(path), content, 0o644)
+        versions = _choose(backend, wish, state)
+    except BaseException:
+        _put_back(root, {path: state.texts.get(path) for path in changed})
+        raise
+    if versions:
+        backend.install(versions, state.installed)
+    _hold(backend, wish)
+    _verify(backend, wish)
+
+
+def _put_back(root: Root, texts: Mapping[str, str | None]) -> None:
+    for path, text in texts.items():
+        if text is None:
+            remove(root(path))
+        else:
+            write_text(root(path), text)
+
+
+def _choose(backend: Backend, wish: Wish, state: State) -> dict[str, str | None]:
+    """The exact version of every package that is not installed as wanted, None where any will do."""
+    wanted = [package for package in wish.packages if _plan_package(package, state.installed.get(package.name))]
+    pinned = [package for package in wanted if package.version is not None]
+    versions: dict[str, str | None] = {package.name: None for package in wanted if package.version is None}
+    if not pinned:
+        return versions
+    offered = backend.available(wish.repository, [package.name for package in pinned])
+    failures = []
+    for package in pinned:
+        fitting = [version for version in offered.get(package.name, ()) if package.accepts(version)]
+        if fitting:
+            versions[package.name] = fitting[0]
+        else:
+            failures.append(_lacks(package, wish.repository, offered.get(package.name, [])))
+    if failures:
+        raise ClassroomError(" ".join(failures))
+    return versions
+
+
+def _lacks(package: Package, repository: Repository | None, offered: Sequence[str]) -> str:
+    found = ", ".join(offered[:10]) if offered else "no package of that name"
+    return "Wanted {0} {1}, found {2} in {3}. {4}, or another source.".format(
+        package.name, package.version, found, repository.uri if repository else "the machine's package sources",
+        "Choose one of those" if offered else "Correct the name")
+
+
+def _hold(backend: Backend, wish: Wish) -> None:
+    """Read again: an installation may lift a hold, and a repair may have installed something."""
+    installed, _ = backend.read(wish.pinned)
+    wrong = [name for name in wish.pinned if name in installed and installed[name].held != wish.hold]
+    if wrong:
+        backend.hold(wrong, wish.hold)
+
+
+def _verify(backend: Backend, wish: Wish) -> None:
+    """A package manager that reports success has not always done what it was asked."""
+    installed, interrupted = backend.read(wish.names)
+    wrong = [step.target for package in wish.packages for step in _plan_package(package, installed.get(package.name))]
+    if wrong or interrupted:
+        raise ClassroomError(
+            "Wanted every package completely installed, found {0} after an installation without errors. "
+            "Look at it with 'dpkg --audit'.".format(
+                ", ".join(wrong) + " not as wanted" if wrong else "others half installed"))

@@ -1,0 +1,226 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""apt and dpkg as a backend of `packages`."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Callable
+
+from .command import CommandFailed, Completed, Runner
+from .errors import ClassroomError
+from .files import Root, read_text
+from .packages import Installed, Repository
+
+STATUS = "/var/lib/dpkg/status"
+# dpkg's journal: files in it mean that it was ended before it could fold them into its status.
+_UPDATES = "/var/lib/dpkg/updates"
+_BROKEN = re.compile(
+    r"^Status: \S+ (?:reinstreq \S+|"
+    r"\S+ (?:half-installed|half-configured|unpacked|triggers-awaited|triggers-pending))$",
+    re.MULTILINE)
+_TORN = re.compile(r"^Status: .*(?:reinstreq|half-installed)", re.MULTILINE)
+_PRESENT = ("installed", "triggers-awaited", "triggers-pending")
+_LOCKED = re.compile(r"[Cc]ould not get lock|[Uu]nable to (?:acquire|lock)|was locked by another process")
+_HASH = re.compile(r"Hash Sum mismatch|Hashes of expected file|File has unexpected size|Corrupted file")
+_UNSIGNED = re.compile(
+    r"is not signed|NO_PUBKEY|signatures? (?:couldn't be verified|were invalid)|invalid signature|not verified|"
+    r"Missing key|does not have a Release file|Malformed|BADSIG|Sub-process .*sqv? returned an error code")
+_OUTDATED = re.compile(
+    r"404|Unable to fetch|Failed to fetch|unmet dependencies|not installable|has no installation candidate|"
+    r"Unable to locate package")
+_ENVIRONMENT = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    # Restarting services is left to whoever configures them.
+    "NEEDRESTART_SUSPEND": "1",
+}
+# Another apt (a boot's daily update) is waited for this long, in seconds.
+_LOCK_PATIENCE = 300
+_PATIENCE = 1800.0
+
+
+class Apt:
+    """The Backend of the Debian family."""
+
+    def __init__(self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._root = root
+        self._run = run
+        self._sleep = sleep
+
+    def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
+        """From dpkg's own file: asking dpkg-query and apt-mark would take ten times as long."""
+        status = read_text(self._root(STATUS))
+        if status is None:
+            raise ClassroomError("Wanted dpkg's status in {0}, found none. Is this a Debian system?".format(STATUS))
+        found = {name: _installed(status, name) for name in names}
+        installed = {name: package for name, package in found.items() if package is not None}
+        return installed, bool(_BROKEN.search(status)) or self._has_journal()
+
+    def _has_journal(self) -> bool:
+        try:
+            return any(name.isdigit() for name in os.listdir(self._root(_UPDATES)))
+        except FileNotFoundError:
+            return False
+
+    def files(self, repository: Repository) -> Mapping[str, str]:
+        """The key first: apt refuses a source whose key is missing."""
+        return {
+            _key_path(repository): repository.signed_by.strip() + "\n",
+            _source_path(repository): _source(repository),
+        }
+
+    def repair(self, names: Sequence[str]) -> None:
+        self._patiently(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"])
+        self._apt("install", "--fix-broken", "--no-install-recommends")
+        # Neither of the two touches a package whose unpacking was cut off.
+        torn = [name for name in _torn(read_text(self._root(STATUS)) or "") if name not in names]
+        if torn:
+            self._apt("install", "--reinstall", "--no-install-recommends", *torn)
+
+    def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
+        self._update(repository)
+        answer = self._run(["apt-cache", *_only(repository), "madison", *names], check=False)
+        offered: dict[str, list[str]] = {}
+        for line in answer.out.splitlines():
+            name, version = (word.strip() for word in line.split("|")[:2])
+            if version not in offered.setdefault(name, []):
+                offered[name].append(version)
+        return offered
+
+    def _update(self, repository: Repository | None) -> None:
+        try:
+            self._apt("update", *_only(repository), "--option=APT::Update::Error-Mode=any")
+        except CommandFailed as problem:
+            raise _explained(problem.completed, repository) from problem
+
+    def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
+        # Without --reinstall apt takes a package whose unpacking was cut off for installed.
+        arguments = ["--no-install-recommends", "--allow-change-held-packages", "--reinstall"]
+        if any(version and self._is_lower(version, installed.get(name)) for name, version in versions.items()):
+            arguments.append("--allow-downgrades")
+        arguments += ["{0}={1}".format(name, version) if version else name for name, version in versions.items()]
+        try:
+            self._apt("install", *arguments)
+        except CommandFailed as problem:
+            if not _OUTDATED.search(problem.completed.text) or _HASH.search(problem.completed.text):
+                raise _explained(problem.completed, None) from problem
+            self._install_with_fresh_lists(arguments)
+
+    def _install_with_fresh_lists(self, arguments: Sequence[str]) -> None:
+        """What the packages depend on comes from the system's own sources, whose lists may be old or not there yet."""
+        self._apt("update", check=False)
+        try:
+            self._apt("install", *arguments)
+        except CommandFailed as problem:
+            raise _explained(problem.completed, None) from problem
+
+    def _is_lower(self, version: str, installed: Installed | None) -> bool:
+        if installed is None:
+            return False
+        return self._run(["dpkg", "--compare-versions", version, "lt", installed.version], check=False).rc == 0
+
+    def hold(self, names: Sequence[str], held: bool) -> None:
+        self._patiently(["apt-mark", "hold" if held else "unhold", *names])
+
+    def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
+        return self._patiently(
+            ["apt-get", "--quiet=2", "--yes", "--option=DPkg::Lock::Timeout={0}".format(_LOCK_PATIENCE),
+             "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
+             "--option=Dpkg::Use-Pty=0", "--option=Acquire::Retries=2", verb, *arguments], check=check)
+
+    def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
+        """Run again while another package manager works: not all locks are waited for by the programs themselves."""
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            answer = self._run(argv, timeout=_PATIENCE, check=False, env=_ENVIRONMENT)
+            if answer.rc == 0 or not _LOCKED.search(answer.text) or time.monotonic() > deadline:
+                break
+            self._sleep(1)
+        if check and answer.rc != 0:
+            raise CommandFailed(argv, answer)
+        return answer
+
+
+def _installed(status: str, name: str) -> Installed | None:
+    start = ("\n" + status).find("\nPackage: {0}\n".format(name))
+    if start < 0:
+        return None
+    end = status.find("\n\n", start)
+    stanza = status[start : end if end >= 0 else None]
+    fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+    selection, _, condition = fields["Status"].split()
+    if condition not in _PRESENT:
+        return None
+    return Installed(fields["Version"], selection == "hold")
+
+
+def _torn(status: str) -> list[str]:
+    """The packages whose unpacking was cut off."""
+    return [
+        line.partition(": ")[2]
+        for stanza in status.split("\n\n") if _TORN.search(stanza)
+        for line in stanza.splitlines() if line.startswith("Package: ")
+    ]
+
+
+def _key_path(repository: Repository) -> str:
+    return "/etc/apt/keyrings/{0}.asc".format(repository.name)
+
+
+def _source_path(repository: Repository) -> str:
+    return "/etc/apt/sources.list.d/{0}.sources".format(repository.name)
+
+
+def _source(repository: Repository) -> str:
+    lines = [
+        "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
+        "Types: deb",
+        "URIs: " + repository.uri,
+        "Suites: " + repository.suite,
+    ]
+    if repository.components:
+        lines.append("Components: " + " ".join(repository.components))
+    if repository.architectures:
+        lines.append("Architectures: " + " ".join(repository.architectures))
+    lines.append("Signed-By: " + _key_path(repository))
+    return "\n".join(lines) + "\n"
+
+
+def _only(repository: Repository | None) -> list[str]:
+    """Options that make apt see this repository alone: the machine's other sources may be slow or out of reach."""
+    if repository is None:
+        return []
+    return [
+        "--option=Dir::Etc::sourcelist=" + _source_path(repository),
+        "--option=Dir::Etc::sourceparts=-",
+        "--option=APT::Get::List-Cleanup=0",
+        # The cache of all sources would be replaced by one of this source only, and made anew right afterwards.
+        "--option=Dir::Cache::pkgcache=",
+        "--option=Dir::Cache::srcpkgcache=",
+    ]
+
+
+def _explained(answer: Completed, repository: Repository | None) -> ClassroomError:
+    """apt's own words behind a sentence that says what they mean."""
+    source = repository.uri if repository else "the package source"
+    words = "\n" + answer.text
+    if _HASH.search(answer.text):
+        return ClassroomError(
+            "Wanted packages as {0} has signed them, found files with other contents (Hash Sum mismatch). The "
+            "source was changed or damaged after it was signed: make it anew. apt said:{1}".format(source, words))
+    if _UNSIGNED.search(answer.text):
+        return ClassroomError(
+            "Wanted {0} signed with the given key, found it unsigned or signed with another one. Correct the key, or "
+            "do not use this source. apt said:{1}".format(source, words))
+    if repository is not None:
+        return ClassroomError(
+            "Wanted the package lists of {0}, found that they cannot be fetched. Is the address right, and the server "
+            "up? apt said:{1}".format(source, words))
+    return ClassroomError(
+        "Wanted the packages installed, found that apt cannot. Correct what it names:{0}".format(words))

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_load
+short_description: Verify a bundle and load its images into a registry
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Compares every file of a bundle with the checksums in its C(bundle.lock.yml).
+  - Copies the images of the bundle into a registry that serves as a mirror, unless it has them already. Only what is
+    not there is sent, and layers that several images share are sent once.
+  - An image gets the name that container runtimes ask a mirror for, its repository without the host of the upstream
+    registry, C(registry.k8s.io/pause:3.10.2) becomes C(pause:3.10.2). Two upstream registries with the same repository
+    in one bundle are refused.
+  - Images of a former bundle stay in the registry.
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same as in real mode.
+    support: full
+    details: Without a registry or bundle, as on a machine that is still bare, it predicts that images will be copied.
+  diff_mode:
+    description: Will return details on what has changed.
+    support: full
+  idempotent:
+    description: Running it twice in a row does the same as running it once.
+    support: full
+options:
+  bundle:
+    description:
+      - Directory of the bundle. It is only read.
+    type: path
+    required: true
+  state:
+    description:
+      - V(loaded) verifies the bundle and copies its images, V(verified) only verifies it.
+    type: str
+    choices: [loaded, verified]
+    default: loaded
+  registry:
+    description:
+      - Address of the registry as HOST:PORT. It is spoken to without TLS and login.
+      - Required for O(state=loaded).
+    type: str
+  stamp:
+    description:
+      - Where to remember that the bundle was found good. As long as its lock and the size and time of every file are
+        the same, the files are not read again. Remove it to have them read.
+    type: path
+    default: /var/lib/classroom-kubeadm/bundle-verified.json
+"""
+
+EXAMPLES = r"""
+- name: The mirror has the images of the bundle
+  classroom.kubeadm.bundle_load:
+    bundle: /srv/bundle
+    registry: 127.0.0.1:5000
+"""
+
+RETURN = r"""
+images:
+  description: Number of images in the bundle.
+  returned: success
+  type: int
+  sample: 10
+copied:
+  description: References of the images that were, or would be, copied.
+  returned: success
+  type: list
+  elements: str
+  sample: [registry.k8s.io/pause:3.10.2]
+read:
+  description: Whether the files were read, or known to be good.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_lock, mirror
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.registry_api import Registry, RegistrySilent
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+
+
+def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
+    """Make sure that the bundle is as locked; whether its files had to be read for that."""
+    bundle, stamp = module.params["bundle"], module.params["stamp"]
+    found = bundle_lock.traits(bundle, lock)
+    if bundle_lock.is_stamped(stamp, bundle, lock, found):
+        return False
+    problems = bundle_lock.problems(bundle, lock)
+    if problems:
+        raise ClassroomError("\n".join(problems))
+    if not module.check_mode:
+        bundle_lock.write_stamp(stamp, bundle, lock, found)
+    return True
+
+
+def load(module: AnsibleModule, lock: bundle_lock.Lock) -> list[Step]:
+    """Have the images in the registry and return what was not."""
+    wished = mirror.images(lock.images)
+    registry = Registry(module.params["registry"])
+    try:
+        steps = mirror.steps(wished, registry)
+    except RegistrySilent:
+        if not module.check_mode:
+            raise
+        return mirror.predicted(wished, "nothing answers at {0} yet".format(registry.address))
+    lacking = {step.target for step in steps}
+    if lacking and not module.check_mode:
+        layout = "{0}/oci".format(module.params["bundle"])
+        mirror.fill(layout, [image for image in wished if image.reference in lacking], registry)
+    return steps
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "bundle": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["loaded", "verified"], "default": "loaded"},
+            "registry": {"type": "str"},
+            "stamp": {"type": "path", "default": "/var/lib/classroom-kubeadm/bundle-verified.json"},
+        },
+        required_if=[("state", "loaded", ["registry"])],
+        supports_check_mode=True,
+    )
+    loads = module.params["state"] == "loaded"
+    try:
+        lock = bundle_lock.read(module.params["bundle"])
+        read = verify(module, lock)
+        steps = load(module, lock) if loads else []
+    except bundle_lock.BundleMissing as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        lock, read = bundle_lock.Lock("", {}, {}), False
+        steps = [Step("bundle", module.params["bundle"], "absent", "in the registry", str(error))] if loads else []
+    except ClassroomError as error:
+        module.fail_json(msg=str(error))
+    copied = [step.target for step in steps if step.target in lock.images]
+    module.exit_json(changed=bool(steps), images=len(lock.images), copied=copied, read=read, diff=as_diff(steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_manifest
+short_description: Apply a manifest to a cluster
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Applies the objects of a manifest with C(kubectl apply --server-side), and only when C(kubectl diff) says that
+    something differs.
+  - Can wait until the workloads of the manifest are rolled out.
+  - Needs C(kubectl) and a kubeconfig on the managed machine and nothing else, no Python library.
+  - Objects that a former version of the manifest brought stay when a newer one no longer has them.
+extends_documentation_fragment:
+  - classroom.kubeadm.kubectl
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same as in real mode.
+    support: full
+    details:
+      - The API server itself computes the difference.
+      - Without kubectl, kubeconfig or API server, as on a machine that is still bare, a change is predicted.
+  diff_mode:
+    description: Will return details on what has changed.
+    support: full
+    details: Values of Secrets are masked.
+  idempotent:
+    description: Running it twice in a row does the same as running it once.
+    support: full
+options:
+  content:
+    description:
+      - The manifest, one or more YAML documents.
+      - Not shown in any output, since it may contain Secrets.
+    type: str
+  path:
+    description:
+      - A manifest on the managed machine, a file or a directory of files.
+    type: path
+  url:
+    description:
+      - Where to fetch the manifest from, by the managed machine.
+    type: str
+  force_conflicts:
+    description:
+      - Whether fields of the manifest that someone else set, for example with C(kubectl edit), are taken back.
+      - The default makes the manifest the truth about what it names, as users of Ansible expect, and the difference is
+        shown in check mode; fields that it does not name stay with whoever set them.
+      - With V(false) such a field is an error that names it and its manager.
+    type: bool
+    default: true
+  wait_for:
+    description:
+      - Workloads to wait for, also when nothing had to be changed, so that an interrupted run is made good.
+      - Not waited for in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the workload.
+        type: str
+        choices: [DaemonSet, Deployment, StatefulSet]
+        required: true
+      name:
+        description: Name of the workload.
+        type: str
+        required: true
+      namespace:
+        description: Namespace of the workload.
+        type: str
+        default: default
+  timeout:
+    description:
+      - Seconds for O(wait_for), and for fetching O(url).
+    type: int
+    default: 120
+"""
+
+EXAMPLES = r"""
+- name: The pod network is there
+  classroom.kubeadm.cluster_manifest:
+    content: "{{ lookup('ansible.builtin.template', 'flannel.yml.j2') }}"
+    wait_for:
+      - kind: DaemonSet
+        name: kube-flannel-ds
+        namespace: kube-flannel
+
+- name: A manifest of the machine itself is applied
+  classroom.kubeadm.cluster_manifest:
+    path: /srv/manifests/storage.yml
+"""
+
+RETURN = r"""
+objects:
+  description: What differed, as VERSION.KIND.NAMESPACE.NAME, or as KIND.NAME where the API server cannot tell yet.
+  returned: success
+  type: list
+  elements: str
+  sample: [v1.ConfigMap.kube-flannel.kube-flannel-cfg]
+reason:
+  description: Why something was, or would be, applied. Empty when nothing differed.
+  returned: success
+  type: str
+  sample: namespace kube-flannel is not in the cluster yet
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils.manifest import (
+    Difference,
+    Manifest,
+    Rollout,
+    apply,
+    await_rollouts,
+    difference,
+    unknown,
+)
+
+ROLLOUT_SPEC = {
+    "kind": {"type": "str", "choices": ["DaemonSet", "Deployment", "StatefulSet"], "required": True},
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "default": "default"},
+}
+
+
+class Unavailable(ClassroomError):
+    """The manifest is not to be had, perhaps only because a former task did not run in check mode."""
+
+
+def fetched(url: str, timeout: int) -> str:
+    """The text behind a URL."""
+    try:
+        return str(open_url(url, timeout=timeout).read().decode("utf-8"))
+    # open_url lets the errors of several libraries through
+    except Exception as error:
+        raise Unavailable(
+            "Wanted the manifest {0}, found: {1}; correct the URL, or copy the manifest and give its path."
+            .format(url, error)
+        ) from error
+
+
+def wish(module: AnsibleModule) -> Manifest:
+    """The manifest that the options name."""
+    params = module.params
+    if params["path"]:
+        if not os.path.exists(params["path"]):
+            raise Unavailable(
+                "Wanted the manifest {0}, found no such file; copy it to this machine first.".format(params["path"])
+            )
+        return Manifest(path=params["path"], force=params["force_conflicts"])
+    text = params["content"] if params["url"] is None else fetched(params["url"], params["timeout"])
+    if not text.strip():
+        raise ClassroomError("Wanted a manifest, found an empty text; give at least one object.")
+    return Manifest(text=text, force=params["force_conflicts"])
+
+
+def ensure(module: AnsibleModule, kubectl: Kubectl) -> Difference:
+    """Make the cluster as the manifest says and return what differed."""
+    try:
+        manifest = wish(module)
+    except Unavailable as error:
+        if module.check_mode:
+            return unknown(Manifest(), str(error))
+        raise
+    found = difference(kubectl, manifest, predict=module.check_mode)
+    if module.check_mode:
+        return found
+    if found:
+        apply(kubectl, manifest, timeout=30)
+    await_rollouts(kubectl, [Rollout(**entry) for entry in module.params["wait_for"]], module.params["timeout"])
+    return found
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "content": {"type": "str", "no_log": True},
+            "path": {"type": "path"},
+            "url": {"type": "str"},
+            "force_conflicts": {"type": "bool", "default": True},
+            "wait_for": {"type": "list", "elements": "dict", "default": [], "options": ROLLOUT_SPEC},
+            "timeout": {"type": "int", "default": 120},
+            **KUBECTL_SPEC,
+        },
+        required_one_of=[("content", "path", "url")],
+        mutually_exclusive=[("content", "path", "url")],
+        supports_check_mode=True,
+    )
+    kubectl = Kubectl.of(module.params)
+    try:
+        found = ensure(module, kubectl)
+    except ClassroomError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(found), objects=found.objects, reason=found.reason, diff=found.as_diff())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_verify
+short_description: Prove that a cluster works
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Proves more than a green status, which can be old - that every Node is ready and its kubelet renewed its Lease since
+    this module began, that all system pods run, and that from a pod on every node names resolve through the service
+    address of the cluster's DNS, pods of other nodes are reached, and C(kubectl exec) and C(kubectl logs) work.
+  - All checks run side by side. What a working cluster takes longest for is the Lease, which a kubelet renews every ten
+    seconds.
+  - For the proof it makes a namespace of its own with one pod on every node, and removes it, also after a failure. What
+    a killed run left is removed by the next one.
+extends_documentation_fragment:
+  - classroom.kubeadm.kubectl
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same as in real mode.
+    support: partial
+    details: Makes no pods and so checks only what the cluster says about itself. Where there is no cluster, it passes.
+  diff_mode:
+    description: Will return details on what has changed.
+    support: N/A
+    details: It leaves everything as it was.
+  idempotent:
+    description: Running it twice in a row does the same as running it once.
+    support: full
+options:
+  nodes:
+    description:
+      - Names of the Nodes that have to work. Without any, those that there are.
+    type: list
+    elements: str
+    default: []
+  image:
+    description:
+      - Image of the proof's pods, upstream's C(agnhost) with its program at C(/agnhost).
+    type: str
+    default: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+  service:
+    description:
+      - Name that has to resolve and to answer at port 443.
+    type: str
+    default: kubernetes.default.svc.cluster.local
+  namespaces:
+    description:
+      - Namespaces of the system's pods and of the network plugin's. One that does not exist counts as empty.
+    type: list
+    elements: str
+    default: [kube-system, kube-flannel]
+  timeout:
+    description:
+      - Seconds that the whole cluster has to come to work.
+    type: int
+    default: 120
+"""
+
+EXAMPLES = r"""
+- name: The cluster works
+  classroom.kubeadm.cluster_verify:
+    nodes: [master, node1, node2]
+    image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+"""
+
+RETURN = r"""
+checks:
+  description: All checks in the order of C(name).
+  returned: always, once the API server answered
+  type: list
+  elements: dict
+  contains:
+    name:
+      description:
+        - One of C(ready), C(lease), C(system pods), C(pod), C(exec), C(resolver), C(name resolution), C(logs) and
+          C(pod to pod).
+      type: str
+    node:
+      description: The node, empty for what belongs to none.
+      type: str
+    ok:
+      description: Whether it holds.
+      type: bool
+    detail:
+      description: What was found.
+      type: str
+    seconds:
+      description: When it was first seen to hold, in seconds since the module began.
+      type: float
+  sample:
+    - name: lease
+      node: node1
+      ok: true
+      detail: renewed at 2026-07-20T18:18:43.126214Z
+      seconds: 6.4
+nodes:
+  description: The Nodes, control plane first.
+  returned: always, once the API server answered
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the Node.
+      type: str
+    address:
+      description: Its internal address.
+      type: str
+    role:
+      description: C(control-plane), the names of other roles that its labels give it, or C(worker).
+      type: str
+    version:
+      description: Version of its kubelet.
+      type: str
+    ready:
+      description: Whether it says that it is ready.
+      type: bool
+  sample:
+    - name: master
+      address: 192.168.90.100
+      role: control-plane
+      version: v1.36.3
+      ready: true
+seconds:
+  description: How long the proof took.
+  returned: always, once the API server answered
+  type: float
+  sample: 11.8
+"""
+
+import signal
+import sys
+from dataclasses import asdict
+from types import FrameType
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_proof import Verdict, Wish, prove, sentence
+from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_state import Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, ApiSilent, Kubectl
+
+
+def leave(signum: int, frame: FrameType | None) -> None:
+    """Turn a signal into an exception, so that the proof's pods are removed on the way out."""
+    sys.exit(128 + signum)
+
+
+def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
+    """Run the proof; in check mode, a cluster that is not there yet has nothing to prove."""
+    params = module.params
+    kubectl = Kubectl.of(module.params)
+    wish = Wish(tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]))
+    missing = kubectl.missing()
+    if missing:
+        if module.check_mode:
+            return Verdict([], [])
+        raise ClassroomError(missing)
+    try:
+        return prove(kubectl, wish, clock, touch=not module.check_mode)
+    except ApiSilent:
+        if module.check_mode:
+            return Verdict([], [])
+        raise
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "nodes": {"type": "list", "elements": "str", "default": []},
+            "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
+            "service": {"type": "str", "default": "kubernetes.default.svc.cluster.local"},
+            "namespaces": {"type": "list", "elements": "str", "default": ["kube-system", "kube-flannel"]},
+            "timeout": {"type": "int", "default": 120},
+            **KUBECTL_SPEC,
+        },
+        supports_check_mode=True,
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    clock = Clock(module.params["timeout"])
+    try:
+        found = verdict(module, clock)
+    except ClassroomError as error:
+        module.fail_json(msg=str(error))
+    result = {
+        "checks": [asdict(check) for check in found.checks],
+        "nodes": [asdict(row) for row in found.nodes],
+        "seconds": clock.seconds,
+    }
+    if found.failed:
+        module.fail_json(
+            msg="The cluster does not work, {0} of {1} checks failed:\n- {2}".format(
+                len(found.failed), len(found.checks), "\n- ".join(map(sentence, found.failed))
+            ),
+            **result,
+        )
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_token
+short_description: Make and revoke the bootstrap token of one join
+version_added: 0.1.0
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Makes a bootstrap token that lives for minutes and is named after the machine it is for, together with all that the
+    machine needs to know of the cluster. Revokes it again.
+  - Works on the control plane, through the API and with the administrator's kubeconfig. The token is on no command
+    line.
+  - RV(discovery) is secret. Put C(no_log) with V(true) on the task that makes a token.
+  - With O(state=present) expired tokens of this module, and those that earlier interrupted joins of the same machine
+    left,
+    are removed.
+  - kubeadm lets no machine join under the name of a Ready Node. If that Node is the machine itself, which
+    O(machine_id) and
+    O(node_address) tell, O(state=present) deletes the Node. If it is another machine, the module fails.
+  - In check mode O(state=present) does not ask the API, which need not exist yet, and returns no token.
+extends_documentation_fragment:
+  - classroom.kubeadm.kubeadm.attributes
+attributes:
+  idempotent:
+    support: partial
+    details: Every call with O(state=present) makes a new token, since the secret of an earlier one is not kept.
+options:
+  state:
+    description: Whether a token is made or revoked.
+    type: str
+    choices: [present, absent]
+    default: present
+  node_name:
+    description:
+      - Name of the Node that is to join.
+      - Required if O(state=present).
+    type: str
+  node_address:
+    description: The internal address of the machine that is to join.
+    type: str
+  machine_id:
+    description: The identity of the machine that is to join, as M(classroom.kubeadm.kubeadm_join) returns it.
+    type: str
+  ttl:
+    description: How long the token is valid, in hours, minutes and seconds, for example V(10m) or V(1h30m).
+    type: str
+    default: 10m
+  endpoint:
+    description:
+      - Address of the API for the machine that joins, with or without a port.
+      - The default is the server in O(kubeconfig), which is also the one in the ConfigMap C(cluster-info).
+    type: str
+  token_id:
+    description:
+      - The public part of the token to revoke, as RV(token_id) of the call that made it.
+      - Required if O(state=absent).
+    type: str
+  kubeconfig:
+    description: The administrator's kubeconfig.
+    type: path
+    default: /etc/kubernetes/admin.conf
+seealso:
+  - module: classroom.kubeadm.kubeadm_init
+  - module: classroom.kubeadm.kubeadm_join
+"""
+
+EXAMPLES = r"""
+- name: There is a token for the join of node1
+  classroom.kubeadm.kubeadm_token:
+    node_name: node1
+    node_address: 192.168.90.101
+    machine_id: "{{ probe.machine_id }}"
+    ttl: 5m
+  delegate_to: master
+  register: token
+  no_log: true
+
+- name: The token is revoked
+  classroom.kubeadm.kubeadm_token:
+    state: absent
+    token_id: "{{ token.token_id }}"
+  delegate_to: master
+"""
+
+RETURN = r"""
+token_id:
+  description: The public part of the token, by which it is revoked.
+  returned: success, but not in check mode with O(state=present)
+  type: str
+  sample: x4ke2p
+expires:
+  description: When the token becomes invalid by itself.
+  returned: with O(state=present), but not in check mode
+  type: str
+  sample: "2026-11-20 20:15:00 UTC"
+discovery:
+  description: What M(classroom.kubeadm.kubeadm_join) takes under that name. Secret.
+  returned: with O(state=present), but not in check mode
+  type: dict
+  contains:
+    kubeconfig:
+      description: A kubeconfig with the address and the CA of the cluster, and no credentials.
+      returned: with O(state=present), but not in check mode
+      type: str
+      sample: '{"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "", "cluster": {"server": "https://192.168.90.100:6443"}}]}'
+    token:
+      description: The token.
+      returned: with O(state=present), but not in check mode
+      type: str
+      sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_token import Wish, absent, present, seconds
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "node_name": {"type": "str"},
+            "node_address": {"type": "str"},
+            "machine_id": {"type": "str"},
+            "ttl": {"type": "str", "default": "10m"},
+            "endpoint": {"type": "str"},
+            # Only the first part of a token, which Kubernetes itself shows in names and logs.
+            "token_id": {"type": "str", "no_log": False},
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+        },
+        required_if=[("state", "present", ["node_name"]), ("state", "absent", ["token_id"])],
+        supports_check_mode=True,
+    )
+    given, machine = module.params, Machine()
+    try:
+        if given["state"] == "absent":
+            answer = absent(given["token_id"], machine, given["kubeconfig"], module.check_mode)
+        else:
+            wish = Wish(
+                node_name=given["node_name"],
+                ttl=seconds(given["ttl"]),
+                endpoint=given["endpoint"] or "",
+                machine_id=given["machine_id"] or "",
+                node_address=given["node_address"] or "",
+            )
+            answer = present(wish, machine, given["kubeconfig"], module.check_mode)
+    except ClassroomError as problem:
+        module.fail_json(msg=str(problem))
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_preflight
+short_description: Whether a machine can become a node
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Reads what a machine is, in one call, and judges whether it can take its role in a cluster. Changes nothing.
+  - Everything in the way is reported at once, each with what was wanted, what was found and what to do.
+  - What was read is returned as the fact C(classroom_machine), so that no other facts need to be gathered.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: There is no difference to show.
+  idempotent:
+    support: full
+    description: Changes nothing.
+options:
+  role:
+    description:
+      - What the machine is to become.
+      - For V(utility) only system, clock, size and address are judged.
+    type: str
+    required: true
+    choices: [control_plane, worker, utility]
+  address:
+    description: The address that the machine must have on one of its interfaces.
+    type: str
+  min_memory_mib:
+    description:
+      - The least memory in MiB.
+      - Without it V(1700) for a control plane (kubeadm's own minimum), V(900) for a worker and V(200) for a utility.
+    type: int
+  min_cpus:
+    description:
+      - The least number of CPUs.
+      - Without it V(2) for a control plane (kubeadm's own minimum) and V(1) otherwise.
+    type: int
+  required_free_mib:
+    description: The least free space in C(/var), in MiB.
+    type: int
+    default: 1024
+  controller_time:
+    description:
+      - The controller's time in seconds since the epoch, taken when the task starts.
+      - Without it the clock is not judged.
+    type: float
+  max_clock_offset:
+    description:
+      - How many seconds the machine's clock may differ from O(controller_time).
+      - The time that it takes to start the task counts as a difference.
+    type: float
+    default: 60
+  api_port:
+    description: The API server's port. On a control plane no other program may listen on it.
+    type: int
+    default: 6443
+  cri_socket:
+    description:
+      - The path of the container runtime's socket (with or without V(unix://) in front), when it must be there already.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: The machine can become a control plane
+  classroom.kubeadm.node_preflight:
+    role: control_plane
+    address: 192.168.90.100
+    controller_time: "{{ now(utc=true).timestamp() }}"
+
+- name: The runtime runs
+  classroom.kubeadm.node_preflight:
+    role: worker
+    cri_socket: unix:///run/containerd/containerd.sock
+"""
+
+RETURN = r"""
+failures:
+  description: What is in the way, a sentence each. Empty when the module succeeds.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "Wanted at least 2 CPUs for this role, found 1. Give the machine more."
+ansible_facts:
+  description: What was read.
+  returned: success
+  type: dict
+  contains:
+    classroom_machine:
+      description: The machine.
+      returned: success
+      type: dict
+      contains:
+        os_family:
+          description: V(debian), V(redhat) or V(other). As for Ansible, C(/etc/redhat-release) decides first.
+          type: str
+        distribution:
+          description: The system's name in one lower-case word, such as V(debian), V(ubuntu), V(rocky) or V(rhel).
+          type: str
+        version:
+          description: The system's version.
+          type: str
+        codename:
+          description: The name of that version in the Debian family, else empty.
+          type: str
+        architecture:
+          description: V(amd64) or V(arm64), else the kernel's own word.
+          type: str
+        hostname:
+          description: The live host name.
+          type: str
+        machine_id:
+          description: The content of C(/etc/machine-id).
+          type: str
+        addresses:
+          description: Global addresses, each with C(interface), C(address) and C(prefix).
+          type: list
+          elements: dict
+        default_interface:
+          description: The interface of the IPv4 default route, or none.
+          type: str
+        cpus:
+          description: CPUs that may be used.
+          type: int
+        memory_mib:
+          description: Memory in MiB.
+          type: int
+        free_mib:
+          description: Free space in C(/var) in MiB.
+          type: int
+        container:
+          description: Whether the machine is a container.
+          type: bool
+        cgroup_version:
+          description: The version of the hierarchy at C(/sys/fs/cgroup), V(0) for none.
+          type: int
+        cgroup_missing:
+          description: Controllers that the kubelet needs and that are not there.
+          type: list
+          elements: str
+        cap_sys_resource:
+          description: Whether services have the capability SYS_RESOURCE.
+          type: bool
+        modules_loadable:
+          description: Whether the kernel knows loadable modules.
+          type: bool
+        kernel_features:
+          description: The features V(overlay) and V(br_netfilter), each V(present), V(loadable) or V(missing).
+          type: dict
+        swaps:
+          description: Swap devices and files in use.
+          type: list
+          elements: str
+        clock_offset:
+          description: Seconds that the clock is ahead of O(controller_time); V(0) without it.
+          type: float
+        sockets:
+          description: Sockets of container runtimes that are there.
+          type: list
+          elements: str
+        port_owner:
+          description: The program that listens on O(api_port), or none.
+          type: str
+        initialized:
+          description: Whether an administrator's kubeconfig is there. A hint, not a proof of a control plane.
+          type: bool
+        joined:
+          description: Whether a kubelet's kubeconfig is there. A hint, not a proof of membership.
+          type: bool
+      sample:
+        os_family: debian
+        distribution: debian
+        version: "13"
+        codename: trixie
+        architecture: amd64
+        hostname: node1
+        machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa
+        addresses:
+          - interface: eth0
+            address: 192.168.90.101
+            prefix: 24
+        default_interface: eth0
+        cpus: 2
+        memory_mib: 24050
+        free_mib: 81920
+        container: true
+        cgroup_version: 1
+        cgroup_missing: []
+        cap_sys_resource: false
+        modules_loadable: false
+        kernel_features: {overlay: present, br_netfilter: present}
+        swaps: []
+        clock_offset: 0.4
+        sockets: [/run/containerd/containerd.sock]
+        port_owner: null
+        initialized: false
+        joined: true
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils.machine import Wish, judge, least, read_machine, report
+
+
+def preflight(module: AnsibleModule, now: float) -> None:
+    """Read, judge, report."""
+    params = module.params
+    memory, cpus = least(params["role"])
+    socket = params["cri_socket"]
+    wish = Wish(
+        role=params["role"],
+        address=params["address"],
+        min_memory_mib=memory if params["min_memory_mib"] is None else params["min_memory_mib"],
+        min_cpus=cpus if params["min_cpus"] is None else params["min_cpus"],
+        max_clock_offset=params["max_clock_offset"],
+        api_port=params["api_port"],
+        cri_socket=socket[len("unix://"):] if socket and socket.startswith("unix://") else socket,
+        required_free_mib=params["required_free_mib"],
+    )
+    machine = read_machine(Root(), run, wish, now, params["controller_time"])
+    failures = judge(wish, machine)
+    if failures:
+        module.fail_json(msg=report(wish, machine, failures), failures=failures)
+    module.exit_json(changed=False, failures=[], ansible_facts={"classroom_machine": machine.facts()})
+
+
+def main() -> None:
+    # Before anything else: reading the machine must not count as a clock that is off.
+    now = time.time()
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True, "choices": ["control_plane", "worker", "utility"]},
+            "address": {"type": "str"},
+            "min_memory_mib": {"type": "int"},
+            "min_cpus": {"type": "int"},
+            "required_free_mib": {"type": "int", "default": 1024},
+            "controller_time": {"type": "float"},
+            "max_clock_offset": {"type": "float", "default": 60},
+            "api_port": {"type": "int", "default": 6443},
+            "cri_socket": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        preflight(module, now)
+    except (ClassroomError, CommandFailed) as problem:
+        module.fail_json(msg=str(problem), failures=[str(problem)])
+
+
+if __name__ == "__main__":
+    main()

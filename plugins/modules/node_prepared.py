@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_prepared
+short_description: A host as Kubernetes needs it
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Sets the host name, keeps the nodes' names in C(/etc/hosts), turns swap off, loads kernel modules and sets kernel
+    settings, each in the running system and for the next boot.
+  - Everything that cannot be done is found before anything is changed.
+  - What was there before the first change is kept in C(/var/lib/classroom-kubeadm/before.json) (mode V(0600)), so that
+    a reset can bring it back. It is a mapping with C(format) V(1) and, for each thing this module changed,
+    C(hostname), C(hosts) (the whole text of C(/etc/hosts)), C(fstab) (the lines put out of force), C(swaps) (what was
+    switched off), C(modules) (what was loaded) and C(sysctls) (former live values). Later runs add to it what they
+    change for the first time and replace nothing.
+notes:
+  - In a container the kernel is shared. Swap in use belongs to the host and is left on (with a warning), and no list of
+    modules to load at boot is written.
+  - A kernel feature that is built in needs no module; nothing is loaded for it.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and predicts exactly what the real run then does.
+  diff_mode:
+    support: full
+    description: Says what differs and why it is changed.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+options:
+  hostname:
+    description:
+      - The host name, in lower case. The node gets the same name in Kubernetes.
+      - Without it the name is left alone.
+    type: str
+  hosts:
+    description:
+      - All nodes with their names. They become one block in C(/etc/hosts) between two marking lines; other
+        lines are kept.
+      - An address or a name that belongs to two nodes is an error.
+      - So is a line outside the block that gives one of the names another address of the same family. Only where that
+        is a loopback address, as in the line C(127.0.1.1 HOSTNAME) of Debian's installer, the name is taken out of
+        force there (the old line stays as a comment), because the kubelet would take that address for the node's own.
+      - When the list is empty, C(/etc/hosts) is left alone.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description: The node's address in the cluster's network.
+        type: str
+        required: true
+      names:
+        description: Its names, the full one first.
+        type: list
+        elements: str
+        required: true
+  swap:
+    description:
+      - V(false) switches all swap off and puts the swap lines of C(/etc/fstab) out of force (as comments with a
+        prefix of this collection). V(true) leaves swap as it is.
+      - A line of C(/etc/fstab) that is no entry is an error.
+    type: bool
+    default: false
+  kernel_modules:
+    description:
+      - Kernel features that must be there, by the names of their modules. They are loaded now where they are not built
+        in, and at boot by C(/etc/modules-load.d/classroom-kubeadm.conf).
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description:
+      - Kernel settings and their values, set now and at boot by C(/etc/sysctl.d/90-classroom-kubeadm.conf).
+      - A file that is applied after that one and says otherwise is named in a warning.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: The host is ready for Kubernetes
+  classroom.kubeadm.node_prepared:
+    hostname: node1
+    hosts:
+      - address: 192.168.90.100
+        names: [master.example.com, master]
+      - address: 192.168.90.101
+        names: [node1.example.com, node1]
+    kernel_modules: [overlay, br_netfilter]
+    sysctls:
+      net.ipv4.ip_forward: 1
+      net.bridge.bridge-nf-call-iptables: 1
+      net.bridge.bridge-nf-call-ip6tables: 1
+
+- name: Only the names, swap as it is
+  classroom.kubeadm.node_prepared:
+    swap: true
+    hosts:
+      - address: 192.168.90.10
+        names: [utility.example.com, utility]
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed (in check mode - what would be), each with the reason.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "kernel setting net.ipv4.ip_forward: the running kernel has another value"
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
+from ansible_collections.classroom.kubeadm.plugins.module_utils.prepared import Performer, Wish, plan, read_host
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
+
+
+def prepare(module: AnsibleModule) -> None:
+    """Plan, perform unless in check mode, report."""
+    wish = Wish(
+        hostname=module.params["hostname"],
+        hosts=tuple(Entry(entry["address"], tuple(entry["names"])) for entry in module.params["hosts"]),
+        swap=module.params["swap"],
+        modules=tuple(module.params["kernel_modules"]),
+        sysctls={key: str(value) for key, value in module.params["sysctls"].items()},
+    )
+    root = Root()
+    planned = plan(wish, read_host(root, wish))
+    if planned.steps and not module.check_mode:
+        Performer(root, run).perform(planned, wish)
+    for warning in planned.warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=bool(planned.steps), changes=as_changes(planned.steps), diff=as_diff(planned.steps))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "hostname": {"type": "str"},
+            "hosts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "address": {"type": "str", "required": True},
+                    "names": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+            "swap": {"type": "bool", "default": False},
+            "kernel_modules": {"type": "list", "elements": "str", "default": []},
+            "sysctls": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        prepare(module)
+    except (ClassroomError, CommandFailed) as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()

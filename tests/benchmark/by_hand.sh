@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# What a good administrator would type for the same cluster, after the documentation of kubeadm ("Installing kubeadm", "Creating a
+# cluster with kubeadm"): all machines at once where they do not wait for each other. The measure of site.yml, not an example to use:
+# it installs once on fresh machines and knows nothing of a second run.
+#
+# by_hand.sh SSH_OPTIONS_FILE BUNDLE_KEY UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds" lines)
+set -euo pipefail
+ssh_options=$1 key=$2 utility=$3 manifest=$4 master=$5
+shift 4
+machines=("$@")
+names=(master node1 node2)
+version=1.36.3 containerd=2.4.2
+began=$EPOCHREALTIME
+
+on() { local machine=$1; shift; ssh -F "$ssh_options" "root@$machine" "$@"; }
+
+# Runs the script on standard input on every machine given, at the same time; fails when one fails.
+everywhere() {
+  local script pids=() machine
+  script=$(cat)
+  for machine in "$@"; do on "$machine" bash -euo pipefail -s <<<"$script" & pids+=($!); done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+}
+
+stage() { local now=$EPOCHREALTIME; awk -v n="$1" -v a="$began" -v b="$now" 'BEGIN {printf "%s %.2f\n", n, b - a}'; began=$now; }
+
+hosts="$utility utility.example.com utility"
+for i in "${!machines[@]}"; do hosts+=$'\n'"${machines[i]} ${names[i]}.example.com ${names[i]}"; done
+for i in "${!machines[@]}"; do on "${machines[i]}" hostnamectl set-hostname "${names[i]}" & done; wait
+
+# What a shared kernel needs is the same as in the lab's group_vars
+everywhere "${machines[@]}" <<SCRIPT
+printf '%s\n' '$hosts' >> /etc/hosts
+printf 'overlay\nbr_netfilter\n' > /etc/modules-load.d/k8s.conf
+printf 'net.ipv4.ip_forward=1\nnet.bridge.bridge-nf-call-iptables=1\nnet.bridge.bridge-nf-call-ip6tables=1\n' > /etc/sysctl.d/k8s.conf
+sysctl -q -p /etc/sysctl.d/k8s.conf
+SCRIPT
+stage prepare
+
+everywhere "${machines[@]}" <<SCRIPT
+export DEBIAN_FRONTEND=noninteractive
+mkdir -p /etc/apt/keyrings
+cat > /etc/apt/keyrings/kubernetes.asc <<'KEY'
+$(cat "$key")
+KEY
+echo 'deb [signed-by=/etc/apt/keyrings/kubernetes.asc] http://$utility:8080/apt ./' > /etc/apt/sources.list.d/kubernetes.list
+apt-get update -qq -o Dir::Etc::sourcelist=sources.list.d/kubernetes.list -o Dir::Etc::sourceparts=-
+apt-get install -qq -y --no-install-recommends containerd=$containerd-* kubelet=$version-* kubeadm=$version-* kubectl=$version-* >/dev/null
+apt-mark hold containerd kubelet kubeadm kubectl >/dev/null
+SCRIPT
+stage packages
+
+everywhere "${machines[@]}" <<SCRIPT
+mkdir -p /etc/containerd/conf.d
+cat > /etc/containerd/conf.d/k8s.toml <<'TOML'
+version = 3
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "/etc/containerd/certs.d"
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+SystemdCgroup = false
+TOML
+for registry in registry.k8s.io ghcr.io docker.io quay.io; do
+  mkdir -p /etc/containerd/certs.d/\$registry
+  printf 'server = "https://%s"\n[host."http://$utility:5000"]\ncapabilities = ["pull", "resolve"]\n' \$registry \
+    > /etc/containerd/certs.d/\$registry/hosts.toml
+done
+systemctl enable -q --now containerd
+systemctl restart containerd
+systemctl enable -q --now kubelet
+SCRIPT
+stage runtime
+
+on "$master" bash -euo pipefail -s <<SCRIPT
+cat > /root/kubeadm.yml <<'YAML'
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: {advertiseAddress: $master}
+nodeRegistration: {name: master, criSocket: "unix:///run/containerd/containerd.sock", kubeletExtraArgs: [{name: node-ip, value: $master}]}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v$version
+controlPlaneEndpoint: $master:6443
+networking: {podSubnet: 10.244.0.0/16}
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: cgroupfs
+failSwapOn: false
+failCgroupV1: false
+featureGates: {KubeletInUserNamespace: true}
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+YAML
+kubeadm init --config /root/kubeadm.yml --ignore-preflight-errors=SystemVerification >/root/init.log 2>&1 || { cat /root/init.log; exit 1; }
+SCRIPT
+stage init
+
+on "$master" kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$manifest" >/dev/null
+join=$(on "$master" kubeadm token create --print-join-command 2>/dev/null)
+stage network
+pids=()
+for i in 1 2; do
+  on "${machines[i]}" "$join --node-name ${names[i]} --ignore-preflight-errors=SystemVerification >/root/join.log 2>&1" & pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid"; done
+stage join

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules themselves: options, one call, results; nothing secret comes out where it is not meant to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from kubeadm_lab import Lab, as_text, kubeconfig_text
+
+from ansible_collections.classroom.kubeadm.plugins.doc_fragments.kubeadm import ModuleDocFragment
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Unreachable
+from ansible_collections.classroom.kubeadm.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
+
+TOKEN = "abcdef.0123456789abcdef"
+INIT = {
+    "config": [
+        {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration", "bootstrapTokens": [{"token": TOKEN}]},
+        {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration"},
+    ]
+}
+
+
+class Ended(Exception):
+    """What AnsibleModule does by leaving the process."""
+
+    def __init__(self, failed: bool, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.failed = failed
+        self.values = values
+
+
+def run(
+    module: ModuleType, lab: Lab, monkeypatch: pytest.MonkeyPatch, check_mode: bool = False, **given: Any
+) -> tuple[Ended, list[str], dict[str, Any]]:
+    warned: list[str] = []
+    seen: dict[str, Any] = {}
+
+    class Fake:
+        def __init__(self, argument_spec: dict[str, Any], supports_check_mode: bool, **others: Any) -> None:
+            assert supports_check_mode
+            seen.update(argument_spec)
+            self.params = {name: given.get(name, rules.get("default")) for name, rules in argument_spec.items()}
+            self.check_mode = check_mode
+
+        def warn(self, text: str) -> None:
+            warned.append(text)
+
+        def exit_json(self, **values: Any) -> None:
+            raise Ended(False, values)
+
+        def fail_json(self, **values: Any) -> None:
+            raise Ended(True, values)
+
+    monkeypatch.setattr(module, "AnsibleModule", Fake)
+    monkeypatch.setattr(module, "Machine", lambda: lab.machine)
+    with pytest.raises(Ended) as caught:
+        module.main()
+    return caught.value, warned, seen
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    made = Lab(tmp_path)
+    made.api.broken = Unreachable("refused")
+    return made
+
+
+@pytest.mark.parametrize("module", [kubeadm_init, kubeadm_join, kubeadm_token])
+def test_the_documentation_and_the_options_agree(
+    module: ModuleType, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ended, _warned, spec = run(module, lab, monkeypatch, check_mode=True, node_name="x", endpoint="127.0.0.1:1", **INIT)
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    fragments = documentation["extends_documentation_fragment"]
+    options = dict(documentation["options"])
+    if "classroom.kubeadm.kubeadm" in fragments:
+        options.update(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"])
+    assert set(options) == set(spec)
+    for name, option in options.items():
+        rules = spec[name]
+        assert option["type"] == rules["type"] and option.get("default") == rules.get("default"), name
+        assert option.get("required", False) == rules.get("required", False), name
+        assert option.get("elements") == rules.get("elements") and option.get("choices") == rules.get("choices"), name
+
+
+@pytest.mark.parametrize("module", [kubeadm_init, kubeadm_join, kubeadm_token])
+def test_examples_and_return_values_can_be_read(module: ModuleType) -> None:
+    assert yaml.safe_load(module.EXAMPLES)
+    assert all("sample" in value or "contains" in value for value in yaml.safe_load(module.RETURN).values())
+
+
+def test_init_predicts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.programs.clear()
+    ended, warned, _spec = run(kubeadm_init, lab, monkeypatch, check_mode=True, **INIT)
+    assert (ended.failed, ended.values["changed"], ended.values["decision"]) == (False, True, "init")
+    assert "not installed" in warned[0] and "warnings" not in ended.values
+    assert set(yaml.safe_load(kubeadm_init.RETURN)) | {"changed", "diff"} == set(ended.values)
+
+
+def test_init_fails_in_a_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.run.failures["kubeadm init"] = Completed(1, "", "[ERROR Mem]: the system RAM (900 MB) is less than the minimum")
+    ended, _warned, _spec = run(kubeadm_init, lab, monkeypatch, **INIT)
+    assert ended.failed and "[ERROR Mem]" in ended.values["msg"]
+    ended, _warned, _spec = run(kubeadm_init, lab, monkeypatch, config=[])
+    assert ended.failed and "no document" in ended.values["msg"]
+
+
+def test_init_shows_no_secret(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for check_mode in (True, False):
+        ended, warned, _spec = run(kubeadm_init, lab, monkeypatch, check_mode=check_mode, **INIT)
+        assert "0123456789abcdef" not in as_text(ended.values) + as_text(warned)
+
+
+def test_join_predicts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, _warned, spec = run(kubeadm_join, lab, monkeypatch, check_mode=True, endpoint="127.0.0.1:1", node_name="n")
+    assert (ended.failed, ended.values["changed"], ended.values["needs_discovery"]) == (False, True, True)
+    assert set(yaml.safe_load(kubeadm_join.RETURN)) | {"changed", "diff"} == set(ended.values)
+    assert spec["discovery"]["no_log"] and spec["discovery"]["options"]["token"]["no_log"]
+
+
+def test_join_fails_in_a_sentence_and_shows_no_secret(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    discovery = {"kubeconfig": "half", "token": TOKEN}
+    ended, _warned, _spec = run(kubeadm_join, lab, monkeypatch, endpoint="127.0.0.1:1", discovery=discovery)
+    assert ended.failed and "discovery kubeconfig is not complete" in ended.values["msg"].replace("a complete", "complete")
+    assert "0123456789abcdef" not in as_text(ended.values)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_token(lab: Lab, monkeypatch: pytest.MonkeyPatch, check_mode: bool) -> None:
+    lab.write("/etc/kubernetes/admin.conf", kubeconfig_text("https://192.168.90.100:6443", "CA", "CRT", "THE KEY"))
+    lab.api.broken = None
+    lab.api.objects["/api/v1/namespaces/kube-system/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"] = {}
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, node_name="node1")
+    assert not ended.failed and ended.values["changed"]
+    assert ("discovery" in ended.values) is not check_mode
+    assert "THE KEY" not in as_text(ended.values)
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, state="absent", token_id="abcdef")
+    assert not ended.failed and ended.values["changed"] is False
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, node_name="node1", ttl="never")
+    assert ended.failed and "ttl" in ended.values["msg"]

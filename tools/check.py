@@ -1,0 +1,227 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the stages that prove the project right, all of them or those that are named.
+
+Prints the seconds of each stage and closes with `N passed, N failed`: the tests of a stage that runs pytest, otherwise
+one for the stage. The exit status is 0 only when nothing failed and something passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.checkout import CACHE, ROOT, environment, machine_environment
+
+PYTHON = sys.executable
+SCENARIOS = ("cluster", "interrupted")
+# pytest's closing line, with or without its frame of "="
+PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error))(?:\d+ \w+(?:, )?)+ in [\d.]+s")
+
+
+@dataclass
+class Tally:
+    """What a stage proved; a stage without tests of its own counts as one."""
+
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A name for the command line and the function that runs it; `needs` names stages without which it is pointless."""
+
+    name: str
+    run: Callable[[Tally], None]
+    needs: tuple[str, ...] = ()
+
+
+class Failed(Exception):
+    """A command of a stage ended with another status than 0."""
+
+
+def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, **env: str) -> None:
+    """Run one command, pass its output on as it comes, and count the tests it reports."""
+    print(f"+ {' '.join(argv)}", flush=True)
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        if PYTEST_CLOSING.match(line):
+            tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", line))
+            tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", line))
+    if process.wait() != 0:
+        raise Failed(f"'{' '.join(argv)}' ended with {process.returncode}")
+
+
+def lint(tally: Tally) -> None:
+    call(tally, ["ruff", "check", "."])
+    call(tally, ["mypy"])
+    call(tally, ["ansible-lint"])
+    call(tally, [PYTHON, "tools/reference.py", "--check"])
+
+
+def unit(tally: Tally) -> None:
+    call(tally, [PYTHON, "-m", "pytest", "tests/unit"])
+
+
+def _export_tree(target: Path) -> None:
+    """A copy of what git tracks or would track: no caches, and not the link of the checkout to itself."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        if not name.startswith(".collections/") and (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
+
+
+def sanity(tally: Tally) -> None:
+    """ansible-test wants a path ending in ansible_collections/NAMESPACE/NAME, and a file to bootstrap pip from."""
+    base = ROOT / ".cache" / "sanity"
+    tree = base / "ansible_collections" / "classroom" / "kubeadm"
+    _export_tree(tree)
+    cache = base / "home" / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for name in ("get_pip_24_2.py", "get_pip_25_2.py"):
+        (cache / name).write_text("import ensurepip; ensurepip.bootstrap(default_pip=True)\n", encoding="utf-8")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    call(
+        tally,
+        ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no", "--truncate", "0"],
+        cwd=tree,
+        HOME=str(base / "home"),
+        ANSIBLE_COLLECTIONS_PATH=str(base),
+    )
+
+
+def package(tally: Tally) -> None:
+    """The collection as users get it: built, installed somewhere else, and its playbooks found by name."""
+    base = ROOT / ".cache" / "package"
+    tree = base / "tree"
+    _export_tree(tree)
+    call(tally, ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(base), str(tree)])
+    archive = next(base.glob("classroom-kubeadm-*.tar.gz"))
+    installed = base / "installed"
+    shutil.rmtree(installed, ignore_errors=True)
+    call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
+    for playbook in ("site", "utility", "verify"):
+        call(
+            tally,
+            ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],
+            cwd=base,
+            ANSIBLE_CONFIG=str(base / "none.cfg"),
+            ANSIBLE_COLLECTIONS_PATH=str(installed),
+        )
+
+
+def bundle(tally: Tally) -> None:
+    call(tally, [PYTHON, "bundle/build.py", "build"])
+    call(tally, [PYTHON, "bundle/build.py", "verify"])
+
+
+def molecule(scenario: str) -> Callable[[Tally], None]:
+    def run(tally: Tally) -> None:
+        call(tally, [PYTHON, "tools/scenario.py", scenario], **machine_environment())
+
+    return run
+
+
+def lab(tally: Tally) -> None:
+    call(tally, [PYTHON, "tools/lab.py", "prove"])
+
+
+def stages() -> list[Stage]:
+    return [
+        Stage("lint", lint),
+        Stage("unit", unit),
+        Stage("sanity", sanity),
+        Stage("package", package),
+        Stage("bundle", bundle),
+        *(Stage(name, molecule(name), needs=("bundle",)) for name in SCENARIOS),
+        Stage("lab", lab, needs=("bundle",)),
+    ]
+
+
+def run_stage(stage: Stage) -> Tally:
+    print(f"\n=== {stage.name}", flush=True)
+    tally = Tally()
+    started = time.monotonic()
+    try:
+        stage.run(tally)
+    except (Failed, OSError, subprocess.SubprocessError, StopIteration) as error:
+        tally.notes.append(str(error) or type(error).__name__)
+        tally.failed = tally.failed or 1
+    tally.passed += 1 if not tally.failed and not tally.passed else 0
+    tally.seconds = time.monotonic() - started
+    print(f"=== {stage.name}: {'failed' if tally.failed else 'passed'} in {tally.seconds:.0f} s", flush=True)
+    return tally
+
+
+def run_all(chosen: Sequence[Stage]) -> dict[str, Tally]:
+    done: dict[str, Tally] = {}
+    for stage in chosen:
+        broken = [name for name in stage.needs if name in done and done[name].failed]
+        if broken:
+            done[stage.name] = Tally(failed=1, notes=[f"not run: {', '.join(broken)} failed"])
+        else:
+            done[stage.name] = run_stage(stage)
+    return done
+
+
+def report(done: dict[str, Tally]) -> bool:
+    print(f"\n{'stage':<14}{'passed':>8}{'failed':>8}{'seconds':>9}")
+    for name, tally in done.items():
+        print(f"{name:<14}{tally.passed:>8}{tally.failed:>8}{tally.seconds:>9.0f}")
+        for note in tally.notes:
+            print(f"  {note}")
+    passed = sum(tally.passed for tally in done.values())
+    failed = sum(tally.failed for tally in done.values())
+    print(f"\n{passed} passed, {failed} failed", flush=True)
+    return failed == 0 and passed > 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Prove the project right.")
+    parser.add_argument("stage", nargs="*", help="all when none is named")
+    parser.add_argument("--scenario", default=SCENARIOS[0], choices=SCENARIOS, help="which one, for the stage molecule")
+    arguments = parser.parse_args()
+    wanted = [arguments.scenario if name == "molecule" else name for name in arguments.stage]
+    known = {stage.name: stage for stage in stages()}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        parser.error(f"no stage {', '.join(unknown)}; there are {', '.join(known)} and molecule")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return 0 if report(run_all([known[name] for name in wanted] or list(known.values()))) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
