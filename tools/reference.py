@@ -120,7 +120,8 @@ def module_reference() -> str:
 def role_variables(role: Path) -> str:
     """The table between the two marks of a role's README, from its argument_specs and defaults."""
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    options = specs["argument_specs"]["main"]["options"]
+    [entry] = specs["argument_specs"].values()
+    options = entry["options"]
     defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
     described = {name: {**option, "default": defaults[name]} for name, option in options.items()}
     return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |", *option_rows(described)])

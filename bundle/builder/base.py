@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bundle.builder.digest import key_of
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths
+from bundle.builder.paths import Paths, unfinished
 from bundle.builder.process import run
 from bundle.builder.progress import Progress
 from bundle.builder.recipe import Base
@@ -21,7 +21,7 @@ from bundle.builder.recipe import Base
 # Nobody reads manuals in a container; copyright files stay.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
 KEPT = ("/usr/share/doc/*/copyright",)
-# What the installation of packages needed and a container does not: half of all files, and unpacking takes a time per file.
+# What installing packages needed and a container does not: half of all files, and each of them costs time to unpack.
 UNWANTED = re.compile(
     r"\./((dev|proc|sys)/"
     r"|usr/bin/perl"
@@ -42,10 +42,11 @@ def build(base: Base, suite: str, paths: Paths, progress: Progress) -> Path:
     if finished.is_file():
         return finished
     with progress.step(f"base of the images: Debian {suite}") as step:
-        partial = finished.with_suffix(".partial.tar")
+        partial = unfinished(finished)
         run(
             [
                 "mmdebstrap",
+                "--format=tar",
                 "--variant=essential",
                 f"--include={','.join(base.packages)}",
                 *_left_out(),
@@ -58,8 +59,7 @@ def build(base: Base, suite: str, paths: Paths, progress: Progress) -> Path:
             on_line=lambda line: setattr(step, "detail", line),
         )
         for former in paths.work.glob("base-*.tar"):
-            if former != partial:
-                former.unlink()
+            former.unlink()
         partial.rename(finished)
     return finished
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 from bundle.builder import apt, base, images, lock, packages
 from bundle.builder.digest import key_of, source_files
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths, require_space
+from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import stop_all
 from bundle.builder.programs import Programs
 from bundle.builder.progress import Progress
@@ -68,6 +69,7 @@ def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
         # Another build may have made it while this one waited.
         if is_finished(paths, wish.key):
             return False
+        remove_unfinished(paths)
         require_tools()
         programs = Programs(paths, wish.go)
         cold = not all(programs.directory(module).is_dir() for module in recipe.modules.values())
@@ -89,37 +91,48 @@ def _material(wish: Inputs, programs: Programs, paths: Paths, progress: Progress
     return images.Material(debian=results.pop(BASE), programs=results)
 
 
-def _in_parallel(jobs: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """Run jobs on a few threads; the first failure, or Ctrl-C, ends the others and is told."""
+    stopping = threading.Event()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        futures: dict[str, Future[Any]] = {name: pool.submit(job) for name, job in jobs.items()}
+        futures: dict[str, Future[Any]] = {name: pool.submit(_guarded, job, stopping) for name, job in jobs.items()}
         try:
             finished, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
             for future in finished:
                 future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stopping.set()
             stop_all()
             raise
     return {name: future.result() for name, future in futures.items()}
 
 
+def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
+    """A job that is not begun any more once another has failed: its thread is faster than the one that waits."""
+    if stopping.is_set():
+        return None
+    try:
+        return job()
+    except BaseException:
+        stopping.set()
+        raise
+
+
 def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: Progress) -> None:
     """Write the bundle beside the former one and exchange the two when all of it is there."""
-    unfinished = paths.cache / "bundle.partial"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    _add_kubectl(unfinished, material)
+    bundle = unfinished(paths.bundle)
+    bundle.mkdir()
+    _add_kubectl(bundle, material)
     results = _in_parallel(
         {
-            "packages": partial(_add_packages, wish, unfinished, material, paths, progress),
-            "images": partial(_add_images, wish, unfinished, material, progress),
+            "packages": partial(_add_packages, wish, bundle, material, paths, progress),
+            "images": partial(_add_images, wish, bundle, material, progress),
         }
     )
     with progress.step("lock file"):
-        content = _lock(wish, unfinished, material, results["images"])
-        (unfinished / lock.NAME).write_text(content.text(), encoding="utf-8")
-    _exchange(unfinished, paths)
+        content = _lock(wish, bundle, material, results["images"])
+        (bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
+    _exchange(bundle, paths)
 
 
 def _add_kubectl(bundle: Path, material: images.Material) -> None:

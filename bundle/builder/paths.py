@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bundle.builder.errors import BundleError
 
 SOURCE = Path(__file__).resolve().parents[1]
 CHECKOUT = SOURCE.parent
+PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,24 @@ def default_cache() -> Path:
     """$CLASSROOM_CACHE, so that several checkouts can share one, or .cache in this checkout."""
     named = os.environ.get("CLASSROOM_CACHE")
     return Path(named).resolve() if named else CHECKOUT / ".cache"
+
+
+def unfinished(path: Path) -> Path:
+    """Where to write what will get this name when it is complete.
+
+    Every build has names of its own: a program that outlives a killed build must not write into the next one's files.
+    """
+    return path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+
+
+def remove_unfinished(paths: Paths) -> None:
+    """Clear away what killed builds have left; only for the one build that holds the cache."""
+    for directory in (paths.cache, paths.programs, paths.work):
+        for stale in directory.glob(f"*{PARTIAL}"):
+            if stale.is_dir():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                stale.unlink()
 
 
 def require_space(paths: Paths, gibibytes: int) -> None:

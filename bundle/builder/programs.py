@@ -13,13 +13,14 @@ from pathlib import Path
 
 from bundle.builder.digest import key_of
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths
+from bundle.builder.paths import PARTIAL, Paths, unfinished
 from bundle.builder.process import output, run
 from bundle.builder.progress import Progress, Step
 from bundle.builder.recipe import Module
 from bundle.builder.toolchain import go_environment
 
 LICENSE = "LICENSE"
+COMMAND = ("go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false")
 
 
 class Programs:
@@ -33,7 +34,7 @@ class Programs:
         """A directory named by everything that decides the programs' content."""
         source = self._paths.source / "go" / module.name
         files = [source / "go.mod", source / "go.sum"]
-        return self._paths.programs / f"{module.name}-{key_of([self._go, asdict(module)], files)[:16]}"
+        return self._paths.programs / f"{module.name}-{key_of([self._go, COMMAND, asdict(module)], files)[:16]}"
 
     def build(self, module: Module, progress: Progress) -> Path:
         """Compile a module's programs unless exactly these are there already."""
@@ -41,7 +42,7 @@ class Programs:
         if finished.is_dir():
             return finished
         with progress.step(f"compile {module.name} {module.version}") as step:
-            partial = finished.with_suffix(".partial")
+            partial = unfinished(finished)
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             self._compile(module, partial, step)
@@ -52,10 +53,9 @@ class Programs:
         return finished
 
     def _compile(self, module: Module, target: Path, step: Step) -> None:
-        command = ["go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"]
-        command += [f"-tags={','.join(module.tags)}", f"-ldflags={module.linker_flags()}"]
+        flags = [f"-tags={','.join(module.tags)}", f"-ldflags={module.linker_flags()}"]
         run(
-            [*command, "-o", f"{target}/", *module.programs.values()],
+            [*COMMAND, *flags, "-o", f"{target}/", *module.programs.values()],
             self._paths.logs / f"compile-{module.name}.log",
             cwd=self._paths.source / "go" / module.name,
             env={**go_environment(self._paths), "CGO_ENABLED": "1" if module.cgo else "0"},
@@ -104,5 +104,5 @@ def _remove_former(finished: Path) -> None:
     """Keep one build of a module: they are large, and Go's own cache makes a former one again in seconds."""
     module = finished.name.rpartition("-")[0]
     for other in finished.parent.glob(f"{module}-*"):
-        if other.name.rpartition("-")[0] == module and other.suffix != ".partial":
+        if other.name.rpartition("-")[0] == module and other.suffix != PARTIAL:
             shutil.rmtree(other)

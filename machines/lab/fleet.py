@@ -20,28 +20,32 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.command import C
 from . import host, keys, leftovers, subnets
 from .checkout import Checkout, locked
 from .image import debian, ensure_image
-from .platforms import DESCRIPTION, MachineSet, Platform, create_argv, platforms
+from .platforms import DESCRIPTION, MachineSet, Platform, create_argv, mac_address, platforms, prefix_of
 from .podman import Podman, read_engine, write_atomically, write_configuration
 from .talk import MachineError, say, waiting
 
 BOOT_TIMEOUT = 120.0
 _RUNNING = "running"
 _PODMAN = 'eval "$(machines/machines.py env)"; podman'
-# States of a container that a start turns into a running one; whatever else is found was left by something that died.
+# States from which a start leads to a running container; whatever else is found was left by something that died.
 _STARTABLE = {"created", "configured", "exited", "stopped", "initialized"}
 
 
-def action(state: str | None) -> str:
-    """What brings a container in `state` up: nothing, a start, or making it (again)."""
-    if state == _RUNNING:
-        return "keep"
-    return "start" if state in _STARTABLE else "create"
+def action(container: Mapping[str, Any] | None) -> str:
+    """What brings a container, as podman lists it, up: nothing, a start, or making it (again).
+
+    After a reboot podman calls one "created" that has run for weeks. One that never ran is made again: what it was made
+    of may be out of date, and there is nothing on it.
+    """
+    if container is None or container["State"] == _RUNNING:
+        return "keep" if container else "create"
+    return "start" if container["State"] in _STARTABLE and container["StartedAt"] > 0 else "create"
 
 
 def _prefix_in_use(containers: Mapping[str, dict[str, Any]]) -> str | None:
     """The network that `containers` are in, as CLASSROOM_NET would name it."""
     networks = {network for container in containers.values() for network in container["Networks"] or ()}
-    return networks.pop().removeprefix("classroom-") if networks else None
+    return prefix_of(networks.pop()) if networks else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Fleet:
         with locked(self.checkout.run / "lock", "the machines of this checkout"):
             found = self.podman.containers(self.machines)
             self._refuse_other_network(found)
-            todo = {platform: action(found.get(platform.container, {}).get("State")) for platform in self.platforms}
+            todo = {platform: action(found.get(platform.container)) for platform in self.platforms}
             pending = {platform: what for platform, what in todo.items() if what != "keep"}
             if pending:
                 self._start(pending)
@@ -101,10 +105,16 @@ class Fleet:
         with locked(self.checkout.run_root / "lock", "the host's networks"):
             self._refuse_conflict()
             subnets.mark(self.checkout, self.machines)
+            if leftovers.bridge_exists(self.run, self.machines) and not self._running():
+                self._repair_network()
             self.podman.ensure_network(self.machines)
             for platform, what in pending.items():
                 say(f"starting {platform.container} ({platform.ip})")
                 self._start_one(platform, what)
+
+    def _running(self) -> list[str]:
+        found = self.podman.containers(self.machines)
+        return [name for name, container in found.items() if container["State"] == _RUNNING]
 
     def _refuse_conflict(self) -> None:
         owner = subnets.owner(self.checkout, self.machines)
@@ -120,15 +130,33 @@ class Fleet:
                     source.mkdir(parents=True)
 
     def _start_one(self, platform: Platform, what: str) -> None:
-        if what == "start":
-            if self.podman("start", platform.container, check=False).rc == 0:
-                return
-            say(f"{platform.container} does not start any more, making it again")
-        # A creation that was killed leaves a name in the storage that no list of containers shows
-        self.podman.remove([platform.container])
-        labels = {"classroom.set": self.machines.name, "classroom.checkout": str(self.checkout.root)}
-        self.podman(*create_argv(platform, labels)[1:])
-        self.podman("start", platform.container)
+        if what == "create":
+            # A creation that was killed leaves a name in the storage that no list of containers shows
+            self.podman.remove([platform.container])
+            labels = {"classroom.set": self.machines.name, "classroom.checkout": str(self.checkout.root)}
+            self.podman(*create_argv(platform, self.podman.ensure_network(self.machines), labels))
+        started = self.podman("start", platform.container, check=False)
+        if "IPAM error" in started.err:
+            self._repair_network()
+            started = self.podman("start", platform.container, check=False)
+        if started.rc != 0:
+            raise MachineError(
+                f"{platform.container} was to be started, but podman says: {started.text}\n"
+                f"If it stays so, remove the machines and begin again: machines/machines.py down --set {self.machines.name}"
+            )
+
+    def _repair_network(self) -> None:
+        """A start that was killed halfway leaves addresses leased and cables plugged in that nobody owns any more."""
+        say("an earlier start died halfway, putting its network in order")
+        running = self._running()
+        if running:
+            self.podman("stop", "--time=10", *running)
+        found = self.podman.containers(self.machines)
+        plugs = {platform.container: (platform.ip, mac_address(platform.ip)) for platform in self.platforms}
+        leftovers.remove_network(self.run, self.machines)
+        self.podman.renew_network(self.machines, {name: plug for name, plug in plugs.items() if name in found})
+        if running:
+            self.podman("start", *running)
 
     def _wait(self, started: set[Platform]) -> None:
         wanted = self.platforms
@@ -208,6 +236,7 @@ class Fleet:
                     self.podman.remove(existed)
             with locked(self.checkout.run_root / "lock", "the host's networks"):
                 network = self.podman.remove_network(self.machines)
+                leftovers.remove_network(self.run, self.machines)
                 subnets.unmark(self.checkout, self.machines)
                 leftovers.remove_scaffold(self.run)
             self.podman.remove_unused_volumes()

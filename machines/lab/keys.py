@@ -46,7 +46,6 @@ def login_argv(checkout: Checkout, address: str) -> list[str]:
     """A login that proves key, address and host key at once. The person's own ssh configuration has no say in it."""
     return [
         "ssh", "-F", "none", "-i", str(checkout.state / "id_ed25519"), "-o", "IdentitiesOnly=yes",
-        "-o", "BatchMode=yes",
-        "-o", f"UserKnownHostsFile={checkout.state / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5",
-        f"root@{address}", "true",
+        "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "StrictHostKeyChecking=yes",
+        "-o", f"UserKnownHostsFile={checkout.state / 'known_hosts'}", f"root@{address}", "true",
     ]

@@ -2,19 +2,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What podman leaves on the host when the last container is gone, and how to remove only that."""
+"""What podman leaves on the host: without its last container, or killed halfway. How to see it and remove only that."""
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
+from .platforms import MachineSet
+
 # A network's own chain has a hash in its name, a published port's too; the others are there once for all networks.
 _OF_A_NETWORK = re.compile(r"^:NETAVARK-(?:DN-)?[0-9A-F]{8,} ", re.MULTILINE)
 _FORWARDED = re.compile(r"^-A NETAVARK_FORWARD ", re.MULTILINE)
+
+
+_TABLE = re.compile(r"^\*\w+\n.*?^COMMIT$", re.MULTILINE | re.DOTALL)
+
+
+def _restore_script(table: str, rules: list[str], chains: list[str]) -> list[str]:
+    """Lines for iptables-restore: `rules` as iptables-save shows them are deleted, then the `chains`."""
+    if not rules and not chains:
+        return []
+    deleted = [f"-D {rule.removeprefix('-A ')}" for rule in rules]
+    emptied = [f"{step} {chain}" for step in ("-F", "-X") for chain in chains]
+    return [table.splitlines()[0], *deleted, *emptied, "COMMIT"]
+
+
+def _text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def network_removal(saved: str, subnet: str) -> str:
+    """The input for iptables-restore that removes netavark's rules for `subnet`, where iptables-save says `saved`."""
+    script: list[str] = []
+    for table in _TABLE.findall(saved):
+        rules = re.findall(rf"^-A (?:POSTROUTING|NETAVARK_\w+) .*{re.escape(subnet)} .*$", table, re.MULTILINE)
+        ours = [rule for rule in rules if "NETAVARK" in rule]
+        jumps = (re.search(r" -j (NETAVARK-[0-9A-F]{8,})$", rule) for rule in ours)
+        script += _restore_script(table, ours, sorted({jump[1] for jump in jumps if jump}))
+    return _text(script)
 
 
 def scaffold_removal(saved: str) -> str:
@@ -26,20 +57,56 @@ def scaffold_removal(saved: str) -> str:
     if _OF_A_NETWORK.search(saved) or _FORWARDED.search(saved):
         return ""
     script: list[str] = []
-    for table in re.findall(r"^\*\w+\n.*?^COMMIT$", saved, re.MULTILINE | re.DOTALL):
+    for table in _TABLE.findall(saved):
         chains = re.findall(r"^:(NETAVARK\S*) ", table, re.MULTILINE)
-        if chains:
-            jumps = re.findall(r"^-A (?!NETAVARK)(.* -j NETAVARK\S*)$", table, re.MULTILINE)
-            script += [table.splitlines()[0], *(f"-D {jump}" for jump in jumps)]
-            script += [*(f"-F {chain}" for chain in chains), *(f"-X {chain}" for chain in chains), "COMMIT"]
-    return "".join(f"{line}\n" for line in script)
+        jumps = re.findall(r"^-A (?!NETAVARK).* -j NETAVARK\S*$", table, re.MULTILINE)
+        script += _restore_script(table, jumps, chains)
+    return _text(script)
 
 
 def remove_scaffold(run: Runner) -> None:
     """Remove netavark's common chains once no network uses them."""
-    script = scaffold_removal(run(["iptables-save"], check=False).out)
+    _restore(run, scaffold_removal(_saved(run)))
+
+
+def _saved(run: Runner) -> str:
+    return run(["iptables-save"], check=False).out
+
+
+def _restore(run: Runner, script: str) -> None:
     if script:
         run(["iptables-restore", "--noflush", "--wait", "5"], stdin=script)
+
+
+def bridge_exists(run: Runner, machines: MachineSet) -> bool:
+    """Whether the interface of the set's network is there; podman removes it with the last machine that stops."""
+    return run(["ip", "link", "show", "dev", machines.bridge], check=False).rc == 0
+
+
+def remove_network(run: Runner, machines: MachineSet) -> None:
+    """Remove what a podman that was killed while it plugged a machine in, or out, left of the set's network.
+
+    No machine of the set may be running. An end of a cable without an address cannot be told from other containers' and
+    stays; it does no harm.
+    """
+    for name in _namespaces_in(run, IPv4Network(machines.subnet)):
+        run(["ip", "netns", "delete", name], check=False)
+    if bridge_exists(run, machines):
+        for port in json.loads(run(["ip", "-json", "link", "show", "master", machines.bridge]).out or "[]"):
+            run(["ip", "link", "delete", "dev", port["ifname"]], check=False)
+        run(["ip", "link", "delete", "dev", machines.bridge], check=False)
+    _restore(run, network_removal(_saved(run), machines.subnet))
+
+
+def _namespaces_in(run: Runner, subnet: IPv4Network) -> list[str]:
+    """podman's network namespaces that have an address in `subnet`."""
+    found = []
+    for path in Path("/run/netns").glob("netns-*"):
+        links = run(["ip", "-netns", path.name, "-json", "-4", "address"], check=False).out
+        addresses = [info["local"] for link in json.loads(links or "[]") for info in link.get("addr_info", [])]
+        if any(IPv4Address(address) in subnet for address in addresses):
+            found.append(path.name)
+    return found
 
 
 def remove_empty_cgroups(mount: Path = Path("/sys/fs/cgroup")) -> None:

@@ -39,11 +39,7 @@ class MachineSet:
 
     @property
     def network(self) -> str:
-        """podman's name of the network.
-
-        Rules and leases on the host are filed under it, for all checkouts and the person's own containers alike, so it
-        must be as unique on the host as the subnet is.
-        """
+        """How podman's name of the network begins."""
         return f"classroom-{self.prefix}"
 
     @property
@@ -94,7 +90,7 @@ def _flags(option: str, values: Sequence[Any]) -> list[str]:
     return [flag for value in values for flag in _flag(option, value)]
 
 
-_ONE = {"hostname", "privileged", "systemd", "network", "ip"}
+_ONE = {"hostname", "privileged", "systemd", "ip"}
 _MANY = {"volumes": "volume", "capabilities": "cap-add", "devices": "device", "ulimits": "ulimit"}
 
 
@@ -103,9 +99,15 @@ def mac_address(ip: str) -> str:
     return "02:42:" + ":".join(f"{int(octet):02x}" for octet in ip.split("."))
 
 
-def create_argv(platform: Platform, labels: Mapping[str, str]) -> list[str]:
-    """The command that creates the container of `platform`, started by nothing yet."""
-    argv = ["podman", "create", f"--name={platform.container}", f"--mac-address={mac_address(platform.ip)}"]
+def prefix_of(network: str) -> str:
+    """The first three numbers of a network's addresses, from its name."""
+    return network.split("-")[1]
+
+
+def create_argv(platform: Platform, network: str, labels: Mapping[str, str]) -> list[str]:
+    """The arguments with which podman creates the container of `platform`."""
+    argv = ["create", f"--name={platform.container}", f"--network={network}"]
+    argv += _flag("mac-address", mac_address(platform.ip))
     for key, value in platform.keys.items():
         if key in _ONE:
             argv += _flag(key, value)
@@ -114,7 +116,7 @@ def create_argv(platform: Platform, labels: Mapping[str, str]) -> list[str]:
         elif key != "extra_opts" and key not in _NOT_FOR_PODMAN:
             raise MachineError(
                 f"The machine {platform.name} in {DESCRIPTION} has the key '{key}', but no option of "
-                f"podman is known for it. Write the option itself under extra_opts, or add the key to machines/lab/platforms.py."
+                f"podman is known for it. Write the option under extra_opts, or add the key to lab/platforms.py."
             )
     argv += platform.keys.get("extra_opts", [])
     argv += _flags("label", [f"{key}={value}" for key, value in sorted(labels.items())])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,32 +149,51 @@ class Podman:
         """Remove containers with their anonymous volumes, at once: who removes a machine has nothing to save on it."""
         self("rm", "--force", "--volumes", "--time=0", "--ignore", *names, timeout=300)
 
-    def ensure_network(self, machines: MachineSet) -> None:
+    def network(self, machines: MachineSet) -> str | None:
+        """The network of the set, if there is one."""
+        files = (self.checkout.podman / "networks").glob(f"{machines.network}-*.json")
+        return next((file.stem for file in files), None)
+
+    def ensure_network(self, machines: MachineSet) -> str:
         """Make the network of the set, with an interface whose name can tell it from other checkouts' networks.
 
         podman 4.3 has no option for the interface and numbers them by what is up at the moment: two checkouts could be
         given the same one. The file that it writes has the name, and is where it reads it from at every start.
         """
-        file = self.checkout.podman / "networks" / f"{machines.network}.json"
-        if self("network", "exists", machines.network, check=False).rc != 0:
-            self._create_network(machines)
-            # Removing a network also forgets leases that a checkout which no longer exists left under its name
-            self("network", "rm", machines.network)
-            self._create_network(machines)
-        network = json.loads(file.read_text())
-        if network["network_interface"] != machines.bridge:
-            write_atomically(file, json.dumps(network | {"network_interface": machines.bridge}, indent=2))
+        name = self.network(machines) or self._create_network(machines)
+        file = self.checkout.podman / "networks" / f"{name}.json"
+        description = json.loads(file.read_text())
+        if description["network_interface"] != machines.bridge:
+            write_atomically(file, json.dumps(description | {"network_interface": machines.bridge}, indent=2))
+        return name
 
-    def _create_network(self, machines: MachineSet) -> None:
+    def _create_network(self, machines: MachineSet) -> str:
+        """A network with a name that was never used on this host.
+
+        Rules and leases are filed under it for all podmans of a host, and leases of a container that died on its way
+        are kept until the next boot.
+        """
+        name = f"{machines.network}-{time.time_ns() // 1_000_000}"
         # Names are resolved by the machines' own /etc/hosts, as in a classroom
-        self("network", "create", "--disable-dns", f"--subnet={machines.subnet}", machines.network)
+        self("network", "create", "--disable-dns", f"--subnet={machines.subnet}", name)
+        return name
+
+    def renew_network(self, machines: MachineSet, addresses: Mapping[str, tuple[str, str]]) -> None:
+        """Make the network again with nothing leased, and plug the machines in: container -> IP and MAC address."""
+        old = self.network(machines)
+        for container in addresses if old else ():
+            self("network", "disconnect", str(old), container, check=False)
+        self.remove_network(machines)
+        new = self.ensure_network(machines)
+        for container, (ip, mac) in addresses.items():
+            self("network", "connect", f"--ip={ip}", f"--mac-address={mac}", new, container)
 
     def remove_network(self, machines: MachineSet) -> bool:
         """Remove the network of the set; says whether there was one."""
-        if self("network", "exists", machines.network, check=False).rc != 0:
-            return False
-        self("network", "rm", "--force", machines.network)
-        return True
+        name = self.network(machines)
+        if name:
+            self("network", "rm", name)
+        return name is not None
 
     def remove_unused_volumes(self) -> None:
         """Volumes of containers that were killed while they were made; all of this storage is ours."""

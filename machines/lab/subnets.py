@@ -18,9 +18,9 @@ from .checkout import Checkout
 from .platforms import MachineSet
 from .talk import MachineError
 
-_REMEDY = {
+_ELSEWHERE = {
     "lab": "Give that network another address; the lab's is the one of its inventory",
-    "molecule": "Take another network, export CLASSROOM_NET=$(machines/machines.py free-subnet)",
+    "molecule": "Take another network: export CLASSROOM_NET=$(machines/machines.py free-subnet)",
 }
 CANDIDATES = tuple(f"192.168.{third}" for third in range(91, 100))
 
@@ -87,16 +87,18 @@ def owner(checkout: Checkout, machines: MachineSet) -> str | None:
 
 
 def conflict(machines: MachineSet, root: str, taken: Iterable[Taken], owned_by: str | None) -> str | None:
-    """Why the network of `machines` cannot be had by the checkout at `root`, or nothing when it can."""
-    found = in_the_way(machines.prefix, [
-        network for network in taken if not (network.interface == machines.bridge and owned_by == root)
-    ])
+    """Why the network of `machines` cannot be had by the checkout at `root`, or nothing when it can.
+
+    An interface with our name that no checkout claims was left by one that died, and may be had.
+    """
+    others = [network for network in taken if network.interface != machines.bridge or owned_by not in (None, root)]
+    found = in_the_way(machines.prefix, others)
     if found is None:
         return None
-    whose, remedy = "this host", _REMEDY[machines.name]
-    if found.interface == machines.bridge and owned_by is not None:
+    whose, remedy = "this host", _ELSEWHERE[machines.name]
+    if found.interface == machines.bridge:
         whose = f"the checkout {owned_by}"
-        remedy = f"Remove its machines first, with machines/machines.py down --set {machines.name} there. Or: {remedy}"
+        remedy = f"Remove its machines first: {owned_by}/machines/machines.py down --set {machines.name}"
     return (
         f"The machines of the {machines.name} want the network {machines.subnet}, but {whose} has {found.subnet} on "
         f"the interface {found.interface}. Nothing was made. {remedy}."

@@ -158,7 +158,7 @@ def _with_pods(kubectl: Kubectl, wish: Wish, expected: Sequence[str], clock: Clo
 
         checks = until(started, clock)
         ready = [pods[check.node] for check in checks if check.ok]
-        jobs = _jobs(kubectl, namespace, wish.service, ready)
+        jobs = _jobs(kubectl, namespace, wish.service, ready) if ready else []
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             for done in pool.map(lambda job: until(job, clock), jobs):
                 checks.extend(done)

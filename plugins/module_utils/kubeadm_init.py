@@ -269,11 +269,9 @@ def _may_come_up(wish: Wish, facts: Facts) -> bool:
 
 
 def _warnings(decision: Decision, facts: Facts) -> tuple[str, ...]:
-    """What the real run would stop at, unless something before it in the same run puts it right."""
-    if not {DISCARD, INIT} & set(decision.actions):
-        return ()
-    found = [programs_sentence(facts.absent_programs)] if facts.absent_programs else [facts.runtime]
-    return tuple(text for text in found if text)
+    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    needed = bool({DISCARD, INIT} & set(decision.actions)) and not facts.absent_programs
+    return (facts.runtime,) if needed and facts.runtime else ()
 
 
 def _ensure_possible(decision: Decision, facts: Facts) -> None:
@@ -313,6 +311,10 @@ def _await_node(wish: Wish, machine: Machine) -> None:
 
 
 def _phase(words: list[str], wish: Wish, machine: Machine) -> None:
+    path = machine.root(KUBECONFIGS[words[1]]) if words[0] == "kubeconfig" else ""
+    if path and os.path.exists(path):
+        # It counts as missing because it is empty: a killed writer's. kubeadm would call it invalid and stop.
+        os.unlink(path)
     _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), wish, machine)
 
 
@@ -380,4 +382,4 @@ def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
 def _as_step(wish: Wish, decision: Decision) -> Step:
     before = {"init": "absent", "start": "stopped"}.get(decision.name, "interrupted")
     after = "running\n" + "\n".join("by: {0}".format(action) for action in decision.actions)
-    return Step(decision.name, "control plane {0}".format(wish.node), before, after, decision.reason)
+    return Step("control plane", wish.node, before, after, decision.reason)

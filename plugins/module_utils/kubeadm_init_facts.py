@@ -157,6 +157,16 @@ def wish_of(
     return Wish(documents, tuple(ignored), timeout, kubeconfig)
 
 
+def secrets_of(value: Any) -> set[str]:
+    """Bootstrap tokens and keys that somebody wrote into the configuration: they are not to be shown anywhere."""
+    if isinstance(value, Mapping):
+        found = {str(value[key]) for key in ("token", "certificateKey") if isinstance(value.get(key), str)}
+        return found.union(*(secrets_of(each) for each in value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(secrets_of(each) for each in value))
+    return set()
+
+
 @dataclass(frozen=True)
 class Marker:
     """Written before `kubeadm init` begins and removed once all of it is there: what may be thrown away in between."""

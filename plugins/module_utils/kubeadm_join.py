@@ -26,6 +26,7 @@ from .kubeadm import (
     CA,
     KUBELET_CONF,
     KUBELET_CONFIG,
+    PRIVATE,
     Decision,
     Machine,
     alone,
@@ -374,7 +375,9 @@ def _undecided(decision: Decision) -> Outcome:
 
 
 def _warnings(wish: Wish, machine: Machine, decision: Decision, facts: Facts) -> tuple[str, ...]:
-    """What the real run would stop at, unless something before it in the same run puts it right."""
+    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    if facts.absent_programs:
+        return ()
     try:
         _ensure_possible(wish, machine, decision, facts)
     except ClassroomError as problem:
@@ -479,26 +482,20 @@ def join_document(wish: Wish, discovery_file: str, token: str) -> dict[str, Any]
 def _join(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
     token = str(discovery["token"])
     ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
-    with private_files(machine, {"discovery.conf": str(discovery["kubeconfig"])}) as directory:
-        configuration, discovery_file = (os.path.join(directory, name) for name in ("join.yaml", "discovery.conf"))
-        _write_private(configuration, as_yaml([join_document(wish, discovery_file, token)]))
+    document = join_document(wish, machine.root(PRIVATE + "/discovery.conf"), token)
+    contents = {"discovery.conf": str(discovery["kubeconfig"]), "join.yaml": as_yaml([document])}
+    with private_files(machine, contents) as directory:
+        arguments = ["join", "--config", os.path.join(directory, "join.yaml"), *ignored]
         try:
-            kubeadm(machine, ["join", "--config", configuration, *ignored], wish.timeout,
-                    hidden=(token, token.partition(".")[2]))
+            kubeadm(machine, arguments, wish.timeout, hidden=(token, token.partition(".")[2]))
         except ClassroomError as problem:
             raise ClassroomError(_readable(str(problem), wish)) from None
 
 
-def _write_private(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-
-
 def _readable(message: str, wish: Wish) -> str:
     if "already exists in the cluster" in message and "a Node with name" in message:
-        return "wanted to join as {0}, but the cluster at {1} has a Ready Node of that name: another machine, or this " \
-               "one a moment ago. Delete it ('kubectl delete node {0}') or give this machine another name.".format(
+        return "wanted to join as {0}, but the cluster at {1} has a Ready Node of that name: another machine, or " \
+               "this one a moment ago. Delete it ('kubectl delete node {0}') or give this machine another name.".format(
                    wish.node, address(wish.endpoint))
     return message
 
@@ -522,5 +519,5 @@ def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
 def _as_step(wish: Wish, decision: Decision) -> Step:
     before = {"join": "no member", "start": "member, kubelet stopped", "restart": "not registered"}
     after = "member of {0}\n".format(address(wish.endpoint)) + "\n".join("by: " + action for action in decision.actions)
-    return Step(decision.name, "worker {0}".format(wish.node), before.get(decision.name, "no valid member"), after,
+    return Step("worker", wish.node, before.get(decision.name, "no valid member"), after,
                 decision.reason)

@@ -112,7 +112,7 @@ def absent(token_id: str, machine: Machine, kubeconfig: str, check_mode: bool) -
         return {"changed": False, "token_id": token_id, "diff": as_diff([])}
     except ApiError as problem:
         raise _sentence("revoke the bootstrap token {0}".format(token_id), admin, problem) from problem
-    step = Step("revoke", "bootstrap token {0}".format(token_id), "valid", "revoked", "it is not needed any more")
+    step = Step("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
     return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
 
 
@@ -196,7 +196,7 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
 
 
 def _step(wish: Wish) -> Step:
-    return Step("token", "bootstrap token for {0}".format(wish.node_name), "none",
+    return Step("bootstrap token", "for {0}".format(wish.node_name), "none",
                 "valid for {0:g} s".format(wish.ttl), "{0} is about to join".format(wish.node_name))
 
 

@@ -125,9 +125,9 @@ def _system(root: Root) -> tuple[str, str, str, str]:
     """Family, name, version and code name. Ansible, too, looks at /etc/redhat-release first and believes it."""
     redhat = read_text(root("/etc/redhat-release"))
     if redhat:
-        name, _, rest = redhat.strip().lower().partition(" release ")
+        name, *rest = redhat.strip().lower().split(" release ")
         short = "rhel" if name.startswith("red hat") else name.split()[0]
-        return "redhat", short, (rest.split() or [""])[0], ""
+        return "redhat", short, rest[0].split()[0] if rest else "", ""
     release = _os_release(read_text(root("/etc/os-release")) or "")
     likes = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
     return ("debian" if "debian" in likes else "other", release.get("ID", "unknown"), release.get("VERSION_ID", ""),
@@ -135,8 +135,8 @@ def _system(root: Root) -> tuple[str, str, str, str]:
 
 
 def _os_release(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
-    return {key: value.strip("\"'") for key, _, value in pairs}
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {key: value.strip("\"'") for key, value in pairs}
 
 
 def addresses_of(text: str) -> tuple[Address, ...]:

@@ -197,7 +197,7 @@ def _lacks(package: Package, repository: Repository | None, offered: Sequence[st
 
 def _hold(backend: Backend, wish: Wish) -> None:
     """Read again: an installation may lift a hold, and a repair may have installed something."""
-    installed, _ = backend.read(wish.pinned)
+    installed = backend.read(wish.pinned)[0]
     wrong = [name for name in wish.pinned if name in installed and installed[name].held != wish.hold]
     if wrong:
         backend.hold(wrong, wish.hold)

@@ -154,7 +154,7 @@ def _installed(status: str, name: str) -> Installed | None:
     end = status.find("\n\n", start)
     stanza = status[start : end if end >= 0 else None]
     fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
-    selection, _, condition = fields["Status"].split()
+    selection, condition = fields["Status"].split()[::2]
     if condition not in _PRESENT:
         return None
     return Installed(fields["Version"], selection == "hold")

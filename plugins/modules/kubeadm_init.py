@@ -134,7 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_init import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_init_facts import wish_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_init_facts import secrets_of, wish_of
 
 
 def main() -> None:
@@ -148,6 +148,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given, machine = module.params, Machine()
+    module.no_log_values.update(secrets_of(given["config"]))
     try:
         wish = wish_of(given["config"], given["ignore_preflight_errors"], given["timeout"], given["kubeconfig"])
         answer = result(wish, machine, converge(wish, machine, module.check_mode))

@@ -30,7 +30,10 @@ extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
 options:
   endpoint:
-    description: Address of the cluster's API, with or without a port. The port is V(6443) if none is given.
+    description:
+      - Address of the cluster's API, with or without a port. The port is V(6443) if none is given.
+      - Give M(classroom.kubeadm.kubeadm_token) the same. The kubelet keeps the address with which it joined, and a
+        machine of another cluster is known by it.
     type: str
     required: true
   node_name:
@@ -91,6 +94,7 @@ EXAMPLES = r"""
   block:
     - name: There is a token for this join
       classroom.kubeadm.kubeadm_token:
+        endpoint: 192.168.90.100:6443
         node_name: node1
         node_address: 192.168.90.101
         machine_id: "{{ probe.machine_id }}"

@@ -74,6 +74,7 @@ seealso:
 EXAMPLES = r"""
 - name: There is a token for the join of node1
   classroom.kubeadm.kubeadm_token:
+    endpoint: 192.168.90.100:6443
     node_name: node1
     node_address: 192.168.90.101
     machine_id: "{{ probe.machine_id }}"

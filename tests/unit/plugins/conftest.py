@@ -91,7 +91,7 @@ RunModule = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def run_module(
+def run_on_machine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], machine: Machine, fake_run: FakeRun,
 ) -> RunModule:
     """Run a module's main() on the temporary machine and return what it reported."""

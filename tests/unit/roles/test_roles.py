@@ -23,8 +23,11 @@ def load(path: Path) -> Any:
 
 
 def options(role: Path) -> dict[str, Any]:
-    specs: dict[str, Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-    return specs
+    specs: dict[str, Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    # Each role has one entry point: main, or for the role cluster the one that checks its declaration
+    [entry] = specs.values()
+    found: dict[str, Any] = entry["options"]
+    return found
 
 
 def defaults(role: Path) -> dict[str, Any]:

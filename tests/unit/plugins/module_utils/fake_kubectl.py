@@ -6,20 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import Kubectl
-
-Answer = Union[Completed, Callable[[list[str]], Completed]]
 
 CONNECTION_REFUSED = Completed(
     1, "",
     'E1120 20:04:08.391315   14980 memcache.go:265] "Unhandled Error" err="couldn\'t get current server API group '
     'list: Get \\"https://192.168.90.100:6443/api?timeout=32s\\": dial tcp 192.168.90.100:6443: connect: connection '
-    'refused"\nThe connection to the server 192.168.90.100:6443 was refused - did you specify the right host or port?\n',
+    'refused"\nThe connection to the server 192.168.90.100:6443 was refused - did you specify the right host?\n',
 )
 
 

@@ -28,7 +28,7 @@ class Clock:
     """Time that passes only while somebody sleeps; `at` runs something when a moment has come."""
 
     moment: float = NOW
-    at: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    at: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
 
     def now(self) -> float:
         return self.moment
@@ -44,7 +44,7 @@ class Clock:
 class FakeRunner:
     """Remembers commands; `effects` change the machine when a command begins with the given words."""
 
-    effects: dict[str, Callable[[], None]] = field(default_factory=dict)
+    effects: dict[str, Callable[[], object]] = field(default_factory=dict)
     failures: dict[str, Completed] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)

@@ -24,7 +24,8 @@ def test_a_file_without_swap_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "UUID=2 none swap sw 0 0", "/swap.img\tnone\tswap\tsw\t0\t0", "/dev/sda2 swap swap defaults", "LABEL=s none swap sw # x",
+    "UUID=2 none swap sw 0 0", "/swap.img\tnone\tswap\tsw\t0\t0", "/dev/sda2 swap swap defaults",
+    "LABEL=s none swap sw # x",
 ])
 def test_swap_is_put_aside(line: str) -> None:
     plan = plan_fstab(ROOT + line + "\n")

@@ -19,7 +19,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file impor
 
 MASTER = Entry("192.168.90.100", ("master.example.com", "master"))
 NODE1 = Entry("192.168.90.101", ("node1.example.com", "node1"))
-BLOCK = "{0}\n192.168.90.100 master.example.com master\n192.168.90.101 node1.example.com node1\n{1}\n".format(BEGIN, END)
+BLOCK = "{0}\n{2}\n{3}\n{1}\n".format(BEGIN, END, MASTER.line(), NODE1.line())
 LOOPBACK = "127.0.0.1\tlocalhost\n"
 
 
@@ -72,7 +72,8 @@ def test_a_torn_block_is_refused(found: str) -> None:
 
 
 @pytest.mark.parametrize(("entries", "message"), [
-    ([MASTER, Entry("192.168.90.100", ("node1",))], "found 192.168.90.100 for both master.example.com master and node1"),
+    ([MASTER, Entry("192.168.90.100", ("node1",))],
+     "found 192.168.90.100 for both master.example.com master and node1"),
     ([MASTER, Entry("192.168.90.101", ("Master",))], "found master for both 192.168.90.100 and 192.168.90.101"),
     ([Entry("192.168.90.1000", ("node1",))], "Wanted an IP address for node1, found '192.168.90.1000'"),
 ])

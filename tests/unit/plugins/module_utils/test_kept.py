@@ -21,7 +21,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import Cl
     ({"sysctls": {"x": "0"}}, {"sysctls": {"x": "1", "y": "2"}}, {"sysctls": {"x": "0", "y": "2"}}),
     ({"fstab": ["one"]}, {"fstab": ["one", "two"]}, {"fstab": ["one", "two"]}),
 ])
-def test_what_is_kept_is_never_replaced(before: dict[str, Any], former: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_what_is_kept_is_never_replaced(
+    before: dict[str, Any], former: dict[str, Any], expected: dict[str, Any],
+) -> None:
     assert kept.merge(before, former) == {"format": 1, **expected}
 
 

@@ -75,7 +75,7 @@ def test_a_setting_is_read_and_written(machine: Any) -> None:
 
 
 def test_a_refused_setting_is_named(machine: Any) -> None:
-    with pytest.raises(ClassroomError, match="net.none = 1, found no such key"):
+    with pytest.raises(ClassroomError, match=r"net\.none = 1, found no such key"):
         kernel.write_setting(machine.root, "net.none", "1")
 
 

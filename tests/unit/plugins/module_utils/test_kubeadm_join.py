@@ -89,7 +89,8 @@ class Builder:
         return self
 
     def identity(self, name: str = "node1", server: str = "") -> Builder:
-        self.lab.write("/etc/kubernetes/kubelet.conf", kubelet_conf(server or "https://" + self.endpoint, self.authority.pem))
+        text = kubelet_conf(server or "https://" + self.endpoint, self.authority.pem)
+        self.lab.write("/etc/kubernetes/kubelet.conf", text)
         pair = (self.authority.directory / (name + end) for end in (".crt", ".key"))
         self.lab.write(PEM, "".join(path.read_text() for path in pair))
         return self
@@ -198,7 +199,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "another cluster's worker": (
         lambda build: build.member().identity(server="https://10.0.0.9:6443").says(Untrusted("unknown issuer", "ca")),
         r"belongs to the cluster at 10.0.0.9:6443 \(CA sha256:.*wished in the one at 127.0.0.1.*allow_reset"),
-    "a copy of another machine": (lambda build: build.member().identity("node2"), "registered as node2.*wished as node1"),
+    "a copy of another machine": (
+        lambda build: build.member().identity("node2"), "registered as node2.*wished as node1"),
     "a control plane": (
         lambda build: build.lab.write("/etc/kubernetes/manifests/kube-apiserver.yaml"), "control plane of its own"),
     "etcd's data": (lambda build: build.lab.write("/var/lib/etcd/member/x"), "control plane of its own"),
@@ -288,7 +290,9 @@ def test_a_master_that_went_away_between_the_calls(
     assert build.lab.run.said == [] and build.lab.exists("/etc/kubernetes/bootstrap-kubelet.conf")
 
 
-def test_a_master_that_forbids_anonymous_requests_answers(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_a_master_that_forbids_anonymous_requests_answers(
+    build: Builder, wish: Wish, discovery: dict[str, Any]
+) -> None:
     build.lab.api.broken = Denied("401", 401)
     effect = build.lab.run.effects["kubeadm join"]
 
@@ -304,8 +308,9 @@ def test_an_unreachable_master_is_named_in_the_first_call(build: Builder, wish: 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         there = "127.0.0.1:{0}".format(unused.getsockname()[1])
-    with pytest.raises(ClassroomError, match="cluster at {0}.*refused.*Nothing was changed".format(there)):
+    with pytest.raises(ClassroomError, match=r"refused.*Nothing was changed") as caught:
         converge(with_(wish, endpoint=there), build.lab.machine, None, False)
+    assert there in str(caught.value)
     assert converge(with_(wish, endpoint=there), build.lab.machine, None, True).decision.name == "join"
 
 
@@ -313,14 +318,14 @@ def test_bare_machine_in_check_mode(build: Builder, wish: Wish) -> None:
     build.lab.programs.clear()
     outcome = converge(wish, build.lab.machine, None, True)
     assert (outcome.decision.name, outcome.changed, outcome.needs_discovery) == ("join", True, True)
-    assert "not installed" in outcome.warnings[0]
+    assert not outcome.warnings
     with pytest.raises(ClassroomError, match="not installed"):
         converge(wish, build.lab.machine, None, False)
 
 
 def test_a_missing_runtime_is_named(build: Builder, wish: Wish) -> None:
     build.lab.sockets.clear()
-    with pytest.raises(ClassroomError, match="/run/containerd/containerd.sock"):
+    with pytest.raises(ClassroomError, match=r"/run/containerd/containerd\.sock"):
         converge(wish, build.lab.machine, None, False)
 
 
@@ -340,7 +345,7 @@ def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder, wish: Wish) -> 
 
 def test_a_kubelet_that_is_bootstrapping_is_waited_for(build: Builder, wish: Wish) -> None:
     build.bootstrap().ca().kubelet()
-    build.lab.clock.at.append((NOW + 3, lambda: build.identity().node() and None))
+    build.lab.clock.at.append((NOW + 3, lambda: build.identity().node()))
     outcome = converge(wish, build.lab.machine, None, False)
     assert (outcome.decision.name, outcome.changed) == ("restart", True)
     assert not build.lab.exists("/etc/kubernetes/bootstrap-kubelet.conf")
@@ -359,7 +364,8 @@ def test_the_secrets_are_in_private_files_only(build: Builder, wish: Wish, disco
 
 
 def test_kubeadms_failure_does_not_show_the_token(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
-    build.lab.run.failures["kubeadm join"] = Completed(1, "", "error: could not use token {0} (0123456789abcdef)".format(TOKEN))
+    message = "error: could not use token {0} (0123456789abcdef)".format(TOKEN)
+    build.lab.run.failures["kubeadm join"] = Completed(1, "", message)
     with pytest.raises(ClassroomError) as caught:
         converge(wish, build.lab.machine, discovery, False)
     assert "0123456789abcdef" not in str(caught.value) and "(hidden)" in str(caught.value)
@@ -367,14 +373,14 @@ def test_kubeadms_failure_does_not_show_the_token(build: Builder, wish: Wish, di
 
 def test_a_ready_node_of_the_same_name_is_explained(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
     build.lab.run.failures["kubeadm join"] = Completed(
-        1, "", 'error: error execution phase kubelet-start: a Node with name "node1" and status "Ready" already exists in '
-        "the cluster. You must delete the existing Node or change the name of this new joining Node")
-    with pytest.raises(ClassroomError, match="wanted to join as node1.*kubectl delete node node1"):
+        1, "", 'error: error execution phase kubelet-start: a Node with name "node1" and status "Ready" already exists '
+        "in the cluster. You must delete the existing Node or change the name of this new joining Node")
+    with pytest.raises(ClassroomError, match=r"wanted to join as node1.*kubectl delete node node1"):
         converge(wish, build.lab.machine, discovery, False)
 
 
 def test_a_node_that_does_not_register_is_named(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
-    build.lab.run.effects["kubeadm join"] = lambda: build.ca().kubelet().identity() and None
+    build.lab.run.effects["kubeadm join"] = lambda: build.ca().kubelet().identity()
     with pytest.raises(ClassroomError, match="has no Node node1 after 60 s"):
         converge(wish, build.lab.machine, discovery, False)
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +110,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def test_a_certificate_says_name_dates_and_key(authority: Authority) -> None:
-    import hashlib
-    import subprocess
-
     crt, _key = authority.issue("node", "/O=system:nodes/CN=system:node:node1", days=10)
     found = certificates.read(crt.read_text())
     assert found.common_name == "system:node:node1"
@@ -119,7 +118,8 @@ def test_a_certificate_says_name_dates_and_key(authority: Authority) -> None:
     assert "expired on" in found.date_problem(found.not_after + 1)
     assert "clock" in found.date_problem(found.not_before - 1)
     pem = subprocess.run(["openssl", "x509", "-in", str(crt), "-noout", "-pubkey"], capture_output=True, check=True)
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=pem.stdout, capture_output=True, check=True)
+    convert = ["openssl", "pkey", "-pubin", "-outform", "der"]
+    der = subprocess.run(convert, input=pem.stdout, capture_output=True, check=True)
     assert found.public_key_hash == "sha256:" + hashlib.sha256(der.stdout).hexdigest()
 
 

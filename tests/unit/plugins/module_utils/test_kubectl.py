@@ -38,7 +38,7 @@ def test_the_kubeconfig_is_always_named(tmp_path: Path) -> None:
     [
         CONNECTION_REFUSED,
         Completed(1, "", "Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout"),
-        Completed(1, "", "Error from server (ServiceUnavailable): the server is currently unable to handle the request"),
+        Completed(1, "", "Error from server (ServiceUnavailable): the server is unable to handle the request"),
         Completed(124, "", "no answer within 10 s"),
     ],
 )

@@ -107,7 +107,7 @@ def test_a_conflict_names_the_manager_when_force_is_off(tmp_path: Path) -> None:
     gentle = Manifest(text=MANIFEST.text, force=False)
     fake = FakeKubectl({"diff": diff_of(conflict)})
 
-    with pytest.raises(ClassroomError, match="kubectl-edit.*force_conflicts"):
+    with pytest.raises(ClassroomError, match=r"kubectl-edit.*force_conflicts"):
         difference(connected(tmp_path, fake), gentle, predict=False)
     assert "--force-conflicts" not in fake.calls[0]
 
@@ -140,7 +140,7 @@ def test_rollouts_are_awaited_and_named(tmp_path: Path) -> None:
     late = Completed(1, "Waiting for rollout to finish: 0 of 1...\n", "error: timed out waiting for the condition\n")
     fake = FakeKubectl({"rollout status daemonset/a": done, "rollout status deployment/b": late})
 
-    with pytest.raises(ClassroomError, match="deployment/b in demo.*timed out waiting.*-n demo describe"):
+    with pytest.raises(ClassroomError, match=r"deployment/b in demo.*timed out waiting.*-n demo describe"):
         await_rollouts(
             connected(tmp_path, fake), [Rollout("DaemonSet", "a"), Rollout("Deployment", "b", "demo")], timeout=2
         )

@@ -149,7 +149,7 @@ def test_a_bare_machine_becomes_ready_and_stays_so(
     # what the commands would have done
     bare.write("/proc/swaps", "Filename Type Size Used Priority\n")
     bare.write("/proc/sys/kernel/hostname", "node1\n")
-    bare.write("/sys/module/br_netfilter/refcnt", "0")
+    bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
     assert plan(WISH, prepared.read_host(bare.root, WISH)).steps == ()
 
 

@@ -44,7 +44,8 @@ def test_a_unit_without_a_process_started_when_it_became_active() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [
-    ("containerd", "containerd.service"), ("containerd.service", "containerd.service"), ("var-lib.mount", "var-lib.mount"),
+    ("containerd", "containerd.service"), ("containerd.service", "containerd.service"),
+    ("var-lib.mount", "var-lib.mount"),
 ])
 def test_names(name: str, expected: str) -> None:
     assert systemd.unit_name(name) == expected

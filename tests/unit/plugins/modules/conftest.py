@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from ansible.module_utils.testing import patch_module_args
 
 
 @pytest.fixture
-def run_module() -> Callable[..., dict[str, Any]]:
+def run_main() -> Callable[..., dict[str, Any]]:
     """Call it with a module's `main`, its options and `check=True` for check mode; it returns the module's result."""
 
     def run(main: Callable[[], None], options: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
@@ -26,6 +28,50 @@ def run_module() -> Callable[..., dict[str, Any]]:
         with patch_module_args(arguments), contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
             main()
         result: dict[str, Any] = json.loads(printed.getvalue())
-        return {"failed": False, **result}
+        return {"failed": False, "changed": False, **result}
 
     return run
+
+
+KUBECTL = """\
+#!{python}
+import json, os, sys
+directory = os.path.dirname(os.path.abspath(__file__))
+line = " ".join(sys.argv[3:])
+with open(directory + "/calls", "a") as calls:
+    calls.write(line + "\\n")
+with open(directory + "/answers.json") as answers:
+    fitting = [(words, answer) for words, answer in json.load(answers).items() if line.startswith(words)]
+code, out, err = max(fitting, key=lambda pair: len(pair[0]))[1] if fitting else (1, "", "nobody expected " + line)
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(code)
+"""
+
+
+class KubectlCommand:
+    """A kubectl that a module can run; it answers by the words that a call begins with."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        program = directory / "kubectl"
+        program.write_text(KUBECTL.format(python=sys.executable), encoding="utf-8")
+        program.chmod(0o755)
+        (directory / "admin.conf").write_text("", encoding="utf-8")
+        self.options = {"kubectl": str(program), "kubeconfig": str(directory / "admin.conf")}
+        self.answers({})
+
+    def answers(self, answers: dict[str, tuple[int, str, str]]) -> None:
+        (self._directory / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
+
+    @property
+    def calls(self) -> list[str]:
+        log = self._directory / "calls"
+        return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path) -> KubectlCommand:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    return KubectlCommand(directory)

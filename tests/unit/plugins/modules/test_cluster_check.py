@@ -22,17 +22,17 @@ GOOD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_good_declaration_passes(run_module: Any, check: bool) -> None:
-    result = run_module(main, GOOD, check=check)
+def test_a_good_declaration_passes(run_main: Any, check: bool) -> None:
+    result = run_main(main, GOOD, check=check)
 
     assert (result["failed"], result["changed"], result["nodes"]) == (False, False, ["master", "node1"])
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_host_without_address_and_a_bad_network_fail_together(run_module: Any, check: bool) -> None:
+def test_a_host_without_address_and_a_bad_network_fail_together(run_main: Any, check: bool) -> None:
     hosts = [*GOOD["hosts"], {"name": "node2", "groups": ["workers"]}]
 
-    result = run_module(main, {**GOOD, "hosts": hosts, "pod_subnet": "10.96.0.0/16"}, check=check)
+    result = run_main(main, {**GOOD, "hosts": hosts, "pod_subnet": "10.96.0.0/16"}, check=check)
 
     assert result["failed"]
     assert len(result["problems"]) == 2

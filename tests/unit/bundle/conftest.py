@@ -1,0 +1,47 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the builder importable and gives tests a bundle small enough to be real."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(CHECKOUT))
+
+from bundle.builder import lock, oci, recipe  # noqa: E402 (needs the path above)
+
+
+@pytest.fixture(scope="session")
+def declared() -> recipe.Recipe:
+    """What this checkout declares."""
+    return recipe.load(CHECKOUT / "bundle")
+
+
+@pytest.fixture
+def small_bundle(tmp_path: Path) -> Path:
+    """A finished bundle with one package file and one image."""
+    bundle = tmp_path / "bundle"
+    (bundle / "apt" / "pool").mkdir(parents=True)
+    (bundle / "apt" / "pool" / "tool_1.0-1.1_amd64.deb").write_bytes(b"a package")
+    layout = oci.Layout(bundle / "oci")
+    layer = layout.add_layer(lambda tar: oci.add_file(tar, "/usr/bin/tool", b"a program"))
+    digest = layout.add_image("registry.example/tool:1.0", [layer], {}, "amd64")
+    layout.finish()
+    content = lock.Lock(
+        key="0123",
+        architecture="amd64",
+        go="go1.26.8",
+        versions={"tool": "v1.0.0"},
+        packages=(lock.LockedPackage("tool", "1.0-1.1", "apt/pool/tool_1.0-1.1_amd64.deb"),),
+        images={"registry.example/tool:1.0": digest},
+        debian={"suite": "trixie", "packages": {"bash": "5.2"}},
+        files=lock.checksums(bundle),
+    )
+    (bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
+    return bundle

@@ -1,0 +1,166 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images import (
+    Containerd,
+    Image,
+    RuntimeSilent,
+    backend_for,
+    failures,
+    full_reference,
+    kubeadm_images,
+    pull_missing,
+    states,
+)
+
+PAUSE = "registry.k8s.io/pause:3.10.2"
+SOCKET = "unix:///run/containerd/containerd.sock"
+NOT_FOUND = Completed(1, "progress\n", "ctr: failed to resolve image: {0}: not found\n".format(PAUSE))
+REFUSED = Completed(1, "", 'level=warning msg="old"\nctr: failed to do request: dial tcp: connection refused\n')
+PULLED = Completed(0, "done\n", "")
+
+
+class Ctr:
+    """Answers pulls by the last word of the command, one answer after the other."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Completed]]) -> None:
+        self.answers = {name: list(found) for name, found in answers.items()}
+        self.calls: list[list[str]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, argv: Sequence[str], **_options: Any) -> Completed:
+        with self._lock:
+            self.calls.append(list(argv))
+            found = self.answers[argv[-1]]
+            return found.pop(0) if len(found) > 1 else found[0]
+
+    def backend(self) -> Any:
+        return backend_for(SOCKET, hosts_dir="/etc/containerd/certs.d", timeout=60, runner=self)
+
+
+@pytest.mark.parametrize(
+    ("reference", "full"),
+    [
+        ("nginx", "docker.io/library/nginx:latest"),
+        ("nginx:1.27", "docker.io/library/nginx:1.27"),
+        ("course/app", "docker.io/course/app:latest"),
+        (PAUSE, PAUSE),
+        ("registry:5000/app", "registry:5000/app:latest"),
+        ("localhost/app:1", "localhost/app:1"),
+        ("ghcr.io/a/b@sha256:" + "0" * 64, "ghcr.io/a/b@sha256:" + "0" * 64),
+    ],
+)
+def test_a_reference_is_completed_as_runtimes_do(reference: str, full: str) -> None:
+    assert full_reference(reference) == full
+
+
+def test_images_are_named_once() -> None:
+    assert states(["nginx", "docker.io/library/nginx:latest", PAUSE], {PAUSE}) == [
+        Image("docker.io/library/nginx:latest", "missing"), Image(PAUSE, "present"),
+    ]
+
+
+def test_containerd_is_asked_in_the_namespace_of_kubernetes() -> None:
+    ctr = Ctr({"--quiet": [Completed(0, "a:1\nsha256:0\nb:2\n", "")], PAUSE: [PULLED]})
+
+    assert ctr.backend().present() == {"a:1", "sha256:0", "b:2"}
+    ctr.backend().pull(PAUSE)
+
+    prefix = ["ctr", "--address", "/run/containerd/containerd.sock", "--namespace", "k8s.io", "images"]
+    assert ctr.calls == [
+        [*prefix, "ls", "--quiet"], [*prefix, "pull", "--hosts-dir", "/etc/containerd/certs.d", PAUSE],
+    ]
+
+
+@pytest.mark.parametrize("socket", ["unix:///var/run/crio/crio.sock", "", "unix://", "npipe:////./containerd"])
+def test_another_socket_is_refused(socket: str) -> None:
+    with pytest.raises(ClassroomError, match=r"containerd\.sock"):
+        backend_for(socket, hosts_dir="", timeout=1)
+
+
+def test_a_socket_may_be_a_path() -> None:
+    backend = backend_for("/run/k3s/containerd/containerd.sock", hosts_dir="d", timeout=1)
+
+    assert isinstance(backend, Containerd) and backend.socket == "/run/k3s/containerd/containerd.sock"
+
+
+@pytest.mark.parametrize("code", [1, 127])
+def test_a_runtime_that_does_not_answer_is_told(code: int) -> None:
+    ctr = Ctr({"--quiet": [Completed(code, "", "ctr: cannot access socket: no such file or directory\n")]})
+
+    with pytest.raises(RuntimeSilent, match="systemctl status containerd"):
+        ctr.backend().present()
+
+
+def pulled(ctr: Ctr, *references: str, retries: int = 2) -> list[Image]:
+    waits: list[float] = []
+    images = [Image(reference, "missing") for reference in references]
+    found = pull_missing(images, ctr.backend(), parallel=3, retries=retries, sleep=waits.append)
+    assert waits == sorted(waits)
+    return found
+
+
+def test_one_failing_image_stops_no_other() -> None:
+    ctr = Ctr({"a:1": [PULLED], "b:1": [NOT_FOUND], "c:1": [PULLED]})
+
+    images = pulled(ctr, "a:1", "b:1", "c:1")
+
+    assert [image.state for image in images] == ["pulled", "failed", "pulled"]
+    assert "could not pull 1 of them" in failures(images)
+    assert "b:1: failed to resolve image" in failures(images)
+    assert len(ctr.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "retries", "state", "calls"),
+    [
+        ([REFUSED, REFUSED, PULLED], 2, "pulled", 3),
+        ([REFUSED], 2, "failed", 3),
+        ([REFUSED], 0, "failed", 1),
+        ([NOT_FOUND], 5, "failed", 1),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(answers: list[Completed], retries: int, state: str, calls: int) -> None:
+    ctr = Ctr({PAUSE: answers})
+
+    image = pulled(ctr, PAUSE, retries=retries)[0]
+
+    assert (image.state, len(ctr.calls)) == (state, calls)
+    assert ("({0} tries)".format(calls) in image.detail) is (state == "failed" and calls > 1)
+
+
+def test_what_is_there_is_not_pulled() -> None:
+    ctr = Ctr({})
+
+    assert pull_missing([Image(PAUSE, "present")], ctr.backend(), parallel=0, retries=0) == [Image(PAUSE, "present")]
+    assert failures([Image(PAUSE, "present")]) == ""
+
+
+def test_kubeadm_is_asked_for_its_own_version() -> None:
+    ctr = Ctr({"short": [Completed(0, "v1.36.3\n", "")], "v1.36.3": [Completed(0, PAUSE + "\nb:1\n", "")]})
+
+    assert kubeadm_images(ctr) == [PAUSE, "b:1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (Completed(127, "", "kubeadm: command not found"), RuntimeSilent, "install it first"),
+        (Completed(1, "", "could not parse\nTo see the stack trace of this error execute with --v=5\n"),
+         ClassroomError, "could not parse;"),
+    ],
+)
+def test_a_kubeadm_that_does_not_answer_is_told(answer: Completed, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        kubeadm_images(Ctr({"short": [answer]}))

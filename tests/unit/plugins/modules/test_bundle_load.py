@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_bundle import locked_bundle
+from fake_registry import Contents, serving
+
+from ansible_collections.classroom.kubeadm.plugins.modules.bundle_load import main
+
+PAUSE = "registry.k8s.io/pause:3.10.2"
+IMAGES = {PAUSE: (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
+
+
+@pytest.fixture
+def registry() -> Iterator[Contents]:
+    with serving() as contents:
+        yield contents
+
+
+@pytest.fixture
+def options(registry: Contents, tmp_path: Path) -> dict[str, Any]:
+    bundle = locked_bundle(tmp_path / "bundle", IMAGES)
+    return {"bundle": str(bundle.directory), "registry": registry.address, "stamp": str(tmp_path / "stamp.json")}
+
+
+def test_check_mode_predicts_the_first_run_and_the_second_has_nothing_to_do(
+    run_main: Any, options: dict[str, Any], registry: Any
+) -> None:
+    predicted = run_main(main, options, check=True)
+    assert not registry.manifests and not Path(options["stamp"]).exists()
+    first = run_main(main, options)
+    again = [run_main(main, options, check=check) for check in (True, False)]
+
+    assert {key: predicted[key] for key in ("changed", "copied", "diff")} == {
+        key: first[key] for key in ("changed", "copied", "diff")
+    }
+    assert (first["changed"], first["copied"], first["read"]) == (True, sorted(IMAGES), True)
+    assert [(result["changed"], result["copied"], result["read"]) for result in again] == [(False, [], False)] * 2
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("state", ["loaded", "verified"])
+def test_a_wrong_digest_is_an_error_before_anything_is_copied(
+    run_main: Any, options: dict[str, Any], registry: Any, state: str, check: bool
+) -> None:
+    blob = next(path for path in Path(options["bundle"]).rglob("*") if path.is_file() and path.read_bytes() == b"pause")
+    blob.write_bytes(b"tampered")
+
+    result = run_main(main, {**options, "state": state}, check=check)
+
+    assert result["failed"] and str(blob) in result["msg"] and "wanted sha256" in result["msg"]
+    assert not registry.requests and not Path(options["stamp"]).exists()
+
+
+def test_verified_asks_no_registry(run_main: Any, options: dict[str, Any], registry: Any) -> None:
+    del options["registry"]
+
+    result = run_main(main, {**options, "state": "verified"})
+
+    assert (result["changed"], result["images"], result["read"]) == (False, 2, True)
+    assert not registry.requests
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_registry_that_is_not_there_is_predicted_or_told(
+    run_main: Any, options: dict[str, Any], check: bool
+) -> None:
+    result = run_main(main, {**options, "registry": "127.0.0.1:1"}, check=check)
+
+    assert (result["failed"], result["changed"]) == (not check, check)
+    assert result["copied"] == sorted(IMAGES) if check else "127.0.0.1:1" in result["msg"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_bundle_that_is_not_there_is_predicted_or_told(
+    run_main: Any, options: dict[str, Any], tmp_path: Path, check: bool
+) -> None:
+    result = run_main(main, {**options, "bundle": str(tmp_path / "none")}, check=check)
+
+    assert (result["failed"], result["changed"]) == (not check, check)
+
+
+def test_the_registry_is_needed_for_loading(run_main: Any, options: dict[str, Any]) -> None:
+    del options["registry"]
+
+    assert "registry" in run_main(main, options)["msg"]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.modules.cluster_manifest import main
+
+CONTENT = "kind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: hidden-from-everyone\n"
+DIFF = "diff -u -N /tmp/LIVE-1/v1.ConfigMap.default.a /tmp/MERGED-2/v1.ConfigMap.default.a\n@@ -1 +1 @@\n-x: 1\n+x: 2\n"
+ROLLOUT = {"kind": "DaemonSet", "name": "d", "namespace": "demo"}
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("differs", [False, True])
+def test_it_applies_what_differs(run_main: Any, kubectl: Any, differs: bool, check: bool) -> None:
+    kubectl.answers({"diff": (1, DIFF, "") if differs else (0, "", ""), "apply": (0, "", ""), "rollout": (0, "", "")})
+
+    result = run_main(main, {**kubectl.options, "content": CONTENT, "wait_for": [ROLLOUT]}, check=check)
+
+    assert (result["failed"], result["changed"]) == (False, differs)
+    assert result["objects"] == (["v1.ConfigMap.default.a"] if differs else [])
+    verbs = [call.split()[0] for call in kubectl.calls]
+    assert verbs == ["diff"] + ["apply"] * (differs and not check) + ["rollout"] * (not check)
+    assert ("x: 2" in result["diff"]["after"]) is differs
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("option", ["content", "path", "url"])
+def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
+    run_main: Any, tmp_path: Path, option: str, check: bool
+) -> None:
+    source = {"content": CONTENT, "path": str(tmp_path / "none.yml"), "url": "file://{0}/none.yml".format(tmp_path)}
+    options = {option: source[option], "kubeconfig": str(tmp_path / "admin.conf"), "kubectl": "no-such-kubectl"}
+
+    result = run_main(main, options, check=check)
+
+    assert result["failed"] is not check
+    assert result["changed"] is check
+    assert "hidden-from-everyone" not in str(result)
+
+
+def test_path_and_url_are_read(run_main: Any, kubectl: Any, tmp_path: Path) -> None:
+    source = tmp_path / "manifest.yml"
+    source.write_text(CONTENT, encoding="utf-8")
+    kubectl.answers({"diff": (0, "", "")})
+
+    for option in ({"path": str(source)}, {"url": source.as_uri()}):
+        assert run_main(main, {**kubectl.options, **option})["changed"] is False
+
+    assert "-f {0} ".format(source) in kubectl.calls[0] and "-f - " in kubectl.calls[1]
+
+
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_an_empty_manifest_is_refused(run_main: Any, kubectl: Any, content: str) -> None:
+    result = run_main(main, {**kubectl.options, "content": content})
+
+    assert result["failed"] and "empty" in result["msg"]

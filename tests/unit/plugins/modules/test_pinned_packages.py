@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module pinned_packages: installed, bare or unobtainable, real run or check mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import Apt
+from ansible_collections.classroom.kubeadm.plugins.modules import pinned_packages
+
+WISH = {
+    "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": "KEY"},
+    "packages": [{"name": "kubelet", "version": "1.36.3"}],
+}
+STATUS = "/var/lib/dpkg/status"
+INSTALLED = "Package: kubelet\nStatus: {0} ok installed\nVersion: 1.36.3-1.1\n"
+SOURCE = "/etc/apt/sources.list.d/classroom.sources"
+
+
+class Dpkg:
+    """What the commands would do to dpkg's status."""
+
+    def __init__(self, machine: Any, fake_run: Any) -> None:
+        self._machine = machine
+        self._run = fake_run
+
+    def __call__(self, argv: list[str], **options: Any) -> Any:
+        if "install" in argv:
+            self._machine.write(STATUS, INSTALLED.format("install"))
+        if "hold" in argv:
+            self._machine.write(STATUS, INSTALLED.format("hold"))
+        return self._run(argv, **options)
+
+
+@pytest.fixture
+def dpkg(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    machine.write(STATUS, "Package: bash\nStatus: install ok installed\nVersion: 5\n")
+    fake_run.on("apt-get").on("apt-mark").on("apt-cache", out="kubelet | 1.36.3-1.1 | http://x ./ Packages\n")
+    return Dpkg(machine, fake_run)
+
+
+@pytest.fixture
+def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(pinned_packages, "Apt", lambda root, run: Apt(root, dpkg, sleep=lambda seconds: None))
+
+    def runner(wish: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+        result: dict[str, Any] = run_on_machine(pinned_packages, wish, check=check)
+        return result
+
+    return runner
+
+
+def test_check_mode_predicts_without_a_single_command(machine: Any, fake_run: Any, run_pinned: Any) -> None:
+    found = machine.snapshot()
+    predicted = run_pinned(WISH, check=True)
+    assert machine.snapshot() == found
+    assert fake_run.calls == []
+    done = run_pinned(WISH)
+    for key in ("changed", "changes", "diff"):
+        assert predicted[key] == done[key]
+    assert (predicted["versions"], done["versions"]) == ({}, {"kubelet": "1.36.3-1.1"})
+    assert "Suites: ./" in machine.read(SOURCE)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_installed_package_costs_no_command(machine: Any, fake_run: Any, run_pinned: Any, check: bool) -> None:
+    run_pinned(WISH)
+    fake_run.calls.clear()
+    result = run_pinned(WISH, check=check)
+    assert (result["changed"], result["changes"]) == (False, [])
+    assert fake_run.calls == []
+
+
+def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
+    found = machine.snapshot()
+    result = run_pinned({**WISH, "packages": [{"name": "kubelet", "version": "1.36.9"}]})
+    assert "Wanted kubelet 1.36.9, found 1.36.3-1.1 in http://192.168.90.10/apt" in result["msg"]
+    assert machine.snapshot() == found
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_machine_without_apt(machine: Any, run_pinned: Any, check: bool) -> None:
+    machine.path(STATUS).unlink()
+    assert "Wanted a machine with apt" in run_pinned(WISH, check=check)["msg"]
