@@ -133,6 +133,7 @@ class Fleet:
         if what == "create":
             # A creation that was killed leaves a name in the storage that no list of containers shows
             self.podman.remove([platform.container])
+            self.podman.remove_orphans()
             labels = {"classroom.set": self.machines.name, "classroom.checkout": str(self.checkout.root)}
             self.podman(*create_argv(platform, self.podman.ensure_network(self.machines), labels))
         started = self.podman("start", platform.container, check=False)
@@ -142,7 +143,7 @@ class Fleet:
         if started.rc != 0:
             raise MachineError(
                 f"{platform.container} was to be started, but podman says: {started.text}\n"
-                f"If it stays so, remove the machines and begin again: machines/machines.py down --set {self.machines.name}"
+                f"If it stays so, remove the machines first: machines/machines.py down --set {self.machines.name}"
             )
 
     def _repair_network(self) -> None:
@@ -239,6 +240,7 @@ class Fleet:
                 leftovers.remove_network(self.run, self.machines)
                 subnets.unmark(self.checkout, self.machines)
                 leftovers.remove_scaffold(self.run)
+            self.podman.remove_orphans()
             self.podman.remove_unused_volumes()
             keys.update_known_hosts(self.checkout, {}, [platform.ip for platform in self.platforms])
         self._leave_when_last()

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -107,6 +110,36 @@ def _namespaces_in(run: Runner, subnet: IPv4Network) -> list[str]:
         if any(IPv4Address(address) in subnet for address in addresses):
             found.append(path.name)
     return found
+
+
+def monitors(processes: Mapping[int, Sequence[str]], storage: Path) -> dict[str, int]:
+    """The containers in `storage` that a conmon of `processes` (id -> arguments) looks after: id -> that process."""
+    found = {}
+    for process, argv in processes.items():
+        if argv and Path(argv[0]).name == "conmon" and f"{storage}/" in argv[argv.index("-b") + 1]:
+            found[argv[argv.index("-c") + 1]] = process
+    return found
+
+
+def read_processes(proc: Path = Path("/proc")) -> dict[int, list[str]]:
+    """All processes of the host with their arguments."""
+    found = {}
+    for file in proc.glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found[int(file.parent.name)] = file.read_text(errors="replace").split("\0")
+    return found
+
+
+def remove_orphans(run: Runner, storage: Path, running: Container[str]) -> None:
+    """End containers in `storage` that podman does not count among the `running` ones.
+
+    They were born when podman was killed before it could write that down; they wait for ever to be told to go on.
+    """
+    for container, process in monitors(read_processes(), storage).items():
+        if container not in running:
+            run(["runc", "delete", "--force", container], check=False)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 def remove_empty_cgroups(mount: Path = Path("/sys/fs/cgroup")) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
 
+from . import leftovers
 from .checkout import Checkout
 from .platforms import MachineSet
 
@@ -194,6 +195,11 @@ class Podman:
         if name:
             self("network", "rm", name)
         return name is not None
+
+    def remove_orphans(self) -> None:
+        """End what a killed podman started and does not know of."""
+        running = self("ps", "--quiet", "--no-trunc").out.split()
+        leftovers.remove_orphans(self.run, self.checkout.podman, running)
 
     def remove_unused_volumes(self) -> None:
         """Volumes of containers that were killed while they were made; all of this storage is ours."""

@@ -246,7 +246,7 @@ def _dns_addresses(kubectl: Kubectl) -> list[str]:
 
 
 def _agnhost(kubectl: Kubectl, namespace: str, pod: ProofPod, *args: str) -> Completed:
-    return kubectl.run("exec", "--namespace", namespace, pod.name, "--", "/agnhost", *args, timeout=20)
+    return kubectl.attempt("exec", "--namespace", namespace, pod.name, "--", "/agnhost", *args, timeout=20)
 
 
 def _asks_resolver(kubectl: Kubectl, namespace: str, pod: ProofPod, addresses: Sequence[str]) -> list[Check]:
@@ -268,7 +268,7 @@ def _resolves(kubectl: Kubectl, namespace: str, pod: ProofPod, service: str) -> 
 
 
 def _logs(kubectl: Kubectl, namespace: str, pod: ProofPod) -> list[Check]:
-    completed = kubectl.run("logs", "--namespace", namespace, pod.name, timeout=20)
+    completed = kubectl.attempt("logs", "--namespace", namespace, pod.name, timeout=20)
     good = completed.rc == 0 and bool(completed.out.strip())
     return [Check("logs", pod.node, good, _complaint(completed) if completed.rc else "" if good else "nothing printed")]
 

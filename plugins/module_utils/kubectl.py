@@ -63,7 +63,7 @@ class Kubectl:
             )
         return ""
 
-    def run(self, *args: str, stdin: str | None = None, timeout: float = 30) -> Completed:
+    def attempt(self, *args: str, stdin: str | None = None, timeout: float = 30) -> Completed:
         """Run kubectl and return how it ended, whatever that is."""
         return self.runner(
             [self.binary, "--kubeconfig", self.kubeconfig, *args], stdin=stdin, timeout=timeout, check=False
@@ -71,7 +71,7 @@ class Kubectl:
 
     def call(self, *args: str, stdin: str | None = None, timeout: float = 30) -> str:
         """Run kubectl, which has to succeed, and return what it printed."""
-        completed = self.run(*args, stdin=stdin, timeout=timeout)
+        completed = self.attempt(*args, stdin=stdin, timeout=timeout)
         if completed.rc != 0:
             raise self.failure(" ".join(args), completed)
         return completed.out

@@ -84,7 +84,7 @@ def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Differ
         if predict:
             return unknown(manifest, reason)
         raise ClassroomError(reason)
-    completed = kubectl.run("diff", *manifest.arguments(), stdin=manifest.stdin, timeout=60)
+    completed = kubectl.attempt("diff", *manifest.arguments(), stdin=manifest.stdin, timeout=60)
     if completed.rc == 0:
         return Difference()
     if completed.rc == 1:
@@ -104,7 +104,7 @@ def apply(kubectl: Kubectl, manifest: Manifest, *, timeout: float, pause: float 
     """Apply, again and again while a kind or namespace that the manifest itself brings is not served yet."""
     deadline = time.monotonic() + timeout
     while True:
-        completed = kubectl.run("apply", *manifest.arguments(), stdin=manifest.stdin, timeout=max(timeout, 60))
+        completed = kubectl.attempt("apply", *manifest.arguments(), stdin=manifest.stdin, timeout=max(timeout, 60))
         if completed.rc == 0:
             return
         if not _NOT_YET.search(completed.err) or time.monotonic() > deadline:
@@ -117,7 +117,7 @@ def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float
     deadline = time.monotonic() + timeout
     for rollout in rollouts:
         left = max(deadline - time.monotonic(), 1)
-        completed = kubectl.run(
+        completed = kubectl.attempt(
             "rollout", "status", "{0}/{1}".format(rollout.kind.lower(), rollout.name),
             "--namespace", rollout.namespace, "--timeout", "{0:.0f}s".format(left), timeout=left + 10,
         )

@@ -135,7 +135,6 @@ seconds:
 """
 
 import signal
-import sys
 from dataclasses import asdict
 from types import FrameType
 
@@ -149,7 +148,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import K
 
 def leave(signum: int, frame: FrameType | None) -> None:
     """Turn a signal into an exception, so that the proof's pods are removed on the way out."""
-    sys.exit(128 + signum)
+    raise KeyboardInterrupt("signal {0}".format(signum))
 
 
 def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
@@ -189,6 +188,8 @@ def main() -> None:
         found = verdict(module, clock)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
+    except KeyboardInterrupt:
+        module.fail_json(msg="The proof was interrupted; nothing is left of it, run it again.")
     result = {
         "checks": [asdict(check) for check in found.checks],
         "nodes": [asdict(row) for row in found.nodes],

@@ -142,7 +142,7 @@ def present(kubectl: Kubectl, *, predict: bool) -> dict[str, Node]:
 def patched(kubectl: Kubectl, name: str, patch: dict[str, Any]) -> bool:
     """Whether the API server took the patch; it refuses one that is made for an older Node."""
     arguments = ("patch", "node", name, "--type", "merge", "--patch", json.dumps(patch), "--output", "name")
-    completed = kubectl.run(*arguments)
+    completed = kubectl.attempt(*arguments)
     if completed.rc == 0:
         return True
     if "Conflict" in completed.err or "has been modified" in completed.err:

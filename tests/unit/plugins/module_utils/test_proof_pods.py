@@ -64,4 +64,4 @@ def test_the_manifest_starts_a_pod_on_every_node_that_leaves_at_once() -> None:
 
 
 def test_names_do_not_repeat() -> None:
-    assert len({proof_pods.new_namespace() for _ in range(20)}) == 20
+    assert len({proof_pods.new_namespace() for _number in range(20)}) == 20

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module pinned_packages: installed, bare or unobtainable, real run or check mode."""
+"""The module installed_service: packages installed, bare or unobtainable; real run or check mode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import Apt
-from ansible_collections.classroom.kubeadm.plugins.modules import pinned_packages
+from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
 
 WISH = {
     "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": "KEY"},
@@ -46,10 +46,10 @@ def dpkg(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(pinned_packages, "Apt", lambda root, run: Apt(root, dpkg, sleep=lambda seconds: None))
+    monkeypatch.setattr(installed_service, "Apt", lambda root, run: Apt(root, dpkg, sleep=lambda seconds: None))
 
     def runner(wish: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
-        result: dict[str, Any] = run_on_machine(pinned_packages, wish, check=check)
+        result: dict[str, Any] = run_on_machine(installed_service, wish, check=check)
         return result
 
     return runner

@@ -1,0 +1,347 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: installed_service
+short_description: Services from packages of exact versions, running with exactly these files
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Makes a signed repository known, installs packages of exactly the wanted versions, up or down, in one transaction,
+    and holds them, so that an upgrade of the system never moves them.
+  - Then writes the configuration of the services that the packages bring, enables them, makes them run with it, and
+    waits until they answer.
+  - Only the list of that one repository is fetched. If it does not serve - unreachable, not signed with the key,
+    without the wanted version - its description is put back as it was and no package is touched.
+  - An installation that was interrupted is finished first. A running service is restarted (or reloaded) when a file
+    changed, and also when one is newer than the running process - an earlier run may have been ended between the two.
+  - Packages and services are one call because a machine on which all is as wished then costs one connection.
+notes:
+  - Works with apt and systemd.
+  - Files of the packages that were changed on the machine are kept as they are (dpkg's C(--force-confold)).
+attributes:
+  check_mode:
+    support: full
+    description:
+      - Can run in check mode and predicts what the real run then does, without any network traffic.
+      - Whether the repository has the versions is found out by the real run only. A unit that is not installed yet is
+        expected to be installed by then.
+  diff_mode:
+    support: full
+    description: Says what differs and why it is changed.
+  idempotent:
+    support: full
+    description: A second run changes nothing and fetches nothing.
+options:
+  repository:
+    description:
+      - Where the packages come from. Without it, from the sources that the machine has.
+    type: dict
+    suboptions:
+      name:
+        description: Its name on the machine, used in file names.
+        type: str
+        required: true
+      uri:
+        description: Its address, such as V(http://192.168.90.10/apt).
+        type: str
+        required: true
+      suite:
+        description: The suite, or for a flat repository its directory with a slash at the end.
+        type: str
+        default: ./
+      components:
+        description: The components of the suite; none for a flat repository.
+        type: list
+        elements: str
+        default: []
+      architectures:
+        description: Only these architectures. Without it all that the machine uses.
+        type: list
+        elements: str
+        default: []
+      signed_by:
+        description: The public key that signs it, as ASCII-armoured text.
+        type: str
+        required: true
+  packages:
+    description: What is installed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The package.
+        type: str
+        required: true
+      version:
+        description:
+          - Its version. V(1.36.3) is any packaging of that version, such as V(1.36.3-1.1); V(1.36.3-1.1) is just that.
+          - Without it any version will do, from any of the machine's sources, and the package is not held.
+        type: str
+  hold:
+    description: Whether the packages with a version are kept from upgrades of the system.
+    type: bool
+    default: true
+  services:
+    description: Units and the files that they read, in the order in which they are brought up.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The unit. V(containerd) is short for V(containerd.service).
+        type: str
+        required: true
+      files:
+        description:
+          - The files that the service reads, also its unit and drop-ins. Missing directories are made.
+          - Owner and group of an existing file are kept; a new one belongs to the user that the module runs as.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: The file's absolute path.
+            type: path
+            required: true
+          content:
+            description:
+              - Its whole content.
+              - Exactly one of O(services[].files[].content) and O(services[].files[].secret_content) is required.
+            type: str
+          secret_content:
+            description: Its whole content, which is never shown.
+            type: str
+          mode:
+            description: Its permission bits, as an octal number in quotes.
+            type: str
+            default: "0644"
+      enabled:
+        description:
+          - Whether the unit starts at boot. Without it that is left as it is.
+          - Units that cannot be enabled, such as static ones, are left alone.
+        type: bool
+      state:
+        description:
+          - Whether the unit runs now.
+          - Without it the unit is neither started nor stopped, but a running one is still restarted when a file
+            changed. That is right for a kubelet, which ends and starts again until kubeadm has given it a configuration.
+        type: str
+        choices: [started, stopped]
+      action_on_change:
+        description:
+          - What makes a running service read a changed file.
+          - A changed unit or drop-in always means a restart.
+        type: str
+        choices: [restart, reload]
+        default: restart
+      socket:
+        description: The service counts as running once this Unix socket accepts connections.
+        type: path
+      port:
+        description: The service counts as running once this TCP port accepts connections on the loopback address.
+        type: int
+      timeout:
+        description: How many seconds to wait for the socket or port.
+        type: float
+        default: 60
+"""
+
+EXAMPLES = r"""
+- name: The container runtime is installed, held, and runs with its configuration
+  classroom.kubeadm.installed_service:
+    repository:
+      name: classroom-kubeadm
+      uri: http://192.168.90.10:8080/apt
+      signed_by: "{{ lookup('ansible.builtin.file', 'classroom-kubeadm.asc') }}"
+    packages:
+      - {name: containerd, version: 2.4.2}
+    services:
+      - name: containerd
+        files:
+          - path: /etc/containerd/conf.d/50-registry.toml
+            content: "{{ lookup('ansible.builtin.template', 'registry.toml.j2') }}"
+        enabled: true
+        state: started
+        socket: /run/containerd/containerd.sock
+
+- name: The kubelet is enabled and waits for kubeadm
+  classroom.kubeadm.installed_service:
+    services:
+      - name: kubelet
+        enabled: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed (in check mode - what would be), each with the reason.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "install kubelet: it is not installed"
+    - "restart containerd.service: /etc/containerd/config.toml changed"
+versions:
+  description: The installed versions of the packages.
+  returned: success
+  type: dict
+  sample: {kubelet: 1.36.3-1.1}
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils import packages, service
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import STATUS, Apt
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils.systemd import unit_name
+
+REPOSITORY_SPEC = {
+    "name": {"type": "str", "required": True},
+    "uri": {"type": "str", "required": True},
+    "suite": {"type": "str", "default": "./"},
+    "components": {"type": "list", "elements": "str", "default": []},
+    "architectures": {"type": "list", "elements": "str", "default": []},
+    "signed_by": {"type": "str", "required": True},
+}
+PACKAGE_SPEC = {
+    "name": {"type": "str", "required": True},
+    "version": {"type": "str"},
+}
+FILE_SPEC = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str"},
+        "secret_content": {"type": "str", "no_log": True},
+        "mode": {"type": "str", "default": "0644"},
+    },
+    "mutually_exclusive": [("content", "secret_content")],
+    "required_one_of": [("content", "secret_content")],
+}
+SERVICE_SPEC = {
+    "name": {"type": "str", "required": True},
+    "files": FILE_SPEC,
+    "enabled": {"type": "bool"},
+    "state": {"type": "str", "choices": ["started", "stopped"]},
+    "action_on_change": {"type": "str", "choices": ["restart", "reload"], "default": "restart"},
+    "socket": {"type": "path"},
+    "port": {"type": "int"},
+    "timeout": {"type": "float", "default": 60},
+}
+
+
+def wished_packages(params: Mapping[str, Any]) -> packages.Wish:
+    repository = None
+    if params["repository"] is not None:
+        given = dict(params["repository"])
+        given.update(components=tuple(given["components"]), architectures=tuple(given["architectures"]))
+        repository = packages.Repository(**given)
+    wanted = tuple(packages.Package(package["name"], package["version"]) for package in params["packages"])
+    return packages.Wish(wanted, repository, params["hold"])
+
+
+def wished_file(file: Mapping[str, Any]) -> service.FileWish:
+    secret = file["secret_content"] is not None
+    try:
+        mode = int(file["mode"], 8)
+    except ValueError as problem:
+        raise ClassroomError(
+            "Wanted an octal mode such as '0644' for {0}, found '{1}'. Correct it.".format(file["path"], file["mode"])
+        ) from problem
+    return service.FileWish(file["path"], file["secret_content"] if secret else file["content"], mode, secret)
+
+
+def wished_service(given: Mapping[str, Any]) -> service.Wish:
+    return service.Wish(
+        name=unit_name(given["name"]),
+        files=tuple(wished_file(file) for file in given["files"]),
+        enabled=given["enabled"],
+        state=given["state"],
+        on_change=given["action_on_change"],
+        socket=given["socket"],
+        port=given["port"],
+        timeout=given["timeout"],
+    )
+
+
+def install(root: Root, wish: packages.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
+    """What had to be done for the packages, and the versions that are there now."""
+    if not os.path.exists(root(STATUS)):
+        raise ClassroomError("Wanted a machine with apt, found none. This module does not know other package managers.")
+    backend = Apt(root, run)
+    state = packages.read_state(root, backend, wish)
+    files = backend.files(wish.repository) if wish.repository else {}
+    steps = packages.plan(wish, state, files)
+    if steps and not check_mode:
+        packages.perform(root, backend, wish, state, files)
+        state = packages.read_state(root, backend, wish)
+    return list(steps), {name: package.version for name, package in state.installed.items()}
+
+
+def configure(root: Root, wish: service.Wish, check_mode: bool) -> list[Step]:
+    """What had to be done for one service."""
+    state = service.read_state(root, run, wish)
+    steps = service.plan(wish, state)
+    if not check_mode:
+        service.check(wish, state)
+        performer = service.Performer(root, run)
+        performer.perform(wish, steps)
+        if steps or not performer.ready(wish, state.unit):
+            performer.wait(wish, acted=any(step.action in ("start", "restart", "reload") for step in steps))
+    return list(steps)
+
+
+def bring_up(module: AnsibleModule) -> None:
+    """Packages, then each service; every wish is understood before anything is changed."""
+    root = Root()
+    wish = wished_packages(module.params)
+    services = [wished_service(given) for given in module.params["services"]]
+    steps: list[Step] = []
+    versions: dict[str, str] = {}
+    if wish.packages:
+        steps, versions = install(root, wish, module.check_mode)
+    for one in services:
+        steps += configure(root, one, module.check_mode)
+    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), versions=versions)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "repository": {"type": "dict", "options": REPOSITORY_SPEC},
+            "packages": {"type": "list", "elements": "dict", "default": [], "options": PACKAGE_SPEC},
+            "hold": {"type": "bool", "default": True},
+            "services": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": SERVICE_SPEC,
+                "mutually_exclusive": [("socket", "port")],
+            },
+        },
+        required_one_of=[("packages", "services")],
+        supports_check_mode=True,
+    )
+    try:
+        bring_up(module)
+    except (ClassroomError, CommandFailed) as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()
