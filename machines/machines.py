@@ -21,6 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.command import C
 from machines.lab import subnets  # noqa: E402
 from machines.lab.checkout import Checkout  # noqa: E402
 from machines.lab.fleet import Fleet  # noqa: E402
+from machines.lab.host import require_basics  # noqa: E402
 from machines.lab.image import debian, ensure_image  # noqa: E402
 from machines.lab.platforms import machine_set  # noqa: E402
 from machines.lab.talk import MachineError, say  # noqa: E402
@@ -85,9 +86,10 @@ def main() -> int:
     arguments = parser().parse_args()
     checkout = Checkout.of(ROOT)
     try:
+        require_basics()
         fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ), run)
         arguments.function(checkout, fleet, arguments)
-    except (MachineError, CommandFailed) as error:
+    except (MachineError, CommandFailed, OSError) as error:
         print(f"machines: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

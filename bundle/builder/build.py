@@ -120,8 +120,8 @@ def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
 
 def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: Progress) -> None:
     """Write the bundle beside the former one and exchange the two when all of it is there."""
-    bundle = unfinished(paths.bundle)
-    bundle.mkdir()
+    bundle = unfinished(paths.bundles / wish.key[:16])
+    bundle.mkdir(parents=True)
     _add_kubectl(bundle, material)
     results = _in_parallel(
         {
@@ -132,7 +132,7 @@ def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: P
     with progress.step("lock file"):
         content = _lock(wish, bundle, material, results["images"])
         (bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
-    _exchange(bundle, paths)
+    _exchange(bundle, paths.bundles / wish.key[:16], paths)
 
 
 def _add_kubectl(bundle: Path, material: images.Material) -> None:
@@ -178,13 +178,15 @@ def _lock(wish: Inputs, bundle: Path, material: images.Material, digests: dict[s
     )
 
 
-def _exchange(finished: Path, paths: Paths) -> None:
-    former = paths.cache / "bundle.former"
-    shutil.rmtree(former, ignore_errors=True)
-    if paths.bundle.exists():
-        paths.bundle.rename(former)
-    finished.rename(paths.bundle)
-    shutil.rmtree(former, ignore_errors=True)
+def _exchange(finished: Path, target: Path, paths: Paths) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    finished.rename(target)
+    link = unfinished(paths.bundle)
+    link.symlink_to(target.name)
+    link.replace(paths.bundle)
+    for former in paths.bundles.iterdir():
+        if former not in (target, paths.bundle):
+            shutil.rmtree(former, ignore_errors=True)
 
 
 @contextmanager

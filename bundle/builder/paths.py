@@ -46,8 +46,14 @@ class Paths:
         return self.work / "logs"
 
     @property
-    def bundle(self) -> Path:
+    def bundles(self) -> Path:
+        """Machines may have this directory mounted: it stays when a bundle takes another's place."""
         return self.cache / "bundle"
+
+    @property
+    def bundle(self) -> Path:
+        """A link to the finished bundle, so that there is one at any moment once there was one."""
+        return self.bundles / "current"
 
     @property
     def signing_key(self) -> Path:
@@ -70,7 +76,7 @@ def unfinished(path: Path) -> Path:
 
 def remove_unfinished(paths: Paths) -> None:
     """Clear away what killed builds have left; only for the one build that holds the cache."""
-    for directory in (paths.cache, paths.programs, paths.work):
+    for directory in (paths.bundles, paths.programs, paths.work):
         for stale in directory.glob(f"*{PARTIAL}"):
             if stale.is_dir():
                 shutil.rmtree(stale, ignore_errors=True)

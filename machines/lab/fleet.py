@@ -82,7 +82,8 @@ class Fleet:
             pending = {platform: what for platform, what in todo.items() if what != "keep"}
             if pending:
                 self._start(pending)
-            self._wait(set(pending))
+            # What runs on a machine that was only started again is its users' business
+            self._wait(fresh={platform for platform, what in pending.items() if what == "create"})
             self._hint_at_newer_image(found)
             return bool(pending)
 
@@ -95,8 +96,7 @@ class Fleet:
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:
-        host.load_modules(self.run)
-        host.require(host.read_host(self.run, self.checkout.podman))
+        host.require(self.run, self.checkout.podman)
         self._refuse_conflict()
         keys.ensure_key(self.checkout, self.run)
         ensure_image(debian(self.checkout), self.checkout, self.podman, self.run)
@@ -159,11 +159,11 @@ class Fleet:
         if running:
             self.podman("start", *running)
 
-    def _wait(self, started: set[Platform]) -> None:
+    def _wait(self, fresh: set[Platform]) -> None:
         wanted = self.platforms
         with waiting("waiting for systemd and ssh"), ThreadPoolExecutor(len(wanted)) as pool:
             # Asked for through podman: an answer over the network could be anybody's
-            host_keys = pool.map(lambda platform: self._booted(platform, platform in started), wanted)
+            host_keys = pool.map(lambda platform: self._booted(platform, platform in fresh), wanted)
             addresses = (platform.ip for platform in wanted)
             keys.update_known_hosts(self.checkout, dict(zip(addresses, host_keys, strict=True)))
             list(pool.map(self._answers, wanted))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,6 @@ MODULES = ("overlay", "br_netfilter", "vxlan", "nf_conntrack")
 class Host:
     """The facts about this host that decide whether machines can run on it."""
 
-    root: bool
-    missing: tuple[str, ...]
     overlay: bool
     bridge_netfilter: bool
     firewall: bool
@@ -56,8 +55,6 @@ def load_modules(run: Runner) -> None:
 def read_host(run: Runner, storage: Path) -> Host:
     """Look at the host; `storage` is where images and machines will lie."""
     return Host(
-        root=os.geteuid() == 0,
-        missing=tuple(sorted({package for program, package in PROGRAMS.items() if not _which(program)})),
         overlay="\toverlay\n" in Path("/proc/filesystems").read_text(),
         bridge_netfilter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
         firewall=run(["iptables", "--wait", "5", "--table", "nat", "--list-rules"], check=False).rc == 0,
@@ -66,20 +63,23 @@ def read_host(run: Runner, storage: Path) -> Host:
     )
 
 
-def _which(program: str) -> str | None:
-    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+def basic_complaints(root: bool, missing: Iterable[str]) -> list[str]:
+    """What must be there before anything can be looked at: root, and the packages whose programs are `missing`."""
+    found = []
+    if not root:
+        found.append("The machines need a real root, for systemd and networks inside of them. Run this as root.")
+    if missing:
+        found.append(f"Programs are missing. Install them: apt-get install {' '.join(sorted(set(missing)))}")
+    return found
 
 
 def complaints(host: Host) -> list[str]:
     """Everything about `host` that keeps machines from running, each with what to do."""
     kernel = "the machines share this host's kernel, so it must have it built in or as a module that can be loaded"
     checks = [
-        (host.root, "The machines need a real root, for systemd and networks inside of them. Run this as root."),
-        (not host.missing, f"Programs are missing. Install them: apt-get install {' '.join(host.missing)}"),
         (host.overlay, f"The kernel has no overlay file system; {kernel}."),
         (host.bridge_netfilter, f"The kernel has no br_netfilter (/proc/sys/net/bridge is missing); {kernel}."),
-        (host.firewall or not host.root or bool(host.missing),
-         f"iptables cannot list the host's nat table; {kernel}: nf_tables and nf_nat."),
+        (host.firewall, f"iptables cannot list the host's nat table; {kernel}: nf_tables, nf_nat."),
         (host.memory >= MEMORY,
          f"Four machines with a cluster want {MEMORY / _GIB:.0f} GiB of memory, {host.memory / _GIB:.1f} GiB are free. "
          "End something else, or give the host more."),
@@ -90,9 +90,22 @@ def complaints(host: Host) -> list[str]:
     return [sentence for fine, sentence in checks if not fine]
 
 
-def require(host: Host) -> None:
-    """Raise all complaints at once: who has to leave the chair should have to do so only once."""
-    found = complaints(host)
+def _raise(found: list[str]) -> None:
+    """All complaints at once: who has to leave the chair should have to do so only once."""
     if found:
         lines = "".join(f"\n- {sentence}" for sentence in found)
         raise MachineError(f"This host cannot run the machines yet, and nothing was made:{lines}")
+
+
+def require_basics() -> None:
+    """Raise what is missing to look at this host and its machines at all."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    _raise(basic_complaints(
+        os.geteuid() == 0, [package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)],
+    ))
+
+
+def require(run: Runner, storage: Path) -> None:
+    """Raise what keeps machines from running on this host."""
+    load_modules(run)
+    _raise(complaints(read_host(run, storage)))

@@ -111,4 +111,5 @@ def _tag(image: Image, podman: Podman) -> bool:
     if podman.image_exists(image.reference) and podman.image_id(image.reference) == wanted:
         return False
     podman("tag", image.reference_by_key, image.reference)
+    podman.remove_other_tags(image.name, {image.key, "latest"})
     return True

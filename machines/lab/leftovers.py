@@ -44,7 +44,7 @@ def network_removal(saved: str, subnet: str) -> str:
     """The input for iptables-restore that removes netavark's rules for `subnet`, where iptables-save says `saved`."""
     script: list[str] = []
     for table in _TABLE.findall(saved):
-        rules = re.findall(rf"^-A (?:POSTROUTING|NETAVARK_\w+) .*{re.escape(subnet)} .*$", table, re.MULTILINE)
+        rules = re.findall(rf"^-A (?:POSTROUTING|NETAVARK_\w+) .*(?<= ){re.escape(subnet)} .*$", table, re.MULTILINE)
         ours = [rule for rule in rules if "NETAVARK" in rule]
         jumps = (re.search(r" -j (NETAVARK-[0-9A-F]{8,})$", rule) for rule in ours)
         script += _restore_script(table, ours, sorted({jump[1] for jump in jumps if jump}))

@@ -10,7 +10,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,12 @@ class Podman:
     def image_id(self, image: str) -> str:
         """The image's id."""
         return self("image", "inspect", "--format={{.Id}}", image).out.strip()
+
+    def remove_other_tags(self, name: str, keep: Container[str]) -> None:
+        """Remove images of that name; podman itself refuses those that a container was made from."""
+        for tag in self("image", "ls", "--format={{.Tag}}", f"localhost/{name}").out.split():
+            if tag not in keep:
+                self("image", "rm", f"localhost/{name}:{tag}", check=False)
 
     def containers(self, machines: MachineSet) -> dict[str, dict[str, Any]]:
         """All containers of the set, whatever state they are in, by name."""

@@ -183,16 +183,16 @@ def test_the_first_failure_ends_the_other_jobs(paths: Paths) -> None:
 
 
 def test_what_killed_builds_left_is_cleared_away(paths: Paths) -> None:
-    for directory in (paths.cache, paths.programs, paths.work):
+    for directory in (paths.bundles, paths.programs, paths.work):
         directory.mkdir(parents=True, exist_ok=True)
-    unfinished(paths.bundle).mkdir()
+    unfinished(paths.bundles / "0123").mkdir()
     unfinished(paths.programs / "etcd-0123").mkdir()
     unfinished(paths.work / "base-0123.tar").touch()
     (paths.programs / "etcd-4567").mkdir()
     remove_unfinished(paths)
     assert [path.name for path in paths.programs.iterdir()] == ["etcd-4567"]
     assert list(paths.work.iterdir()) == []
-    assert not list(paths.cache.glob("bundle*"))
+    assert list(paths.bundles.iterdir()) == []
 
 
 def test_a_quick_command_that_fails_is_told() -> None:
@@ -202,7 +202,7 @@ def test_a_quick_command_that_fails_is_told() -> None:
 
 def test_a_finished_bundle_is_known_by_its_key(paths: Paths, small_bundle: Path) -> None:
     assert not build.is_finished(paths, "0123")
-    paths.cache.mkdir()
+    paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     assert build.is_finished(paths, "0123")
     assert not build.is_finished(paths, "4567")
@@ -212,24 +212,27 @@ def test_a_bundle_of_these_inputs_is_left_alone(paths: Paths, small_bundle: Path
     here = replace(paths, source=declared.source)
     content = replace(lock.read(small_bundle), key=build.inputs(declared, here).key)
     (small_bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
-    paths.cache.mkdir()
+    paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     assert build.build(declared, here, Progress()) is False
     assert calls(paths) == []
 
 
 def test_a_bundle_without_its_lock_is_not_finished(paths: Paths, small_bundle: Path) -> None:
-    paths.cache.mkdir()
+    paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     (paths.bundle / lock.NAME).unlink()
     assert not build.is_finished(paths, "0123")
 
 
-def test_a_new_bundle_takes_the_place_of_the_former(paths: Paths, tmp_path: Path) -> None:
-    paths.bundle.mkdir(parents=True)
-    (paths.bundle / "old").touch()
+@pytest.mark.parametrize("same_key", [False, True])
+def test_a_new_bundle_takes_the_place_of_the_former(paths: Paths, tmp_path: Path, same_key: bool) -> None:
+    former = paths.bundles / ("4567" if same_key else "0123")
+    former.mkdir(parents=True)
+    (former / "old").touch()
+    paths.bundle.symlink_to(former.name)
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "file").touch()
-    build._exchange(tmp_path / "new", paths)
+    build._exchange(tmp_path / "new", paths.bundles / "4567", paths)
     assert [path.name for path in paths.bundle.iterdir()] == ["file"]
-    assert [path.name for path in paths.cache.iterdir()] == ["bundle"]
+    assert sorted(path.name for path in paths.bundles.iterdir()) == ["4567", "current"]
