@@ -24,7 +24,10 @@ from machines.lab.fleet import Fleet  # noqa: E402
 from machines.lab.host import require_basics  # noqa: E402
 from machines.lab.image import debian, ensure_image  # noqa: E402
 from machines.lab.platforms import machine_set  # noqa: E402
-from machines.lab.talk import MachineError, say  # noqa: E402
+from machines.lab.talk import MachineError, NetworkTaken, say  # noqa: E402
+
+# Exit status by which a caller tells a network that is somebody else's from a failure
+NETWORK_TAKEN = 3
 
 
 def image(checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
@@ -91,7 +94,7 @@ def main() -> int:
         arguments.function(checkout, fleet, arguments)
     except (MachineError, CommandFailed, OSError) as error:
         print(f"machines: {error}", file=sys.stderr)
-        return 1
+        return NETWORK_TAKEN if isinstance(error, NetworkTaken) else 1
     except KeyboardInterrupt:
         print("machines: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

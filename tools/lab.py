@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,13 +25,21 @@ from tools.checkout import BUNDLE, ROOT, environment
 
 KUBECONFIG = ROOT / "kubeconfig" / "lab.conf"
 KUBECTL = ROOT / "bin" / "kubectl"
+MACHINES = 4
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+
+# machines.py and this program: the lab's network is somebody else's
+NETWORK_TAKEN = 3
 
 Stages = list[tuple[str, float]]
 
 
 class Failed(Exception):
     """A step ended badly; it has printed why."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def step(stages: Stages, title: str, *argv: str, **env: str) -> None:
@@ -112,15 +121,38 @@ def down() -> None:
     KUBECONFIG.unlink(missing_ok=True)
 
 
+def prove() -> None:
+    """What a person does first, as a test: the lab, the lab again, kubectl from here, and all of it gone."""
+    up()
+    print("lab: once more, nothing may change", flush=True)
+    again = subprocess.run(
+        ["ansible-playbook", "site.yml", "-i", "lab"],
+        cwd=ROOT,
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    changed = [int(count) for count in re.findall(r"changed=(\d+)", again.stdout)]
+    if again.returncode != 0 or len(changed) != MACHINES or any(changed):
+        raise Failed(f"lab: a second run was to change nothing on {MACHINES} machines:\n{again.stdout}{again.stderr}")
+    ready = [row(node) for node in nodes()]
+    if [entry[-1] for entry in ready] != ["True"] * 3:
+        raise Failed(f"lab: three Ready nodes were wanted, kubectl shows {ready}")
+    down()
+    if KUBECONFIG.exists():
+        raise Failed(f"lab: {KUBECONFIG} was to be gone with the lab")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["up", "down"])
-    verbs = {"up": up, "down": down}
+    parser.add_argument("verb", choices=["up", "down", "prove"])
+    verbs = {"up": up, "down": down, "prove": prove}
     try:
         verbs[parser.parse_args().verb]()
     except Failed as failure:
-        print(failure, file=sys.stderr)
-        return 1
+        print(failure, file=sys.stderr, flush=True)
+        return failure.status
     return 0
 
 

@@ -22,7 +22,7 @@ from .checkout import Checkout, locked
 from .image import debian, ensure_image
 from .platforms import DESCRIPTION, MachineSet, Platform, create_argv, mac_address, platforms, prefix_of
 from .podman import Podman, read_engine, write_atomically, write_configuration
-from .talk import MachineError, say, waiting
+from .talk import MachineError, NetworkTaken, say, waiting
 
 BOOT_TIMEOUT = 120.0
 _RUNNING = "running"
@@ -120,7 +120,7 @@ class Fleet:
         owner = subnets.owner(self.checkout, self.machines)
         sentence = subnets.conflict(self.machines, str(self.checkout.root), subnets.taken_subnets(self.run), owner)
         if sentence:
-            raise MachineError(sentence)
+            raise NetworkTaken(sentence)
 
     def _make_sources(self) -> None:
         """Directories of this host that machines mount may come to life later than the machines."""
@@ -278,4 +278,3 @@ class Fleet:
         hosts = "".join(f"    {platform.name}: {{ansible_host: {platform.ip}}}\n" for platform in self.platforms)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, f"---\nall:\n  hosts:\n{hosts}")
-

@@ -214,4 +214,3 @@ class Podman:
     def execute(self, container: str, *argv: str, timeout: float = 60) -> Completed:
         """Run a command in a machine."""
         return self("exec", container, *argv, timeout=timeout, check=False)
-

@@ -16,6 +16,10 @@ class MachineError(Exception):
     """Something stands in the way; the message says what was wanted, what was found and what to do."""
 
 
+class NetworkTaken(MachineError):
+    """Somebody else has the network that the machines are to have; the one failure that is nobody's fault."""
+
+
 def say(text: str) -> None:
     """Tell the person at once, also through a pipe."""
     print(text, flush=True)

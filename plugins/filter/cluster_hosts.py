@@ -13,7 +13,7 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Turns host variables into the list that the preflight check, C(/etc/hosts) and the addresses of the roles are made from.
+  - Turns host variables into the list from which the preflight check, C(/etc/hosts) and the roles' addresses are made.
   - No machine is asked; a machine outside of the run (C(--limit)) is listed like the others.
 positional: machines, domain
 options:
@@ -37,14 +37,14 @@ options:
 EXAMPLES = r"""
 - name: Show the addresses of the cluster
   ansible.builtin.debug:
-    msg: "{{ hostvars | classroom.kubeadm.cluster_hosts(groups['k8s_cluster'], 'example.com') | map(attribute='address') }}"
+    msg: "{{ hostvars | classroom.kubeadm.cluster_hosts(groups['k8s_cluster']) | map(attribute='address') }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - One dictionary a machine with C(name) (the variable C(node_hostname) or the inventory's name), C(address) (the variable
-      C(node_address), else C(ansible_host), else the inventory's name), C(fqdn), and C(groups).
+    - One dictionary a machine with C(name) (the inventory's name, which is the machine's own), C(address) (the variable
+      C(node_address), else C(ansible_host), else the name), C(fqdn) (empty when there is none) and C(groups).
   type: list
   elements: dict
 """

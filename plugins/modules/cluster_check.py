@@ -13,8 +13,25 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Finds contradictions in the inventory and in the networks of a cluster and reports all of them in one failure.
-  - Looks at nothing but its options, so it runs on the controller, once, before the first connection to a machine.
+  - Looks at nothing but its options, so it runs in the controller's own process, before the first connection to a
+    machine.
 attributes:
+  action:
+    description: Has a corresponding action plugin, which is all of it; nothing of it runs on a machine.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  bypass_host_loop:
+    description: Forces a global task, without the need for C(run_once).
+    support: none
+  connection:
+    description: Uses the target's configured connection information.
+    support: none
+  delegation:
+    description: Can be used in conjunction with C(delegate_to) and related keywords.
+    support: none
+    details: It runs on the controller wherever it is delegated to.
   check_mode:
     description: Can run in check mode and return the same as in real mode.
     support: full
@@ -95,7 +112,6 @@ EXAMPLES = r"""
     service_subnet: 10.96.0.0/12
     node_subnet: 192.168.90.0/24
     kubernetes_version: "1.36.3"
-  delegate_to: localhost
   run_once: true
 """
 
@@ -116,47 +132,3 @@ nodes:
   elements: str
   sample: [master, node1]
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_problems import (
-    Declaration,
-    Host,
-    problems,
-)
-
-HOST_SPEC = {
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "default": ""},
-    "fqdn": {"type": "str", "default": ""},
-    "groups": {"type": "list", "elements": "str", "default": []},
-}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "hosts": {"type": "list", "elements": "dict", "required": True, "options": HOST_SPEC},
-            "pod_subnet": {"type": "str", "required": True},
-            "service_subnet": {"type": "str", "required": True},
-            "node_subnet": {"type": "str", "default": ""},
-            "kubernetes_version": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    params = dict(module.params)
-    hosts = tuple(Host(**dict(host, groups=frozenset(host["groups"]))) for host in params.pop("hosts"))
-    declaration = Declaration(hosts=hosts, **params)
-    found = problems(declaration)
-    if found:
-        module.fail_json(
-            msg="The declaration of the cluster has {0}:\n- {1}".format(
-                "a problem" if len(found) == 1 else "{0} problems".format(len(found)), "\n- ".join(found)
-            ),
-            problems=found,
-        )
-    module.exit_json(changed=False, problems=[], nodes=[host.name for host in declaration.nodes])
-
-
-if __name__ == "__main__":
-    main()

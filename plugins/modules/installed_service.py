@@ -131,7 +131,8 @@ options:
         description:
           - Whether the unit runs now.
           - Without it the unit is neither started nor stopped, but a running one is still restarted when a file
-            changed. That is right for a kubelet, which ends and starts again until kubeadm has given it a configuration.
+            changed.
+          - That is right for a kubelet, which ends and starts again until kubeadm has given it a configuration.
         type: str
         choices: [started, stopped]
       action_on_change:

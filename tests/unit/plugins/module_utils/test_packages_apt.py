@@ -48,7 +48,7 @@ def test_the_state_of_a_package(
 
 
 def test_the_first_package_of_the_file_is_found(machine: Any, fake_run: Any) -> None:
-    found, _ = apt(machine, fake_run, stanza("kubelet", "install ok installed")).read(["kubelet"])
+    found, _holds = apt(machine, fake_run, stanza("kubelet", "install ok installed")).read(["kubelet"])
     assert found["kubelet"].version == "1.36.3-1.1"
 
 
