@@ -100,7 +100,7 @@ def unit(tally: Tally) -> None:
 
 
 def _export_tree(target: Path, keep: Callable[[str], bool]) -> None:
-    """A copy of what git tracks or would track and `keep` wants: no caches, and not the link of the checkout to itself."""
+    """A copy of what git tracks or would track and `keep` wants; never the link of the checkout to itself."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     listed = subprocess.run(

@@ -19,6 +19,8 @@ from .talk import MachineError
 _GIB = 2**30
 MEMORY = 6 * _GIB
 DISK = 10 * _GIB
+# Measured: what the systemds, runtimes, kubelets and pods of a cluster of four machines hold open
+INOTIFY = 48
 # Program -> the Debian package that brings it
 PROGRAMS = {
     "podman": "podman", "runc": "runc", "conmon": "conmon", "iptables": "iptables", "nft": "nftables", "ip": "iproute2",
@@ -37,6 +39,7 @@ class Host:
     firewall: bool
     memory: int
     disk: int
+    inotify: int
 
 
 def _memory_available() -> int:
@@ -44,6 +47,19 @@ def _memory_available() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def _inotify_free() -> int:
+    """How many more watchers root may have; containers count as root, and a systemd without one fails in odd places."""
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    held = 0
+    for directory in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            held += sum(os.readlink(entry) == "anon_inode:inotify" for entry in directory.iterdir())
+        except OSError:
+            # The process, or just its descriptor, has ended meanwhile
+            continue
+    return limit - held
 
 
 def load_modules(run: Runner) -> None:
@@ -60,6 +76,7 @@ def read_host(run: Runner, storage: Path) -> Host:
         firewall=run(["iptables", "--wait", "5", "--table", "nat", "--list-rules"], check=False).rc == 0,
         memory=_memory_available(),
         disk=shutil.disk_usage(storage).free,
+        inotify=_inotify_free(),
     )
 
 
@@ -86,6 +103,9 @@ def complaints(host: Host) -> list[str]:
         (host.disk >= DISK,
          f"Images and machines want {DISK / _GIB:.0f} GiB of disk, {host.disk / _GIB:.1f} GiB are free where the "
          "checkout lies. Free some, or put the checkout on a larger disk."),
+        (host.inotify >= INOTIFY,
+         f"Four machines with a cluster want {INOTIFY} inotify instances, {host.inotify} are free. Remove other labs, "
+         "or allow more: sysctl fs.inotify.max_user_instances=512"),
     ]
     return [sentence for fine, sentence in checks if not fine]
 

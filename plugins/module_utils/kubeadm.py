@@ -231,6 +231,8 @@ def alone(machine: Machine, seconds: float) -> Iterator[None]:
                 "another run of this collection has been working on this machine for {0:g} s. "
                 "Wait for it, then run this again.".format(seconds)
             )
+        # Whoever works is alone now: these are a killed run's.
+        shutil.rmtree(machine.root(PRIVATE), ignore_errors=True)
         yield
     finally:
         os.close(descriptor)
@@ -244,11 +246,17 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
+def leave_nothing_private(machine: Machine, seconds: float) -> None:
+    """Take away the secrets of a run that was killed, on a machine where otherwise nothing is to be done."""
+    if os.path.exists(machine.root(PRIVATE)):
+        with alone(machine, seconds):
+            pass
+
+
 @contextlib.contextmanager
 def private_files(machine: Machine, contents: Mapping[str, str]) -> Iterator[str]:
     """A directory that only root can read, with these files, for as long as a command needs them."""
     directory = machine.root(PRIVATE)
-    shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory, mode=0o700)
     try:
         for name, text in contents.items():

@@ -48,6 +48,7 @@ from .kubeadm_init_facts import (
     remove_marker,
     write_marker,
 )
+from .node_object import declared_part
 from .steps import Step, as_diff
 
 # A control plane that is started with its machine needs about ten seconds here; the rest is for slow disks.
@@ -363,6 +364,7 @@ def _discard(wish: Wish, machine: Machine) -> None:
 def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision, facts = outcome.decision, outcome.facts
+    node = None if decision.acts else facts.answer.node_object
     ca = read_text(machine.root(wish.pki + "/ca.crt")) or ""
     admin = read_text(machine.root(wish.kubeconfig)) or ""
     return {
@@ -371,6 +373,8 @@ def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
         "reason": decision.reason,
         "actions": list(decision.actions),
         "version": facts.answer.version,
+        # Only of a control plane that was left alone: what acts may change the Node
+        "node": declared_part(node) if node else None,
         "drift": list(facts.answer.drift),
         "ca_hash": certificates.discovery_hash(ca) if ca.strip() else "",
         "admin_conf_sha256": hashlib.sha256(admin.encode("utf-8", "surrogateescape")).hexdigest() if admin else "",

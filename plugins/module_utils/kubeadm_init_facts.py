@@ -216,6 +216,7 @@ class Answer:
     missing: tuple[str, ...] = ()
     uploaded: bool = False
     drift: tuple[str, ...] = ()
+    node_object: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -413,7 +414,7 @@ def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
             for name, _key in kubeadm_drift.PLACES.values()}
     uploaded = "upload-config kubeadm" not in missing
     drift = kubeadm_drift.sentences(wish.documents, maps) if uploaded else []
-    return Answer("ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift))
+    return Answer("ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift), node)
 
 
 def _complete(phase: str, api: Api, node: Any, finalized: bool, found: dict[str, Any]) -> bool:

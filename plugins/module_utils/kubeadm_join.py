@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import certificates
 from .errors import ClassroomError
@@ -49,6 +49,7 @@ from .kubeadm import (
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
 from .kubeconfig import parse as parse_kubeconfig
+from .node_object import declared_part
 from .plain_yaml import NotPlainYaml
 from .plain_yaml import load as load_yaml
 from .steps import Step, as_diff
@@ -126,6 +127,15 @@ class Facts:
     kubelet_healthy: bool = False
     membership: str = "none"
     detail: str = ""
+    node: Mapping[str, Any] | None = None
+
+
+class _Told(NamedTuple):
+    """What the cluster said of this machine, and its Node if it has one."""
+
+    membership: str
+    detail: str = ""
+    node: Mapping[str, Any] | None = None
 
 
 def read_facts(wish: Wish, machine: Machine) -> Facts:
@@ -133,7 +143,7 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
     identity, problem = _identity(root)
     ca = identity.ca if identity else (read_text(root(CA)) or "")
     certificate, date_problem = _certificate(identity, root, machine.now())
-    membership, detail = _ask(wish, machine, identity, certificate) if identity else ("none", "")
+    told = _ask(wish, machine, identity, certificate) if identity else _Told("none")
     healthy = machine.kubelet_answers(*_health_address(root))
     return Facts(
         absent_programs=missing_programs(machine),
@@ -146,8 +156,9 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
         left=tuple(path for path in (CA, BOOTSTRAP_CONF, KUBELET_CONFIG, KUBELET_CONF) if os.path.exists(root(path))),
         bootstrapping=identity is None and healthy and os.path.exists(root(BOOTSTRAP_CONF)),
         kubelet_healthy=healthy,
-        membership=membership,
-        detail=detail,
+        membership=told.membership,
+        detail=told.detail,
+        node=told.node,
     )
 
 
@@ -194,26 +205,26 @@ def _health_address(root: Root) -> tuple[str, int]:
 
 def _ask(
     wish: Wish, machine: Machine, identity: Kubeconfig, certificate: certificates.Certificate | None
-) -> tuple[str, str]:
+) -> _Told:
     """Ask the cluster that is wished for whether it knows this machine."""
     if certificate is None:
-        return "denied", "the kubelet has no certificate that can be read"
+        return _Told("denied", "the kubelet has no certificate that can be read")
     if certificate.common_name != _NODE_PREFIX + wish.node:
-        return "other name", "its certificate is that of {0}".format(certificate.common_name)
+        return _Told("other name", "its certificate is that of {0}".format(certificate.common_name))
     try:
-        machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
+        node = machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
             "/api/v1/nodes/" + segment(wish.node))
-        return "member", ""
+        return _Told("member", node=node)
     except NotFound:
-        return "deleted", ""
+        return _Told("deleted")
     except Untrusted as problem:
-        return ("foreign" if problem.why == "ca" else "unclear"), str(problem)
+        return _Told("foreign" if problem.why == "ca" else "unclear", str(problem))
     except Denied as problem:
-        return ("denied" if problem.status == 401 else "unclear"), str(problem)
+        return _Told("denied" if problem.status == 401 else "unclear", str(problem))
     except Unreachable as problem:
-        return "unreachable", str(problem)
+        return _Told("unreachable", str(problem))
     except ApiError as problem:
-        return "unclear", str(problem)
+        return _Told("unclear", str(problem))
 
 
 def _located(identity: Kubeconfig, root: Root) -> Kubeconfig:
@@ -321,6 +332,7 @@ class Outcome:
     changed: bool
     needs_discovery: bool = False
     warnings: tuple[str, ...] = ()
+    node: Mapping[str, Any] | None = None
 
 
 def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, check_mode: bool) -> Outcome:
@@ -330,10 +342,10 @@ def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, 
     if decision.name == "undecided":
         return _undecided(decision)
     joins = JOIN in decision.actions
-    if check_mode:
-        return Outcome(decision, decision.acts, joins and not discovery, _warnings(wish, machine, decision, facts))
     if not decision.acts:
-        return Outcome(decision, False)
+        return Outcome(decision, False, node=facts.node)
+    if check_mode:
+        return Outcome(decision, True, joins and not discovery, _warnings(wish, machine, decision, facts))
     _ensure_possible(wish, machine, decision, facts)
     if joins and not discovery:
         _ensure_reachable(wish)
@@ -511,6 +523,8 @@ def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
         "needs_discovery": outcome.needs_discovery,
         "node_name": wish.node,
         "machine_id": machine_id(machine.root),
+        # Only of a membership that was left alone: what acts may change the Node
+        "node": declared_part(outcome.node) if outcome.node else None,
         "diff": as_diff([_as_step(wish, decision)] if decision.acts else []),
         "warnings": list(outcome.warnings),
     }

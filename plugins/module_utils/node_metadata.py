@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ClassroomError
+from .node_object import ANNOTATION
 from .steps import Step
 
-# Remembers on the Node itself what was declared, so that what no longer is can be told from what others set
-ANNOTATION = "classroom.kubeadm/declared"
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")

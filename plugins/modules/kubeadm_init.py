@@ -110,6 +110,21 @@ version:
   returned: success
   type: str
   sample: v1.36.3
+node:
+  description:
+    - The Node of this machine as far as labels and taints are judged by it, in the form of the API.
+    - With the filter P(classroom.kubeadm.undeclared_nodes#filter) it tells whether
+      M(classroom.kubeadm.node_metadata) has anything to do.
+    - Nothing when this module had to act, or would have to, because the Node may be another one then.
+  returned: success
+  type: dict
+  sample:
+    metadata:
+      name: master
+      labels: {kubernetes.io/hostname: master}
+      annotations: {}
+    spec:
+      taints: []
 drift:
   description: One sentence for every value of O(config) that the running cluster has otherwise.
   returned: success

@@ -156,6 +156,21 @@ node_name:
   returned: success
   type: str
   sample: node1
+node:
+  description:
+    - The Node of this machine as far as labels and taints are judged by it, in the form of the API.
+    - With the filter P(classroom.kubeadm.undeclared_nodes#filter) it tells whether
+      M(classroom.kubeadm.node_metadata) has anything to do.
+    - Nothing when this module had to act, or would have to, because the Node may be another one then.
+  returned: success
+  type: dict
+  sample:
+    metadata:
+      name: node1
+      labels: {kubernetes.io/hostname: node1}
+      annotations: {}
+    spec:
+      taints: []
 machine_id:
   description: The identity of the machine, by which a Node of the same name is told from another machine's.
   returned: success

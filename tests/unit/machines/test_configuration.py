@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from machines.lab.checkout import Checkout
-from machines.lab.host import DISK, MEMORY, Host, basic_complaints, complaints
+from machines.lab.host import DISK, INOTIFY, MEMORY, Host, basic_complaints, complaints
 from machines.lab.podman import Engine, containers_conf, storage_conf, ulimits, write_configuration
 
-GOOD = Host(overlay=True, bridge_netfilter=True, firewall=True, memory=MEMORY, disk=DISK)
+GOOD = Host(overlay=True, bridge_netfilter=True, firewall=True, memory=MEMORY, disk=DISK, inotify=INOTIFY)
 
 
 @pytest.mark.parametrize("systemd", [True, False])
@@ -83,6 +83,7 @@ def test_a_good_host_has_no_complaints() -> None:
         ({"firewall": False}, "nat table"),
         ({"memory": MEMORY // 2}, "want 6 GiB of memory, 3.0 GiB are free"),
         ({"disk": DISK // 2}, "want 10 GiB of disk, 5.0 GiB are free"),
+        ({"inotify": INOTIFY - 1}, "47 are free. Remove other labs, or allow more: sysctl fs.inotify"),
     ],
 )
 def test_what_is_missing_is_said_with_what_to_do(change: dict[str, Any], words: str) -> None:

@@ -67,7 +67,7 @@ def wish() -> Wish:
 def objects() -> dict[str, Any]:
     found: dict[str, Any] = {path: {} for paths in PHASES.values() for path in paths}
     found["/api/v1/namespaces/kube-system/configmaps/kubeadm-config"] = {"data": {"ClusterConfiguration": CONFIGURED}}
-    found[NODE] = {"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}
+    found[NODE] = {"metadata": {"name": "master", "labels": {"node-role.kubernetes.io/control-plane": ""}}}
     return found
 
 
@@ -329,6 +329,19 @@ def test_what_is_returned(lab: Lab, build: Builder, wish: Wish) -> None:
     assert found["ca_hash"].startswith("sha256:") and len(found["admin_conf_sha256"]) == 64
     assert found["diff"] == {"before": "", "after": ""}
     assert "PRIVATE KEY" not in as_text(found)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
+    lab: Lab, build: Builder, wish: Wish, check_mode: bool
+) -> None:
+    build.complete()
+    found = result(wish, lab.machine, converge(wish, lab.machine, check_mode))
+    assert found["node"]["metadata"]["name"] == "master"
+    lab.kubelet = False
+    lab.run.effects["systemctl"] = lab.kubelet_starts
+    found = result(wish, lab.machine, converge(wish, lab.machine, check_mode))
+    assert found["decision"] == "start" and found["node"] is None
 
 
 def test_nothing_to_do_needs_one_connection_and_no_command(lab: Lab, build: Builder, wish: Wish) -> None:

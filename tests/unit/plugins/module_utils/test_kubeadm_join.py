@@ -434,6 +434,20 @@ def test_discovery_of_another_form_is_named(build: Builder, wish: Wish) -> None:
 def test_what_is_returned(build: Builder, wish: Wish) -> None:
     found = result(wish, build.lab.machine, converge(wish, build.lab.machine, None, True))
     assert (found["node_name"], found["machine_id"], found["needs_discovery"]) == ("node1", "5f1b7a0f", True)
+    assert found["node"] is None
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
+    build: Builder, wish: Wish, check_mode: bool
+) -> None:
+    machine = build.member().lab.machine
+    found = result(wish, machine, converge(wish, machine, None, check_mode))
+    assert found["decision"] == "none" and found["node"]["metadata"]["name"] == "node1"
+    build.lab.kubelet = False
+    build.lab.run.effects["systemctl"] = build.lab.kubelet_starts
+    found = result(wish, machine, converge(wish, machine, None, check_mode))
+    assert found["decision"] == "start" and found["node"] is None
     assert "belongs to no cluster" in found["diff"]["after"]
     build.member()
     outcome: Outcome = converge(wish, build.lab.machine, None, True)

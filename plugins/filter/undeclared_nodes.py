@@ -1,0 +1,81 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which Nodes are not as declared, told on the controller from what other modules read anyway."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: undeclared_nodes
+short_description: The Nodes whose labels and taints are not as declared
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Leaves out of a list for P(classroom.kubeadm.node_metadata#module) the Nodes that are known to be as declared.
+  - Plans with the same function as that module, so that both agree on what is to be done.
+  - A Node that is not known stays in the list, and so does an entry that the module would refuse.
+options:
+  _input:
+    description:
+      - Entries of the option O(classroom.kubeadm.node_metadata#module:nodes), each with one key more, C(node).
+      - It is the RV(classroom.kubeadm.kubeadm_join#module:node) that P(classroom.kubeadm.kubeadm_join#module) or
+        P(classroom.kubeadm.kubeadm_init#module) returned, and nothing where the Node is not known.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Labels and taints are as declared
+  vars:
+    declared:
+      - name: node1
+        labels:
+          disk: ssd
+        node: "{{ hostvars.node1.membership.node }}"
+  classroom.kubeadm.node_metadata:
+    nodes: "{{ declared | classroom.kubeadm.undeclared_nodes }}"
+  when: declared | classroom.kubeadm.undeclared_nodes | length > 0
+"""
+
+RETURN = r"""
+_value:
+  description: The entries of the Nodes that differ or are not known, without the key C(node).
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import Node, check, steps, wish_from
+
+
+def undeclared_nodes(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries that are worth a call of the module; see DOCUMENTATION."""
+    return [
+        {key: value for key, value in entry.items() if key != "node"} for entry in declared if not _is_settled(entry)
+    ]
+
+
+def _is_settled(entry: Mapping[str, Any]) -> bool:
+    node = entry.get("node")
+    if not node:
+        return False
+    try:
+        wish = wish_from(entry)
+        check([wish])
+        return not steps(wish, Node.from_json(node))
+    except (ClassroomError, AttributeError, LookupError, TypeError):
+        # The module has the sentence for what is wrong with the entry
+        return False
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"undeclared_nodes": undeclared_nodes}
