@@ -17,7 +17,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import certificates
+from . import certificates, kubeadm_token
 from .errors import ClassroomError
 from .files import read_text
 from .kubeadm import (
@@ -27,6 +27,7 @@ from .kubeadm import (
     as_yaml,
     kubeadm,
     kubelet_words,
+    leave_nothing_private,
     private_files,
     programs_sentence,
     restart_kubelet,
@@ -105,6 +106,9 @@ def _plan_answering(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision
         reasons.append("there is no Node {0}".format(wish.node))
         actions.extend(action for action in (KUBELET, NODE) if action not in actions)
     actions.extend("phase " + name for name in answer.missing)
+    if answer.used_tokens:
+        reasons.append("an interrupted run did not revoke the tokens of joins that came to their end")
+        actions.extend("revoke " + token_id for token_id in answer.used_tokens)
     if not actions:
         return Decision("none", "the control plane is complete and answers")
     return Decision("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
@@ -224,6 +228,7 @@ def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
         return Outcome(decision, decision.acts, facts, _warnings(decision, facts))
     if not decision.acts:
         _finish(facts, machine)
+        leave_nothing_private(machine, wish.timeout)
         return Outcome(decision, False, facts)
     with alone(machine, wish.timeout):
         return Outcome(decision, True, _act(wish, machine))
@@ -295,6 +300,8 @@ def _perform(action: str, wish: Wish, machine: Machine) -> None:
     }
     if action in performers:
         performers[action](wish, machine)
+    elif action.startswith("revoke "):
+        kubeadm_token.absent(action[len("revoke ") :], machine, wish.kubeconfig, check_mode=False)
     else:
         _phase(action[len("phase ") :].split(), wish, machine)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import certificates, kubeadm_drift
+from . import certificates, kubeadm_drift, kubeadm_token
 from .errors import ClassroomError
 from .files import Root, read_text, remove, write_text
 from .kube_api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
@@ -216,6 +216,7 @@ class Answer:
     missing: tuple[str, ...] = ()
     uploaded: bool = False
     drift: tuple[str, ...] = ()
+    used_tokens: tuple[str, ...] = ()
     node_object: Mapping[str, Any] | None = None
 
 
@@ -405,6 +406,7 @@ def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
         for phase in wish.phases:
             if not _complete(phase, api, node, finalized, found):
                 missing.append(phase)
+        used_tokens = kubeadm_token.used(api)
     except Denied as problem:
         if problem.status != 403:
             raise
@@ -414,7 +416,8 @@ def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
             for name, _key in kubeadm_drift.PLACES.values()}
     uploaded = "upload-config kubeadm" not in missing
     drift = kubeadm_drift.sentences(wish.documents, maps) if uploaded else []
-    return Answer("ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift), node)
+    return Answer(
+        "ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift), used_tokens, node)
 
 
 def _complete(phase: str, api: Api, node: Any, finalized: bool, found: dict[str, Any]) -> bool:

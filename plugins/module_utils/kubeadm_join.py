@@ -34,6 +34,7 @@ from .kubeadm import (
     is_control_plane,
     kubeadm,
     kubelet_words,
+    leave_nothing_private,
     machine_id,
     missing_programs,
     own_name,
@@ -343,6 +344,8 @@ def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, 
         return _undecided(decision)
     joins = JOIN in decision.actions
     if not decision.acts:
+        if not check_mode:
+            leave_nothing_private(machine, wish.timeout)
         return Outcome(decision, False, node=facts.node)
     if check_mode:
         return Outcome(decision, True, joins and not discovery, _warnings(wish, machine, decision, facts))

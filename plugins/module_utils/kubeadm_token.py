@@ -27,6 +27,8 @@ from .steps import Step, as_diff
 _SECRETS = "/api/v1/namespaces/kube-system/secrets"
 _TYPE = "bootstrap.kubernetes.io/token"
 _PURPOSE = "classroom.kubeadm: join of "
+_REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_USER = "system:bootstrap:"
 _GROUP = "system:bootstrappers:kubeadm:default-node-token"
 _ALPHABET = string.ascii_lowercase + string.digits
 _TTL = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
@@ -168,11 +170,27 @@ def _addresses(status: Mapping[str, Any]) -> list[str]:
     return [str(one.get("address")) for one in status.get("addresses") or [] if one.get("type") == "InternalIP"]
 
 
-def _clean_up(node: str, api: Api, now: float) -> None:
+def used(api: Api) -> tuple[str, ...]:
+    """Tokens of ours for which the cluster has issued a certificate: nobody needs them any more.
+
+    The run that made them revokes them, unless it was killed; the join itself goes on without it.
+    """
+    ours = [token.token_id for token in _tokens(api) if token.description.startswith(_PURPOSE)]
+    if not ours:
+        return ()
+    requests = api.get(_REQUESTS).get("items") or []
+    served = {one["spec"].get("username") for one in requests if (one.get("status") or {}).get("certificate")}
+    return tuple(sorted(token_id for token_id in ours if _USER + token_id in served))
+
+
+def _tokens(api: Api) -> list[Token]:
     listed = api.get(_SECRETS + "?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken")
-    for item in listed.get("items") or []:
-        token = _token_of(item)
-        if token and token.is_stale(node, now):
+    return [token for token in map(_token_of, listed.get("items") or []) if token]
+
+
+def _clean_up(node: str, api: Api, now: float) -> None:
+    for token in _tokens(api):
+        if token.is_stale(node, now):
             try:
                 api.delete("{0}/bootstrap-token-{1}".format(_SECRETS, token.token_id))
             except NotFound:

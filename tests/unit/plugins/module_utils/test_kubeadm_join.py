@@ -435,6 +435,10 @@ def test_what_is_returned(build: Builder, wish: Wish) -> None:
     found = result(wish, build.lab.machine, converge(wish, build.lab.machine, None, True))
     assert (found["node_name"], found["machine_id"], found["needs_discovery"]) == ("node1", "5f1b7a0f", True)
     assert found["node"] is None
+    assert "belongs to no cluster" in found["diff"]["after"]
+    build.member()
+    outcome: Outcome = converge(wish, build.lab.machine, None, True)
+    assert result(wish, build.lab.machine, outcome)["diff"] == {"before": "", "after": ""}
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -448,10 +452,6 @@ def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
     build.lab.run.effects["systemctl"] = build.lab.kubelet_starts
     found = result(wish, machine, converge(wish, machine, None, check_mode))
     assert found["decision"] == "start" and found["node"] is None
-    assert "belongs to no cluster" in found["diff"]["after"]
-    build.member()
-    outcome: Outcome = converge(wish, build.lab.machine, None, True)
-    assert result(wish, build.lab.machine, outcome)["diff"] == {"before": "", "after": ""}
 
 
 def test_nothing_to_do_costs_one_request_and_no_command(build: Builder, wish: Wish) -> None:

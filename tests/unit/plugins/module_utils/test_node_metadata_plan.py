@@ -10,7 +10,6 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import (
-    ANNOTATION,
     Declared,
     Node,
     Taint,
@@ -22,6 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata im
     steps,
     wish_from,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_object import ANNOTATION
 
 SSD = {"disk": "ssd"}
 STORAGE = Taint("dedicated", "NoSchedule", "storage")

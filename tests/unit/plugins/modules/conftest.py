@@ -18,6 +18,12 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 
+@pytest.fixture(autouse=True)
+def on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of action plugins import Ansible's controller, to whose display a module's warning would go then."""
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
+
+
 @pytest.fixture
 def run_main() -> Callable[..., dict[str, Any]]:
     """Call it with a module's `main`, its options and `check=True` for check mode; it returns the module's result."""
