@@ -144,7 +144,9 @@ def descendants(process: int) -> Iterator[int]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """kill -9 of the process group and of the workers outside of it."""
+    """kill -9 of the process group and of the workers outside of it, unless it has ended by itself."""
+    if process.poll() is not None:
+        return
     workers = list(descendants(process.pid))
     os.killpg(process.pid, signal.SIGKILL)
     for worker in workers:
@@ -169,10 +171,11 @@ def heard(watch: subprocess.Popen[str], word: str) -> None:
 def await_moment(watch: subprocess.Popen[str], run: subprocess.Popen[bytes]) -> None:
     """Return when the watcher has seen the moment; a run that ends before will not bring it any more."""
     assert watch.stdout is not None
-    while not select.select([watch.stdout], [], [], 0.5)[0]:
-        if run.poll() is not None:
-            raise Failed(f"the run ended before it, with {run.returncode}")
-    heard(watch, "seen")
+    while run.poll() is None:
+        if select.select([watch.stdout], [], [], 0.5)[0]:
+            heard(watch, "seen")
+            return
+    raise Failed(f"the run ended before it, with {run.returncode}")
 
 
 def playbook(inventory: Path, moment: Moment, log: Path) -> subprocess.Popen[bytes]:

@@ -10,7 +10,6 @@ knows no `modprobe`.
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +68,9 @@ def _listed(path: str, name: str) -> bool:
 
 def _configured(root: Root, name: str) -> bool:
     """The last resort for features that leave no other trace, such as IPVS' schedulers in a kernel without modules."""
+    # Only here, where hardly any machine comes: it costs as much time as reading all else
+    import gzip
+
     wanted = "\n{0}=y\n".format(_CONFIG_NAMES.get(name, "CONFIG_" + name.upper()))
     try:
         with gzip.open(root("/proc/config.gz"), "rt", encoding="utf-8") as stream:

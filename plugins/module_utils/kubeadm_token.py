@@ -27,7 +27,10 @@ from .steps import Step, as_diff
 _SECRETS = "/api/v1/namespaces/kube-system/secrets"
 _TYPE = "bootstrap.kubernetes.io/token"
 _PURPOSE = "classroom.kubeadm: join of "
-_REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_REQUESTS = (
+    "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    "?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkube-apiserver-client-kubelet"
+)
 _USER = "system:bootstrap:"
 _GROUP = "system:bootstrappers:kubeadm:default-node-token"
 _ALPHABET = string.ascii_lowercase + string.digits

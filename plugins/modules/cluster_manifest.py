@@ -114,7 +114,6 @@ reason:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, Kubectl
@@ -141,6 +140,9 @@ class Unavailable(ClassroomError):
 
 def fetched(url: str, timeout: int) -> str:
     """The text behind a URL."""
+    # Only where there is one: what it brings with it takes longer to import than kubectl to answer
+    from ansible.module_utils.urls import open_url
+
     try:
         return str(open_url(url, timeout=timeout).read().decode("utf-8"))
     # open_url lets the errors of several libraries through

@@ -170,7 +170,7 @@ ansible_facts:
           type: list
           elements: str
         port_owner:
-          description: The program that listens on O(api_port), or none.
+          description: The program that listens on O(api_port), or none. Looked for on a control plane only.
           type: str
         initialized:
           description: Whether an administrator's kubeconfig is there. A hint, not a proof of a control plane.

@@ -87,7 +87,8 @@ def test_mac_address_is_private_and_the_machines_own() -> None:
 def test_the_real_description_is_understood(checkout: Checkout) -> None:
     machines = platforms((ROOT / DESCRIPTION).read_text(), LAB, checkout)
     assert {machine.name: machine.ip for machine in machines} == {
-        "master": "192.168.90.100", "node1": "192.168.90.101", "node2": "192.168.90.102", "utility.example.com": "192.168.90.10",
+        "master": "192.168.90.100", "node1": "192.168.90.101", "node2": "192.168.90.102",
+        "utility.example.com": "192.168.90.10",
     }
     argv = {machine.name: create_argv(machine, "net", {}) for machine in machines}
     assert all("--cgroupns=private" in line and "--privileged=true" in line for line in argv.values())

@@ -11,6 +11,7 @@ import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,9 @@ class FakeApi:
             return {"gitVersion": "v1.36.3"} if path == "/version" else "ok"
         if self.forbidden:
             raise self.forbidden
+        if "?" in path and path not in self.objects:
+            collection = path.partition("?")[0] + "/"
+            return {"items": [item for name, item in self.objects.items() if name.startswith(collection)]}
         if path not in self.objects:
             raise NotFound(path + " not found")
         return self.objects[path]
@@ -237,6 +241,22 @@ users:
     client-certificate: {pem}
     client-key: {pem}
 """.format(ca=_base64(ca), server=server, pem=pem)
+
+
+def token(token_id: str, description: str, expires: float | None = None) -> dict[str, Any]:
+    """The Secret of a bootstrap token."""
+    data = {"token-id": token_id, "token-secret": "0123456789abcdef", "description": description}
+    if expires is not None:
+        data["expiration"] = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"data": {key: _base64(value) for key, value in data.items()}}
+
+
+def request(token_id: str, issued: bool = True) -> dict[str, Any]:
+    """The CertificateSigningRequest with which a kubelet exchanged its token for a certificate."""
+    return {
+        "spec": {"username": "system:bootstrap:" + token_id},
+        "status": {"certificate": _base64("THE CERTIFICATE")} if issued else {},
+    }
 
 
 def as_text(value: Any) -> str:

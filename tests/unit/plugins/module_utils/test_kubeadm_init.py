@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf
+from kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf, request, token
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import kubeadm_init
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
@@ -47,6 +47,8 @@ CONFIG: list[dict[str, Any]] = [
     },
 ]
 NODE = "/api/v1/nodes/master"
+TOKEN = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-"
+REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests/"
 MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 CONFIGURED = "networking:\n  podSubnet: 10.244.0.0/16\n"
 
@@ -402,6 +404,30 @@ def test_a_kubeadm_that_does_not_end_is_named(lab: Lab, wish: Wish) -> None:
     lab.process(4712, "kubeadm", "version")
     with pytest.raises(ClassroomError, match=r"kubeadm init.*process 4711.*after 120 s"):
         converge(wish, lab.machine, False)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_token_of_a_join_that_outlived_its_run_is_revoked(
+    lab: Lab, build: Builder, wish: Wish, check_mode: bool
+) -> None:
+    build.complete()
+    for token_id in ("abcdef", "waited"):
+        lab.api.objects[TOKEN + token_id] = token(token_id, "classroom.kubeadm: join of node1")
+    lab.api.objects[REQUESTS + "csr-1"] = request("abcdef")
+    outcome = converge(wish, lab.machine, check_mode)
+    assert (outcome.decision.name, outcome.decision.actions) == ("resume", ("revoke abcdef",))
+    assert outcome.changed and lab.run.changes() == []
+    assert (TOKEN + "abcdef" in lab.api.objects) == check_mode and TOKEN + "waited" in lab.api.objects
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_private_files_of_a_killed_run_are_removed(
+    lab: Lab, build: Builder, wish: Wish, check_mode: bool
+) -> None:
+    build.complete()
+    lab.write("/run/classroom-kubeadm/init.yaml", "token: abcdef.0123456789abcdef\n")
+    assert not converge(wish, lab.machine, check_mode).changed
+    assert lab.exists("/run/classroom-kubeadm") == check_mode
 
 
 def test_a_booting_control_plane_is_waited_for(lab: Lab, build: Builder, wish: Wish) -> None:

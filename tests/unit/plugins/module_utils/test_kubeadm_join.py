@@ -343,6 +343,14 @@ def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder, wish: Wish) -> 
     assert (outcome.decision.name, outcome.changed) == ("none", False)
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_private_files_of_a_killed_run_are_removed(build: Builder, wish: Wish, check_mode: bool) -> None:
+    build.member()
+    build.lab.write("/run/classroom-kubeadm/join.yaml", "token: " + TOKEN)
+    assert not converge(wish, build.lab.machine, None, check_mode).changed
+    assert build.lab.exists("/run/classroom-kubeadm") == check_mode
+
+
 def test_a_kubelet_that_is_bootstrapping_is_waited_for(build: Builder, wish: Wish) -> None:
     build.bootstrap().ca().kubelet()
     build.lab.clock.at.append((NOW + 3, lambda: build.identity().node()))

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from datetime import UTC, datetime
@@ -14,16 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import NOW, Lab, as_text, kubeconfig_text
+from kubeadm_lab import NOW, Lab, as_text, kubeconfig_text, request, token
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Denied, Unreachable, Untrusted
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_token import Wish, absent, present, seconds
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_token import (
+    Wish,
+    absent,
+    present,
+    seconds,
+    used,
+)
 
 CONF = "/etc/kubernetes/admin.conf"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 LIST = SECRETS + "?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
+REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests/"
 WISH = Wish("node1", 600, machine_id="abc", node_address="192.168.90.101")
 
 
@@ -33,13 +39,6 @@ def lab(tmp_path: Path) -> Lab:
     made.write(CONF, kubeconfig_text("https://192.168.90.100:6443", "THE CA", "CRT", "THE KEY"))
     made.api.objects[LIST] = {"items": []}
     return made
-
-
-def token(token_id: str, description: str, expires: float | None) -> dict[str, Any]:
-    data = {"token-id": token_id, "token-secret": "0123456789abcdef", "description": description}
-    if expires is not None:
-        data["expiration"] = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
 
 
 def node(ready: str = "True", machine_id: str = "abc", address: str = "192.168.90.101") -> dict[str, Any]:
@@ -105,6 +104,25 @@ def test_stale_tokens_of_ours_are_removed(lab: Lab) -> None:
     present(WISH, lab.machine, CONF, False)
     left = sorted(path[-6:] for path in lab.api.objects if "bootstrap-token-" in path)
     assert left == ["cccccc", "dddddd", "eeeeee"]
+
+
+def test_tokens_are_used_once_a_certificate_was_issued_for_them(lab: Lab) -> None:
+    tokens = {
+        "served": token("served", "classroom.kubeadm: join of node1"),
+        "waited": token("waited", "classroom.kubeadm: join of node2"),
+        "unseen": token("unseen", "classroom.kubeadm: join of node3"),
+        "others": token("others", "an administrator's"),
+    }
+    lab.api.objects[LIST] = {"items": list(tokens.values())}
+    for token_id in ("served", "waited", "others"):
+        lab.api.objects[REQUESTS + token_id] = request(token_id, issued=token_id != "waited")
+    assert used(lab.api) == ("served",)
+
+
+def test_without_a_token_of_ours_one_question_is_enough(lab: Lab) -> None:
+    lab.api.objects[LIST] = {"items": [token("others", "an administrator's")]}
+    assert used(lab.api) == ()
+    assert lab.api.calls == ["GET " + LIST]
 
 
 NODE = "/api/v1/nodes/node1"

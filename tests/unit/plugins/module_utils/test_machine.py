@@ -149,6 +149,14 @@ def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
     json.dumps(found.facts())
 
 
+@pytest.mark.parametrize(("wish", "owner"), [(MASTER, "unknown"), (WORKER, None), (UTILITY, None)])
+def test_the_port_is_looked_at_where_it_is_judged(
+    small: Any, fake_run: Any, wish: Wish, owner: str | None
+) -> None:
+    small.write("/proc/net/tcp", "head\n 0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
+    assert read_machine(small.root, fake_run, wish, 0.0, None).port_owner == owner
+
+
 def test_without_the_controllers_time_the_clock_is_not_judged(small: Any, fake_run: Any) -> None:
     assert read_machine(small.root, fake_run, WORKER, 1000.0, None).clock_offset == 0.0
 
