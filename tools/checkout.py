@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("CLASSROOM_CACHE") or ROOT / ".cache")
-BUNDLE = CACHE / "bundle"
+BUNDLE = CACHE / "bundle" / "current"
 VENV_BIN = Path(sys.executable).parent
 
 

@@ -25,12 +25,13 @@ def get(host: Any, what: str) -> list[dict[str, Any]]:
 
 
 def test_the_cluster_works() -> None:
+    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
     done = subprocess.run(
-        ["ansible-playbook", str(ROOT / "playbooks" / "verify.yml"), "-i", os.environ["MOLECULE_INVENTORY_FILE"]],
+        ["ansible-playbook", str(ROOT / "playbooks" / "verify.yml"), "-i", str(directory / "inventory")],
         capture_output=True,
         text=True,
         check=False,
-        cwd=os.environ["MOLECULE_EPHEMERAL_DIRECTORY"],
+        cwd=directory,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "TASK [classroom.kubeadm.verify : The cluster works]" in done.stdout
