@@ -95,6 +95,12 @@ def _roles(declaration: Declaration) -> Iterator[str]:
                 "{0}: wanted a role for every machine in {1}, found it in neither {2} nor {3}; put it into one of them."
                 .format(host.name, CLUSTER, CONTROL_PLANE, WORKERS)
             )
+    for host in declaration.nodes:
+        if CLUSTER not in host.groups:
+            yield (
+                "{0}: wanted every machine of {1} in {2} as well, found it in {1} only; make {1} a child of {2}."
+                .format(host.name, _list(sorted(host.groups & {CONTROL_PLANE, WORKERS})), CLUSTER)
+            )
     if not masters:
         orphans = ", so {0} would have no cluster to join".format(_list(workers)) if workers else ""
         yield (
@@ -124,12 +130,17 @@ def _names(declaration: Declaration) -> Iterator[str]:
 
 
 def _same_names(declaration: Declaration) -> Iterator[str]:
-    # A machine answers to both of its names, so one's short name may collide with another's full name too;
+    # A machine answers to all of its names, so one's short name may collide with another's full name too;
     # those of a host that repeats its own name as FQDN are one name.
-    claims = [(name, host) for host in declaration.hosts for name in sorted({host.name, host.fqdn} - {""})]
+    claims = [(name, host) for host in declaration.hosts for name in _all_names(host)]
     yield from _doubles(
         claims, "Wanted every name once, found the name {0} on {1}; rename all but one.".format
     )
+
+
+def _all_names(host: Host) -> list[str]:
+    """Those that /etc/hosts gives it: of a name with a domain, also the part before it."""
+    return sorted({host.name, host.fqdn, host.name.split(".")[0]} - {""})
 
 
 def _same_addresses(declaration: Declaration) -> Iterator[str]:

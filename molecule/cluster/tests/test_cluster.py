@@ -7,18 +7,16 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import stat
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.machine_prints import MACHINES
+from tests.playbook_runs import kubeconfig, playbook
+
 testinfra_hosts = ["ansible://control_plane"]
 
-ROOT = Path(__file__).resolve().parents[3]
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 # A student's Pod from the Internet: an upstream name, nothing of this class in it
 STUDENTS_POD = """
@@ -35,23 +33,6 @@ spec:
 def get(host: Any, what: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(host.check_output(f"{KUBECTL} get {what} -o json"))
     return found
-
-
-def playbook(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
-    return subprocess.run(
-        ["ansible-playbook", str(ROOT / "playbooks" / name), "-i", inventory, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=os.environ["MOLECULE_EPHEMERAL_DIRECTORY"],
-    )
-
-
-def recap(output: str) -> dict[str, dict[str, int]]:
-    """The closing lines of ansible-playbook: host -> counter -> number."""
-    lines = re.findall(r"^(\S+)\s+:\s+(ok=.*)$", output, re.MULTILINE)
-    return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counters)} for host, counters in lines}
 
 
 def test_every_machine_is_a_node_with_its_address_and_role(host: Any) -> None:
@@ -80,21 +61,18 @@ def test_a_students_manifest_works_unchanged(host: Any) -> None:
 
 
 def test_kubeconfig_is_on_the_controller_for_nobody_else(host: Any) -> None:
-    path = Path(os.environ["CLASSROOM_KUBECONFIG_DIR"]) / "lab.conf"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_text(encoding="utf-8") == host.check_output("cat /etc/kubernetes/admin.conf") + "\n"
+    assert stat.S_IMODE(kubeconfig().stat().st_mode) == 0o600
+    assert kubeconfig().read_text(encoding="utf-8") == host.file("/etc/kubernetes/admin.conf").content_string
 
 
 @pytest.mark.parametrize("arguments", [("--check", "--diff"), ()], ids=["check", "real"])
 def test_another_run_has_nothing_to_do(arguments: tuple[str, ...]) -> None:
-    done = playbook("site.yml", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    counters = recap(done.stdout)
-    assert set(counters) == {"master", "node1", "node2", "utility"}
-    assert {host: entry["changed"] for host, entry in counters.items()} == dict.fromkeys(counters, 0)
+    run = playbook("site.yml", *arguments)
+    assert run.status == 0, run.output
+    assert run.changed == dict.fromkeys(MACHINES, 0)
 
 
 def test_a_worker_alone_needs_no_master_in_the_run() -> None:
-    done = playbook("site.yml", "--limit", "node1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert recap(done.stdout)["node1"]["changed"] == 0
+    run = playbook("site.yml", "--limit", "node1")
+    assert run.status == 0, run.output
+    assert run.changed == {"node1": 0}

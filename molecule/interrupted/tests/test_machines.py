@@ -13,7 +13,9 @@ testinfra_hosts = ["ansible://k8s_cluster"]
 
 def test_packages_are_whole(host: Any) -> None:
     assert host.check_output("dpkg --audit") == ""
-    assert host.check_output("dpkg --verify containerd kubeadm kubectl kubelet") == ""
+    differing = host.run("dpkg --verify containerd kubeadm kubectl kubelet").stdout.splitlines()
+    # The image of the machines leaves all documentation out
+    assert [line for line in differing if "/usr/share/doc/" not in line] == []
     assert host.check_output("find /usr/bin /opt /etc -name '*.dpkg-new' -o -name '*.dpkg-tmp'") == ""
 
 

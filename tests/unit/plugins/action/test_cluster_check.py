@@ -43,7 +43,7 @@ def test_a_good_declaration_passes(check: bool) -> None:
 
 @CHECK_MODE
 def test_a_host_without_address_and_a_bad_network_fail_together(check: bool) -> None:
-    hosts = [*GOOD["hosts"], {"name": "node2", "groups": ["workers"]}]
+    hosts = [*GOOD["hosts"], {"name": "node2", "groups": ["k8s_cluster", "workers"]}]
 
     result = run({**GOOD, "hosts": hosts, "pod_subnet": "10.96.0.0/16"}, check=check)
 

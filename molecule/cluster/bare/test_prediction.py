@@ -1,0 +1,19 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check mode on machines that have nothing yet: it reaches the end, says what it would do, and does none of it."""
+
+from __future__ import annotations
+
+from tests.machine_prints import all_prints
+from tests.playbook_runs import playbook
+
+
+def test_check_mode_reaches_the_end_of_a_whole_installation() -> None:
+    before = all_prints()
+    run = playbook("site.yml", "--check", "--diff")
+    assert run.status == 0, run.output
+    assert set(run.changed) == {"master", "node1", "node2", "utility.example.com"}
+    assert min(run.changed.values()) > 0, run.output
+    assert all_prints() == before

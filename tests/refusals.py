@@ -1,0 +1,32 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A refusal as this project means it: it fails, names machine, finding and remedy, and leaves everything as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.machine_prints import MACHINES, all_prints
+from tests.playbook_runs import FAILED, Run, inventory, playbook
+
+
+def refused(host: str, *arguments: str, says: tuple[str, ...], inventories: tuple[Path, ...] = ()) -> Run:
+    """Run site.yml, which has to fail on `host` with a message that has all the words of `says`, and return the run."""
+    before = all_prints()
+    run = playbook("site.yml", *arguments, inventories=inventories)
+    assert run.status == FAILED, run.output
+    assert set(run.failures) == {host}, run.output
+    missing = [words for words in says if words not in run.failures[host]]
+    assert not missing, f"{missing} in: {run.failures[host]}"
+    assert set(run.changed.values()) == {0}, run.output
+    after = all_prints()
+    assert {name: before[name] ^ after[name] for name in MACHINES} == {name: set() for name in MACHINES}
+    return run
+
+
+def beside(path: Path, text: str) -> tuple[Path, ...]:
+    """The scenario's inventory with one more of this text, which has the last word."""
+    path.write_text(text, encoding="utf-8")
+    return inventory(), path
