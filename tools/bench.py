@@ -51,7 +51,7 @@ class Bench:
         """Seconds of one command; its output is shown only when it fails."""
         env = environment(**{**self.env, **more})
         started = time.monotonic()
-        done = subprocess.run(argv, cwd=self.work, env=env, check=False, capture_output=True, text=True)
+        done = subprocess.run(argv, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"bench: '{' '.join(argv)}' ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return time.monotonic() - started

@@ -33,6 +33,7 @@ def plain(text: str | list[str]) -> str:
     joined = re.sub(r"\b[OVCE]\(([^)]*)\)", r"`\1`", joined)
     joined = re.sub(r"\bRV\(([^)]*)\)", r"`\1`", joined)
     joined = re.sub(r"\bM\(([^)]*)\)", r"`\1`", joined)
+    joined = re.sub(r"\bP\(([^)#]*)#\w+\)", r"`\1`", joined)
     joined = re.sub(r"\bB\(([^)]*)\)", r"**\1**", joined)
     joined = re.sub(r"\bI\(([^)]*)\)", r"*\1*", joined)
     joined = re.sub(r"\bU\(([^)]*)\)", r"<\1>", joined)
