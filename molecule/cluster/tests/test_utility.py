@@ -15,7 +15,10 @@ testinfra_hosts = ["ansible://utility"]
 
 def status(host: Any, method: str, port: int, path: str) -> str:
     address = host.ansible.get_variables()["ansible_host"]
-    return str(host.check_output(f"curl -s -o /dev/null -w '%{{http_code}}' -X {method} http://{address}:{port}{path}"))
+    # Registries give a manifest only to those who say that they know its type
+    accept = "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+    curl = f"curl -s -o /dev/null -w '%{{http_code}}' -H '{accept}' -X {method}"
+    return str(host.check_output(f"{curl} http://{address}:{port}{path}"))
 
 
 @pytest.mark.parametrize(
