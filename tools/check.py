@@ -30,6 +30,8 @@ PYTHON = sys.executable
 SCENARIOS = ("cluster", "refused", "interrupted")
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
+# Molecule colours what it passes on, and puts a bar before it
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # pytest's closing line, with or without its frame of "="
 PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error))(?:\d+ \w+(?:, )?)+ in [\d.]+s")
 
@@ -80,6 +82,7 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
     for line in process.stdout:
         print(line, end="", flush=True)
         printed.append(line)
+        line = COLOUR.sub("", line).lstrip(" │")
         if PYTEST_CLOSING.match(line):
             tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", line))
             tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", line))
