@@ -82,10 +82,10 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
     for line in process.stdout:
         print(line, end="", flush=True)
         printed.append(line)
-        line = COLOUR.sub("", line).lstrip(" │")
-        if PYTEST_CLOSING.match(line):
-            tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", line))
-            tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", line))
+        plain = COLOUR.sub("", line).lstrip(" │")
+        if PYTEST_CLOSING.match(plain):
+            tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", plain))
+            tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", plain))
     if process.wait() != 0:
         raise Failed(argv, process.returncode)
     return "".join(printed)
