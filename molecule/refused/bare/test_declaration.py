@@ -25,9 +25,16 @@ def test_one_address_for_two_machines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("twin", ["node1.example.com", "node1.example.org"], ids=["full name", "short name"])
 def test_one_name_for_two_machines(tmp_path: Path, twin: str) -> None:
-    same = beside(tmp_path / "extra.yml", f"workers: {{hosts: {{{twin}: {{ansible_host: {NET}.103}}}}}}\n")
+    group = f"{{hosts: {{{twin}: {{ansible_host: {NET}.103}}}}}}"
+    same = beside(tmp_path / "extra.yml", f"workers: {group}\nk8s_cluster: {group}\n")
     found = f"on node1 ({NET}.101) and {twin} ({NET}.103)"
     refused("master", inventories=same, says=("Wanted every name once, found the name node1", found, "rename all but"))
+
+
+def test_a_worker_outside_of_the_cluster(tmp_path: Path) -> None:
+    outside = beside(tmp_path / "extra.yml", f"workers: {{hosts: {{node3: {{ansible_host: {NET}.103}}}}}}\n")
+    found = "node3: wanted every machine of workers in k8s_cluster as well, found it in workers only"
+    refused("master", inventories=outside, says=(found, "make workers a child of k8s_cluster"))
 
 
 def test_no_control_plane(tmp_path: Path) -> None:

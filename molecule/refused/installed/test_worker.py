@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine_prints import machine
-from tests.playbook_runs import inventory, playbook
+from tests.playbook_runs import UNREACHABLE, inventory, playbook
 from tests.refusals import beside, refused
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
@@ -33,13 +33,21 @@ cat > kubelet.conf <<END
 apiVersion: v1
 kind: Config
 clusters:
-- name: other
-  cluster: {{server: "https://{NET}.200:6443", certificate-authority-data: $(base64 -w0 /tmp/ca.crt)}}
-contexts: [{{name: other, context: {{cluster: other, user: node2}}}}]
+- cluster:
+    certificate-authority-data: $(base64 -w0 /tmp/ca.crt)
+    server: https://{NET}.200:6443
+  name: other
+contexts:
+- context:
+    cluster: other
+    user: node2
+  name: other
 current-context: other
 users:
 - name: node2
-  user: {{client-certificate-data: $(base64 -w0 /tmp/node.crt), client-key-data: $(base64 -w0 /tmp/node.key)}}
+  user:
+    client-certificate-data: $(base64 -w0 /tmp/node.crt)
+    client-key-data: $(base64 -w0 /tmp/node.key)
 END
 """
 
@@ -84,6 +92,12 @@ def other_cluster() -> Iterator[None]:
 def test_the_master_does_not_answer() -> None:
     found = f"wanted to join the cluster at {NET}.100:6443, but it does not answer"
     refused("node2", *ALONE, says=(found, "refused", "Nothing was changed", "is its port open to this machine"))
+
+
+def test_the_master_itself_is_away(tmp_path: Path) -> None:
+    away = beside(tmp_path / "extra.yml", "all: {hosts: {master: {ansible_port: 2}}}\n")
+    says = ("fatal: [node2 -> master]: UNREACHABLE!", "Make sure this host can be reached", "Connection refused")
+    refused("node2", *ALONE, inventories=away, says=says, status=UNREACHABLE)
 
 
 @pytest.mark.usefixtures("other_cluster")
