@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # ansible-playbook's own, for a machine that failed and for one that was not reached
 FAILED, UNREACHABLE = 2, 4
-_FATAL = re.compile(r"^fatal: \[([^\s\]]+)[^\]]*\]: \w+! => ?(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_FATAL = re.compile(r"^fatal: \[([^\s\]]+)", re.MULTILINE)
 _RECAP = re.compile(r"^(\S+)\s+:\s+(ok=.*)$", re.MULTILINE)
 
 
@@ -39,10 +39,11 @@ class Run:
 
     @property
     def failures(self) -> dict[str, str]:
-        """What a person reads behind "fatal: [machine]", each in one line."""
+        """What a person reads of a task in which a machine failed or was not reached, each in one line."""
         found: dict[str, str] = {}
-        for host, text in _FATAL.findall(self.output):
-            found[host] = " ".join((found.get(host, "") + " " + text).split())
+        for task in self.output.split("\nTASK ["):
+            for host in _FATAL.findall(task):
+                found[host] = " ".join((found.get(host, "") + " " + task).split())
         return found
 
 

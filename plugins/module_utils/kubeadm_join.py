@@ -120,6 +120,7 @@ class Facts:
     control_plane: bool = False
     identity: bool = False
     identity_problem: str = ""
+    unreadable: bool = False
     server: str = ""
     ca_hash: str = ""
     name: str = ""
@@ -151,6 +152,7 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
         control_plane=is_control_plane(root),
         identity=identity is not None,
         identity_problem=problem or date_problem,
+        unreadable=_is_unreadable(root),
         server=identity.server if identity else "",
         ca_hash=_hash(ca),
         name=certificate.common_name[len(_NODE_PREFIX) :] if certificate else "",
@@ -174,6 +176,19 @@ def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
     if not os.path.exists(root(found.certificate_file or "/nowhere")):
         return None, "{0} names the certificate {1}, which does not exist".format(KUBELET_CONF, found.certificate_file)
     return found, ""
+
+
+def _is_unreadable(root: Root) -> bool:
+    """Whether kubelet.conf is of another form than kubeadm's, and not one of which writing was broken off.
+
+    A kubeconfig ends with its users and a line feed (client-go writes the keys in alphabetical order).
+    """
+    text = read_text(root(KUBELET_CONF)) or ""
+    try:
+        parse_kubeconfig(text, KUBELET_CONF, root)
+    except ClassroomError:
+        return text.endswith("\n") and "users" in text
+    return False
 
 
 def _certificate(identity: Kubeconfig | None, root: Root, now: float) -> tuple[certificates.Certificate | None, str]:
@@ -242,7 +257,7 @@ def plan(wish: Wish, facts: Facts) -> Decision:
                         "wished to be a worker of {0}. Correct the inventory, or reset the machine first.".format(
                             address(wish.endpoint)))
     if not facts.identity:
-        return _plan_without_identity(facts)
+        return _plan_without_identity(wish, facts)
     planners = {
         "member": _plan_member, "deleted": _plan_deleted, "foreign": _plan_foreign, "denied": _plan_denied,
         "other name": _plan_other_name,
@@ -250,9 +265,14 @@ def plan(wish: Wish, facts: Facts) -> Decision:
     return planners.get(facts.membership, _plan_undecided)(wish, facts)
 
 
-def _plan_without_identity(facts: Facts) -> Decision:
+def _plan_without_identity(wish: Wish, facts: Facts) -> Decision:
     if not facts.left:
         return Decision("join", "this machine belongs to no cluster", (JOIN, NODE))
+    if facts.unreadable:
+        # Somebody wrote it; of which cluster it is cannot be told, so it is nobody's to wipe
+        return Decision("undecided", "{0} Whose cluster this machine is in cannot be told, and nothing was changed. "
+                        "Write it as kubeadm does, or reset the machine if it is to be in the one at {1}.".format(
+                            facts.identity_problem, address(wish.endpoint)))
     why = facts.identity_problem or "the kubelet has no {0}".format(KUBELET_CONF)
     return Decision("reset and join", "a join was not finished: {0}, but there is {1}".format(
         why.rstrip("."), ", ".join(facts.left)), (RESET, JOIN, NODE))

@@ -159,6 +159,8 @@ STATES: dict[str, tuple[Any, str]] = {
     "kubelet.conf cut off": (
         lambda build: (build.member(), build.lab.write("/etc/kubernetes/kubelet.conf", "apiVersion: v1\nclu")),
         "reset and join"),
+    "kubelet.conf empty": (
+        lambda build: (build.member(), build.lab.write("/etc/kubernetes/kubelet.conf", "")), "reset and join"),
     "certificate gone": (lambda build: (build.member(), build.lab.remove(PEM)), "reset and join"),
     "certificate not accepted": (lambda build: build.member().says(Denied("401 Unauthorized", 401)), "reset and join"),
     "the master has a new CA": (lambda build: build.member().says(Untrusted("unknown issuer", "ca")), "reset and join"),
@@ -208,6 +210,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "address": (lambda build: build.member().says(Untrusted("IP mismatch", "name")), "address of the control plane"),
     "403": (lambda build: build.member().says(Denied("403", 403)), "cannot be told"),
     "something else": (lambda build: build.member().says(Refused("418", 418)), "cannot be told"),
+    "a kubelet.conf of another form": (
+        lambda build: (
+            build.member(), build.lab.write("/etc/kubernetes/kubelet.conf", "clusters: [{name: x}]\nusers: []\n")),
+        "kubelet.conf is not a complete kubeconfig.*cannot be told, and nothing was changed"),
 }
 
 
