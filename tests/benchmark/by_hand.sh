@@ -51,8 +51,8 @@ SCRIPT
 stage packages
 
 everywhere "${machines[@]}" <<SCRIPT
-mkdir -p /etc/containerd/conf.d
-cat > /etc/containerd/conf.d/k8s.toml <<'TOML'
+mkdir -p /etc/containerd
+cat > /etc/containerd/config.toml <<'TOML'
 version = 3
 [plugins."io.containerd.cri.v1.images".registry]
 config_path = "/etc/containerd/certs.d"
