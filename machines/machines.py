@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # Not this folder, in which this file would be found as the package it imports
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run  # noqa: E402
-from machines.lab import subnets  # noqa: E402
-from machines.lab.checkout import Checkout  # noqa: E402
-from machines.lab.fleet import Fleet  # noqa: E402
-from machines.lab.host import require_basics  # noqa: E402
-from machines.lab.image import debian, ensure_image  # noqa: E402
-from machines.lab.platforms import machine_set  # noqa: E402
-from machines.lab.talk import MachineError, NetworkTaken, say  # noqa: E402
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from machines.lab import subnets
+from machines.lab.checkout import Checkout
+from machines.lab.fleet import Fleet
+from machines.lab.host import require_basics
+from machines.lab.image import debian, ensure_image
+from machines.lab.platforms import machine_set
+from machines.lab.talk import MachineError, NetworkTaken, say
 
 # Exit status by which a caller tells a network that is somebody else's from a failure
 NETWORK_TAKEN = 3

@@ -14,7 +14,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(CHECKOUT))
 
-from bundle.builder import lock, oci, recipe  # noqa: E402 (needs the path above)
+from bundle.builder import lock, oci, recipe
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from machines.lab.checkout import Checkout  # noqa: E402
+from machines.lab.checkout import Checkout
 
 
 @pytest.fixture
