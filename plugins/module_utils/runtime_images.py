@@ -20,6 +20,10 @@ PRESENT = "present"
 PULLED = "pulled"
 FAILED = "failed"
 MISSING = "missing"
+STARTED = "started"
+
+# What kubeadm lists and only a control plane runs, by the last part of the name ("kubeadm config images list")
+_OF_CONTROL_PLANES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
 # Complaints that a second try cannot cure
 _FINAL = re.compile(r"not found|no such host|unauthorized|denied|invalid reference|manifest unknown", re.IGNORECASE)
@@ -43,6 +47,9 @@ class Backend(Protocol):
 
     def pull(self, reference: str) -> Completed:
         """Fetch one image."""
+
+    def start(self, reference: str) -> Completed:
+        """Have one image fetched while others go on; asks for no end."""
 
     def explained(self, completed: Completed) -> str:
         """One sentence out of the runtime's complaint."""
@@ -68,10 +75,11 @@ class Containerd:
     timeout: float
     runner: Runner = run
 
+    def _command(self, *args: str) -> list[str]:
+        return ["ctr", "--address", self.socket, "--namespace", "k8s.io", "images", *args]
+
     def _ctr(self, *args: str, timeout: float) -> Completed:
-        return self.runner(
-            ["ctr", "--address", self.socket, "--namespace", "k8s.io", "images", *args], timeout=timeout, check=False
-        )
+        return self.runner(self._command(*args), timeout=timeout, check=False)
 
     def present(self) -> set[str]:
         completed = self._ctr("ls", "--quiet", timeout=30)
@@ -84,8 +92,22 @@ class Containerd:
         return set(completed.out.split())
 
     def pull(self, reference: str) -> Completed:
+        return self._ctr(*self._pull(reference), timeout=self.timeout)
+
+    def start(self, reference: str) -> Completed:
+        # A unit and not a child: it outlives the connection, its words are in the journal, and it is never there twice
+        unit = "classroom-kubeadm-pull-" + re.sub(r"[^A-Za-z0-9.]+", "-", reference)
+        return self.runner(
+            ["systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit,
+             # Of its output only complaints: the rest is a picture of its progress, ten times a second
+             "--property=StandardOutput=null", "--property=RuntimeMaxSec={0:g}".format(self.timeout),
+             *self._command(*self._pull(reference))],
+            timeout=30, check=False,
+        )
+
+    def _pull(self, reference: str) -> tuple[str, ...]:
         # Without the directory ctr would go past the mirrors that the CRI plugin uses
-        return self._ctr("pull", "--hosts-dir", self.hosts_dir, reference, timeout=self.timeout)
+        return ("pull", "--hosts-dir", self.hosts_dir, reference)
 
     def explained(self, completed: Completed) -> str:
         return _brief(completed)
@@ -113,8 +135,11 @@ def full_reference(reference: str) -> str:
     return reference if ":" in name or "@" in name else reference + ":latest"
 
 
-def kubeadm_images(runner: Runner = run) -> list[str]:
-    """The images that the installed kubeadm will want, of its own version: without one it would ask the Internet."""
+def kubeadm_images(role: str, runner: Runner = run) -> list[str]:
+    """The images that the installed kubeadm will want on a `control_plane` or a `worker`.
+
+    Of its own version: without one it would ask the Internet.
+    """
     version = runner(["kubeadm", "version", "--output", "short"], timeout=30, check=False)
     listed = version
     if version.rc == 0:
@@ -132,7 +157,11 @@ def kubeadm_images(runner: Runner = run) -> list[str]:
             "Wanted the list of images that kubeadm needs, found: {0}; see what 'kubeadm config images list' says."
             .format(_brief(listed))
         )
-    return listed.out.split()
+    return [image for image in listed.out.split() if role == "control_plane" or not _of_control_planes(image)]
+
+
+def _of_control_planes(image: str) -> bool:
+    return image.rpartition("/")[2].partition(":")[0] in _OF_CONTROL_PLANES
 
 
 def states(references: Iterable[str], present: set[str]) -> list[Image]:
@@ -152,6 +181,21 @@ def pull_missing(
 
     with ThreadPoolExecutor(max_workers=max(parallel, 1)) as pool:
         return list(pool.map(settled, images))
+
+
+def start_missing(images: Sequence[Image], backend: Backend) -> list[Image]:
+    """Have what is missing fetched by itself, all of it at once."""
+
+    def started(image: Image) -> Image:
+        if image.state == PRESENT:
+            return image
+        completed = backend.start(image.image)
+        # Not an error: an earlier call began it, and it is still under way
+        if completed.rc == 0 or "already loaded" in completed.err or "already exists" in completed.err:
+            return Image(image.image, STARTED)
+        return Image(image.image, FAILED, detail=backend.explained(completed))
+
+    return [started(image) for image in images]
 
 
 def failures(images: Sequence[Image]) -> str:

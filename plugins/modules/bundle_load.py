@@ -38,7 +38,8 @@ options:
     required: true
   state:
     description:
-      - V(loaded) verifies the bundle and copies its images, V(verified) only verifies it.
+      - V(loaded) verifies the bundle and copies its images, V(verified) only verifies it. With O(registry) it also
+        finds out whether the images are there, in RV(served).
     type: str
     choices: [loaded, verified]
     default: loaded
@@ -60,6 +61,12 @@ EXAMPLES = r"""
   classroom.kubeadm.bundle_load:
     bundle: /srv/bundle
     registry: 127.0.0.1:5000
+
+- name: It is known whether the bundle is whole, and whether the mirror has its images
+  classroom.kubeadm.bundle_load:
+    bundle: /srv/bundle
+    state: verified
+    registry: 127.0.0.1:5000
 """
 
 RETURN = r"""
@@ -79,6 +86,11 @@ read:
   returned: success
   type: bool
   sample: false
+served:
+  description: Whether the registry answers and has all images. Always false without O(registry).
+  returned: success
+  type: bool
+  sample: true
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -103,18 +115,18 @@ def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
     return True
 
 
-def load(module: AnsibleModule, lock: bundle_lock.Lock) -> list[Step]:
-    """Have the images in the registry and return what was not."""
+def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Step]:
+    """Have the images in the registry, if they are to be copied, and return what was not there."""
     wished = mirror.images(lock.images)
     registry = Registry(module.params["registry"])
     try:
         steps = mirror.steps(wished, registry)
     except RegistrySilent:
-        if not module.check_mode:
+        if copies and not module.check_mode:
             raise
         return mirror.predicted(wished, "nothing answers at {0} yet".format(registry.address))
     lacking = {step.target for step in steps}
-    if lacking and not module.check_mode:
+    if lacking and copies and not module.check_mode:
         layout = "{0}/oci".format(module.params["bundle"])
         mirror.fill(layout, [image for image in wished if image.reference in lacking], registry)
     return steps
@@ -135,16 +147,20 @@ def main() -> None:
     try:
         lock = bundle_lock.read(module.params["bundle"])
         read = verify(module, lock)
-        steps = load(module, lock) if loads else []
+        steps = load(module, lock, loads) if module.params["registry"] else []
     except bundle_lock.BundleMissing as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
         lock, read = bundle_lock.Lock("", {}, {}), False
-        steps = [Step("bundle", module.params["bundle"], "absent", "in the registry", str(error))] if loads else []
+        steps = [Step("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
     except ClassroomError as error:
         module.fail_json(msg=str(error))
+    served = bool(module.params["registry"]) and not steps
+    if not loads:
+        steps = []
     copied = [step.target for step in steps if step.target in lock.images]
-    module.exit_json(changed=bool(steps), images=len(lock.images), copied=copied, read=read, diff=as_diff(steps))
+    module.exit_json(
+        changed=bool(steps), images=len(lock.images), copied=copied, read=read, served=served, diff=as_diff(steps))
 
 
 if __name__ == "__main__":

@@ -35,9 +35,18 @@ options:
     default: []
   kubeadm_images:
     description:
-      - Whether the images that the installed kubeadm wants, as C(kubeadm config images list) prints them, are added.
+      - Whether the images that the installed kubeadm wants, as C(kubeadm config images list) prints them, are added,
+        and for which role of the machine. A V(worker) needs those of kube-proxy, DNS and pause only.
+    type: str
+    choices: [none, control_plane, worker]
+    default: none
+  wait:
+    description:
+      - Whether to wait until the images are there.
+      - V(false) leaves each pull to a transient unit of systemd (C(classroom-kubeadm-pull-IMAGE)) and returns at once.
+        Nobody looks at its end then. It suits images that a kubelet pulls anyway when they are not there in time.
     type: bool
-    default: false
+    default: true
   cri_socket:
     description:
       - CRI socket of the container runtime. This version can load images into containerd.
@@ -68,9 +77,14 @@ options:
 EXAMPLES = r"""
 - name: The images of the control plane are there before kubeadm init
   classroom.kubeadm.image_preload:
-    kubeadm_images: true
+    kubeadm_images: control_plane
     images:
       - ghcr.io/flannel-io/flannel:v0.28.4
+
+- name: A worker's images load while its control plane is initialised
+  classroom.kubeadm.image_preload:
+    kubeadm_images: worker
+    wait: false
 """
 
 RETURN = r"""
@@ -84,7 +98,7 @@ images:
       description: Full reference.
       type: str
     state:
-      description: C(present) before, C(pulled) now, C(missing) in check mode, or C(failed).
+      description: V(present) before, V(pulled) now, V(started) without O(wait), V(missing) in check mode, or V(failed).
       type: str
     seconds:
       description: How long its pull took.
@@ -106,6 +120,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images import (
     PRESENT,
+    PULLED,
+    STARTED,
     Backend,
     Image,
     RuntimeSilent,
@@ -113,6 +129,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images i
     failures,
     kubeadm_images,
     pull_missing,
+    start_missing,
     states,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
@@ -124,8 +141,8 @@ def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
     reason = ""
     present: set[str] = set()
     try:
-        if module.params["kubeadm_images"]:
-            references += kubeadm_images()
+        if module.params["kubeadm_images"] != "none":
+            references += kubeadm_images(module.params["kubeadm_images"])
         present = backend.present()
     except RuntimeSilent as error:
         if not module.check_mode:
@@ -146,7 +163,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "list", "elements": "str", "default": []},
-            "kubeadm_images": {"type": "bool", "default": False},
+            "kubeadm_images": {"type": "str", "choices": ["none", "control_plane", "worker"], "default": "none"},
+            "wait": {"type": "bool", "default": True},
             "cri_socket": {"type": "str", "default": "unix:///run/containerd/containerd.sock"},
             "hosts_dir": {"type": "path", "default": "/etc/containerd/certs.d"},
             "parallel": {"type": "int", "default": 3},
@@ -162,12 +180,14 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     steps = as_steps(images, reason)
-    if not module.check_mode:
+    if not module.check_mode and params["wait"]:
         images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
+    elif not module.check_mode:
+        images = start_missing(images, backend)
     problem = failures(images)
     result = {"images": [asdict(image) for image in images], "diff": as_diff(steps)}
     if problem:
-        module.fail_json(msg=problem, changed=any(image.state == "pulled" for image in images), **result)
+        module.fail_json(msg=problem, changed=any(image.state in (PULLED, STARTED) for image in images), **result)
     module.exit_json(changed=bool(steps), **result)
 
 

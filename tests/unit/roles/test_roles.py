@@ -24,10 +24,8 @@ def load(path: Path) -> Any:
 
 def options(role: Path) -> dict[str, Any]:
     specs: dict[str, Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]
-    # Each role has one entry point: main, or for the role cluster the one that checks its declaration
-    [entry] = specs.values()
-    found: dict[str, Any] = entry["options"]
-    return found
+    # main, or for the role cluster the one that checks its declaration, and what else a playbook may begin with
+    return {name: option for entry in specs.values() for name, option in entry["options"].items()}
 
 
 def defaults(role: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images i
     full_reference,
     kubeadm_images,
     pull_missing,
+    start_missing,
     states,
 )
 
@@ -150,7 +151,34 @@ def test_what_is_there_is_not_pulled() -> None:
 def test_kubeadm_is_asked_for_its_own_version() -> None:
     ctr = Ctr({"short": [Completed(0, "v1.36.3\n", "")], "v1.36.3": [Completed(0, PAUSE + "\nb:1\n", "")]})
 
-    assert kubeadm_images(ctr) == [PAUSE, "b:1"]
+    assert kubeadm_images("control_plane", ctr) == [PAUSE, "b:1"]
+
+
+def test_a_worker_needs_nothing_of_a_control_plane() -> None:
+    names = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns/coredns", "pause",
+             "etcd"]
+    listed = ["registry.k8s.io/{0}:v1".format(name) for name in names]
+    ctr = Ctr({"short": [Completed(0, "v1.36.3\n", "")], "v1.36.3": [Completed(0, "\n".join(listed), "")]})
+
+    assert kubeadm_images("worker", ctr) == [listed[3], listed[4], listed[5]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Completed(0, "", ""), "started"),
+        (Completed(1, "", "Failed to start transient service unit: Unit x.service was already loaded\n"), "started"),
+        (Completed(127, "", "systemd-run: command not found"), "failed"),
+    ],
+)
+def test_a_pull_in_the_background_is_a_unit(answer: Completed, state: str) -> None:
+    ctr = Ctr({PAUSE: [answer]})
+
+    found = start_missing([Image(PAUSE, "missing"), Image("b:1", "present")], ctr.backend())
+
+    assert [image.state for image in found] == [state, "present"]
+    assert "--unit=classroom-kubeadm-pull-registry.k8s.io-pause-3.10.2" in ctr.calls[0]
+    assert ctr.calls[0][-4:] == ["pull", "--hosts-dir", "/etc/containerd/certs.d", PAUSE]
 
 
 @pytest.mark.parametrize(
@@ -163,4 +191,4 @@ def test_kubeadm_is_asked_for_its_own_version() -> None:
 )
 def test_a_kubeadm_that_does_not_answer_is_told(answer: Completed, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        kubeadm_images(Ctr({"short": [answer]}))
+        kubeadm_images("worker", Ctr({"short": [answer]}))

@@ -64,8 +64,23 @@ def test_verified_asks_no_registry(run_main: Any, options: dict[str, Any], regis
 
     result = run_main(main, {**options, "state": "verified"})
 
-    assert (result["changed"], result["images"], result["read"]) == (False, 2, True)
+    assert (result["changed"], result["images"], result["read"], result["served"]) == (False, 2, True, False)
     assert not registry.requests
+
+
+def test_verified_tells_whether_the_registry_serves_and_copies_nothing(
+    run_main: Any, options: dict[str, Any], registry: Any
+) -> None:
+    verified = {**options, "state": "verified"}
+    silent = run_main(main, {**verified, "registry": "127.0.0.1:1"})
+    before = run_main(main, verified)
+    assert not registry.manifests
+    run_main(main, options)
+    after = run_main(main, verified)
+
+    assert [(result["failed"], result["changed"], result["served"]) for result in (silent, before, after)] == [
+        (False, False, False), (False, False, False), (False, False, True),
+    ]
 
 
 @pytest.mark.parametrize("check", [False, True])

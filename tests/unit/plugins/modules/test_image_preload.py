@@ -50,7 +50,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_pulls_what_is_missing(run_main: Any, machine: Path, present: tuple[str, ...], check: bool) -> None:
     (machine / "store").write_text("\n".join(present) + "\n", encoding="utf-8")
 
-    result = run_main(main, {"images": [PAUSE], "kubeadm_images": True}, check=check)
+    result = run_main(main, {"images": [PAUSE], "kubeadm_images": "control_plane"}, check=check)
 
     missing = [image for image in (PAUSE, OTHER) if image not in present]
     assert (result["failed"], result["changed"]) == (False, bool(missing))
@@ -63,6 +63,22 @@ def test_it_pulls_what_is_missing(run_main: Any, machine: Path, present: tuple[s
     assert sorted(there) == sorted(present if check else (PAUSE, OTHER))
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_without_waiting_systemd_pulls(run_main: Any, machine: Path, check: bool) -> None:
+    program = machine / "systemd-run"
+    program.write_text("#!/bin/sh\necho \"$@\" >> {0}/units\n".format(machine), encoding="utf-8")
+    program.chmod(0o755)
+    (machine / "store").write_text(PAUSE + "\n", encoding="utf-8")
+
+    result = run_main(main, {"images": [PAUSE, OTHER], "wait": False}, check=check)
+
+    assert (result["failed"], result["changed"]) == (False, True)
+    assert [row["state"] for row in result["images"]] == ["present", "missing" if check else "started"]
+    units = (machine / "units").read_text(encoding="utf-8").splitlines() if not check else []
+    assert [line.split()[-1] for line in units] == ([] if check else [OTHER])
+    assert (machine / "store").read_text(encoding="utf-8").split() == [PAUSE]
+
+
 def test_what_failed_is_told_and_the_rest_is_there(run_main: Any, machine: Path) -> None:
     result = run_main(main, {"images": ["broken:1", PAUSE], "retries": 0})
 
@@ -72,7 +88,7 @@ def test_what_failed_is_told_and_the_rest_is_there(run_main: Any, machine: Path)
 
 
 @pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize("options", [{"images": [PAUSE]}, {"kubeadm_images": True}])
+@pytest.mark.parametrize("options", [{"images": [PAUSE]}, {"kubeadm_images": "control_plane"}])
 def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
     run_main: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], check: bool
 ) -> None:

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs in the controller's own process, once for all machines; Ansible's own check is a process a role and machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+# The documentation of the options is in modules/variables_check.py, where Ansible looks for it
+SPEC = {
+    "roles": {"type": "list", "elements": "str", "required": True},
+    "machines": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def problems(options: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the variables of a machine, a sentence of Ansible's each.
+
+    Only those that are set are judged, and of these only what can be told now: some need facts that nobody has read.
+    """
+    found: list[str] = []
+    for name in sorted(options):
+        if name in variables:
+            try:
+                judged = ArgumentSpecValidator({name: dict(options[name])}).validate({name: variables[name]})
+            except AnsibleError:
+                continue
+            found += judged.error_messages
+    return found
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Ansible's entry point."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, given = self.validate_argument_spec(argument_spec=SPEC)
+        options = {name: option for role in given["roles"] for name, option in self._options(role).items()}
+        found = [
+            "{0}: {1}".format(machine, problem)
+            for machine in given["machines"]
+            for problem in problems(options, (task_vars or {})["hostvars"][machine])
+        ]
+        result.update(changed=False, problems=found)
+        if found:
+            result.update(failed=True, msg="Wanted variables as the roles declare them, found:\n- {0}\n"
+                          "Correct the inventory; nothing was changed.".format("\n- ".join(found)))
+        return result
+
+    def _options(self, role: str) -> dict[str, Mapping[str, Any]]:
+        """The variables of all entry points of a role."""
+        path = ROLES / role / "meta" / "argument_specs.yml"
+        if not path.is_file():
+            known = ", ".join(sorted(path.name for path in ROLES.iterdir() if path.is_dir()))
+            raise AnsibleError("Wanted the variables of the role {0}, found no such role in this collection; it has "
+                               "{1}.".format(role, known))
+        entries = self._loader.load_from_file(str(path))["argument_specs"].values()
+        return {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}

@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: variables_check
+short_description: Check the variables of many roles and machines before any machine is touched
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Judges the variables that an inventory sets by the argument specs of roles of this collection, for all machines in
+    one call, and reports everything that is wrong in one failure.
+  - Ansible does the same before each role, on each machine, when the roles before it have changed things already. A
+    play that follows on this one may import its roles with C(rolespec_validate) set to V(false).
+  - A variable that cannot be evaluated yet, because it needs facts, is passed over.
+attributes:
+  action:
+    description: Has a corresponding action plugin, which is all of it; nothing of it runs on a machine.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  bypass_host_loop:
+    description: Forces a global task, without the need for C(run_once).
+    support: none
+  connection:
+    description: Uses the target's configured connection information.
+    support: none
+  delegation:
+    description: Can be used in conjunction with C(delegate_to) and related keywords.
+    support: none
+    details: It runs on the controller wherever it is delegated to.
+  check_mode:
+    description: Can run in check mode and return the same as in real mode.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed.
+    support: N/A
+    details: It never changes anything.
+  idempotent:
+    description: Running it twice in a row does the same as running it once.
+    support: full
+options:
+  roles:
+    description: Names of roles of this collection, without its own name.
+    type: list
+    elements: str
+    required: true
+  machines:
+    description: Inventory names of the machines whose variables are judged.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: The variables are what the roles take them for
+  classroom.kubeadm.variables_check:
+    roles: [node, containerd, kubernetes]
+    machines: "{{ ansible_play_hosts }}"
+  run_once: true
+"""
+
+RETURN = r"""
+problems:
+  description: Everything that is wrong, a sentence each that begins with the machine.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - >-
+      node1: argument 'node_swap' is of type str and we were unable to convert to bool:
+      The value 'maybe' is not a valid boolean.
+"""
