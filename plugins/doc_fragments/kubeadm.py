@@ -8,20 +8,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of the modules that run kubeadm, and attributes of all of them."""
+    """Options of the modules that run kubeadm."""
 
     DOCUMENTATION = r"""
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: full
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates
-      no change.
-    support: full
 options:
   ignore_preflight_errors:
     description:
@@ -33,18 +22,4 @@ options:
     description: How many seconds a command of kubeadm, or one that an earlier run left, may take.
     type: int
     default: 300
-"""
-
-    ATTRIBUTES = r"""
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: full
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates
-      no change.
-    support: full
 """

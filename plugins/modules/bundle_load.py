@@ -19,17 +19,11 @@ description:
     registry, C(registry.k8s.io/pause:3.10.2) becomes C(pause:3.10.2). Two upstream registries with the same repository
     in one bundle are refused.
   - Images of a former bundle stay in the registry.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return the same as in real mode.
-    support: full
     details: Without a registry or bundle, as on a machine that is still bare, it predicts that images will be copied.
-  diff_mode:
-    description: Will return details on what has changed.
-    support: full
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
 options:
   bundle:
     description:

@@ -19,20 +19,14 @@ description:
   - Objects that a former version of the manifest brought stay when a newer one no longer has them.
 extends_documentation_fragment:
   - classroom.kubeadm.kubectl
+  - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return the same as in real mode.
-    support: full
     details:
       - The API server itself computes the difference.
       - Without kubectl, kubeconfig or API server, as on a machine that is still bare, a change is predicted.
   diff_mode:
-    description: Will return details on what has changed.
-    support: full
     details: Values of Secrets are masked.
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
 options:
   content:
     description:

@@ -21,18 +21,11 @@ description:
     a killed run left is removed by the next one.
 extends_documentation_fragment:
   - classroom.kubeadm.kubectl
+  - classroom.kubeadm.attributes.read_only
 attributes:
   check_mode:
-    description: Can run in check mode and return the same as in real mode.
     support: partial
     details: Makes no pods and so checks only what the cluster says about itself. Where there is no cluster, it passes.
-  diff_mode:
-    description: Will return details on what has changed.
-    support: N/A
-    details: It leaves everything as it was.
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
 options:
   nodes:
     description:

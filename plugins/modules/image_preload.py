@@ -15,17 +15,11 @@ description:
   - Pulls the images that the container runtime does not have yet, several at a time.
   - An image that cannot be pulled does not keep the others from being pulled; the error names all that failed.
   - An image that is there under its name is left as it is, whatever its registry has meanwhile.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return the same as in real mode.
-    support: full
     details: Without a runtime or kubeadm, as on a machine that is still bare, it predicts that images will be pulled.
-  diff_mode:
-    description: Will return details on what has changed.
-    support: full
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
 options:
   images:
     description:

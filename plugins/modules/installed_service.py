@@ -24,19 +24,13 @@ description:
 notes:
   - Works with apt and systemd.
   - Files of the packages that were changed on the machine are kept as they are (dpkg's C(--force-confold)).
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Can run in check mode and predicts what the real run then does, without any network traffic.
-      - Whether the repository has the versions is found out by the real run only. A unit that is not installed yet is
-        expected to be installed by then.
-  diff_mode:
-    support: full
-    description: Says what differs and why it is changed.
-  idempotent:
-    support: full
-    description: A second run changes nothing and fetches nothing.
+    details:
+      - Without any network traffic. Whether the repository has the versions is found out by the real run only.
+      - A unit that is not installed yet is expected to be installed by then.
 options:
   repository:
     description:

@@ -28,6 +28,7 @@ description:
     once the control plane is complete.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
+  - classroom.kubeadm.attributes
 options:
   config:
     description:

@@ -28,6 +28,7 @@ description:
     kubelet of this machine is healthy.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
+  - classroom.kubeadm.attributes
 options:
   endpoint:
     description:

@@ -26,7 +26,7 @@ description:
     O(node_address) tell, O(state=present) deletes the Node. If it is another machine, the module fails.
   - In check mode O(state=present) does not ask the API, which need not exist yet, and returns no token.
 extends_documentation_fragment:
-  - classroom.kubeadm.kubeadm.attributes
+  - classroom.kubeadm.attributes
 attributes:
   idempotent:
     support: partial

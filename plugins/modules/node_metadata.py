@@ -20,17 +20,10 @@ description:
     removed.
 extends_documentation_fragment:
   - classroom.kubeadm.kubectl
+  - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return the same as in real mode.
-    support: full
     details: For a Node that is not there yet, or without kubectl or API server, it predicts what will be set.
-  diff_mode:
-    description: Will return details on what has changed.
-    support: full
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
 options:
   nodes:
     description:

@@ -15,16 +15,8 @@ description:
   - Reads what a machine is, in one call, and judges whether it can take its role in a cluster. Changes nothing.
   - Everything in the way is reported at once, each with what was wanted, what was found and what to do.
   - What was read is returned as the fact C(classroom_machine), so that no other facts need to be gathered.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: There is no difference to show.
-  idempotent:
-    support: full
-    description: Changes nothing.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.read_only
 options:
   role:
     description:

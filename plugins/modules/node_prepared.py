@@ -24,16 +24,8 @@ notes:
   - In a container the kernel is shared. Swap in use belongs to the host and is left on (with a warning), and no list of
     modules to load at boot is written.
   - A kernel feature that is built in needs no module; nothing is loaded for it.
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check mode and predicts exactly what the real run then does.
-  diff_mode:
-    support: full
-    description: Says what differs and why it is changed.
-  idempotent:
-    support: full
-    description: A second run changes nothing.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
 options:
   hostname:
     description:

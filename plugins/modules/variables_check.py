@@ -17,33 +17,9 @@ description:
   - Ansible does the same before each role, on each machine, when the roles before it have changed things already. A
     play that follows on this one may import its roles with C(rolespec_validate) set to V(false).
   - A variable that cannot be evaluated yet, because it needs facts, is passed over.
-attributes:
-  action:
-    description: Has a corresponding action plugin, which is all of it; nothing of it runs on a machine.
-    support: full
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: none
-  bypass_host_loop:
-    description: Forces a global task, without the need for C(run_once).
-    support: none
-  connection:
-    description: Uses the target's configured connection information.
-    support: none
-  delegation:
-    description: Can be used in conjunction with C(delegate_to) and related keywords.
-    support: none
-    details: It runs on the controller wherever it is delegated to.
-  check_mode:
-    description: Can run in check mode and return the same as in real mode.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed.
-    support: N/A
-    details: It never changes anything.
-  idempotent:
-    description: Running it twice in a row does the same as running it once.
-    support: full
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.controller
+  - classroom.kubeadm.attributes.read_only
 options:
   roles:
     description: Names of roles of this collection, without its own name.

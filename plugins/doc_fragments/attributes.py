@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules of the collection have in common; a module adds its details, or says otherwise."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Attributes of modules that change a machine, of those that only read, and of those that run on the controller."""
+
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and predicts exactly what the real run then does.
+    support: full
+  diff_mode:
+    description: Says what differs, and why that is changed.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+"""
+
+    READ_ONLY = r"""
+attributes:
+  check_mode:
+    description: Changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: There is no difference to show.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+"""
+
+    CONTROLLER = r"""
+attributes:
+  action:
+    description: Has a corresponding action plugin, which is all of it; nothing of it runs on a machine.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  bypass_host_loop:
+    description: Forces a global task, without the need for C(run_once).
+    support: none
+  connection:
+    description: Uses the target's configured connection information.
+    support: none
+  delegation:
+    description: Can be used in conjunction with C(delegate_to) and related keywords.
+    support: none
+    details: It runs on the controller wherever it is delegated to.
+"""
