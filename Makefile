@@ -1,10 +1,11 @@
 # The two commands of the README are `make lab` and `make test`; `make help` lists all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bundle lab lab-down test lint unit sanity molecule bench docs clean
+.PHONY: help setup bundle lab lab-down test lint unit sanity molecule bench soak docs clean
 
 PYTHON := .venv/bin/python
 SCENARIO ?= cluster
+CYCLES ?= 20
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +37,11 @@ sanity: setup ## ansible-test sanity
 molecule: setup ## One scenario on real machines: make molecule SCENARIO=cluster
 	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
 
-bench: setup ## site.yml beside a script by hand, on the same machines
+bench: setup ## The playbooks beside scripts by hand, on the same machines
 	@$(PYTHON) tools/bench.py
+
+soak: setup ## Reset and install again and again: make soak CYCLES=20
+	@$(PYTHON) tools/soak.py --cycles $(CYCLES)
 
 docs: setup ## Write the module reference again
 	@$(PYTHON) tools/reference.py

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""site.yml beside a script by hand, in one run, on the same kind of fresh machines, from the same bundle.
+"""The collection's playbooks beside scripts by hand, in one run, on the same machines, from the same bundle.
 
-Both end when every Node is Ready and the cluster's name service is available, as the same kubectl command sees it. The
-proof that site.yml adds is measured by itself. Then site.yml with nothing to do, each time right after a ping playbook.
+Installation, a reset of the whole class and one node back: each road ends when every Node is Ready and the cluster's
+name service is available, as the same kubectl command sees it. The proof that site.yml adds is measured by itself. Then
+site.yml with nothing to do, each time right after a ping playbook.
 """
 
 from __future__ import annotations
@@ -13,121 +14,70 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import yaml
-
-from tools.checkout import BUNDLE, ROOT, environment, machine_environment
+from tools.checkout import BUNDLE, ROOT
+from tools.trial import NODES, UTILITY, Trial, trial
 
 Times = dict[str, float]
-NODES = ("master", "node1", "node2")
-UTILITY = "utility.example.com"
+WITHOUT_PROOF = ("--skip-tags", "verify")
+MEASURES = ("install", "reset", "node", "idle")
 
 
-class Bench:
-    """Fresh machines as often as wanted, and what is timed on them."""
+def by_hand(bench: Trial, what: str) -> Times:
+    """Stages of the script by hand: `install`, `reset` (the class, and back) or `node` (node1, and back)."""
+    manifest = bench.work / "flannel.yml"
+    bench.playbook(ROOT / "tests/benchmark/manifest.yml", "-e", f"benchmark_manifest={manifest}")
+    argv = [
+        str(ROOT / "tests/benchmark/by_hand.sh"),
+        what,
+        str(bench.ssh_options()),
+        str(BUNDLE / "apt/classroom-kubeadm.asc"),
+        bench.addresses[UTILITY],
+        str(manifest),
+        *(bench.addresses[node] for node in NODES),
+    ]
+    lines = bench.run(argv).stdout.splitlines()
+    times = {name: float(seconds) for name, seconds in (line.split() for line in lines)}
+    times["ready"] = bench.ready()
+    return times
 
-    def __init__(self, work: Path, prefix: str) -> None:
-        self.work = work
-        self.env = {**machine_environment(), "CLASSROOM_NET": prefix, "PWD": str(work)}
-        self.inventory = work / "inventory"
-        self.inventory.mkdir()
-        # The lab's inventory with this run's addresses: the same groups, the same variables
-        hosts = (ROOT / "inventories/lab/hosts.yml").read_text(encoding="utf-8").replace("192.168.90", prefix)
-        (self.inventory / "hosts.yml").write_text(hosts, encoding="utf-8")
-        (self.inventory / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
-        self.addresses: dict[str, str] = {}
 
-    def call(self, argv: Sequence[str], **more: str) -> float:
-        """Seconds of one command; its output is shown only when it fails."""
-        env = environment(**{**self.env, **more})
-        started = time.monotonic()
-        done = subprocess.run(argv, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"bench: '{' '.join(argv)}' ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return time.monotonic() - started
+def by_site(bench: Trial, *arguments: str) -> Times:
+    """Stages of site.yml up to Ready, without the proof."""
+    stages = bench.work / "stages.json"
+    whole = bench.playbook(ROOT / "playbooks/site.yml", *WITHOUT_PROOF, *arguments, CLASSROOM_STAGES_FILE=str(stages))
+    times = {entry["stage"]: float(entry["seconds"]) for entry in json.loads(stages.read_text(encoding="utf-8"))}
+    times["start of Ansible"] = whole - sum(times.values())
+    times["ready"] = bench.ready()
+    return times
 
-    def playbook(self, path: Path, *arguments: str, **more: str) -> float:
-        return self.call(["ansible-playbook", str(path), "-i", str(self.inventory), *arguments], **more)
 
-    def machines(self, *arguments: str) -> None:
-        self.call([sys.executable, str(ROOT / "machines/machines.py"), *arguments, "--set", "molecule"])
+def by_reset(bench: Trial, limit: str) -> Times:
+    """reset.yml and site.yml for some machines; the utility is not part of it."""
+    seconds = bench.playbook(ROOT / "playbooks/reset.yml", "--limit", limit, "-e", "reset_confirm=true")
+    return {"reset.yml": seconds, **by_site(bench, "--limit", limit)}
 
-    def fresh(self) -> None:
-        """New machines, of which the utility serves already: it is the same for both."""
-        addresses = self.work / "addresses.yml"
-        self.machines("down")
-        self.machines("up", "--inventory", str(addresses))
-        listed = yaml.safe_load(addresses.read_text(encoding="utf-8"))["all"]["hosts"]
-        self.addresses = {name: entry["ansible_host"] for name, entry in listed.items()}
-        self.playbook(ROOT / "playbooks/site.yml", "--limit", "utility")
 
-    def on_master(self, *words: str) -> list[str]:
-        return ["ssh", "-F", str(self.ssh_options()), f"root@{self.addresses['master']}", *words]
-
-    def ssh_options(self) -> Path:
-        state = Path(self.env["CLASSROOM_LAB_STATE"])
-        path = self.work / "ssh_options"
-        lines = [
-            "Host *",
-            f"IdentityFile {state / 'id_ed25519'}",
-            f"UserKnownHostsFile {state / 'known_hosts'}",
-            "StrictHostKeyChecking yes",
-            "LogLevel ERROR",
-            "ControlMaster auto",
-            f"ControlPath {self.work}/%h",
-            "ControlPersist 60",
-        ]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    def ready(self) -> float:
-        """Seconds until the cluster is what both roads promise."""
-        wait = (
-            "export KUBECONFIG=/etc/kubernetes/admin.conf; "
-            "kubectl wait --for=condition=Ready node/master node/node1 node/node2 --timeout=120s && "
-            "kubectl -n kube-system rollout status deployment/coredns --timeout=120s"
-        )
-        return self.call(self.on_master(wait))
-
-    def by_hand(self) -> Times:
-        manifest = self.work / "flannel.yml"
-        self.playbook(ROOT / "tests/benchmark/manifest.yml", "-e", f"benchmark_manifest={manifest}")
-        argv = [
-            str(ROOT / "tests/benchmark/by_hand.sh"),
-            str(self.ssh_options()),
-            str(BUNDLE / "apt/classroom-kubeadm.asc"),
-            self.addresses[UTILITY],
-            str(manifest),
-            *(self.addresses[node] for node in NODES),
-        ]
-        done = subprocess.run(argv, env=environment(**self.env), check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"bench: by_hand.sh ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-        times = {name: float(seconds) for name, seconds in (line.split() for line in done.stdout.splitlines())}
-        times["ready"] = self.ready()
-        return times
-
-    def by_site(self) -> tuple[Times, float]:
-        """Stages up to Ready, and the proof by itself."""
-        stages = self.work / "stages.json"
-        whole = self.playbook(ROOT / "playbooks/site.yml", "--skip-tags", "verify", CLASSROOM_STAGES_FILE=str(stages))
-        times = {entry["stage"]: float(entry["seconds"]) for entry in json.loads(stages.read_text(encoding="utf-8"))}
-        times["start of Ansible"] = whole - sum(times.values())
-        times["ready"] = self.ready()
-        return times, self.playbook(ROOT / "playbooks/verify.yml")
-
-    def idle(self) -> tuple[float, float]:
-        return self.playbook(ROOT / "tests/benchmark/ping.yml"), self.playbook(ROOT / "playbooks/site.yml")
+def in_turn(rounds: int, title: str, hand: Callable[[], Times], site: Callable[[], Times]) -> float:
+    """Both roads, one after the other, as often as wanted; prints the medians and returns their ratio."""
+    hands: list[Times] = []
+    sites: list[Times] = []
+    for number in range(1, rounds + 1):
+        hands.append(hand())
+        print(f"{title} {number}: by hand {sum(hands[-1].values()):.1f} s", flush=True)
+        sites.append(site())
+        print(f"{title} {number}: playbooks {sum(sites[-1].values()):.1f} s", flush=True)
+    whole_hand, whole_site = show(f"{title}, by hand", hands), show(f"{title}, playbooks", sites)
+    pairs = sorted(sum(one.values()) / sum(other.values()) for one, other in zip(sites, hands, strict=True))
+    told = ", ".join(f"{pair:.2f}" for pair in pairs)
+    print(f"{title}: playbooks / by hand = {whole_site / whole_hand:.2f} (pairs {told})", flush=True)
+    return whole_site / whole_hand
 
 
 def show(title: str, runs: Sequence[Mapping[str, float]]) -> float:
@@ -140,53 +90,66 @@ def show(title: str, runs: Sequence[Mapping[str, float]]) -> float:
     return total
 
 
+def idle(bench: Trial, pairs: int) -> float:
+    """site.yml with nothing to do beside ping."""
+    found = [
+        (bench.playbook(ROOT / "tests/benchmark/ping.yml"), bench.playbook(ROOT / "playbooks/site.yml"))
+        for _number in range(pairs)
+    ]
+    print(f"\nping                  {statistics.median(ping for ping, _site in found):8.2f} s")
+    print(f"site.yml, nothing     {statistics.median(site for _ping, site in found):8.2f} s")
+    ratio = statistics.median(site / ping for ping, site in found)
+    print(f"nothing to do: site.yml / ping = {ratio:.1f}", flush=True)
+    return ratio
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="installations of each kind (default: 3)")
-    parser.add_argument(
-        "--idle", type=int, default=7, help="pairs of ping and site.yml with nothing to do (default: 7)"
-    )
+    parser.add_argument("--rounds", type=int, default=3, help="of each kind (default: 3)")
+    parser.add_argument("--idle", type=int, default=7, help="pairs of ping and an idle site.yml (default: 7)")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(MEASURES)}; all of them when none is named")
     arguments = parser.parse_args()
-    subprocess.run([sys.executable, "bundle/build.py", "build"], cwd=ROOT, env=environment(), check=True)
-    subprocess.run([sys.executable, "machines/machines.py", "image"], cwd=ROOT, env=environment(), check=True)
-    free = subprocess.run(
-        [sys.executable, "machines/machines.py", "free-subnet"],
-        cwd=ROOT,
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    work = Path(tempfile.mkdtemp(prefix="bench-"))
-    bench = Bench(work, free)
-    hand: list[Times] = []
-    site: list[Times] = []
+    wanted = set(arguments.what or MEASURES)
+    if wanted - set(MEASURES):
+        unknown = ", ".join(sorted(wanted - set(MEASURES)))
+        parser.error(f"nothing is known of {unknown}; there are {', '.join(MEASURES)}")
     proofs: list[float] = []
-    try:
-        for number in range(1, arguments.rounds + 1):
+    ratios: dict[str, float] = {}
+    with trial() as bench:
+
+        def install_by_hand() -> Times:
             bench.fresh()
-            hand.append(bench.by_hand())
-            print(f"round {number}: by hand {sum(hand[-1].values()):.1f} s", flush=True)
+            return by_hand(bench, "install")
+
+        def install() -> Times:
             bench.fresh()
-            times, proof = bench.by_site()
-            site.append(times)
-            proofs.append(proof)
-            print(f"round {number}: site.yml {sum(times.values()):.1f} s, then the proof {proof:.1f} s", flush=True)
-        pairs = [bench.idle() for _number in range(arguments.idle)]
-    finally:
-        bench.machines("down")
-        shutil.rmtree(work)
-    by_hand, by_site = show("by hand", hand), show("site.yml", site)
-    print(f"\nproof                 {statistics.median(proofs):8.1f} s")
-    pings, sites = [ping for ping, _site in pairs], [whole for _ping, whole in pairs]
-    print(f"ping                  {statistics.median(pings):8.2f} s")
-    print(f"site.yml, nothing     {statistics.median(sites):8.2f} s")
-    ratios = sorted(
-        one / other
-        for one, other in zip([sum(run.values()) for run in site], [sum(run.values()) for run in hand], strict=True)
-    )
-    print(f"\ninstall: site.yml / by hand = {by_site / by_hand:.2f} (pairs {', '.join(f'{r:.2f}' for r in ratios)})")
-    print(f"nothing to do: site.yml / ping = {statistics.median(s / p for p, s in pairs):.1f}")
+            times = by_site(bench)
+            proofs.append(bench.playbook(ROOT / "playbooks/verify.yml"))
+            return times
+
+        if "install" in wanted:
+            ratios["install"] = in_turn(arguments.rounds, "install", install_by_hand, install)
+            print(f"proof                 {statistics.median(proofs):8.1f} s", flush=True)
+        else:
+            install()
+        if "reset" in wanted:
+            ratios["class reset"] = in_turn(
+                arguments.rounds,
+                "class reset",
+                lambda: by_hand(bench, "reset"),
+                lambda: by_reset(bench, "k8s_cluster"),
+            )
+        if "node" in wanted:
+            ratios["one node back"] = in_turn(
+                arguments.rounds, "one node back", lambda: by_hand(bench, "node"), lambda: by_reset(bench, "node1")
+            )
+        if "idle" in wanted:
+            # What the scripts made is a cluster, too, but not this collection's to find as it should be
+            bench.playbook(ROOT / "playbooks/site.yml")
+            ratios["nothing to do (to ping)"] = idle(bench, arguments.idle)
+    print()
+    for title, ratio in ratios.items():
+        print(f"{title:<24}{ratio:6.2f}")
     print(f"machine: {os.cpu_count()} cores, Linux {os.uname().release}")
     return 0
 

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# What a good administrator would type for the same cluster, after the documentation of kubeadm ("Installing kubeadm", "Creating a
-# cluster with kubeadm"): all machines at once where they do not wait for each other. The measure of site.yml, not an example to use:
-# it installs once on fresh machines and knows nothing of a second run.
+# What a good administrator would type for the same effect, after the documentation of kubeadm ("Installing kubeadm", "Creating a
+# cluster with kubeadm", "kubeadm reset"): all machines at once where they do not wait for each other. The measure of the playbooks,
+# not an example to use: it knows its fresh machines and nothing of a second run.
 #
-# by_hand.sh SSH_OPTIONS_FILE BUNDLE_KEY UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds" lines)
+# by_hand.sh WHAT SSH_OPTIONS_FILE BUNDLE_KEY UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds" lines)
+#   install  from fresh machines to a cluster
+#   reset    the whole cluster away, nothing of it left, and a new one on the same machines
+#   node     node1 out of the cluster, nothing of it left there, and back
 set -euo pipefail
-ssh_options=$1 key=$2 utility=$3 manifest=$4 master=$5
-shift 4
+what=$1 ssh_options=$2 key=$3 utility=$4 manifest=$5 master=$6
+shift 5
 machines=("$@")
 names=(master node1 node2)
 version=1.36.3 containerd=2.4.2
@@ -24,6 +27,9 @@ everywhere() {
 
 stage() { local now=$EPOCHREALTIME; awk -v n="$1" -v a="$began" -v b="$now" 'BEGIN {printf "%s %.2f\n", n, b - a}'; began=$now; }
 
+kubectl() { on "$master" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+
+prepare() {
 hosts="$utility utility.example.com utility"
 for i in "${!machines[@]}"; do hosts+=$'\n'"${machines[i]} ${names[i]}.example.com ${names[i]}"; done
 for i in "${!machines[@]}"; do on "${machines[i]}" hostnamectl set-hostname "${names[i]}" & done; wait
@@ -35,8 +41,9 @@ printf 'overlay\nbr_netfilter\n' > /etc/modules-load.d/k8s.conf
 printf 'net.ipv4.ip_forward=1\nnet.bridge.bridge-nf-call-iptables=1\nnet.bridge.bridge-nf-call-ip6tables=1\n' > /etc/sysctl.d/k8s.conf
 sysctl -q -p /etc/sysctl.d/k8s.conf
 SCRIPT
-stage prepare
+}
 
+packages() {
 everywhere "${machines[@]}" <<SCRIPT
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /etc/apt/keyrings
@@ -48,8 +55,9 @@ apt-get update -qq -o Dir::Etc::sourcelist=sources.list.d/kubernetes.list -o Dir
 apt-get install -qq -y --no-install-recommends containerd=$containerd-* kubelet=$version-* kubeadm=$version-* kubectl=$version-* >/dev/null
 apt-mark hold containerd kubelet kubeadm kubectl >/dev/null
 SCRIPT
-stage packages
+}
 
+runtime() {
 everywhere "${machines[@]}" <<SCRIPT
 mkdir -p /etc/containerd
 cat > /etc/containerd/config.toml <<'TOML'
@@ -70,8 +78,9 @@ systemctl enable -q --now containerd
 systemctl restart containerd
 systemctl enable -q --now kubelet
 SCRIPT
-stage runtime
+}
 
+init() {
 on "$master" bash -euo pipefail -s <<SCRIPT
 cat > /root/kubeadm.yml <<'YAML'
 apiVersion: kubeadm.k8s.io/v1beta4
@@ -99,14 +108,57 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 YAML
 kubeadm init --config /root/kubeadm.yml --ignore-preflight-errors=SystemVerification >/root/init.log 2>&1 || { cat /root/init.log; exit 1; }
 SCRIPT
-stage init
+}
 
+network() {
 on "$master" kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$manifest" >/dev/null
-join=$(on "$master" kubeadm token create --print-join-command 2>/dev/null)
-stage network
-pids=()
-for i in 1 2; do
-  on "${machines[i]}" "$join --node-name ${names[i]} --ignore-preflight-errors=SystemVerification >/root/join.log 2>&1" & pids+=($!)
+}
+
+# join NUMBER...: these workers at the same time, with one token
+join() {
+local words pids=() i
+words=$(on "$master" kubeadm token create --print-join-command 2>/dev/null)
+for i in "$@"; do
+  on "${machines[i]}" "$words --node-name ${names[i]} --ignore-preflight-errors=SystemVerification >/root/join.log 2>&1" & pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid"; done
-stage join
+}
+
+# clean MACHINE...: kubeadm reset, and by hand what it says itself that it leaves, without a flush of anybody's rules
+clean() {
+everywhere "$@" <<'SCRIPT'
+kubeadm reset -f >/root/reset.log 2>&1 || { cat /root/reset.log; exit 1; }
+systemctl stop kubelet
+rm -rf /etc/cni/net.d/10-flannel.conflist /var/lib/cni /run/flannel /var/log/pods /var/log/containers /root/.kube
+for link in cni0 flannel.1; do ip link del $link 2>/dev/null || true; done
+for family in ip ip6; do nft delete table $family kube-proxy 2>/dev/null || true; done
+for tables in iptables ip6tables; do
+  $tables-save | grep -v -E 'KUBE-|FLANNEL-|CNI-' | $tables-restore
+done
+SCRIPT
+}
+
+case $what in
+install)
+  prepare; stage prepare
+  packages; stage packages
+  runtime; stage runtime
+  init; stage init
+  network; stage network
+  join 1 2; stage join
+  ;;
+reset)
+  clean "${machines[@]}"; stage reset
+  everywhere "${machines[@]}" <<<'systemctl start kubelet'; stage kubelet
+  init; stage init
+  network; stage network
+  join 1 2; stage join
+  ;;
+node)
+  kubectl drain node1 --ignore-daemonsets --delete-emptydir-data --force --timeout=60s >/dev/null 2>&1; stage drain
+  kubectl delete node node1 >/dev/null; stage delete
+  clean "${machines[1]}"; stage reset
+  join 1; stage join
+  ;;
+*) echo "by_hand.sh: wanted install, reset or node, found '$what'" >&2; exit 2 ;;
+esac

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Machines of their own, in a network that nobody has, for programs that measure the collection's playbooks."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import yaml
+
+from tools.checkout import ROOT, environment, machine_environment
+
+NODES = ("master", "node1", "node2")
+UTILITY = "utility.example.com"
+
+
+class Trial:
+    """Fresh machines as often as wanted, and what is timed on them."""
+
+    def __init__(self, work: Path, prefix: str) -> None:
+        self.work = work
+        self.env = {**machine_environment(), "CLASSROOM_NET": prefix, "PWD": str(work)}
+        self.inventory = work / "inventory"
+        self.inventory.mkdir()
+        # The lab's inventory with this run's addresses: the same groups, the same variables
+        hosts = (ROOT / "inventories/lab/hosts.yml").read_text(encoding="utf-8").replace("192.168.90", prefix)
+        (self.inventory / "hosts.yml").write_text(hosts, encoding="utf-8")
+        (self.inventory / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
+        self.addresses: dict[str, str] = {}
+
+    def run(self, argv: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
+        """One command, its output kept; a failure ends the program and shows it."""
+        env = environment(**{**self.env, **more})
+        done = subprocess.run(argv, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"'{' '.join(argv)}' ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def call(self, argv: Sequence[str], **more: str) -> float:
+        """Seconds of one command."""
+        started = time.monotonic()
+        self.run(argv, **more)
+        return time.monotonic() - started
+
+    def playbook(self, path: Path, *arguments: str, **more: str) -> float:
+        """Seconds of a playbook on the machines."""
+        return self.call(["ansible-playbook", str(path), "-i", str(self.inventory), *arguments], **more)
+
+    def machines(self, *arguments: str) -> None:
+        self.run([sys.executable, str(ROOT / "machines/machines.py"), *arguments, "--set", "molecule"])
+
+    def fresh(self) -> None:
+        """New machines, of which the utility serves already."""
+        addresses = self.work / "addresses.yml"
+        self.machines("down")
+        self.machines("up", "--inventory", str(addresses))
+        listed = yaml.safe_load(addresses.read_text(encoding="utf-8"))["all"]["hosts"]
+        self.addresses = {name: entry["ansible_host"] for name, entry in listed.items()}
+        self.playbook(ROOT / "playbooks/site.yml", "--limit", "utility")
+
+    def on_master(self, *words: str) -> list[str]:
+        return ["ssh", "-F", str(self.ssh_options()), f"root@{self.addresses['master']}", *words]
+
+    def ssh_options(self) -> Path:
+        state = Path(self.env["CLASSROOM_LAB_STATE"])
+        path = self.work / "ssh_options"
+        lines = [
+            "Host *",
+            f"IdentityFile {state / 'id_ed25519'}",
+            f"UserKnownHostsFile {state / 'known_hosts'}",
+            "StrictHostKeyChecking yes",
+            "LogLevel ERROR",
+            "ControlMaster auto",
+            f"ControlPath {self.work}/%h",
+            "ControlPersist 60",
+        ]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def ready(self) -> float:
+        """Seconds until every Node is Ready and the cluster's name service is available."""
+        wait = (
+            "export KUBECONFIG=/etc/kubernetes/admin.conf; "
+            "kubectl wait --for=condition=Ready node/master node/node1 node/node2 --timeout=120s && "
+            "kubectl -n kube-system rollout status deployment/coredns --timeout=120s"
+        )
+        return self.call(self.on_master(wait))
+
+
+@contextlib.contextmanager
+def trial() -> Iterator[Trial]:
+    """A trial in a directory and a network of its own; bundle and image are there before it begins."""
+    subprocess.run([sys.executable, "bundle/build.py", "build"], cwd=ROOT, env=environment(), check=True)
+    subprocess.run([sys.executable, "machines/machines.py", "image"], cwd=ROOT, env=environment(), check=True)
+    free = subprocess.run(
+        [sys.executable, "machines/machines.py", "free-subnet"],
+        cwd=ROOT,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    work = Path(tempfile.mkdtemp(prefix="trial-"))
+    found = Trial(work, free)
+    try:
+        yield found
+    finally:
+        found.machines("down")
+        shutil.rmtree(work)
