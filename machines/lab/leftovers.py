@@ -13,6 +13,7 @@ import signal
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
@@ -116,8 +117,11 @@ def monitors(processes: Mapping[int, Sequence[str]], storage: Path) -> dict[str,
     """The containers in `storage` that a conmon of `processes` (id -> arguments) looks after: id -> that process."""
     found = {}
     for process, argv in processes.items():
-        if argv and Path(argv[0]).name == "conmon" and f"{storage}/" in argv[argv.index("-b") + 1]:
-            found[argv[argv.index("-c") + 1]] = process
+        # Whoever is not called with a container and its directory looks after none: others use conmon, too
+        options = dict(pairwise(argv))
+        container, bundle = options.get("-c"), options.get("-b", "")
+        if argv and Path(argv[0]).name == "conmon" and container and f"{storage}/" in bundle:
+            found[container] = process
     return found
 
 

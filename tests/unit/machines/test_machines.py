@@ -180,6 +180,9 @@ def test_monitors_are_told_apart_by_where_their_container_lies() -> None:
         1: ["/sbin/init"], 2: [""],
         7: ["/usr/bin/conmon", "-c", "mine", "-b", "/srv/a/.cache/podman/storage/x", "-n", "master"],
         8: ["/usr/bin/conmon", "-c", "other", "-b", "/srv/ab/.cache/podman/storage/x"],
+        10: ["/usr/bin/conmon", "--version"],
+        11: [],
+        12: ["conmon", "-b"],
         9: ["grep", "conmon", "-b", "/srv/a/.cache/podman/storage/x"],
     }
     assert monitors(processes, Path("/srv/a/.cache/podman")) == {"mine": 7}
