@@ -11,6 +11,7 @@ another is asked of the TLS implementation itself, by a handshake that never lea
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import ssl
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from .errors import ClassroomError
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _COMMON_NAME = bytes.fromhex("0603550403")
+_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
 _UTC_TIME = 0x17
+_EXTENSIONS = 0xA3
+# Tags of the two kinds of alternative names that a server is found by
+_DNS_NAME, _ADDRESS = 0x82, 0x87
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,14 @@ def discovery_hash(text: str) -> str:
     return read(text).public_key_hash
 
 
+def alternative_names(text: str) -> tuple[str, ...]:
+    """The names and addresses for which the first certificate of a PEM text stands, in its order."""
+    try:
+        return _alternative_names(ssl.PEM_cert_to_DER_cert(first_pem(text)))
+    except (ValueError, IndexError) as problem:
+        raise ClassroomError("a certificate cannot be read: {0}.".format(problem)) from problem
+
+
 def _element(data: bytes, at: int) -> tuple[int, int, int]:
     """Tag, first byte of the content, and first byte behind the DER element at `at`."""
     length, start = data[at + 1], at + 2
@@ -102,6 +115,27 @@ def _read_der(der: bytes) -> Certificate:
         not_after=end,
         public_key_hash="sha256:" + hashlib.sha256(public_key).hexdigest(),
     )
+
+
+def _alternative_names(der: bytes) -> tuple[str, ...]:
+    for field in _children(_children(der, 0)[0], 0):
+        if field[0] != _EXTENSIONS:
+            continue
+        for extension in _children(_children(field, 0)[0], 0):
+            parts = _children(extension, 0)
+            if parts[0] == _ALTERNATIVE_NAME:
+                # The value, an octet string, comes last: whether it is critical may stand before it.
+                _tag, start, _end = _element(parts[-1], 0)
+                names = (_name(each) for each in _children(parts[-1], start))
+                return tuple(name for name in names if name)
+    return ()
+
+
+def _name(element: bytes) -> str:
+    tag, start, end = _element(element, 0)
+    if tag == _ADDRESS:
+        return str(ipaddress.ip_address(element[start:end]))
+    return element[start:end].decode("ascii") if tag == _DNS_NAME else ""
 
 
 def _moment(element: bytes) -> float:

@@ -68,6 +68,7 @@ class Api(Protocol):
 
     def get(self, path: str) -> Any: ...
     def post(self, path: str, body: dict[str, Any]) -> Any: ...
+    def patch(self, path: str, body: dict[str, Any]) -> Any: ...
     def delete(self, path: str) -> Any: ...
 
 
@@ -109,6 +110,10 @@ class Client:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._request("POST", path, json.dumps(body))
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Merge these fields into an object (RFC 7386)."""
+        return self._request("PATCH", path, json.dumps(body), "application/merge-patch+json")
+
     def delete(self, path: str) -> Any:
         return self._request("DELETE", path)
 
@@ -132,12 +137,10 @@ class Client:
             _present(context, self._identity)
         return context
 
-    def _request(self, method: str, path: str, body: str | None = None) -> Any:
+    def _request(self, method: str, path: str, body: str | None = None, kind: str = "application/json") -> Any:
         try:
             connection = self._connected()
-            connection.request(
-                method, path, body, {"Accept": "application/json", "Content-Type": "application/json"}
-            )
+            connection.request(method, path, body, {"Accept": "application/json", "Content-Type": kind})
             answer = connection.getresponse()
             status, content = answer.status, answer.read().decode("utf-8", "replace")
         except ssl.SSLCertVerificationError as problem:
