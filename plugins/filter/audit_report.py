@@ -1,0 +1,291 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the machines of an audit said, as one report: only side by side they show what is the same on two of them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: audit_report
+short_description: The report of an audit of several machines
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Puts together what the tasks of the role C(audit) registered on each machine, and adds what a comparison shows.
+  - What must differ on any two machines is the machine-id, the product_uuid, the hardware addresses of network cards
+    and the ssh host keys. The product_uuid of a container is its host's, so containers are not compared by it.
+  - A machine without any of the packages, and not part of a cluster, was never prepared or is bare. Nothing on it can
+    have drifted.
+positional: machines
+options:
+  _input:
+    description:
+      - The C(hostvars) of a run, or a dictionary like it.
+      - Read are the results that the role registers, C(__audit_machine), C(__node_prepared), C(__containerd) and
+        C(__kubernetes), and C(_audit_failure), the failed result of a role that could not compare.
+    type: dict
+    required: true
+  machines:
+    description: Inventory names of the machines that were to be audited.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: The report is shown
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | classroom.kubeadm.audit_report(ansible_play_hosts_all)).lines | join('\n') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The report.
+  type: dict
+  contains:
+    findings:
+      description:
+        - All findings, in the order of the machines. Each has C(host), C(section) (V(not audited), V(same), V(residue),
+          V(hygiene) or V(drift)), C(kind), C(subject), C(command) (what a person types to see it) and C(reason).
+      type: list
+      elements: dict
+      sample:
+        - host: node1
+          section: residue
+          kind: interface
+          subject: cni0
+          command: ip -br link show cni0
+          reason: it keeps the address of the former pod network
+    machines:
+      description:
+        - By name, whether each was C(audited), its C(cluster) (as kubeadm_residue returns it), whether it is
+          C(prepared) (null where nobody asked) and its C(identity).
+      type: dict
+    counts:
+      description: The number of findings by section.
+      type: dict
+      sample: {residue: 1}
+    lines:
+      description: The same for a person, aligned, a finding a line, and a closing line.
+      type: list
+      elements: str
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+NOT_AUDITED = "not audited"
+SAME = "same"
+RESIDUE = "residue"
+HYGIENE = "hygiene"
+DRIFT = "drift"
+SECTIONS = (NOT_AUDITED, SAME, RESIDUE, HYGIENE, DRIFT)
+COLUMNS = ("host", "section", "kind", "subject")
+
+# What the roles call the results of their one task
+DRIFT_RESULTS = ("__node_prepared", "__containerd", "__kubernetes")
+PACKAGE_RESULTS = ("__containerd", "__kubernetes")
+# By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
+SHOWN_BY = {
+    "packages": "dpkg --audit",
+    "kernel setting": "sysctl {0}",
+    "kernel module": "lsmod | grep -w {0}",
+    "daemon-reload": "systemctl list-units --type service",
+    "host name": "hostnamectl",
+    "package": "dpkg-query --show {0}",
+    "disable": "systemctl is-enabled {0}",
+    "enable": "systemctl is-enabled {0}",
+    "restart": "systemctl status {0}",
+    "reload": "systemctl status {0}",
+    "start": "systemctl status {0}",
+    "stop": "systemctl status {0}",
+    "file": "cat {0}",
+    "hold": "apt-mark showhold {0}",
+    "mode": "stat --format %a {0}",
+    "swap": "swapon --show",
+}
+
+
+class Unique(NamedTuple):
+    """A thing of which every machine has its own: how it is seen and why it matters."""
+
+    kind: str
+    command: str
+    reason: str
+
+
+MACHINE_ID = Unique(
+    "machine-id", "cat /etc/machine-id",
+    "DHCP may give both the same address, and the journal and the cluster take them for one machine: "
+    "'rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup' makes a new one")
+PRODUCT_UUID = Unique(
+    "product_uuid", "cat /sys/class/dmi/id/product_uuid",
+    "kubeadm requires every node to have its own, and some network plugins and storage drivers tell nodes by it: "
+    "give the clone another UUID in the hypervisor")
+MAC_ADDRESS = Unique(
+    "MAC address", "ip -br link",
+    "frames for one machine reach the other: give the clone another address in the hypervisor")
+SSH_HOST_KEY = Unique(
+    "ssh host key", "ssh-keygen -lf /etc/ssh/ssh_host_{0}_key.pub",
+    "either can pass for the other, and a login cannot tell them apart: "
+    "'rm /etc/ssh/ssh_host_*; ssh-keygen -A' and a restart of ssh make new ones")
+
+
+def audit_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[str, Any]:
+    """The whole report; see DOCUMENTATION."""
+    names = list(dict.fromkeys(machines))
+    results = {name: _result(hostvars, name, "__audit_machine") for name in names}
+    audited = {name: result for name, result in results.items() if "residue" in result}
+    identities = {name: result.get("identity") or {} for name, result in audited.items()}
+    found = [*_not_audited(results), *_same(identities)]
+    table = {}
+    for name in names:
+        prepared = _prepared(hostvars, name) if name in audited else None
+        table[name] = {
+            "audited": name in audited,
+            "cluster": results[name].get("cluster", ""),
+            "prepared": prepared,
+            "identity": identities.get(name, {}),
+        }
+        if name in audited:
+            found += _own(name, results[name])
+            if prepared is not False or results[name].get("cluster") != "none":
+                found += _drift(hostvars, name)
+    place = {name: number for number, name in enumerate(names)}
+    findings = sorted(found, key=lambda each: (place[each["host"]], SECTIONS.index(each["section"])))
+    return {
+        "findings": findings,
+        "machines": table,
+        "counts": _counts(findings),
+        "lines": _lines(findings, len(audited), len(names)),
+    }
+
+
+def _finding(host: str, section: str, kind: str, subject: str, command: str, reason: str) -> dict[str, str]:
+    return {
+        "host": host, "section": section, "kind": kind, "subject": subject, "command": command, "reason": reason}
+
+
+def _result(hostvars: Mapping[str, Any], name: str, result: str) -> Mapping[str, Any]:
+    """What a task registered on a machine; nothing where it did not run.
+
+    Looked up by its name: to go through all variables of a machine would evaluate them all.
+    """
+    found = hostvars.get(name, {}).get(result)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _not_audited(results: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    for name, result in results.items():
+        if "residue" not in result:
+            kind = "unreachable" if result.get("unreachable") else "failed"
+            yield _finding(name, NOT_AUDITED, kind, name, "ansible {0} -m ansible.builtin.ping".format(name),
+                           _last_words(str(result.get("msg") or "")) or "it gave no result")
+
+
+def _last_words(message: str) -> str:
+    """What ssh itself says stands at the end of a message, behind Ansible's words around it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[-1][max(lines[-1].rfind("ssh: "), 0):].rstrip(".") if lines else ""
+
+
+def _same(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """For every machine, what it shares with which others: one finding a kind and group of machines."""
+    owners: dict[tuple[Unique, str], dict[str, str]] = {}
+    for name, identity in identities.items():
+        for unique, value, label in _claims(identity):
+            owners.setdefault((unique, value), {})[name] = label
+    shared: dict[tuple[Unique, tuple[str, ...]], dict[str, list[str]]] = {}
+    for (unique, _value), labels in owners.items():
+        if len(labels) > 1:
+            group = shared.setdefault((unique, tuple(labels)), {})
+            for name, label in labels.items():
+                group.setdefault(name, []).append(label)
+    for (unique, names), group in shared.items():
+        for name in names:
+            others = ", ".join(other for other in names if other != name)
+            yield _finding(name, SAME, unique.kind, ", ".join(group[name]), _shown(unique, group[name]),
+                           "the same on {0}: {1}".format(others, unique.reason))
+
+
+def _claims(identity: Mapping[str, Any]) -> Iterator[tuple[Unique, str, str]]:
+    """What a machine has to have for itself, each with what it is called in a table."""
+    if identity.get("machine_id"):
+        yield MACHINE_ID, identity["machine_id"], identity["machine_id"]
+    if identity.get("product_uuid") and not identity.get("container"):
+        yield PRODUCT_UUID, identity["product_uuid"], identity["product_uuid"]
+    for interface, address in (identity.get("mac_addresses") or {}).items():
+        yield MAC_ADDRESS, address, "{0} of {1}".format(address, interface)
+    for kind, fingerprint in (identity.get("ssh_host_keys") or {}).items():
+        yield SSH_HOST_KEY, fingerprint, kind
+
+
+def _shown(unique: Unique, labels: Sequence[str]) -> str:
+    """The file of an ssh key is called after its type: ssh-ed25519, ecdsa-sha2-nistp256."""
+    return unique.command.format(labels[0].replace("ssh-", "", 1).split("-")[0])
+
+
+def _own(name: str, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for section, key in ((RESIDUE, "residue"), (HYGIENE, "hygiene")):
+        for each in result.get(key) or ():
+            yield _finding(name, section, each["kind"], each["subject"], each["command"], each["reason"])
+
+
+def _prepared(hostvars: Mapping[str, Any], name: str) -> bool | None:
+    """Whether any package is installed that the roles install; None where they were not asked."""
+    results = [_result(hostvars, name, result) for result in PACKAGE_RESULTS]
+    asked = [result for result in results if "versions" in result]
+    return any(result["versions"] for result in asked) if asked else None
+
+
+def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
+    """What the roles would change, and what kept them from telling."""
+    for result in DRIFT_RESULTS:
+        for change in _result(hostvars, name, result).get("changes") or ():
+            title, _separator, reason = change.partition(": ")
+            kind = next((action for action in SHOWN_BY if title.startswith(action + " ")), title)
+            subject = title[len(kind):].strip()
+            yield _finding(name, DRIFT, kind, subject, SHOWN_BY.get(kind, "").format(subject), reason)
+    failure = _result(hostvars, name, "_audit_failure")
+    if failure:
+        yield _finding(
+            name, DRIFT, "not compared", "settings",
+            "ansible-playbook classroom.kubeadm.site --check --diff --limit " + name,
+            # A step that is done once for all machines fails with words on one of them only.
+            " ".join(str(failure.get("msg") or "see another machine for what failed for all").split()).rstrip("."))
+
+
+def _counts(findings: Iterable[Mapping[str, str]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding["section"]] = counts.get(finding["section"], 0) + 1
+    return {section: counts[section] for section in SECTIONS if section in counts}
+
+
+def _lines(findings: Sequence[Mapping[str, str]], audited: int, wanted: int) -> list[str]:
+    """Aligned columns; what has no end of its own stands last."""
+    widths = {column: max((len(finding[column]) for finding in findings), default=0) for column in COLUMNS}
+    lines = []
+    for finding in findings:
+        cells = ["{0:<{1}}".format(finding[column], widths[column]) for column in COLUMNS]
+        lines.append("{0}  {1}  [{2}]".format("  ".join(cells), finding["reason"], finding["command"]))
+    return [*lines, _closing(findings, audited, wanted)]
+
+
+def _closing(findings: Sequence[Mapping[str, str]], audited: int, wanted: int) -> str:
+    machines = "{0} of {1} machines audited".format(audited, wanted)
+    if not findings:
+        return "clean: {0}, nothing found".format(machines)
+    hosts = {finding["host"] for finding in findings}
+    counted = ", ".join("{0} {1}".format(number, section) for section, number in _counts(findings).items())
+    return "{0} finding{1} on {2} machine{3} ({4}); {5}".format(
+        len(findings), "s"[: len(findings) > 1], len(hosts), "s"[: len(hosts) > 1], counted, machines)
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"audit_report": audit_report}
