@@ -1,0 +1,221 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What students have on a machine, as one archive: looked through first, so that nothing is left out unsaid.
+
+`survey` decides what belongs into the archive, how large that is and what is passed over; `pack` archives exactly that.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import mounts
+from .command import Runner
+from .errors import ClassroomError
+from .files import Root, remove
+
+MEBIBYTE = 1024 * 1024
+# What a harvest that was killed left beside this one's directory is taken away after so many seconds.
+_STALE = 3600.0
+_LARGEST = 3
+# Of a harvested directory and of what is in it, the sizes are added up so many levels deep.
+_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Directories to be taken, patterns of what is not, and the most that it may be, in bytes before compression."""
+
+    directories: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    max_bytes: int = 200 * MEBIBYTE
+
+
+@dataclass
+class Survey:
+    """What there is. `paths` are absolute, parents before their children; `left_out` are sentences."""
+
+    paths: list[str] = field(default_factory=list)
+    files: int = 0
+    size: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def survey(root: Root, wish: Wish) -> Survey:
+    """Look through the directories. Raises ClassroomError for a wish that is none and for too much."""
+    _check(wish)
+    # A machine whose own root is elsewhere would not run if it did not answer.
+    remote = frozenset(mount.path for mount in mounts.table(root) if mount.remote and mount.path != "/")
+    found = Survey()
+    for directory in outermost(wish.directories):
+        _look_into(root, directory, wish, remote, found)
+    if found.size > wish.max_bytes:
+        raise ClassroomError(_too_large(wish, found))
+    return found
+
+
+def _check(wish: Wish) -> None:
+    for directory in wish.directories:
+        if not os.path.isabs(directory):
+            raise ClassroomError(
+                "Wanted an absolute path of a directory to harvest, found '{0}'. Write it from the root on.".format(
+                    directory))
+
+
+def outermost(directories: Sequence[str]) -> list[str]:
+    """The directories without those that lie in another one, each once, in the order given."""
+    clean = list(dict.fromkeys(os.path.normpath(directory) for directory in directories))
+    return [one for one in clean
+            if not any(one != other and one.startswith(other.rstrip("/") + "/") for other in clean)]
+
+
+def is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits: the whole path if it begins with a slash, otherwise as many of its last parts.
+
+    As in a shell, `*` stands for anything; `.kube/cache` is the directory `cache` in any `.kube`.
+    """
+    parts = path.strip("/").split("/")
+    for pattern in patterns:
+        if pattern.startswith("/"):
+            wanted, there = pattern.strip("/").split("/"), parts
+        else:
+            wanted = pattern.strip("/").split("/")
+            there = parts[-len(wanted):]
+        if len(wanted) == len(there) and all(map(fnmatch.fnmatchcase, there, wanted)):
+            return True
+    return False
+
+
+def _look_into(root: Root, directory: str, wish: Wish, remote: frozenset[str], found: Survey) -> None:
+    above = next((path for path in remote if (directory + "/").startswith(path.rstrip("/") + "/")), None)
+    if above is not None:
+        # Not even looked at: whoever asks a server that has gone hangs.
+        found.left_out.append("{0} is on a file system of another machine ({1}).".format(directory, above))
+    elif not os.path.isdir(root(directory)):
+        found.left_out.append("There is no directory {0}.".format(directory))
+    else:
+        found.paths.append(directory)
+        _walk(root, directory, wish, remote, found)
+
+
+def _walk(root: Root, top: str, wish: Wish, remote: frozenset[str], found: Survey) -> None:
+    waiting = [top]
+    while waiting:
+        directory = waiting.pop()
+        try:
+            names = sorted(os.listdir(root(directory)))
+        except OSError as problem:
+            found.left_out.append("{0} cannot be read: {1}.".format(directory, problem.strerror))
+            continue
+        for name in names:
+            path = os.path.join(directory, name)
+            if is_excluded(path, wish.excludes):
+                continue
+            if path in remote:
+                found.left_out.append("{0} is a file system of another machine.".format(path))
+            elif _take(root, top, path, found):
+                waiting.append(path)
+
+
+def _take(root: Root, top: str, path: str, found: Survey) -> bool:
+    """Put one path on the list; true for a directory, which has to be looked into."""
+    try:
+        status = os.lstat(root(path))
+    except OSError as problem:
+        found.left_out.append("{0} cannot be read: {1}.".format(path, problem.strerror))
+        return False
+    if stat.S_ISDIR(status.st_mode):
+        found.paths.append(path)
+        return True
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        found.left_out.append("{0} is a socket, a pipe or a device.".format(path))
+        return False
+    found.paths.append(path)
+    found.files += 1
+    if stat.S_ISREG(status.st_mode):
+        found.size += status.st_size
+        for place in _places(top, path):
+            found.sizes[place] = found.sizes.get(place, 0) + status.st_size
+    return False
+
+
+def _places(top: str, path: str) -> list[str]:
+    """The harvested directory and the ones on the way to a file, or the file itself, as far as sizes are told."""
+    inner = os.path.relpath(path, top).split("/")
+    return [top, *(os.path.join(top, *inner[:count]) for count in range(1, min(len(inner), _LEVELS) + 1))]
+
+
+def _too_large(wish: Wish, found: Survey) -> str:
+    largest = sorted(found.sizes, key=lambda path: (-found.sizes[path], -len(path)))
+    # Of a directory and the one thing in it that makes it large, the inner one says more.
+    telling = [path for path in largest if not any(
+        inner.startswith(path.rstrip("/") + "/") and found.sizes[inner] > 0.9 * found.sizes[path] for inner in largest)]
+    listed = ", ".join("{0} with {1}".format(path, megabytes(found.sizes[path])) for path in telling[:_LARGEST])
+    return "Wanted to harvest at most {0} of this machine, found {1} in {2}; the largest are {3}. Exclude what is no " \
+           "work (harvest_excludes), or raise the bound (harvest_max_mb).".format(
+               megabytes(wish.max_bytes), megabytes(found.size), " and ".join(wish.directories), listed)
+
+
+def megabytes(size: int) -> str:
+    return "{0:.1f} MiB".format(size / MEBIBYTE)
+
+
+def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -> None:
+    """Write the archive, for its directory's owner alone. What changed or vanished meanwhile is added to `left_out`.
+
+    Raises ClassroomError when it does not get written completely.
+    """
+    listing = archive + ".list"
+    try:
+        write_private(listing, "".join(path.lstrip("/") + "\0" for path in found.paths))
+        write_private(archive, "")
+        # GNU tar, not Python's: it copes with files that shrink while they are read, and with holes.
+        completed = run(
+            ["tar", "--create", "--gzip", "--format", "posix", "--sparse", "--ignore-failed-read", "--file", archive,
+             "--directory", root("/"), "--no-recursion", "--null", "--verbatim-files-from", "--files-from", listing],
+            timeout=timeout, check=False)
+    except OSError as problem:
+        raise ClassroomError("{0} cannot be written: {1}.".format(archive, problem.strerror)) from problem
+    finally:
+        remove(listing)
+    said = [line for line in completed.err.splitlines() if line.strip()]
+    if completed.rc not in (0, 1):
+        raise ClassroomError(
+            "Wanted an archive of {0} files in {1}, found that tar ends with {2}: {3}. Make room there if that is what "
+            "it says.".format(found.files, archive, completed.rc, "; ".join(said[-3:])))
+    found.left_out.extend(line if line.endswith(".") else line + "." for line in said)
+
+
+def write_private(path: str, text: str) -> None:
+    """A new file, 0600, that belongs to whoever owns its directory: the login user has to fetch it."""
+    remove(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        owner = os.stat(os.path.dirname(path))
+        os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+        stream.write(text)
+
+
+def sweep(directory: str, now: float = 0.0) -> list[str]:
+    """Remove what killed harvests left: siblings of `directory`, of its prefix and owner, older than an hour."""
+    parent, name = os.path.split(directory)
+    prefix = name.partition(".")[0] + "."
+    owner = os.stat(directory).st_uid
+    gone = []
+    for entry in os.scandir(parent):
+        if entry.name == name or not entry.name.startswith(prefix) or not entry.is_dir(follow_symlinks=False):
+            continue
+        status = entry.stat(follow_symlinks=False)
+        if status.st_uid == owner and (now or time.time()) - status.st_mtime > _STALE:
+            shutil.rmtree(entry.path, ignore_errors=True)
+            gone.append(entry.path)
+    return gone

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What students have in a cluster, as manifests that `kubectl apply -f` takes, in this cluster or the next.
+
+Every kind that the API serves in namespaces is asked for, custom resources too. Of each object only what a person
+would have written is kept. Left out is what a controller makes by itself: it would be made twice.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import block_yaml
+from .errors import ClassroomError
+from .kube_api import Api, ApiError, Unreachable
+from .kubeadm import Machine
+from .kubeconfig import load
+
+Json = dict[str, Any]
+
+# Resources that only say what happens, or that a controller fills for a Service or a Node
+RECORDS = frozenset({
+    "events", "endpoints", "endpointslices", "leases", "controllerrevisions", "resourceclaimstatuses",
+    "csistoragecapacities", "ciliumendpoints",
+})
+# What has to be there before the others; all else comes behind it
+ORDER = (
+    "Namespace", "ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "PersistentVolumeClaim",
+    "Role", "RoleBinding", "Service",
+)
+REDACTED = "redacted"
+REDACTED_MARK = "classroom.kubeadm/redacted"
+
+_SERVER_SIDE = (
+    "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation",
+    "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid",
+)
+# Notes of kubectl and of controllers; kubectl's has the whole former object in it, a Secret's values included
+_NOTES = (
+    "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
+    "deprecated.daemonset.template.generation", "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller", "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner",
+    "batch.kubernetes.io/job-tracking", "control-plane.alpha.kubernetes.io/leader",
+)
+_JOB_LABELS = (
+    "controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
+_OWN_SECRETS = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+# Secrets of these types are refused by the API unless a value is JSON
+_JSON_VALUES = (".dockerconfigjson", ".dockercfg")
+_API_TOKEN = "kube-api-access-"
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Patterns of namespaces wanted, patterns of those that are not, and whether Secrets keep their values."""
+
+    namespaces: tuple[str, ...] = ("*",)
+    excepted: tuple[str, ...] = ()
+    secrets: bool = False
+
+    def takes(self, namespace: str) -> bool:
+        if namespace in self.namespaces:
+            # Called by its very name it is meant.
+            return True
+        return _fits(namespace, self.namespaces) and not _fits(namespace, self.excepted)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind that the API serves in namespaces."""
+
+    path: str
+    name: str
+    kind: str
+    version: str
+
+
+@dataclass
+class Harvest:
+    """Manifests by namespace, in an order in which they can be applied; `left_out` are sentences."""
+
+    namespaces: dict[str, list[Json]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        return [
+            "{0}/{1}/{2}".format(namespace, manifest["kind"], manifest["metadata"]["name"])
+            for namespace, manifests in self.namespaces.items() for manifest in manifests
+            if manifest["kind"] != "Namespace"
+        ]
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def of_cluster(machine: Machine, kubeconfig: str, wish: Wish, timeout: float) -> tuple[Harvest, str]:
+    """The harvest, or an empty one and the reason: a control plane that is down is no reason to lose the files too."""
+    form = "The objects were not harvested: {0}."
+    try:
+        admin = load(machine.root, kubeconfig)
+        if admin is None:
+            return Harvest(), form.format("there is no {0} on this machine".format(kubeconfig))
+        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish), ""
+    except (ApiError, ClassroomError) as problem:
+        return Harvest(), form.format(str(problem).rstrip("."))
+
+
+def harvest(api: Api, wish: Wish) -> Harvest:
+    """Ask for everything. Raises ApiError when the API does not answer, or not as it should."""
+    found = Harvest()
+    for namespace in _items(api, "/api/v1/namespaces"):
+        name = namespace["metadata"]["name"]
+        if wish.takes(name) and not namespace["metadata"].get("deletionTimestamp"):
+            found.namespaces[name] = [] if name == "default" else [manifest_of("v1", "Namespace", namespace, wish)]
+    for resource in resources(api, found.left_out):
+        for item in _listed(api, resource, found.left_out):
+            namespace = item["metadata"].get("namespace", "")
+            if namespace in found.namespaces and is_somebodys_work(resource.name, item):
+                found.namespaces[namespace].append(manifest_of(resource.version, resource.kind, item, wish))
+    found.namespaces = {
+        name: sorted(manifests, key=_place) for name, manifests in sorted(found.namespaces.items()) if manifests}
+    return found
+
+
+def _place(manifest: Json) -> tuple[int, str, str]:
+    kind = manifest["kind"]
+    return ORDER.index(kind) if kind in ORDER else len(ORDER), kind, manifest["metadata"]["name"]
+
+
+def _items(api: Api, path: str) -> Iterator[Json]:
+    """All objects of a collection, page by page: a class may have made thousands."""
+    token = ""
+    while True:
+        answer = api.get("{0}?limit={1}{2}".format(path, _PAGE, "&continue=" + token if token else ""))
+        yield from answer.get("items") or ()
+        token = (answer.get("metadata") or {}).get("continue") or ""
+        if not token:
+            return
+
+
+def resources(api: Api, left_out: list[str]) -> Iterator[Resource]:
+    """Every kind that can be listed and created in a namespace, in the version that the API prefers."""
+    yield from _resources_of("/api/v1", "v1", api.get("/api/v1"))
+    for group in api.get("/apis").get("groups") or ():
+        version = group["preferredVersion"]["groupVersion"]
+        path = "/apis/" + version
+        try:
+            served = api.get(path)
+        except ApiError as problem:
+            # An extension of the API whose server is down says nothing about the rest.
+            left_out.append("The kinds of {0} are not known: {1}.".format(version, str(problem).rstrip(".")))
+            continue
+        yield from _resources_of(path, version, served)
+
+
+def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
+    for each in served.get("resources") or ():
+        name, verbs = each["name"], each.get("verbs") or ()
+        if each.get("namespaced") and "/" not in name and name not in RECORDS and {"list", "create"} <= set(verbs):
+            yield Resource("{0}/{1}".format(path, name), name, each["kind"], version)
+
+
+def _listed(api: Api, resource: Resource, left_out: list[str]) -> Iterator[Json]:
+    try:
+        yield from _items(api, resource.path)
+    except Unreachable:
+        raise
+    except ApiError as problem:
+        left_out.append("{0} of {1} cannot be listed: {2}.".format(
+            resource.kind, resource.version, str(problem).rstrip(".")))
+
+
+def is_somebodys_work(resource: str, item: Json) -> bool:
+    """Whether an object is there because a person wanted it, and not because a controller made it from another."""
+    metadata = item["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    if metadata.get("deletionTimestamp") or any(owner.get("controller") for owner in owners):
+        return False
+    name = metadata["name"]
+    if resource == "configmaps":
+        return bool(name != "kube-root-ca.crt")
+    if resource == "services":
+        return (metadata["namespace"], name) != ("default", "kubernetes")
+    if resource == "secrets":
+        return item.get("type") not in _OWN_SECRETS
+    if resource == "serviceaccounts" and name == "default":
+        return bool(item.get("imagePullSecrets") or metadata.get("annotations") or metadata.get("labels"))
+    return True
+
+
+def manifest_of(version: str, kind: str, item: Json, wish: Wish) -> Json:
+    """The object as its author would write it."""
+    manifest: Json = {"apiVersion": version, "kind": kind, "metadata": _metadata(item["metadata"])}
+    manifest.update(
+        (key, value) for key, value in item.items() if key not in ("apiVersion", "kind", "metadata", "status"))
+    if kind in _CLEANERS and version in ("v1", "batch/v1"):
+        _CLEANERS[kind](manifest)
+    if kind == "Secret" and version == "v1" and not wish.secrets:
+        _redact(manifest)
+    return manifest
+
+
+def _metadata(metadata: Json) -> Json:
+    kept = {key: value for key, value in metadata.items() if key not in _SERVER_SIDE}
+    annotations = {key: value for key, value in (kept.pop("annotations", None) or {}).items() if key not in _NOTES}
+    if annotations:
+        kept["annotations"] = annotations
+    labels = {
+        key: value for key, value in (kept.pop("labels", None) or {}).items() if key != "kubernetes.io/metadata.name"}
+    if labels:
+        kept["labels"] = labels
+    return {"name": kept.pop("name"), **kept}
+
+
+def _redact(secret: Json) -> None:
+    """The keys stay, so that whoever mounts them starts; the mark says that the values are not the real ones."""
+    keys = [*(secret.pop("data", None) or {}), *(secret.pop("stringData", None) or {})]
+    if keys:
+        secret["stringData"] = {key: "{}" if key in _JSON_VALUES else REDACTED for key in keys}
+        secret["metadata"].setdefault("annotations", {})[REDACTED_MARK] = "true"
+
+
+def _clean_namespace(manifest: Json) -> None:
+    manifest.pop("spec", None)
+
+
+def _clean_service(manifest: Json) -> None:
+    """Addresses are given out by the API server; another cluster may have given them to somebody else."""
+    spec = manifest["spec"]
+    if spec.get("clusterIP") != "None":
+        spec.pop("clusterIP", None)
+        spec.pop("clusterIPs", None)
+    spec.pop("healthCheckNodePort", None)
+
+
+def _clean_claim(manifest: Json) -> None:
+    """The volume that a claim was bound to is not there in another cluster."""
+    manifest["spec"].pop("volumeName", None)
+
+
+def _clean_job(manifest: Json) -> None:
+    spec = manifest["spec"]
+    if not spec.get("manualSelector"):
+        spec.pop("selector", None)
+        for metadata in (manifest["metadata"], spec["template"].get("metadata") or {}):
+            _drop(metadata, "labels", _JOB_LABELS)
+
+
+def _clean_account(manifest: Json) -> None:
+    manifest.pop("secrets", None)
+
+
+def _clean_pod(manifest: Json) -> None:
+    """The scheduler's choice of a node, and the token that admission mounts into every pod."""
+    spec = manifest["spec"]
+    spec.pop("nodeName", None)
+    tokens = {volume["name"] for volume in spec.get("volumes") or () if volume["name"].startswith(_API_TOKEN)}
+    _without(spec, "volumes", "name", tokens)
+    for container in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
+        _without(container, "volumeMounts", "name", tokens)
+
+
+def _drop(where: Json, key: str, names: Sequence[str]) -> None:
+    left = {name: value for name, value in (where.get(key) or {}).items() if name not in names}
+    where.pop(key, None)
+    if left:
+        where[key] = left
+
+
+def _without(where: Json, key: str, field_name: str, values: set[str]) -> None:
+    left = [each for each in where.get(key) or () if each[field_name] not in values]
+    where.pop(key, None)
+    if left:
+        where[key] = left
+
+
+_CLEANERS = {
+    "Namespace": _clean_namespace,
+    "Service": _clean_service,
+    "PersistentVolumeClaim": _clean_claim,
+    "Job": _clean_job,
+    "ServiceAccount": _clean_account,
+    "Pod": _clean_pod,
+}
+
+
+def as_text(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """One file of manifests."""
+    return "---\n".join(block_yaml.dump(manifest) for manifest in manifests)

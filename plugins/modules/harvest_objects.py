@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: harvest_objects
+short_description: The objects of namespaces as manifests
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Asks the API for every kind that it serves in namespaces, custom resources too, and writes a file of manifests for
+    each namespace, which C(kubectl apply -f) takes in this cluster or another.
+  - Of an object only that is kept which a person would write. What the API server or a controller added is dropped,
+    such as C(status), C(managedFields), C(uid), a Service's address, the volume of a claim, the node of a Pod.
+  - Left out are objects that a controller made from others (the Pods of a Deployment, the Jobs of a CronJob), events,
+    endpoints, leases, tokens of ServiceAccounts, C(kube-root-ca.crt), the ServiceAccount C(default) unless somebody
+    added to it, and the Service C(kubernetes).
+  - Values of Secrets are replaced unless asked for. Values in ConfigMaps and in the environment of containers stay.
+  - An API that does not answer is no error. RV(reason) says so, and no file is written.
+notes:
+  - Objects outside of namespaces (CustomResourceDefinitions, ClusterRoles, PersistentVolumes) are not harvested, nor is
+    the data in volumes.
+attributes:
+  check_mode:
+    support: full
+    description: Asks and counts, and writes nothing.
+  diff_mode:
+    support: none
+    description: There is no difference to show.
+  idempotent:
+    support: none
+    description: Writes new files each time.
+options:
+  directory:
+    description:
+      - Where the files are written, one C(NAMESPACE.yml) each, mode V(0600), with the owner of the directory.
+    type: path
+    required: true
+  namespaces:
+    description: Patterns of the namespaces wanted, with the wildcards of a shell.
+    type: list
+    elements: str
+    default: ["*"]
+  namespaces_except:
+    description:
+      - Patterns of the namespaces among them that are not wanted.
+      - A namespace that O(namespaces) calls by its very name is taken all the same.
+    type: list
+    elements: str
+    default: [kube-*]
+  secret_values:
+    description:
+      - Whether Secrets keep their values.
+      - Otherwise each value is V(redacted) (an empty JSON object for image pull secrets), and the Secret has the
+        annotation C(classroom.kubeadm/redacted).
+    type: bool
+    default: false
+  kubeconfig:
+    description: Kubeconfig of an administrator, on the managed machine.
+    type: path
+    default: /etc/kubernetes/admin.conf
+  timeout:
+    description: How many seconds the API server may take for an answer.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: The students' objects are in files
+  classroom.kubeadm.harvest_objects:
+    directory: /root/harvest
+    namespaces: [student-*]
+  register: harvested
+
+- name: The control plane was up
+  ansible.builtin.assert:
+    that: harvested.reason == ''
+    fail_msg: "{{ harvested.reason }}"
+"""
+
+RETURN = r"""
+namespaces:
+  description: The namespaces of which there is a file.
+  returned: success
+  type: list
+  elements: str
+  sample: [student]
+objects:
+  description: What is in the files, as NAMESPACE/KIND/NAME.
+  returned: success
+  type: list
+  elements: str
+  sample: [student/ConfigMap/page, student/Deployment/web]
+reason:
+  description: Why there is nothing, a sentence. Empty when the API answered.
+  returned: success
+  type: str
+  sample: The objects were not harvested, no answer from 192.168.90.100:6443 (Connection refused).
+left_out:
+  description: Kinds that could not be read although the API answered, a sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_objects
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_files import write_private
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+
+
+def ask(module: AnsibleModule, machine: Machine) -> tuple[harvest_objects.Harvest, str]:
+    """What there is, or why that is not known."""
+    params = module.params
+    wish = harvest_objects.Wish(
+        tuple(params["namespaces"]), tuple(params["namespaces_except"]), params["secret_values"])
+    return harvest_objects.of_cluster(machine, params["kubeconfig"], wish, params["timeout"])
+
+
+def write(module: AnsibleModule, machine: Machine) -> None:
+    """Ask, write unless in check mode, report."""
+    found, reason = ask(module, machine)
+    if not module.check_mode:
+        for namespace, manifests in found.namespaces.items():
+            path = os.path.join(module.params["directory"], namespace + ".yml")
+            write_private(path, harvest_objects.as_text(manifests))
+    module.exit_json(
+        changed=bool(found.namespaces), namespaces=list(found.namespaces), objects=found.names(), reason=reason,
+        left_out=found.left_out)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "namespaces": {"type": "list", "elements": "str", "default": ["*"]},
+            "namespaces_except": {"type": "list", "elements": "str", "default": ["kube-*"]},
+            "secret_values": {"type": "bool", "default": False, "no_log": False},
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        write(module, Machine(root=Root(), run=run))
+    except (ClassroomError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()
