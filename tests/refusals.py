@@ -13,11 +13,12 @@ from tests.playbook_runs import FAILED, inventory, playbook
 
 
 def refused(
-    host: str, *arguments: str, says: tuple[str, ...], inventories: tuple[Path, ...] = (), status: int = FAILED
+    host: str, *arguments: str, says: tuple[str, ...], inventories: tuple[Path, ...] = (), status: int = FAILED,
+    playbook_name: str = "site.yml",
 ) -> None:
-    """Run site.yml, which has to stop at `host` with a message that has all the words of `says`."""
+    """Run a playbook, which has to stop at `host` with a message that has all the words of `says`."""
     before = all_prints()
-    run = playbook("site.yml", *arguments, inventories=inventories)
+    run = playbook(playbook_name, *arguments, inventories=inventories)
     assert run.status == status, run.output
     assert set(run.failures) == {host}, run.output
     missing = [words for words in says if words not in run.failures[host]]

@@ -36,6 +36,14 @@ def plan_fstab(text: str) -> FstabPlan:
     return FstabPlan("".join(line + "\n" for line in kept) if put_aside else text, tuple(put_aside))
 
 
+def without_marks(text: str) -> str:
+    """The lines that were put aside in force again, every other one untouched."""
+    if PUT_ASIDE not in text:
+        return text
+    lines = (line[len(PUT_ASIDE):] if line.startswith(PUT_ASIDE) else line for line in text.splitlines())
+    return "".join(line + "\n" for line in lines)
+
+
 def _fields(line: str, number: int) -> list[str]:
     """The fields of an entry; none for a comment or an empty line."""
     stripped = line.strip()

@@ -77,6 +77,34 @@ def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
     return HostsPlan("".join(line + "\n" for line in lines), tuple(put_aside))
 
 
+def without_block(text: str) -> str:
+    """The file without anything of ours: the block gone, the lines that were put aside in force again.
+
+    The exact reverse of `plan_hosts`; what others have written since stays.
+    """
+    before, after = _around_block(text.splitlines())
+    if not any(line in (BEGIN, END) or line.startswith(PUT_ASIDE) for line in text.splitlines()):
+        return text
+    lines: list[str] = []
+    skipped = ""
+    for line in before + after:
+        if line.startswith(PUT_ASIDE):
+            lines.append(line[len(PUT_ASIDE):])
+            skipped = line[len(PUT_ASIDE):]
+        elif skipped and _is_rest(line, skipped):
+            skipped = ""
+        else:
+            lines.append(line)
+            skipped = ""
+    return "".join(line + "\n" for line in lines)
+
+
+def _is_rest(line: str, former: str) -> bool:
+    """Whether a line is what `_sifted` left in force of another one."""
+    words, whole = line.split(), former.partition("#")[0].split()
+    return len(words) > 1 and words[0] == whole[0] and len(words) < len(whole) and set(words) <= set(whole)
+
+
 def _around_block(lines: list[str]) -> tuple[list[str], list[str]]:
     """The foreign lines before and after our block; without a block it goes to the end."""
     begins = [number for number, line in enumerate(lines) if line.strip() == BEGIN]

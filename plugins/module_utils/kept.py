@@ -8,23 +8,32 @@ The file is JSON, readable by root only. Every value is the one that was there b
 it; later runs add what they touch for the first time and never replace anything. Its keys, each there only when the
 collection changed that thing:
 
-    format     1
-    hostname   text: the live host name
-    hosts      text: all of /etc/hosts
-    fstab      list: the lines of /etc/fstab that were put out of force
-    swaps      list: the swap devices and files that were switched off
-    modules    list: the kernel modules that were loaded
-    sysctls    mapping: the live value of each kernel setting
+    format       1
+    hostname     text: the live host name
+    hosts        text: all of /etc/hosts
+    fstab        list: the lines of /etc/fstab that were put out of force
+    swaps        list: the swap devices and files that were switched off
+    modules      list: the kernel modules that were loaded
+    sysctls      mapping: the live value of each kernel setting
+    packages     mapping: the version of each package, null where it was not installed
+    holds        mapping: whether each package that was there was held
+    files        mapping: `text` (null: there was no such file) and `mode` of each file that was written
+    directories  list: the directories that were made for them
+    units        mapping: what systemd called each unit's file before (`disabled`; empty: there was no such unit)
+    written      mapping: what this collection wrote last, by which a person's later change is known: the SHA-256 digest
+                 of a file's content by its path, and the host name as `hostname`. Only this is replaced.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import ClassroomError
-from .files import Root, read_text, write_text
+from .files import Root, mode_of, read_text, write_text
 
 FILE = "/var/lib/classroom-kubeadm/before.json"
 FORMAT = 1
@@ -32,6 +41,8 @@ FORMAT = 1
 
 def keep(root: Root, former: Mapping[str, Any]) -> None:
     """Add the former values that are not kept yet."""
+    if not former:
+        return
     kept = read(root)
     merged = merge(kept, former)
     if merged != kept:
@@ -62,8 +73,34 @@ def merge(kept: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in former.items():
         if key not in merged:
             merged[key] = value
+        elif key == "written":
+            merged[key] = {**merged[key], **value}
         elif isinstance(value, dict):
             merged[key] = {**value, **merged[key]}
         elif isinstance(value, list):
             merged[key] = merged[key] + [item for item in value if item not in merged[key]]
     return merged
+
+
+def former_files(root: Root, contents: Mapping[str, str]) -> dict[str, Any]:
+    """What `keep` is to be given before files are written with these contents."""
+    former: dict[str, Any] = {"files": {}, "directories": [], "written": {}}
+    for path, content in contents.items():
+        former["files"][path] = {"text": read_text(root(path)), "mode": mode_of(root(path))}
+        former["directories"] += [each for each in _missing(root, path) if each not in former["directories"]]
+        former["written"][path] = digest(content)
+    return former if contents else {}
+
+
+def digest(content: str) -> str:
+    return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _missing(root: Root, path: str) -> list[str]:
+    """The directories above a file that have to be made for it, the outermost first."""
+    found: list[str] = []
+    directory = os.path.dirname(path)
+    while len(directory) > 1 and not os.path.isdir(root(directory)):
+        found.insert(0, directory)
+        directory = os.path.dirname(directory)
+    return found

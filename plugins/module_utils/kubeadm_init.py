@@ -31,12 +31,12 @@ from .kubeadm import (
     private_files,
     programs_sentence,
     restart_kubelet,
-    socket_path,
     wait_for_kubelet,
     wait_for_other_kubeadm,
 )
 from .kubeadm_init_facts import (
     KUBECONFIGS,
+    MARKER,
     Facts,
     Marker,
     Wish,
@@ -347,20 +347,17 @@ def _new_marker(wish: Wish, machine: Machine) -> Marker:
 
 def _discard(wish: Wish, machine: Machine) -> None:
     """Take an init back that never came to its end. Certificates that somebody put there before are kept."""
-    root, marker = machine.root, read_marker(machine.root)
-    with private_files(machine, {}) as directory:
-        nothing = os.path.join(directory, "none")
-        arguments = [
-            "reset", "--force", "--cleanup-tmp-dir", "--skip-phases=remove-etcd-member",
-            # kubeadm empties the certificates' directory whole and asks the API first: neither is wanted here.
-            "--cert-dir", nothing, "--kubeconfig", nothing,
-        ]
-        if wish.cri_socket:
-            arguments += ["--cri-socket", "unix://" + socket_path(wish.cri_socket)]
-        kubeadm(machine, arguments, wish.timeout)
+    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    from . import machine_reset
+
+    root, marker, data = machine.root, read_marker(machine.root), etcd_directories(wish, machine.root)
+    # The marker says whose the certificates are, until the next try has written its own
+    _warnings, left = machine_reset.reset_machine(machine, wish.cri_socket, wish.timeout, keep=(wish.pki, MARKER))
+    if left:
+        raise ClassroomError(machine_reset.left_sentence(left))
     if marker is not None:
         doomed = files_below(root(wish.pki)) - marker.pki_before
-        for directory in etcd_directories(wish, root):
+        for directory in data:
             shutil.rmtree(root(directory + "/member"), ignore_errors=True)
     else:
         doomed = broken_pki(wish, root)

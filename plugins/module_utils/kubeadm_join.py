@@ -12,7 +12,6 @@ because of it.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -41,7 +40,6 @@ from .kubeadm import (
     private_files,
     programs_sentence,
     restart_kubelet,
-    socket_path,
     socket_sentence,
     validated,
     wait_for_kubelet,
@@ -387,9 +385,10 @@ def _act(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None) -> O
         if not discovery:
             return Outcome(decision, False, True)
         _ensure_answers(wish, machine, discovery)
+    warnings: tuple[str, ...] = ()
     for action in decision.actions:
-        _perform(action, wish, machine, discovery)
-    return Outcome(decision, decision.acts)
+        warnings += _perform(action, wish, machine, discovery)
+    return Outcome(decision, decision.acts, warnings=warnings)
 
 
 def settled(wish: Wish, machine: Machine) -> Facts:
@@ -466,17 +465,21 @@ def _discovered(discovery: Mapping[str, Any]) -> Kubeconfig:
     return parse_kubeconfig(text, "the discovery kubeconfig")
 
 
-def _perform(action: str, wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None) -> None:
+def _perform(
+    action: str, wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Returns what a person should know although it is no failure."""
+    if action == RESET:
+        return reset_worker(wish, machine)
     if action == CREDENTIAL:
         remove(machine.root(BOOTSTRAP_CONF))
     elif action == KUBELET:
         _restart(machine)
     elif action == NODE:
         _await_node(wish, machine)
-    elif action == RESET:
-        reset_worker(wish, machine)
     elif discovery:
         _join(wish, machine, discovery)
+    return ()
 
 
 def _restart(machine: Machine) -> None:
@@ -491,17 +494,15 @@ def _await_node(wish: Wish, machine: Machine) -> None:
             address(wish.endpoint), wish.node, _REGISTRATION, kubelet_words(machine)))
 
 
-def reset_worker(wish: Wish, machine: Machine) -> None:
-    """Take the membership back. What of the pod network would disturb the next one goes too: its addresses change."""
-    arguments = ["reset", "--force", "--cleanup-tmp-dir"]
-    if wish.cri_socket:
-        arguments += ["--cri-socket", "unix://" + socket_path(wish.cri_socket)]
-    kubeadm(machine, arguments, wish.timeout)
-    for link in ("cni0", "flannel.1"):
-        if os.path.exists(machine.root("/sys/class/net/" + link)):
-            machine.run(["ip", "link", "delete", link])
-    for directory in ("/var/lib/cni", "/run/flannel"):
-        shutil.rmtree(machine.root(directory), ignore_errors=True)
+def reset_worker(wish: Wish, machine: Machine) -> tuple[str, ...]:
+    """Take the membership back, with all that would disturb the next one; returns warnings."""
+    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    from . import machine_reset
+
+    warnings, left = machine_reset.reset_machine(machine, wish.cri_socket, wish.timeout)
+    if left:
+        raise ClassroomError(machine_reset.left_sentence(left))
+    return warnings
 
 
 def join_document(wish: Wish, discovery_file: str, token: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from . import kept
 from .errors import ClassroomError
 from .files import Root, read_text, remove, write_text
 from .steps import Step
@@ -83,6 +84,9 @@ class Backend(Protocol):
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
         """The installed ones of these packages, and whether earlier work was interrupted."""
 
+    def names(self) -> frozenset[str]:
+        """All installed packages of the machine."""
+
     def files(self, repository: Repository) -> Mapping[str, str]:
         """The files, and their content, that make a repository known."""
 
@@ -147,17 +151,36 @@ def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mappi
         backend.repair(wish.names)
         state = read_state(root, backend, wish)
     changed = {path: content for path, content in files.items() if state.texts.get(path) != content}
+    before = {kept.FILE: read_text(root(kept.FILE)), **{path: state.texts.get(path) for path in changed}}
     try:
+        if changed:
+            kept.keep(root, kept.former_files(root, changed))
         for path, content in changed.items():
             write_text(root(path), content, 0o644)
         versions = _choose(backend, wish, state)
     except BaseException:
-        _put_back(root, {path: state.texts.get(path) for path in changed})
+        _put_back(root, before)
         raise
+    kept.keep(root, _former(wish, state, versions))
     if versions:
+        there = backend.names()
         backend.install(versions, state.installed)
+        # Also what they depend on, which nobody knew before
+        kept.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
     _hold(backend, wish)
     _verify(backend, wish)
+
+
+def _former(wish: Wish, state: State, versions: Mapping[str, str | None]) -> dict[str, Any]:
+    """What is about to be changed, as it is: the versions, and the holds of packages that are there."""
+    former: dict[str, Any] = {}
+    if versions:
+        former["packages"] = {
+            name: state.installed[name].version if name in state.installed else None for name in versions}
+    holds = {name: state.installed[name].held for name in wish.pinned if name in state.installed}
+    if any(held != wish.hold for held in holds.values()):
+        former["holds"] = holds
+    return former
 
 
 def _put_back(root: Root, texts: Mapping[str, str | None]) -> None:

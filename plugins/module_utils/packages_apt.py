@@ -24,6 +24,8 @@ _BROKEN = re.compile(
     r"^Status: \S+ (?:reinstreq \S+|"
     r"\S+ (?:half-installed|half-configured|unpacked|triggers-awaited|triggers-pending))$",
     re.MULTILINE)
+_INSTALLED = re.compile(
+    r"^Package: (\S+)\n(?:(?!Package: |Status: ).+\n)*Status: \S+ \S+ (?:installed|triggers-\S+)$", re.MULTILINE)
 _TORN = re.compile(r"^Status: .*(?:reinstreq|half-installed)", re.MULTILINE)
 _PRESENT = ("installed", "triggers-awaited", "triggers-pending")
 _LOCKED = re.compile(r"[Cc]ould not get lock|[Uu]nable to (?:acquire|lock)|was locked by another process")
@@ -61,6 +63,9 @@ class Apt:
         found = {name: _installed(status, name) for name in names}
         installed = {name: package for name, package in found.items() if package is not None}
         return installed, bool(_BROKEN.search(status)) or self._has_journal()
+
+    def names(self) -> frozenset[str]:
+        return frozenset(_INSTALLED.findall(read_text(self._root(STATUS)) or ""))
 
     def _has_journal(self) -> bool:
         try:
@@ -127,6 +132,13 @@ class Apt:
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         self._patiently(["apt-mark", "hold" if held else "unhold", *names])
+
+    def purge(self, names: Sequence[str]) -> str:
+        """Remove packages with their configuration, and nothing else; what dpkg said of those that have to stay.
+
+        Not apt, which would take along whatever somebody has put upon them since.
+        """
+        return self._patiently(["dpkg", "--purge", *names], check=False).text
 
     def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
         return self._patiently(

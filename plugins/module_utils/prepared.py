@@ -128,6 +128,7 @@ def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
     after = "{0}\n{0} in {1}".format(wish.hostname, HOSTNAME)
     draft.steps.append(Step("host name", wish.hostname, before, after, reason))
     draft.former["hostname"] = host.hostname
+    draft.former["written"] = {"hostname": wish.hostname}
 
 
 def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Callable
 
-from . import systemd
+from . import kept, systemd
 from .command import CommandFailed, Runner
 from .errors import ClassroomError
 from .files import Root, mode_of, read_text, write_text
@@ -21,6 +21,7 @@ from .steps import Step
 
 _UNIT_DIRECTORIES = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _HIDDEN = "(not shown)"
+_NO_UNIT = "not installed"
 # A unit of Type=simple counts as active at once, also when its program ends at once.
 _SETTLING = 0.5
 
@@ -136,7 +137,7 @@ def _octal(mode: int | None) -> str:
 def _plan_enablement(wish: Wish, unit: systemd.Unit) -> list[Step]:
     found = unit.unit_file_state
     if wish.enabled and found in ("", "disabled", "enabled-runtime"):
-        return [Step("enable", wish.name, found or "not installed", "enabled", "it would not start at boot")]
+        return [Step("enable", wish.name, found or _NO_UNIT, "enabled", "it would not start at boot")]
     if wish.enabled is False and found in ("enabled", "enabled-runtime"):
         return [Step("disable", wish.name, found, "disabled", "it would start at boot")]
     return []
@@ -185,6 +186,7 @@ class Performer:
 
     def perform(self, wish: Wish, steps: Sequence[Step]) -> None:
         files = {file.path: file for file in wish.files}
+        self._keep(wish, steps, files)
         for step in steps:
             if step.action == "file":
                 write_text(self._root(step.target), files[step.target].content, files[step.target].mode)
@@ -194,6 +196,16 @@ class Performer:
                 systemd.daemon_reload(self._run)
             else:
                 self._act(wish, step.action)
+
+    def _keep(self, wish: Wish, steps: Sequence[Step], files: Mapping[str, FileWish]) -> None:
+        """First of all, so that a run that dies half-way has kept what was before its own changes."""
+        contents = {step.target: files[step.target].content for step in steps if step.action == "file"}
+        former = kept.former_files(self._root, contents)
+        enablement = [step for step in steps if step.action in ("enable", "disable")]
+        if enablement:
+            former["units"] = {wish.name: enablement[0].before.replace(_NO_UNIT, "")}
+        if former:
+            kept.keep(self._root, former)
 
     def wait(self, wish: Wish, acted: bool) -> None:
         """Until the unit is active and answers. Raises ClassroomError with the unit's last words."""

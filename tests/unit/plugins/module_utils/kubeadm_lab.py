@@ -114,6 +114,12 @@ class FakeApi:
         self.posted.append(body)
         return body
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        self._answer("PATCH", path)
+        for part, fields in body.items():
+            self.objects[path].setdefault(part, {}).update(fields)
+        return self.objects[path]
+
     def delete(self, path: str) -> Any:
         answer = self._answer("DELETE", path)
         del self.objects[path]

@@ -20,6 +20,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import Cl
     ({"hostname": "a"}, {"hostname": "b"}, {"hostname": "a"}),
     ({"sysctls": {"x": "0"}}, {"sysctls": {"x": "1", "y": "2"}}, {"sysctls": {"x": "0", "y": "2"}}),
     ({"fstab": ["one"]}, {"fstab": ["one", "two"]}, {"fstab": ["one", "two"]}),
+    ({"packages": {"x": None}}, {"packages": {"x": "1", "y": "2"}}, {"packages": {"x": None, "y": "2"}}),
+    ({"written": {"x": "1", "y": "1"}}, {"written": {"x": "2"}}, {"written": {"x": "2", "y": "1"}}),
 ])
 def test_what_is_kept_is_never_replaced(
     before: dict[str, Any], former: dict[str, Any], expected: dict[str, Any],
@@ -43,3 +45,21 @@ def test_a_file_of_another_kind_is_refused(machine: Any, text: str, message: str
     machine.write(kept.FILE, text)
     with pytest.raises(ClassroomError, match=message):
         kept.keep(machine.root, {"hostname": "x"})
+
+
+def test_a_file_is_kept_with_its_mode_and_the_directories_it_needs(machine: Any) -> None:
+    machine.write("/etc/own.conf", "theirs").chmod(0o640)
+    paths = ("/etc/own.conf", "/etc/a/b/c.conf", "/etc/a/d.conf")
+    found = kept.former_files(machine.root, dict.fromkeys(paths, "ours"))
+    assert found["files"] == {
+        "/etc/own.conf": {"text": "theirs", "mode": 0o640},
+        "/etc/a/b/c.conf": {"text": None, "mode": None}, "/etc/a/d.conf": {"text": None, "mode": None},
+    }
+    assert found["directories"] == ["/etc/a", "/etc/a/b"]
+    assert set(found["written"].values()) == {kept.digest("ours")}
+    assert kept.former_files(machine.root, {}) == {}
+
+
+def test_nothing_to_keep_makes_no_file(machine: Any) -> None:
+    kept.keep(machine.root, {})
+    assert machine.snapshot() == {}

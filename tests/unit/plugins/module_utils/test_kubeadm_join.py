@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates, kubeconfig
+from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates, kubeconfig, residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import (
@@ -32,6 +32,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_join imp
     join_document,
     result,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils.residue import Finding
 
 NODE = "/api/v1/nodes/node1"
 TOKEN = "abcdef.0123456789abcdef"
@@ -401,11 +402,22 @@ def test_a_node_that_does_not_register_is_named(build: Builder, wish: Wish, disc
 
 def test_the_reset_takes_the_pod_network_along(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
     build.bootstrap().ca()
-    for path in ("/sys/class/net/cni0/address", "/var/lib/cni/networks/x", "/run/flannel/subnet.env"):
+    for path in ("/var/lib/cni/networks/cbr0/10.244.1.2", "/run/flannel/subnet.env", "/var/log/pods/x/0.log"):
         build.lab.write(path)
     converge(wish, build.lab.machine, discovery, False)
-    assert "ip link delete cni0" in build.lab.run.said and "ip link delete flannel.1" not in build.lab.run.said
-    assert not build.lab.exists("/var/lib/cni") and not build.lab.exists("/run/flannel")
+    assert not any(build.lab.exists(path) for path in ("/var/lib/cni", "/run/flannel", "/var/log/pods"))
+
+
+def test_a_reset_that_is_not_complete_ends_the_join(
+    build: Builder, wish: Wish, discovery: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.bootstrap().ca()
+    left = Finding("interface", "cni0", "ip -br link show cni0", "it is busy")
+    monkeypatch.setattr(residue, "find", lambda machine, hashes=(): (left,))
+    monkeypatch.setattr(residue, "remove", lambda machine, findings: tuple(findings))
+    with pytest.raises(ClassroomError, match=r"interface cni0 \(it is busy; see it with 'ip -br link show cni0'\)"):
+        converge(wish, build.lab.machine, discovery, False)
+    assert not any(line.startswith("kubeadm join") for line in build.lab.run.said)
 
 
 def test_the_document_keeps_what_was_given(wish: Wish) -> None:

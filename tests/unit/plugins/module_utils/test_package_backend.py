@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import (
     Installed,
@@ -69,9 +70,13 @@ class FakeBackend:
         self.asked: list[Any] = []
         self.failure: Exception | None = None
         self.works = True
+        self.brings: tuple[str, ...] = ()
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
         return {name: self.installed[name] for name in names if name in self.installed}, self.interrupted
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self.installed)
 
     def files(self, repository: Repository) -> Mapping[str, str]:
         return FILES
@@ -89,6 +94,7 @@ class FakeBackend:
         self.asked.append(("install", dict(versions)))
         if self.works:
             self.interrupted = False
+            self.installed.update({name: Installed("1", False) for name in self.brings})
             self.installed.update({name: Installed(version or "1", False) for name, version in versions.items()})
 
     def hold(self, names: Sequence[str], held: bool) -> None:
@@ -175,3 +181,23 @@ def test_other_packages_left_half_installed_are_named(machine: Any) -> None:
     backend = FakeBackend(NOW, interrupted=True)
     with pytest.raises(ClassroomError, match="found others half installed"):
         make(machine, backend)
+
+
+@pytest.mark.parametrize(("before", "versions"), [
+    ({}, {"kubelet": None, "kubectl": None, "socat": None}),
+    ({"kubelet": Installed("1.35.0-1.1", False)}, {"kubelet": "1.35.0-1.1", "kubectl": None, "socat": None}),
+    ({**NOW}, {}),
+])
+def test_what_was_there_before_is_kept(
+    machine: Any, before: dict[str, Installed], versions: dict[str, str | None],
+) -> None:
+    backend = FakeBackend(before)
+    backend.brings = ("socat",)
+    make(machine, backend)
+    found = kept.read(machine.root)
+    assert found.get("packages", {}) == versions
+    assert found["files"] == {path: {"text": None, "mode": None} for path in FILES}
+    assert found.get("holds", {}) == ({"kubelet": False} if "kubelet" in before and versions else {})
+    text = machine.read(kept.FILE)
+    make(machine, backend)
+    assert machine.read(kept.FILE) == text

@@ -182,3 +182,21 @@ def test_repair_leaves_alone_what_is_installed_afterwards_anyway(machine: Any, f
     assert "--fix-broken" in fake_run.calls[1]
     assert fake_run.calls[2][-1] == "socat" and "--reinstall" in fake_run.calls[2]
     assert not fake_run.did("kubelet")
+
+
+def test_the_names_of_all_that_is_installed(machine: Any, fake_run: Any) -> None:
+    machine.write(STATUS, "\n".join((
+        "Package: bash\nEssential: yes\nStatus: install ok installed\nPriority: required\nVersion: 5\n",
+        "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n",
+        "Package: kubelet\nStatus: hold ok installed\nDescription: x\n Package: no\n Status: install ok installed\n",
+        "Package: torn\nStatus: install reinstreq half-installed\n",
+        "Package: waits\nStatus: install ok triggers-pending\nVersion: 1\n",
+    )))
+    assert Apt(machine.root, fake_run).names() == {"bash", "kubelet", "waits"}
+
+
+@pytest.mark.parametrize("words", ["", "dpkg: dependency problems prevent removal of runc"])
+def test_a_purge_takes_nothing_along(machine: Any, fake_run: Any, words: str) -> None:
+    fake_run.on("dpkg", rc=1 if words else 0, err=words)
+    assert Apt(machine.root, fake_run).purge(["kubelet", "runc"]) == words
+    assert fake_run.calls == [["dpkg", "--purge", "kubelet", "runc"]]

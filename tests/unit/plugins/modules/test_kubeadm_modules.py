@@ -19,10 +19,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from kubeadm_lab import Lab, as_text, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.doc_fragments.kubeadm import ModuleDocFragment
+from ansible_collections.classroom.kubeadm.plugins.module_utils import residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Unreachable
-from ansible_collections.classroom.kubeadm.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
+from ansible_collections.classroom.kubeadm.plugins.modules import (
+    kubeadm_init,
+    kubeadm_join,
+    kubeadm_reset,
+    kubeadm_token,
+    node_removed,
+)
 
+MODULES = [kubeadm_init, kubeadm_join, kubeadm_reset, kubeadm_token, node_removed]
 TOKEN = "abcdef.0123456789abcdef"
 INIT: dict[str, Any] = {
     "config": [
@@ -81,11 +89,12 @@ def lab(tmp_path: Path) -> Lab:
     return made
 
 
-@pytest.mark.parametrize("module", [kubeadm_init, kubeadm_join, kubeadm_token])
+@pytest.mark.parametrize("module", MODULES)
 def test_the_documentation_and_the_options_agree(
     module: ModuleType, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: dict[str, Any] = INIT if module is kubeadm_init else {"node_name": "x", "endpoint": "127.0.0.1:1"}
+    given: dict[str, Any] = INIT if module is kubeadm_init else {
+        "node_name": "x", "name": "x", "endpoint": "127.0.0.1:1"}
     _ended, _warned, spec = run(module, lab, monkeypatch, check_mode=True, **given)
     documentation = yaml.safe_load(module.DOCUMENTATION)
     fragments = documentation["extends_documentation_fragment"]
@@ -100,7 +109,7 @@ def test_the_documentation_and_the_options_agree(
         assert option.get("elements") == rules.get("elements") and option.get("choices") == rules.get("choices"), name
 
 
-@pytest.mark.parametrize("module", [kubeadm_init, kubeadm_join, kubeadm_token])
+@pytest.mark.parametrize("module", MODULES)
 def test_examples_and_return_values_can_be_read(module: ModuleType) -> None:
     assert yaml.safe_load(module.EXAMPLES)
     assert all("sample" in value or "contains" in value for value in yaml.safe_load(module.RETURN).values())
@@ -155,3 +164,32 @@ def test_token(lab: Lab, monkeypatch: pytest.MonkeyPatch, check_mode: bool) -> N
     assert not ended.failed and ended.values["changed"] is False
     ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, node_name="node1", ttl="never")
     assert ended.failed and "ttl" in ended.values["msg"]
+
+
+def test_reset_predicts_and_returns_what_is_documented(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.write("/etc/kubernetes/kubelet.conf")
+    ended, _warned, _spec = run(kubeadm_reset, lab, monkeypatch, check_mode=True)
+    assert (ended.failed, ended.values["changed"], ended.values["decision"]) == (False, True, "reset")
+    assert set(yaml.safe_load(kubeadm_reset.RETURN)) | {"changed", "diff"} == set(ended.values)
+    assert lab.exists("/etc/kubernetes/kubelet.conf")
+
+
+def test_reset_fails_with_what_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = residue.Finding("interface", "cni0", "ip -br link show cni0", "it is busy")
+    monkeypatch.setattr(residue, "find", lambda machine, hashes=(): (left,))
+    monkeypatch.setattr(residue, "remove", lambda machine, found: tuple(found))
+    ended, _warned, _spec = run(kubeadm_reset, lab, monkeypatch)
+    assert ended.failed and "interface cni0 (it is busy" in ended.values["msg"]
+    assert ended.values["residue"] == [left.as_dict()] and ended.values["changed"]
+
+
+def test_reset_fails_in_a_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.write("/etc/kubernetes/kubelet.conf", "users: of another form\n")
+    ended, _warned, _spec = run(kubeadm_reset, lab, monkeypatch, endpoint="192.168.90.100")
+    assert ended.failed and "cannot be told, and nothing was changed" in ended.values["msg"]
+
+
+def test_a_node_is_no_reason_to_fail(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, warned, _spec = run(node_removed, lab, monkeypatch, name="node1")
+    assert not ended.failed and ended.values["decision"] == "undecided" and "admin.conf" in warned[0]
+    assert set(yaml.safe_load(node_removed.RETURN)) | {"changed", "diff"} == set(ended.values)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Resets that nobody wants, of a cluster that runs on as if nobody had asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machine_prints import machine
+from tests.playbook_runs import UNREACHABLE, playbook
+from tests.refusals import beside, refused
+
+NET = os.environ.get("CLASSROOM_NET", "192.168.91")
+SURE = ("--extra-vars", "reset_confirm=true")
+ELSEWHERE = f"sed -i.kept 's/{NET}.100/{NET}.200/' /etc/kubernetes/kubelet.conf"
+
+
+def test_nobody_said_yes() -> None:
+    says = ("Wanted 'yes' to the reset of master, node1, node2, found no answer", "reset_confirm=true")
+    refused("master", playbook_name="reset.yml", says=says)
+
+
+def test_a_level_that_is_none() -> None:
+    run = playbook("reset.yml", *SURE, "--extra-vars", "reset_level=wiped")
+    assert run.status != 0
+    assert set(run.changed.values()) == {0}, run.output
+    assert "value of reset_level must be one of: prepared, bare, got: wiped" in run.output
+
+
+def test_a_control_plane_without_its_workers() -> None:
+    says = ("the control plane of the cluster 'lab', but not its machines node1, node2", "left without a cluster",
+            "reset_leave_workers=true")
+    refused("master", "--limit", "master", *SURE, playbook_name="reset.yml", says=says)
+
+
+@pytest.fixture
+def other_cluster() -> Iterator[None]:
+    """node1 is a worker of a cluster at another address; its kubelet, which read the file before, goes on."""
+    node1 = machine("node1")
+    node1.check_output(ELSEWHERE)
+    yield
+    node1.check_output("mv /etc/kubernetes/kubelet.conf.kept /etc/kubernetes/kubelet.conf")
+
+
+@pytest.mark.usefixtures("other_cluster")
+def test_a_machine_of_another_cluster() -> None:
+    says = (f"this machine belongs to the cluster at {NET}.200:6443 (CA sha256:", f"for the one at {NET}.100:6443",
+            "allow_foreign")
+    refused("node1", "--limit", "node1", *SURE, playbook_name="reset.yml", says=says)
+
+
+@pytest.fixture(params=["/etc/kubernetes", "/var/lib/kubelet"])
+def read_only(request: pytest.FixtureRequest) -> Iterator[str]:
+    path, node1 = str(request.param), machine("node1")
+    node1.check_output(f"mount --bind {path} {path} && mount -o remount,ro,bind {path}")
+    yield path
+    node1.check_output(f"umount {path}")
+
+
+def test_a_directory_that_cannot_be_written(read_only: str) -> None:
+    says = (f"wanted to delete what is in {read_only}, found it mounted read-only", "Nothing was changed", "remount,rw")
+    refused("node1", "--limit", "node1", *SURE, playbook_name="reset.yml", says=says)
+
+
+def test_one_that_is_not_reached_is_named_and_the_others_are_looked_at(tmp_path: Path) -> None:
+    """In check mode, because the cluster is needed: whom it would reset, and whom it cannot."""
+    extra = beside(tmp_path / "extra.yml", "all: {hosts: {node2: {ansible_port: 2}}}\n")
+    run = playbook("reset.yml", "--check", inventories=extra)
+    assert run.status == UNREACHABLE, run.output
+    assert run.recap["node2"]["unreachable"] == 1
+    said = " ".join(run.output.split())
+    assert "node1: would be reset; this machine is a worker" in said
+    assert "node2: NOT RESET, it was not reached" in said and "reset.yml --limit node2" in said
+
+
+def test_the_cluster_has_not_noticed() -> None:
+    nodes = machine("master").check_output(
+        "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes --no-headers "
+        "-o custom-columns=N:.metadata.name,U:.spec.unschedulable")
+    assert [line.split() for line in nodes.splitlines()][:2] == [["master", "<none>"], ["node1", "<none>"]]

@@ -1,0 +1,253 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way back to before this collection: there and back is where one was; what others changed since stays."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kubeadm_lab import Lab
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bare, fstab, hosts_file, kept, prepared, service
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bare import State, perform, plan, read_state
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
+from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Installed
+
+SWAP = "/swap.img none swap sw 0 0"
+KEY = "net.ipv4.ip_forward"
+STATUS = "/var/lib/dpkg/status"
+LAST = "file " + kept.FILE
+FILE = "/etc/containerd/config.toml"
+OURS = "ours\n"
+
+
+def packages(*names: str, held: bool = False) -> dict[str, Installed]:
+    return {name: Installed("1.0", held) for name in names}
+
+
+def written(text: str | None, mode: int | None = None) -> dict[str, Any]:
+    return {"files": {FILE: {"text": text, "mode": mode}}, "written": {FILE: kept.digest(OURS)}}
+
+
+PLANS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "nothing was kept": ({}, {}, []),
+    "a package that was absent": ({"packages": {"kubelet": None}}, {"installed": packages("kubelet")},
+                                  ["package kubelet", LAST]),
+    "that is gone already": ({"packages": {"kubelet": None}}, {}, [LAST]),
+    "another version": (
+        {"packages": {"kubelet": "0.9"}}, {"installed": packages("kubelet")}, ["package kubelet", LAST]),
+    "the former version": ({"packages": {"kubelet": "1.0"}}, {"installed": packages("kubelet")}, [LAST]),
+    "a hold": ({"holds": {"kubelet": False}}, {"installed": packages("kubelet", held=True)}, ["hold kubelet", LAST]),
+    "images": (
+        {"packages": {"containerd": None}}, {"data": ("/var/lib/containerd",)}, ["data /var/lib/containerd", LAST]),
+    "a file that was not there": (written(None), {"texts": {FILE: OURS}}, ["file " + FILE, LAST]),
+    "a file with another content": (written("theirs\n"), {"texts": {FILE: OURS}}, ["file " + FILE, LAST]),
+    "a file that is as before": (written("theirs\n"), {"texts": {FILE: "theirs\n"}}, [LAST]),
+    "a file that somebody removed": (written(None), {"texts": {FILE: None}}, [LAST]),
+    "a file that somebody edited": (written(None), {"texts": {FILE: "edited\n"}}, [LAST]),
+    "a unit": ({"units": {"x.service": "disabled"}}, {"units": {"x.service": "enabled"}}, ["disable x.service", LAST]),
+    "a unit that was not there": (
+        {"units": {"x.service": ""}}, {"units": {"x.service": "enabled"}}, ["disable x.service", LAST]),
+    "a unit that is gone": ({"units": {"x.service": "disabled"}}, {"units": {"x.service": ""}}, [LAST]),
+    "swap": ({"swaps": ["/swap.img"]}, {}, ["swap /swap.img", LAST]),
+    "swap that is on again": ({"swaps": ["/swap.img"]}, {"swaps": ("/swap.img",)}, [LAST]),
+    "a container's swap": ({"swaps": ["/swap.img"]}, {"container": True}, [LAST]),
+    "modules": ({"modules": ["overlay", "br_netfilter"]}, {},
+                ["kernel module br_netfilter", "kernel module overlay", LAST]),
+    "a container's modules": ({"modules": ["overlay"]}, {"container": True}, [LAST]),
+    "a setting": ({"sysctls": {KEY: "0"}}, {"settings": {KEY: "1"}}, ["kernel setting " + KEY, LAST]),
+    "a setting as before": ({"sysctls": {KEY: "0"}}, {"settings": {KEY: "0"}}, [LAST]),
+    "a setting that is gone": ({"sysctls": {KEY: "0"}}, {"settings": {KEY: None}}, [LAST]),
+    "a setting that somebody changed": (
+        {"sysctls": {KEY: "0"}}, {"settings": {KEY: "2"}, "texts": {prepared.SYSCTL_FILE: KEY + " = 1\n"}},
+        ["file " + prepared.SYSCTL_FILE, LAST]),
+    "the name": ({"hostname": "debian", "written": {"hostname": "node1"}}, {"hostname": "node1"},
+                 ["host name debian", LAST]),
+    "a name that somebody changed": (
+        {"hostname": "debian", "written": {"hostname": "node1"}}, {"hostname": "pc7"}, [LAST]),
+}
+
+
+@pytest.mark.parametrize("case", PLANS)
+def test_the_plan(case: str) -> None:
+    former, now, titles = PLANS[case]
+    found = plan(replace(State(kept={"format": 1, **former} if former else {}), **now))
+    assert [step.title for step in found.steps] == titles
+    assert bool(found.warnings) is (case == "a file that somebody edited")
+
+
+@pytest.mark.parametrize("text", [
+    "127.0.0.1 localhost\n", "127.0.0.1 localhost\n127.0.1.1 node1.example.com node1\n",
+    "127.0.1.1 node1 pc7 printer\n::1 localhost\n", "", "# only words\n",
+])
+def test_hosts_there_and_back(text: str) -> None:
+    entries = [Entry("192.168.90.101", ("node1.example.com", "node1"))]
+    there = hosts_file.plan_hosts(text, entries).text
+    assert there != text and hosts_file.without_block(there) == text
+    assert hosts_file.without_block(there + "10.0.0.7 nas\n") == text + "10.0.0.7 nas\n"
+    assert hosts_file.without_block(text) == text
+
+
+def test_fstab_there_and_back() -> None:
+    text = "# disks\n/dev/vda1 / ext4 defaults 0 1\n{0}\n".format(SWAP)
+    there = fstab.plan_fstab(text).text
+    assert fstab.without_marks(there) == text and fstab.without_marks(text) == text
+    assert fstab.without_marks(there + "/dev/vdb /srv ext4\n") == text + "/dev/vdb /srv ext4\n"
+
+
+@pytest.fixture
+def lab(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    made = Lab(tmp_path)
+    monkeypatch.setattr(socket, "sethostname", lambda name: made.write("/proc/sys/kernel/hostname", name + "\n"))
+    made.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 debian node1\n")
+    made.write("/etc/hostname", "debian\n")
+    made.write("/etc/fstab", SWAP + "\n")
+    made.write("/proc/sys/kernel/hostname", "debian\n")
+    made.write("/proc/swaps", "Filename Type Size Used Priority\n/swap.img file 1 0 -2\n")
+    made.write("/proc/modules", "")
+    made.write("/proc/filesystems", "nodev overlay\n")
+    made.write("/proc/sys/" + KEY.replace(".", "/"), "0")
+    made.write(FILE, "theirs\n")
+    swapped = "Filename Type Size Used Priority\n"
+    made.run.effects = {
+        "swapoff": lambda: made.write("/proc/swaps", swapped),
+        "swapon": lambda: made.write("/proc/swaps", swapped + "/swap.img file 1 0 -2\n"),
+    }
+    return made
+
+
+def tree(lab: Lab) -> dict[str, str]:
+    return {str(path): path.read_text() for path in sorted(lab.base.rglob("*")) if path.is_file()}
+
+
+def install(lab: Lab) -> None:
+    """What the roles do to the machine, apart from packages."""
+    wish = prepared.Wish(hostname="node1", hosts=(Entry("192.168.90.101", ("node1",)),), modules=("overlay",),
+                         sysctls={KEY: "1"})
+    prepared.Performer(lab.machine.root, lab.run).perform(
+        prepared.plan(wish, prepared.read_host(lab.machine.root, wish)), wish)
+    files = tuple(service.FileWish(path, OURS) for path in (FILE, "/etc/containerd/conf.d/50-x.toml"))
+    service_wish = service.Wish("containerd.service", files)
+    state = service.read_state(lab.machine.root, lab.run, service_wish)
+    service.Performer(lab.machine.root, lab.run).perform(
+        service_wish, [step for step in service.plan(service_wish, state) if step.action == "file"])
+
+
+def back(lab: Lab) -> tuple[str, ...]:
+    """Returns what could not be brought back."""
+    state = read_state(lab.machine)
+    return perform(lab.machine, plan(state), state)[1]
+
+
+def test_there_and_back(lab: Lab) -> None:
+    before = tree(lab)
+    install(lab)
+    assert tree(lab) != before
+    assert back(lab) == ()
+    assert tree(lab) == before
+    assert not lab.exists("/etc/containerd/conf.d") and not lab.exists("/var/lib/classroom-kubeadm")
+    lab.run.said.clear()
+    assert plan(read_state(lab.machine)).steps == () and lab.run.said == []
+
+
+def test_what_was_kept_first_counts_after_later_runs(lab: Lab) -> None:
+    before = tree(lab)
+    install(lab)
+    lab.write("/etc/hosts", (lab.base / "etc/hosts").read_text().replace("101", "111"))
+    install(lab)
+    back(lab)
+    assert tree(lab) == before
+
+
+def test_later_edits_of_others_survive(lab: Lab) -> None:
+    install(lab)
+    hosts = lab.base / "etc/hosts"
+    hosts.write_text(hosts.read_text() + "10.0.0.7 nas\n")
+    lab.write("/etc/containerd/conf.d/50-x.toml", "edited\n")
+    back(lab)
+    assert hosts.read_text() == "127.0.0.1 localhost\n127.0.1.1 debian node1\n10.0.0.7 nas\n"
+    assert (lab.base / "etc/containerd/conf.d/50-x.toml").read_text() == "edited\n"
+
+
+@pytest.mark.parametrize("stopped", range(9))
+def test_killed_anywhere_the_next_run_ends_where_it_began(
+    lab: Lab, stopped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(lab)
+    install(lab)
+    perform_one: Callable[..., Any] = bare._perform
+    done: list[object] = []
+
+    def killed(*arguments: Any) -> Any:
+        if len(done) == stopped:
+            raise KeyboardInterrupt
+        done.append(arguments)
+        return perform_one(*arguments)
+
+    monkeypatch.setattr(bare, "_perform", killed)
+    with pytest.raises(KeyboardInterrupt):
+        back(lab)
+    monkeypatch.undo()
+    monkeypatch.setattr(socket, "sethostname", lambda name: lab.write("/proc/sys/kernel/hostname", name + "\n"))
+    assert back(lab) == () and tree(lab) == before
+
+
+def test_what_cannot_be_brought_back_is_said_and_tried_again(lab: Lab) -> None:
+    install(lab)
+    lab.run.failures["swapon"] = Completed(255, "", "swapon: /swap.img: read swap header failed")
+    assert "swap /swap.img could not be brought back to 'on'" in back(lab)[0]
+    assert lab.exists(kept.FILE)
+    lab.run.failures.clear()
+    assert back(lab) == () and not lab.exists(kept.FILE)
+
+
+ENTRY = "Package: {0}\nStatus: {1} ok installed\nVersion: 1.0\n\n"
+
+
+def test_packages_go_and_nothing_else(lab: Lab) -> None:
+    lab.write(STATUS, "".join(ENTRY.format(*each) for each in (
+        ("kubelet", "hold"), ("runc", "install"), ("bash", "install"))))
+    kept.keep(lab.machine.root, {"packages": {"kubelet": None, "runc": None, "socat": None},
+                                 "units": {"kubelet.service": "disabled"}})
+    lab.write("/var/lib/kubelet/x")
+    lab.run.effects["dpkg --purge"] = lambda: lab.write(STATUS, ENTRY.format("bash", "install"))
+    assert back(lab) == ()
+    said = [line for line in lab.run.said if line.startswith(("dpkg", "apt", "systemctl disable"))]
+    assert said == [
+        "systemctl disable --now -- kubelet.service", "apt-mark unhold kubelet", "dpkg --purge kubelet runc"]
+    assert not lab.exists("/var/lib/kubelet")
+
+
+@pytest.mark.parametrize(("words", "stays"), [
+    ("dpkg: dependency problems prevent removal of runc:\n podman depends on runc.", True),
+    ("dpkg: error: failed to write status database: No space left on device", False),
+])
+def test_a_package_that_others_need_stays_and_is_named(lab: Lab, words: str, stays: bool) -> None:
+    lab.write(STATUS, ENTRY.format("runc", "install"))
+    kept.keep(lab.machine.root, {"packages": {"runc": None}})
+    lab.run.failures["dpkg --purge"] = Completed(1, "", words)
+    state = read_state(lab.machine)
+    warnings, problems = perform(lab.machine, plan(state), state)
+    assert (len(warnings), len(problems)) == ((1, 0) if stays else (0, 1))
+    assert "runc" in (warnings or problems)[0] and words.rstrip(".") in (warnings or problems)[0]
+    assert lab.exists(kept.FILE) is not stays
+
+
+def test_apts_lists_of_the_repository_go(lab: Lab) -> None:
+    path = "/etc/apt/sources.list.d/classroom.sources"
+    text = "Types: deb\nURIs: http://192.168.90.10:8080/apt\n"
+    kept.keep(lab.machine.root, kept.former_files(lab.machine.root, {path: text}))
+    lab.write(path, text)
+    lists = "/var/lib/apt/lists/"
+    for name in ("192.168.90.10:8080_apt_._InRelease", "deb.debian.org_debian_InRelease"):
+        lab.write(lists + name)
+    back(lab)
+    assert not lab.exists(path) and lab.exists(lists + "deb.debian.org_debian_InRelease")
+    assert not lab.exists(lists + "192.168.90.10:8080_apt_._InRelease")
