@@ -121,8 +121,7 @@ def module_reference() -> str:
 def role_variables(role: Path) -> str:
     """The table between the two marks of a role's README, from its argument_specs and defaults."""
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    [entry] = specs["argument_specs"].values()
-    options = entry["options"]
+    options = {name: option for entry in specs["argument_specs"].values() for name, option in entry["options"].items()}
     defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
     described = {name: {**option, "default": defaults[name]} for name, option in options.items()}
     return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |", *option_rows(described)])
