@@ -27,7 +27,7 @@ import yaml
 from tools.checkout import CACHE, ROOT, environment, machine_environment
 
 PYTHON = sys.executable
-SCENARIOS = ("cluster", "refused", "interrupted")
+SCENARIOS = ("cluster", "refused", "interrupted", "lifecycle")
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
 # Molecule colours what it passes on, and puts a bar before it
@@ -160,7 +160,7 @@ def package(tally: Tally) -> None:
     installed = base / "installed"
     shutil.rmtree(installed, ignore_errors=True)
     call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
-    for playbook in ("site", "utility", "verify"):
+    for playbook in ("site", "utility", "verify", "reset", "audit", "harvest"):
         call(
             tally,
             ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],

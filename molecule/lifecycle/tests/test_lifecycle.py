@@ -1,0 +1,209 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tests of this file are one story and run in its order; each begins where the one before has ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.machine_prints import machine
+from tests.playbook_runs import Run, playbook
+from tests.stages import stage
+
+NODES = ("master", "node1", "node2")
+CLASS = ("--limit", "k8s_cluster")
+CONFIRMED = ("-e", "reset_confirm=true")
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+
+# What students leave: more pods than one machine has, data on the machine's own disk, a volume in memory
+STUDENTS_WORK = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: shop
+          image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+          args: [netexec]
+          volumeMounts:
+            - {name: data, mountPath: /data}
+            - {name: memory, mountPath: /memory}
+      volumes:
+        - {name: data, hostPath: {path: /srv/students, type: DirectoryOrCreate}}
+        - {name: memory, emptyDir: {medium: Memory}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {type: NodePort, selector: {app: shop}, ports: [{port: 8080}]}
+"""
+
+# An administrator's own, of which nothing may go: a rule for SSH, a chain with a rule, a table, a CNI file, a bridge
+ADMINISTRATORS = """
+iptables -A INPUT -p tcp --dport 22 -m comment --comment administrator -j ACCEPT
+iptables -N ADMIN && iptables -A ADMIN -s 203.0.113.7 -j DROP && iptables -A FORWARD -j ADMIN
+nft add table inet admin
+nft 'add chain inet admin input { type filter hook input priority 10; }'
+nft add rule inet admin input ip saddr 203.0.113.8 drop
+ip link add br-admin type bridge
+mkdir -p /srv/students && echo work > /srv/students/file
+"""
+SEEN = (
+    "iptables -S INPUT | grep administrator; iptables -S ADMIN; iptables -S FORWARD | grep ADMIN; nft list table inet admin; "
+    "ip -o link show br-admin | sed 's/^[0-9]*: //'; cat /srv/students/file"
+)
+
+
+def command(name: str, words: str) -> str:
+    return str(machine(name).check_output(words))
+
+
+def kubectl(words: str) -> str:
+    return command("master", f"{KUBECTL} {words}")
+
+
+def succeeded(run: Run) -> Run:
+    assert run.status == 0, run.output
+    return run
+
+
+def restarts(name: str) -> dict[str, str]:
+    """The pods of a machine and when their containers were started: what a reset of another machine must not change."""
+    pods = json.loads(kubectl(f"get pods -A --field-selector spec.nodeName={name} -o json"))["items"]
+    return {
+        pod["metadata"]["uid"]: json.dumps(
+            [status["state"] for status in pod["status"].get("containerStatuses", [])], sort_keys=True
+        )
+        for pod in pods
+        if not pod["metadata"].get("deletionTimestamp")
+    }
+
+
+def residue(tmp_path: Path, *arguments: str) -> list[dict[str, str]]:
+    report = tmp_path / "audit.json"
+    succeeded(playbook("audit.yml", *arguments, "-e", f"audit_file={report}"))
+    found: list[dict[str, str]] = json.loads(report.read_text(encoding="utf-8"))["findings"]
+    return [finding for finding in found if finding["section"] == "residue"]
+
+
+@pytest.fixture(scope="module")
+def administrators() -> dict[str, str]:
+    """What the administrator's things look like on each machine, before the first reset."""
+    for name in NODES:
+        command(name, f"sh -ec '{ADMINISTRATORS.replace(chr(39), chr(34))}'")
+    return {name: command(name, SEEN) for name in NODES}
+
+
+def test_the_second_run_changes_nothing() -> None:
+    with stage("site.yml with nothing to do"):
+        run = succeeded(playbook("site.yml"))
+    assert set(run.changed.values()) == {0}
+
+
+def test_the_class_is_at_work(administrators: dict[str, str]) -> None:
+    assert set(administrators) == set(NODES)
+    command("master", f"echo '{STUDENTS_WORK}' | {KUBECTL} apply -f -")
+    kubectl("rollout status deployment/shop --timeout=120s")
+
+
+def test_a_living_cluster_is_not_residue(tmp_path: Path) -> None:
+    assert residue(tmp_path, *CLASS) == []
+
+
+def test_the_class_is_left_as_classes_are_left() -> None:
+    kubectl("-n kube-system delete deployment coredns")
+    kubectl("delete node node2")
+    command("node1", "systemctl stop containerd")
+
+
+def test_without_a_confirmation_nothing_is_reset() -> None:
+    run = playbook("reset.yml", *CLASS)
+    assert run.status != 0
+    assert "reset_confirm" in run.output
+    assert machine("master").file("/etc/kubernetes/admin.conf").exists
+
+
+def test_the_class_is_reset() -> None:
+    with stage("reset.yml, the class"):
+        run = succeeded(playbook("reset.yml", *CLASS, *CONFIRMED))
+    assert all(run.changed[name] > 0 for name in NODES)
+
+
+def test_nothing_is_left(tmp_path: Path) -> None:
+    with stage("audit.yml"):
+        assert residue(tmp_path, *CLASS) == []
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_what_is_the_administrators_is_still_there(administrators: dict[str, str], name: str) -> None:
+    assert command(name, SEEN) == administrators[name]
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_packages_images_and_the_runtime_stayed(name: str) -> None:
+    assert "kubeadm" in command(name, "apt-mark showhold").split()
+    assert machine(name).service("containerd").is_running
+    assert "registry.k8s.io/kube-proxy" in command(name, "ctr -n k8s.io images ls -q")
+    assert command(name, "ctr -n k8s.io containers ls -q") == ""
+
+
+def test_another_reset_has_nothing_to_do() -> None:
+    with stage("reset.yml on clean machines"):
+        run = succeeded(playbook("reset.yml", *CLASS, *CONFIRMED))
+    assert {name: run.changed[name] for name in NODES} == dict.fromkeys(NODES, 0)
+
+
+def test_the_class_is_back_without_the_utility() -> None:
+    # A second later, for the answer to this command to come back
+    command("utility.example.com", "systemd-run --on-active=1 ip link set eth0 down")
+    with stage("site.yml after the reset, the utility switched off"):
+        succeeded(playbook("site.yml", *CLASS))
+    with stage("verify.yml"):
+        succeeded(playbook("verify.yml"))
+
+
+def test_one_machine_out_and_back_leaves_the_others_alone() -> None:
+    others = {name: restarts(name) for name in ("master", "node2")}
+    with stage("reset.yml, node1"):
+        run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED))
+    assert set(run.changed) == {"node1"}
+    assert "node1" not in kubectl("get nodes -o name")
+    with stage("site.yml, node1"):
+        succeeded(playbook("site.yml", "--limit", "node1"))
+    for name, before in others.items():
+        after = restarts(name)
+        assert {uid: after.get(uid) for uid in before} == before
+    with stage("verify.yml"):
+        succeeded(playbook("verify.yml"))
+
+
+def test_a_deleted_node_is_back() -> None:
+    kubectl("delete node node1")
+    with stage("site.yml, node1 after its Node was deleted"):
+        succeeded(playbook("site.yml", "--limit", "node1"))
+    assert "node/node1" in kubectl("get nodes -o name").split()
+    with stage("verify.yml"):
+        succeeded(playbook("verify.yml"))
+
+
+def test_the_last_run_changes_nothing() -> None:
+    run = succeeded(playbook("site.yml", *CLASS))
+    assert set(run.changed.values()) == {0}
+
+
+def test_only_the_master_is_refused() -> None:
+    run = playbook("reset.yml", "--limit", "master", *CONFIRMED)
+    assert run.status != 0
+    assert "node1" in run.output and "node2" in run.output
+    assert machine("master").file("/etc/kubernetes/admin.conf").exists
