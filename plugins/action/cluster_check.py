@@ -30,6 +30,7 @@ SPEC = {
     "service_subnet": {"type": "str", "required": True},
     "node_subnet": {"type": "str", "default": ""},
     "kubernetes_version": {"type": "str", "default": ""},
+    "bundle_version": {"type": "str", "default": ""},
 }
 
 

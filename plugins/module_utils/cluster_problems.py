@@ -53,6 +53,7 @@ class Declaration:
     service_subnet: str
     node_subnet: str = ""
     kubernetes_version: str = ""
+    bundle_version: str = ""
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -65,7 +66,7 @@ class Declaration:
 def problems(declaration: Declaration) -> list[str]:
     """Every problem as a sentence of what was wanted, what was found and what to do; none for a good declaration."""
     found: list[str] = []
-    for check in (_roles, _names, _same_names, _addresses, _same_addresses, _networks, _version):
+    for check in (_roles, _names, _same_names, _addresses, _same_addresses, _networks, _version, _bundle):
         found.extend(check(declaration))
     return found
 
@@ -271,4 +272,12 @@ def _version(declaration: Declaration) -> Iterator[str]:
         yield (
             "Kubernetes version: wanted three numbers like 1.36.3, found '{0}'; write all three, without a 'v' and "
             "in quotes.".format(version)
+        )
+
+
+def _bundle(declaration: Declaration) -> Iterator[str]:
+    if declaration.bundle_version not in ("", declaration.kubernetes_version):
+        yield (
+            "Wanted Kubernetes {0}, found {1} in the bundle; choose that version (cluster_version), or build a bundle "
+            "with the other one.".format(declaration.kubernetes_version, declaration.bundle_version)
         )

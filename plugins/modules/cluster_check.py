@@ -71,6 +71,12 @@ options:
       - Version that will be installed. Must have three numbers and no V(v).
     type: str
     default: ""
+  bundle_version:
+    description:
+      - Version that the bundle has, from which it will be installed. Another one than O(kubernetes_version) is a problem.
+      - Empty when there is no bundle, or when it cannot be looked into.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

@@ -32,6 +32,7 @@ def with_hosts(*hosts: Host) -> Declaration:
     [
         LAB,
         replace(LAB, node_subnet="", kubernetes_version=""),
+        replace(LAB, bundle_version="1.36.3"),
         replace(LAB, pod_subnet="10.244.0.0/16,fd00:1::/56", service_subnet="10.96.0.0/16, fd00:2::/112"),
         with_hosts(MASTER),
         with_hosts(replace(MASTER, name="master.example.com")),
@@ -106,6 +107,7 @@ def test_a_good_declaration_has_no_problem(declaration: Declaration) -> None:
         (replace(LAB, kubernetes_version="v1.36.3"), ["'v1.36.3'", "1.36.3"]),
         (replace(LAB, kubernetes_version="1.36"), ["'1.36'"]),
         (replace(LAB, kubernetes_version="latest"), ["'latest'"]),
+        (replace(LAB, bundle_version="1.35.2"), ["Kubernetes 1.36.3", "1.35.2 in the bundle", "cluster_version"]),
     ],
 )
 def test_each_problem_is_named_with_what_was_found_and_what_to_do(declaration: Declaration, words: list[str]) -> None:
