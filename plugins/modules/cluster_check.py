@@ -73,7 +73,7 @@ options:
     default: ""
   bundle_version:
     description:
-      - Version that the bundle has, from which it will be installed. Another one than O(kubernetes_version) is a problem.
+      - Version that the bundle has, from which it is installed. Another one than O(kubernetes_version) is a problem.
       - Empty when there is no bundle, or when it cannot be looked into.
     type: str
     default: ""

@@ -60,8 +60,8 @@ ip link add br-admin type bridge
 mkdir -p /srv/students && echo work > /srv/students/file
 """
 SEEN = (
-    "iptables -S INPUT | grep administrator; iptables -S ADMIN; iptables -S FORWARD | grep ADMIN; nft list table inet admin; "
-    "ip -o link show br-admin | sed 's/^[0-9]*: //'; cat /srv/students/file"
+    "iptables -S INPUT | grep administrator; iptables -S ADMIN; iptables -S FORWARD | grep ADMIN; "
+    "nft list table inet admin; ip -o link show br-admin | sed 's/^[0-9]*: //'; cat /srv/students/file"
 )
 
 
@@ -79,7 +79,7 @@ def succeeded(run: Run) -> Run:
 
 
 def containers(name: str) -> dict[str, str]:
-    """The cluster's own pods on a machine and the state of their containers, which a reset of another must not change."""
+    """The cluster's own pods on a machine and their containers, which a reset of another machine must not change."""
     pods = json.loads(kubectl(f"get pods -A --field-selector spec.nodeName={name} -o json"))["items"]
     return {
         pod["metadata"]["name"]: json.dumps(
