@@ -92,6 +92,8 @@ class Trial:
         """Seconds until every Node is Ready and the cluster's name service is available."""
         wait = (
             "export KUBECONFIG=/etc/kubernetes/admin.conf; "
+            # kubeadm join ends before the kubelet has registered
+            "kubectl wait --for=create node/master node/node1 node/node2 --timeout=60s && "
             "kubectl wait --for=condition=Ready node/master node/node1 node/node2 --timeout=120s && "
             "kubectl -n kube-system rollout status deployment/coredns --timeout=120s"
         )
