@@ -13,7 +13,8 @@ import testinfra
 
 from tests.playbook_runs import inventory
 
-MACHINES = ("master", "node1", "node2", "utility.example.com")
+NODES = ("master", "node1", "node2")
+MACHINES = (*NODES, "utility.example.com")
 # Everything that the collection configures, and the packages; contents, because what is put back has a new date.
 _PATHS = (
     "/etc", "/var/lib/dpkg/status", "/var/lib/classroom-kubeadm", "/var/lib/classroom-registry", "/opt",

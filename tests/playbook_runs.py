@@ -57,6 +57,11 @@ def kubeconfig() -> Path:
     return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "kubeconfig" / "lab.conf"
 
 
+def kept_prints() -> Path:
+    """Where a scenario keeps what its machines were like before the first playbook."""
+    return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "before.json"
+
+
 def playbook(name: str, *arguments: str, inventories: tuple[Path, ...] = ()) -> Run:
     """Run a playbook of the collection on the scenario's inventory, or on others."""
     sources = [f"--inventory={path}" for path in inventories or (inventory(),)]

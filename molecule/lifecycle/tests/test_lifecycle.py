@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import Run, playbook
+from tests.machine_prints import NODES, all_prints, machine
+from tests.playbook_runs import Run, kept_prints, playbook
 from tests.stages import stage
 
-NODES = ("master", "node1", "node2")
 CLASS = ("--limit", "k8s_cluster")
 CONFIRMED = ("-e", "reset_confirm=true")
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
@@ -135,6 +135,18 @@ def test_without_a_confirmation_nothing_is_reset() -> None:
     assert machine("master").file("/etc/kubernetes/admin.conf").exists
 
 
+def test_the_work_of_a_student_is_fetched_first(tmp_path: Path) -> None:
+    command("node1", "mkdir -p /root/work && echo learned > '/root/work/my notes'")
+    with stage("harvest.yml, the class"):
+        succeeded(playbook("harvest.yml", *CLASS, "-e", f"harvest_to={tmp_path}"))
+    [harvest] = tmp_path.iterdir()
+    assert {place.name for place in harvest.iterdir()} == set(NODES)
+    with tarfile.open(harvest / "node1" / "files.tar.gz") as archive:
+        notes = archive.extractfile("root/work/my notes")
+        assert notes is not None and notes.read() == b"learned\n"
+    assert "name: shop" in (harvest / "master" / "objects" / "default.yml").read_text(encoding="utf-8")
+
+
 def test_the_class_is_reset() -> None:
     with stage("reset.yml, the class"):
         run = succeeded(playbook("reset.yml", *CLASS, *CONFIRMED))
@@ -208,3 +220,19 @@ def test_only_the_master_is_refused() -> None:
     assert run.status != 0
     assert "node1" in run.output and "node2" in run.output
     assert machine("master").file("/etc/kubernetes/admin.conf").exists
+
+
+def test_a_reset_can_harvest_first(tmp_path: Path) -> None:
+    harvest = ("-e", "reset_harvest=true", "-e", f"harvest_to={tmp_path}")
+    run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED, *harvest))
+    assert run.changed["node1"] > 0
+    assert [path.name for path in tmp_path.glob("*/node1/files.tar.gz")] == ["files.tar.gz"]
+
+
+def test_bare_is_what_was_before() -> None:
+    with stage("reset.yml, the class, to bare"):
+        succeeded(playbook("reset.yml", *CLASS, *CONFIRMED, "-e", "reset_level=bare"))
+    before = json.loads(kept_prints().read_text(encoding="utf-8"))
+    assert {name: sorted(lines ^ set(before[name])) for name, lines in all_prints(NODES).items()} == {
+        name: [] for name in NODES
+    }
