@@ -21,6 +21,13 @@ SURE = ("--extra-vars", "reset_confirm=true")
 ELSEWHERE = f"sed -i.kept 's/{NET}.100/{NET}.200/' /etc/kubernetes/kubelet.conf"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> None:
+    """A control plane and one worker; the other machine has been taken to and fro by the tests before."""
+    run = playbook("site.yml", "--limit", "all:!node2")
+    assert run.status == 0, run.output
+
+
 def test_nobody_said_yes() -> None:
     says = ("Wanted 'yes' to the reset of master, node1, node2, found no answer", "reset_confirm=true")
     refused("master", playbook_name="reset.yml", says=says)
