@@ -287,9 +287,18 @@ def _plan_member(wish: Wish, facts: Facts) -> Decision:
 
 
 def _plan_deleted(wish: Wish, facts: Facts) -> Decision:
-    credential = (CREDENTIAL,) if BOOTSTRAP_CONF in facts.left else ()
-    return Decision("restart", "the cluster trusts this machine but has no Node {0}; a kubelet registers it when it "
-                    "starts".format(wish.node), (*credential, KUBELET, NODE))
+    """There is no Node: either it never was, which an interrupted join shows, or somebody deleted it.
+
+    A kubelet would register a deleted one again by itself. But the new Node may get another subnet for its pods, and
+    nothing of the former one's network fits then: the bridge keeps its address, and the network plugin, which runs on,
+    does not tell the new Node what the others need of it.
+    """
+    if BOOTSTRAP_CONF in facts.left:
+        return Decision("restart", "the cluster trusts this machine but has no Node {0}; a kubelet registers it when "
+                        "it starts".format(wish.node), (CREDENTIAL, KUBELET, NODE))
+    return Decision("reset and join", "the cluster trusts this machine, but its Node {0} was deleted; a new one may "
+                    "get another pod subnet, for which the machine's pod network is made anew".format(wish.node),
+                    (RESET, JOIN, NODE))
 
 
 def _plan_foreign(wish: Wish, facts: Facts) -> Decision:

@@ -128,11 +128,9 @@ decision:
   description:
     - What the state of the machine called for.
     - V(none) means that it is a member and its kubelet is healthy, V(start) that its kubelet had to be started,
-      V(restart)
-      that its kubelet has to register again, V(join) that it belongs to no cluster, V(reset and join) that its
-      membership
-      is not valid or was not finished, V(undecided) that the control plane does not answer while the kubelet is
-      healthy.
+      V(restart) that its kubelet has to register, V(join) that it belongs to no cluster, V(reset and join) that its
+      membership is not valid, was not finished, or that its Node was deleted, V(undecided) that the control plane
+      does not answer while the kubelet is healthy.
   returned: success
   type: str
   sample: join
