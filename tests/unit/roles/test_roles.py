@@ -73,6 +73,15 @@ def test_every_variable_is_read(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_switches_may_be_words(role: Path) -> None:
+    """What `-e name=false` sets is a text, and a text that is not empty counts as true in a condition."""
+    switches = [name for name, option in options(role).items() if option["type"] == "bool"]
+    bare = re.compile(rf"^ *(?:when:|that:|-) (?:.* )?(?:{'|'.join(switches)})\b(?! *\| *bool)", re.MULTILINE)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (role / "tasks").glob("*.yml")}
+    assert {name: bare.findall(text) for name, text in texts.items() if switches and bare.search(text)} == {}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_defaults_know_nothing_of_a_lab(role: Path) -> None:
     text = (role / "defaults" / "main.yml").read_text(encoding="utf-8")
     assert "192.168.90." not in text
