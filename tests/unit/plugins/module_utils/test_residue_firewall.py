@@ -87,7 +87,7 @@ def test_a_save_is_read_table_by_table() -> None:
 
 
 def test_what_is_cut_off_counts_as_nothing() -> None:
-    assert parse_save("ip", SAVED.split("COMMIT")[0]) == []
+    assert parse_save("ip", SAVED.split("COMMIT", maxsplit=1)[0]) == []
 
 
 def test_only_chains_by_their_makers_names() -> None:
