@@ -37,6 +37,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 
+# Ansible comes without types, so its base class is unknown to mypy
 class CallbackModule(CallbackBase):  # type: ignore[misc]
     """Collects (play name, seconds); plays for which no host matched are left out."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of modules that change a machine, of those that only read, and of those that run on the controller."""
+    """Attributes of modules that change a machine, only read it, fetch from it, or run on the controller."""
 
     DOCUMENTATION = r"""
 attributes:
@@ -34,6 +34,19 @@ attributes:
   idempotent:
     description: Changes nothing.
     support: full
+"""
+
+    HARVEST = r"""
+attributes:
+  check_mode:
+    description: Looks and counts, and writes nothing.
+    support: full
+  diff_mode:
+    description: There is no difference to show.
+    support: none
+  idempotent:
+    description: Writes anew what is there at the time.
+    support: none
 """
 
     CONTROLLER = r"""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from . import proof_pods
@@ -228,11 +229,10 @@ def _jobs(
     addresses = _dns_addresses(kubectl)
     jobs: list[Callable[[], list[Check]]] = []
     for pod in pods:
-        jobs.append(lambda pod=pod: _asks_resolver(kubectl, namespace, pod, addresses))  # type: ignore[misc]
-        jobs.append(lambda pod=pod: _resolves(kubectl, namespace, pod, service))  # type: ignore[misc]
-        jobs.append(lambda pod=pod: _logs(kubectl, namespace, pod))  # type: ignore[misc]
-    for pod, other in pairs(pods):
-        jobs.append(lambda pod=pod, other=other: _reaches(kubectl, namespace, pod, other))  # type: ignore[misc]
+        jobs.append(partial(_asks_resolver, kubectl, namespace, pod, addresses))
+        jobs.append(partial(_resolves, kubectl, namespace, pod, service))
+        jobs.append(partial(_logs, kubectl, namespace, pod))
+    jobs += [partial(_reaches, kubectl, namespace, pod, other) for pod, other in pairs(pods)]
     return jobs
 
 

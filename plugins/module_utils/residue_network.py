@@ -207,7 +207,8 @@ def route_owner(route: Mapping[str, Any], former: Sequence[str], calico: bool) -
 def _inside(destination: str, network: str) -> bool:
     try:
         inner, outer = ipaddress.ip_network(destination), ipaddress.ip_network(network)
-        return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+        # Networks of two versions never overlap
+        return inner.prefixlen >= outer.prefixlen and inner.overlaps(outer)
     except ValueError:
         return False
 

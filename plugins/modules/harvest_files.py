@@ -19,16 +19,8 @@ description:
     of another machine, which may hang whoever looks at it.
 notes:
   - Needs GNU tar and gzip on the machine.
-attributes:
-  check_mode:
-    support: full
-    description: Looks and counts, and writes nothing.
-  diff_mode:
-    support: none
-    description: There is no difference to show.
-  idempotent:
-    support: none
-    description: Writes a new archive each time.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.harvest
 options:
   directories:
     description: Absolute paths of what is archived. One that does not exist is named in RV(left_out).

@@ -24,16 +24,8 @@ description:
 notes:
   - Objects outside of namespaces (CustomResourceDefinitions, ClusterRoles, PersistentVolumes) are not harvested, nor is
     the data in volumes.
-attributes:
-  check_mode:
-    support: full
-    description: Asks and counts, and writes nothing.
-  diff_mode:
-    support: none
-    description: There is no difference to show.
-  idempotent:
-    support: none
-    description: Writes new files each time.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.harvest
 options:
   directory:
     description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kubeadm_reset
 short_description: Put this machine back to before its cluster, or to before this collection
-version_added: 0.2.0
+version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kubeadm_residue
 short_description: What former clusters left on this machine, and what is wrong with its identity
-version_added: 0.2.0
+version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
@@ -21,16 +21,8 @@ description:
     table of a packet filter, a CNI configuration of another plugin, a kubeconfig of another cluster.
   - Also looks for what is wrong with the machine's identity or soon will be, such as a certificate near its end or an
     address that changed since C(kubeadm init).
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is no difference to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.read_only
 options:
   address:
     description:

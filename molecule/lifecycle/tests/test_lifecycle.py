@@ -136,13 +136,13 @@ def test_without_a_confirmation_nothing_is_reset() -> None:
 
 
 def test_the_work_of_a_student_is_fetched_first(tmp_path: Path) -> None:
-    command("node1", "mkdir -p /root/work && echo learned > '/root/work/my notes'")
+    command("node1", "mkdir -p /root/course && echo learned > '/root/course/my notes'")
     with stage("harvest.yml, the class"):
         succeeded(playbook("harvest.yml", *CLASS, "-e", f"harvest_to={tmp_path}"))
     [harvest] = tmp_path.iterdir()
     assert {place.name for place in harvest.iterdir()} == set(NODES)
     with tarfile.open(harvest / "node1" / "files.tar.gz") as archive:
-        notes = archive.extractfile("root/work/my notes")
+        notes = archive.extractfile("root/course/my notes")
         assert notes is not None and notes.read() == b"learned\n"
     assert "name: shop" in (harvest / "master" / "objects" / "default.yml").read_text(encoding="utf-8")
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,9 +110,9 @@ def test_a_new_version_replaces_the_former_programs(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize("change", [{"version": "v3.6.9"}, {"cgo": True}, {"tags": ("x",)}, {"ldflags": ("-X a=b",)}])
-def test_other_flags_are_another_build(paths: Paths, change: dict[str, object]) -> None:
+def test_other_flags_are_another_build(paths: Paths, change: dict[str, Any]) -> None:
     programs = Programs(paths, "go1.26.8")
-    changed = replace(MODULE, **change)  # type: ignore[arg-type]
+    changed = replace(MODULE, **change)
     assert programs.directory(changed) != programs.directory(MODULE)
 
 

@@ -246,8 +246,8 @@ def test_apts_lists_of_the_repository_go(lab: Lab) -> None:
     kept.keep(lab.machine.root, kept.former_files(lab.machine.root, {path: text}))
     lab.write(path, text)
     lists = "/var/lib/apt/lists/"
-    for name in ("192.168.90.10:8080_apt_._InRelease", "deb.debian.org_debian_InRelease"):
+    for name in ("192.168.90.10:8080_apt_._InRelease", "packages.example.org_debian_InRelease"):
         lab.write(lists + name)
     back(lab)
-    assert not lab.exists(path) and lab.exists(lists + "deb.debian.org_debian_InRelease")
+    assert not lab.exists(path) and lab.exists(lists + "packages.example.org_debian_InRelease")
     assert not lab.exists(lists + "192.168.90.10:8080_apt_._InRelease")

@@ -73,14 +73,14 @@ def test_a_directory_inside_of_another_is_not_taken_twice(given: list[str], left
 
 
 def test_everything_but_what_is_excluded_is_taken(root: Root) -> None:
-    write(root, "/root/work/a.yml", "12345")
+    write(root, "/root/exercise/a.yml", "12345")
     write(root, "/root/.cache/big", "x" * 100)
     write(root, "/root/.kube/config", "1")
     write(root, "/root/.kube/cache/http/1", "x")
     os.symlink("/nowhere", root("/root/dangling"))
     found = survey(root, "/root", excludes=(".cache", ".kube/cache"))
     assert found.paths == [
-        "/root", "/root/.kube", "/root/dangling", "/root/work", "/root/work/a.yml", "/root/.kube/config"]
+        "/root", "/root/.kube", "/root/dangling", "/root/exercise", "/root/exercise/a.yml", "/root/.kube/config"]
     assert (found.files, found.size, found.left_out) == (3, 6, [])
 
 

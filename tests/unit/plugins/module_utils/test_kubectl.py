@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,14 @@ def test_it_reads_a_path_of_the_api(tmp_path: Path) -> None:
 def test_the_kubeconfig_is_always_named(tmp_path: Path) -> None:
     seen: list[str] = []
 
-    def runner(argv: list[str], **_options: object) -> Completed:
+    def runner(
+        argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60, check: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
         seen.extend(argv)
         return Completed(0, "", "")
 
-    Kubectl("/etc/kubernetes/admin.conf", "kubectl", runner).attempt("version")  # type: ignore[arg-type]
+    Kubectl("/etc/kubernetes/admin.conf", "kubectl", runner).attempt("version")
 
     assert seen == ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "version"]
 

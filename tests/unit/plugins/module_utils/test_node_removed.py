@@ -171,12 +171,12 @@ def test_no_admin_conf_is_a_warning(lab: Lab, text: str | None) -> None:
     assert found["decision"] == "undecided" and "admin.conf" in found["warnings"][0]
 
 
-def test_an_api_that_goes_away_meanwhile_is_a_warning(lab: Lab) -> None:
+def test_an_api_that_goes_away_meanwhile_is_a_warning(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: str, body: dict[str, Any]) -> Any:
         lab.api.broken = Unreachable("no answer")
         raise lab.api.broken
 
-    lab.api.patch = gone  # type: ignore[method-assign]
+    monkeypatch.setattr(lab.api, "patch", gone)
     found = converge(WISH, lab.machine)
     assert "stopped answering" in found["warnings"][0] and found["changed"]
 
