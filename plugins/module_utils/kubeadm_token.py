@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from .admin_api import administrator, sentence
 from .certificates import as_date
 from .errors import ClassroomError
-from .kube_api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, address, segment
-from .kubeadm import ADMIN_CONF, Machine
-from .kubeconfig import Kubeconfig, discovery
-from .kubeconfig import load as load_kubeconfig
+from .kube_api import Api, ApiError, NotFound, address, segment
+from .kubeadm import Machine
+from .kubeconfig import discovery
 from .steps import Step, as_diff
 
 _SECRETS = "/api/v1/namespaces/kube-system/secrets"
@@ -74,20 +74,12 @@ def seconds(ttl: str) -> float:
     return float(total)
 
 
-def administrator(machine: Machine, path: str = ADMIN_CONF) -> Kubeconfig:
-    found = load_kubeconfig(machine.root, path)
-    if found is None:
-        raise ClassroomError("wanted to manage bootstrap tokens with {0}, but there is no such file on this machine. "
-                             "Run this on the control plane, after kubeadm_init.".format(path))
-    return found
-
-
 def present(wish: Wish, machine: Machine, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
     """Make a token. In check mode there may be no cluster yet, so nobody is asked."""
     result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(wish)])}
     if check_mode:
         return result
-    admin = administrator(machine, kubeconfig)
+    admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         _make_room(wish, api)
@@ -96,7 +88,7 @@ def present(wish: Wish, machine: Machine, kubeconfig: str, check_mode: bool) -> 
         expires = machine.now() + wish.ttl
         api.post(_SECRETS, secret_of(token_id, secret, wish.node_name, expires))
     except ApiError as problem:
-        raise _sentence("make a bootstrap token", admin, problem) from problem
+        raise sentence("make a bootstrap token", admin, problem) from problem
     server = "https://" + address(wish.endpoint or admin.server)
     return dict(
         result, token_id=token_id, expires=as_date(expires),
@@ -108,7 +100,7 @@ def absent(token_id: str, machine: Machine, kubeconfig: str, check_mode: bool) -
     """Revoke a token; one that is gone is as good."""
     if not _TOKEN_ID.match(token_id):
         raise ClassroomError("token_id has to be the first part of a token: six small letters or digits.")
-    admin = administrator(machine, kubeconfig)
+    admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
     path = "{0}/bootstrap-token-{1}".format(_SECRETS, token_id)
     try:
@@ -116,7 +108,7 @@ def absent(token_id: str, machine: Machine, kubeconfig: str, check_mode: bool) -
     except NotFound:
         return {"changed": False, "token_id": token_id, "diff": as_diff([])}
     except ApiError as problem:
-        raise _sentence("revoke the bootstrap token {0}".format(token_id), admin, problem) from problem
+        raise sentence("revoke the bootstrap token {0}".format(token_id), admin, problem) from problem
     step = Step("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
     return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
 
@@ -219,13 +211,3 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
 def _step(wish: Wish) -> Step:
     return Step("bootstrap token", "for {0}".format(wish.node_name), "none",
                 "valid for {0:g} s".format(wish.ttl), "{0} is about to join".format(wish.node_name))
-
-
-def _sentence(wanted: str, admin: Kubeconfig, problem: ApiError) -> ClassroomError:
-    advice = {
-        Unreachable: "Is the API server up? kubeadm_init brings it back.",
-        Untrusted: "{0} is not of the cluster that answers there.".format(admin.path),
-        Denied: "Is {0} still valid? See 'kubeadm certs check-expiration'.".format(admin.path),
-    }
-    return ClassroomError("wanted to {0} at {1}, but: {2}. {3}".format(
-        wanted, address(admin.server), problem, advice.get(type(problem), "")).rstrip())

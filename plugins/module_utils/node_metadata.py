@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .admin_api import NoAdministrator, administrator, sentence
 from .errors import ClassroomError
+from .kube_api import Api, ApiError, Refused, Unreachable, segment
+from .kubeadm import Machine
 from .node_object import ANNOTATION
 from .steps import Step
 
+_NODES = "/api/v1/nodes"
+_CONFLICT = 409
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -286,21 +291,55 @@ def changes(wishes: Iterable[Wish], nodes: Mapping[str, Node], *, predict: bool)
     return [change for change in found if change.steps]
 
 
-def settle(
-    found: Iterable[Change], write: Callable[[str, dict[str, Any]], bool], read: Callable[[str], Node], tries: int = 5
-) -> None:
-    """Patch every Node that differs.
+def converge(
+    entries: Iterable[Mapping[str, Any]], machine: Machine, kubeconfig: str, check_mode: bool
+) -> list[Change]:
+    """Make the Nodes as declared and return what differed. In check mode there may be no cluster yet."""
+    wishes = [wish_from(entry) for entry in entries]
+    check(wishes)
+    try:
+        admin = administrator(machine, "change labels and taints", kubeconfig)
+    except NoAdministrator:
+        if check_mode:
+            return changes(wishes, {}, predict=True)
+        raise
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        nodes = [Node.from_json(item) for item in api.get(_NODES)["items"]]
+        found = changes(wishes, {node.name: node for node in nodes}, predict=check_mode)
+        if not check_mode:
+            _settle(found, api)
+    except Unreachable as problem:
+        if check_mode:
+            return changes(wishes, {}, predict=True)
+        raise sentence("change labels and taints", admin, problem) from problem
+    except ApiError as problem:
+        raise sentence("change labels and taints", admin, problem) from problem
+    return found
 
-    `write` says whether the API server took the patch; if somebody was faster, the Node is read again.
-    """
+
+def _settle(found: Iterable[Change], api: Api, tries: int = 5) -> None:
+    """Patch every Node that differs; if somebody was faster, the Node is read again."""
     for change in found:
         node = change.node
+        path = "{0}/{1}".format(_NODES, segment(change.wish.name))
         for _attempt in range(tries):
-            if node is not None and write(change.wish.name, patch(change.wish, node)):
+            if node is not None and _patched(api, path, patch(change.wish, node)):
                 break
-            node = read(change.wish.name)
+            node = Node.from_json(api.get(path))
         else:
             raise ClassroomError(
                 "Wanted to change the Node {0}, found it changed by others {1} times in a row; run again."
                 .format(change.wish.name, tries)
             )
+
+
+def _patched(api: Api, path: str, body: dict[str, Any]) -> bool:
+    """Whether the API server took the patch; it refuses one that is made for an older Node."""
+    try:
+        api.patch(path, body)
+    except Refused as problem:
+        if problem.status == _CONFLICT:
+            return False
+        raise
+    return True

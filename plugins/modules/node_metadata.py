@@ -19,12 +19,15 @@ description:
   - A Node that is not listed is not looked at. List it without labels and taints to have the formerly declared ones
     removed.
 extends_documentation_fragment:
-  - classroom.kubeadm.kubectl
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: For a Node that is not there yet, or without kubectl or API server, it predicts what will be set.
+    details: For a Node that is not there yet, or without an API server, it predicts what will be set.
 options:
+  kubeconfig:
+    description: Kubeconfig of an administrator, on the managed machine.
+    type: path
+    default: /etc/kubernetes/admin.conf
   nodes:
     description:
       - The Nodes and what is declared for them.
@@ -86,21 +89,11 @@ changes:
     - "label disk of node1: declared and not there"
 """
 
-import json
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, ApiSilent, Kubectl
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import (
-    Change,
-    Node,
-    changes,
-    check,
-    settle,
-    wish_from,
-)
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import converge
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
 
 TAINT_SPEC = {
@@ -115,59 +108,16 @@ NODE_SPEC = {
 }
 
 
-def present(kubectl: Kubectl, *, predict: bool) -> dict[str, Node]:
-    """All Nodes by name; in check mode none where there is no cluster to ask."""
-    missing = kubectl.missing()
-    if missing:
-        if predict:
-            return {}
-        raise ClassroomError(missing)
-    try:
-        items = kubectl.get("/api/v1/nodes")["items"]
-    except ApiSilent:
-        if predict:
-            return {}
-        raise
-    nodes = [Node.from_json(item) for item in items]
-    return {node.name: node for node in nodes}
-
-
-def patched(kubectl: Kubectl, name: str, patch: dict[str, Any]) -> bool:
-    """Whether the API server took the patch; it refuses one that is made for an older Node."""
-    arguments = ("patch", "node", name, "--type", "merge", "--patch", json.dumps(patch), "--output", "name")
-    completed = kubectl.attempt(*arguments)
-    if completed.rc == 0:
-        return True
-    if "Conflict" in completed.err or "has been modified" in completed.err:
-        return False
-    raise kubectl.failure("patch node {0}".format(name), completed)
-
-
-def ensure(kubectl: Kubectl, entries: list[dict[str, Any]], *, predict: bool) -> list[Change]:
-    """Make the Nodes as declared and return what differed."""
-    wishes = [wish_from(entry) for entry in entries]
-    check(wishes)
-    found = changes(wishes, present(kubectl, predict=predict), predict=predict)
-    if not predict:
-        settle(
-            found,
-            write=lambda name, patch: patched(kubectl, name, patch),
-            read=lambda name: Node.from_json(kubectl.get("/api/v1/nodes/{0}".format(name))),
-        )
-    return found
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE_SPEC},
-            **KUBECTL_SPEC,
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         supports_check_mode=True,
     )
-    kubectl = Kubectl.of(module.params)
     try:
-        found = ensure(kubectl, module.params["nodes"], predict=module.check_mode)
+        found = converge(module.params["nodes"], Machine(), module.params["kubeconfig"], module.check_mode)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     steps = [step for change in found for step in change.steps]

@@ -17,7 +17,6 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata im
     changes,
     check,
     patch,
-    settle,
     steps,
     wish_from,
 )
@@ -140,16 +139,3 @@ def test_a_node_that_is_not_there_is_predicted_or_told(predict: bool) -> None:
     else:
         with pytest.raises(ClassroomError, match="absent, empty, found only n"):
             changes(wishes, {"n": node()}, predict=False)
-
-
-def test_a_node_that_others_changed_is_read_again() -> None:
-    written: list[str] = []
-    fresh = Node("n", "8", {"x": "y"})
-
-    def write(_name: str, document: dict[str, Any]) -> bool:
-        written.append(document["metadata"]["resourceVersion"])
-        return written[-1] == "8"
-
-    settle(changes([Wish("n", SSD)], {"n": node()}, predict=False), write, lambda _name: fresh)
-
-    assert written == ["7", "8"]
