@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# A script's own directory is on the path, the checkout above it is not; the import below needs it.
+# A script's own directory is on the path, the checkout above it is not, nor is the collection that the checkout is.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
 
 from bundle.builder.cli import main
 

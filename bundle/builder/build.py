@@ -17,8 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bundle.builder import apt, base, images, lock, packages
-from bundle.builder.digest import key_of, source_files
+from ansible_collections.classroom.kubeadm.plugins.module_utils import (
+    bundle_contents,
+    bundle_lock,
+    bundle_repository,
+    gpg_keyring,
+)
+from bundle.builder import base, images, packages
+from bundle.builder.digest import key_of, sha256, source_files
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import stop_all
@@ -34,6 +40,8 @@ GIBIBYTES_COLD = 14
 GIBIBYTES_WARM = 3
 
 BASE = "the base of the images"
+# What makes a directory a bundle, here as in the playbook bundle.yml; a change there is a change of the bundle.
+SEALING = (bundle_contents, bundle_lock, bundle_repository, gpg_keyring)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,8 @@ class Inputs:
     @property
     def key(self) -> str:
         files = source_files(self.recipe.source)
-        return key_of([self.go, self.architecture], files, self.recipe.source)
+        sealing = {module.__name__: sha256(Path(str(module.__file__))) for module in SEALING}
+        return key_of([self.go, self.architecture, sealing], files, self.recipe.source)
 
 
 def inputs(recipe: Recipe, paths: Paths) -> Inputs:
@@ -57,7 +66,7 @@ def inputs(recipe: Recipe, paths: Paths) -> Inputs:
 
 def is_finished(paths: Paths, key: str) -> bool:
     """Whether the cache's bundle was made from exactly these inputs."""
-    return (paths.bundle / lock.NAME).is_file() and lock.read(paths.bundle).key == key
+    return (paths.bundle / bundle_lock.NAME).is_file() and bundle_contents.read(str(paths.bundle)).key == key
 
 
 def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
@@ -129,9 +138,8 @@ def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: P
             "images": partial(_add_images, wish, bundle, material, progress),
         }
     )
-    with progress.step("lock file"):
-        content = _lock(wish, bundle, material, results["images"])
-        (bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
+    with progress.step("repositories, lock and signatures"):
+        bundle_contents.seal(str(bundle), _draft(wish, material, results["images"]), str(paths.signing_key))
     _exchange(bundle, paths.bundles / wish.key[:16], paths)
 
 
@@ -141,14 +149,9 @@ def _add_kubectl(bundle: Path, material: images.Material) -> None:
 
 
 def _add_packages(wish: Inputs, bundle: Path, material: images.Material, paths: Paths, progress: Progress) -> None:
-    repository = bundle / "apt"
-    with progress.step("packages and their repository") as step:
-        packages.build(
-            wish.recipe, material.programs, paths.work / "packages", repository / "pool", wish.architecture, step
-        )
-        apt.index(repository)
-        apt.sign(repository, paths.signing_key)
-        step.outcome = f"{len(wish.recipe.versions.packages)} packages"
+    with progress.step("packages") as step:
+        packages.build(wish.recipe, material.programs, paths.work / "packages", bundle, wish.architecture, step)
+        step.outcome = f"{len(wish.recipe.versions.packages)} packages, each for {' and '.join(packages.FAMILIES)}"
 
 
 def _add_images(wish: Inputs, bundle: Path, material: images.Material, progress: Progress) -> dict[str, str]:
@@ -159,22 +162,23 @@ def _add_images(wish: Inputs, bundle: Path, material: images.Material, progress:
     return digests
 
 
-def _lock(wish: Inputs, bundle: Path, material: images.Material, digests: dict[str, str]) -> lock.Lock:
+def _draft(wish: Inputs, material: images.Material, digests: dict[str, str]) -> bundle_contents.Contents:
+    """The lock but for the files, which come with the seal."""
     versions = wish.recipe.versions
-    return lock.Lock(
+    return bundle_contents.Contents(
         key=wish.key,
         architecture=wish.architecture,
         go=wish.go,
         versions=dict(versions.modules),
         packages=tuple(
-            lock.LockedPackage(
-                package.name, package.full_version, f"apt/pool/{packages.file_name(package, wish.architecture)}"
+            bundle_contents.LockedPackage(
+                package.name, package.full_version, packages.file_name(package, family, wish.architecture)
             )
+            for family in packages.FAMILIES
             for package in versions.packages.values()
         ),
         images=digests,
         debian={"suite": versions.debian, "packages": base.installed_packages(material.debian)},
-        files=lock.checksums(bundle),
     )
 
 
@@ -204,10 +208,10 @@ def _alone(paths: Paths, progress: Progress) -> Iterator[None]:
 
 def require_bundle(directory: Path) -> None:
     """Raise with every difference between a bundle and its lock."""
-    problems = lock.verify(directory)
+    problems = bundle_lock.all_problems(str(directory), bundle_lock.read(str(directory)))
     if problems:
         raise BundleError(
-            f"{directory} to be as its {lock.NAME} says",
-            f"{len(problems)} difference(s):\n  " + "\n  ".join(map(str, problems)) + "\n",
+            f"{directory} to be as its {bundle_lock.NAME} says",
+            f"{len(problems)} difference(s):\n  " + "\n  ".join(problems) + "\n",
             "do what each line says",
         )

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundle.builder import build, lock
-from bundle.builder.errors import BundleError
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from bundle.builder import build
 from bundle.builder.paths import SOURCE, Paths, default_cache
 from bundle.builder.progress import for_this_output
 from bundle.builder.recipe import load
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         options.command(options, Paths(options.cache))
-    except BundleError as error:
+    except ClassroomError as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 def _build(_: argparse.Namespace, paths: Paths) -> None:
     with for_this_output() as progress:
         done = build.build(load(SOURCE), paths, progress)
-    content = lock.read(paths.bundle)
+    content = bundle_contents.read(str(paths.bundle))
     state = "built" if done else "is there already"
     print(f"bundle {content.key[:16]} {state}: {paths.bundle}")
 
@@ -65,7 +66,7 @@ def _build(_: argparse.Namespace, paths: Paths) -> None:
 def _verify(options: argparse.Namespace, paths: Paths) -> None:
     directory = options.bundle or paths.bundle
     build.require_bundle(directory)
-    content = lock.read(directory)
+    content = bundle_contents.read(str(directory))
     print(f"bundle {content.key[:16]}: {len(content.files)} files and {len(content.images)} images as locked")
 
 

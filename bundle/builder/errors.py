@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 
-class BundleError(Exception):
+
+class BundleError(ClassroomError):
     """What was wanted, what was found, and what to do about it."""
 
     def __init__(self, wanted: str, found: str, advice: str) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import REFERENCE
 from bundle.builder.digest import sha256
 from bundle.builder.errors import BundleError
 
@@ -28,7 +29,6 @@ INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
-REFERENCE = "org.opencontainers.image.ref.name"
 
 # The level was measured, see bundle/README.md.
 ZSTD_LEVEL = "-3"

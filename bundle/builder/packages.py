@@ -12,10 +12,16 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import POOL
 from bundle.builder.process import run
 from bundle.builder.programs import LICENSE
 from bundle.builder.progress import Step
 from bundle.builder.recipe import Package, Recipe, load_yaml
+
+# Made from the same descriptions: where the repository of each is in the bundle, and nfpm's name for it.
+FAMILIES = {"apt": "deb", "rpm": "rpm"}
+# What the RPM family calls the architectures that Go and Debian have one name for.
+RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 # Files in packages carry one time, so that equal inputs make equal packages; dpkg complains about 1970.
 MODIFIED = "2026-01-01T00:00:00Z"
@@ -27,21 +33,26 @@ COMPRESSION = "zstd:fastest"
 def build(
     recipe: Recipe, programs: Mapping[str, Path], work: Path, target: Path, architecture: str, step: Step
 ) -> None:
-    """Write every package of versions.yml into the target directory."""
+    """Write every package of versions.yml, for both families, below the bundle that is the target."""
     work.mkdir(parents=True, exist_ok=True)
-    target.mkdir(parents=True)
+    for family in FAMILIES:
+        (target / family / POOL).mkdir(parents=True)
     for package in recipe.versions.packages.values():
         step.detail = package.name
         description = work / f"{package.name}.yaml"
         text = yaml.safe_dump(render(recipe.source / "packages", package, programs, architecture), sort_keys=False)
         description.write_text(text, encoding="utf-8")
-        command = [str(programs["nfpm"] / "nfpm"), "package", "--packager=deb", f"--config={description}"]
-        run([*command, f"--target={target / file_name(package, architecture)}"], work / f"{package.name}.log")
+        for family, packager in FAMILIES.items():
+            command = [str(programs["nfpm"] / "nfpm"), "package", f"--packager={packager}", f"--config={description}"]
+            log = work / f"{package.name}-{packager}.log"
+            run([*command, f"--target={target / file_name(package, family, architecture)}"], log)
 
 
-def file_name(package: Package, architecture: str) -> str:
-    """As Debian names package files."""
-    return f"{package.name}_{package.full_version}_{architecture}.deb"
+def file_name(package: Package, family: str, architecture: str) -> str:
+    """The path of a package in the bundle, with a name as its family gives them."""
+    if family == "apt":
+        return f"apt/{POOL}/{package.name}_{package.full_version}_{architecture}.deb"
+    return f"rpm/{POOL}/{package.name}-{package.full_version}.{RPM_ARCHITECTURES[architecture]}.rpm"
 
 
 def render(directory: Path, package: Package, programs: Mapping[str, Path], architecture: str) -> dict[str, Any]:
@@ -61,9 +72,11 @@ def render(directory: Path, package: Package, programs: Mapping[str, Path], arch
         # File names are taken as they are written.
         "disable_globbing": True,
         **written,
-        "contents": [*contents, _license(package, programs)],
+        "contents": [*contents, *_licenses(package, programs)],
         "scripts": scripts,
         "deb": {"compression": COMPRESSION},
+        # Where a package was made is in none of them.
+        "rpm": {"compression": COMPRESSION, "buildhost": "localhost"},
     }
 
 
@@ -77,9 +90,10 @@ def _content(entry: Mapping[str, Any], directory: Path, programs: Mapping[str, P
     return {**entry, "src": str(programs[module] / name), "file_info": {"mode": 0o755}}
 
 
-def _license(package: Package, programs: Mapping[str, Path]) -> dict[str, Any]:
-    return {
-        "src": str(programs[package.module] / LICENSE),
-        "dst": f"/usr/share/doc/{package.name}/copyright",
-        "file_info": {"mode": 0o644},
-    }
+def _licenses(package: Package, programs: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """The license, where each family keeps it."""
+    same = {"src": str(programs[package.module] / LICENSE), "file_info": {"mode": 0o644}}
+    return [
+        {**same, "dst": f"/usr/share/doc/{package.name}/copyright", "packager": "deb"},
+        {**same, "dst": f"/usr/share/licenses/{package.name}/LICENSE", "packager": "rpm", "type": "license"},
+    ]

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Mapping
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository, gpg_keyring
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths
 from bundle.builder.process import output
@@ -19,8 +20,9 @@ TOOLS = {
     "gcc": "gcc and libc6-dev",
     "mmdebstrap": "mmdebstrap",
     "zstd": "zstd",
-    "apt-ftparchive": "apt-utils",
-    "gpg": "gpg and gpg-agent",
+    **bundle_repository.APT_TOOLS,
+    **bundle_repository.RPM_TOOLS,
+    **gpg_keyring.TOOLS,
 }
 
 

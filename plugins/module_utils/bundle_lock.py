@@ -20,7 +20,11 @@ from .errors import ClassroomError
 from .files import read_text, write_text
 
 NAME = "bundle.lock.yml"
+# Of the lock, by the key that signed the bundle's repositories: the lock names all other files
+SIGNATURE = NAME + ".asc"
 SCHEMA = 1
+# How an OCI layout names its images
+REFERENCE = "org.opencontainers.image.ref.name"
 PIECE = 1 << 20
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
@@ -56,6 +60,11 @@ def read(bundle: str) -> Lock:
             "Wanted a bundle in {0}, found no {1} there; build the bundle and copy all of it to this machine."
             .format(bundle, NAME)
         )
+    return parse(path, text)
+
+
+def parse(path: str, text: str) -> Lock:
+    """The lock in a text; `path` is what errors call it."""
     lines = text.splitlines()
     if "schema: {0}".format(SCHEMA) not in lines:
         raise _unreadable(path, "another schema than {0}".format(SCHEMA))
@@ -83,15 +92,60 @@ def write_stamp(stamp: str, bundle: str, lock: Lock, found: Mapping[str, Trait])
 
 def problems(bundle: str, lock: Lock) -> list[str]:
     """A sentence for every file that is not as locked. Reads all of the bundle."""
-    names = sorted(lock.files)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        sums = list(pool.map(lambda name: _sha256(os.path.join(bundle, name)), names))
+    sums = checksums(bundle, sorted(lock.files))
     return [
         "{0}: wanted sha256 {1}, found {2}; copy it again from where it came, or build the bundle anew.".format(
             os.path.join(bundle, name), lock.files[name], "sha256 " + found if found else "no such file"
         )
-        for name, found in zip(names, sums) if found != lock.files[name]
+        for name, found in sums.items() if found != lock.files[name]
     ]
+
+
+def strangers(bundle: str, lock: Lock) -> list[str]:
+    """A sentence for every file of the bundle that its lock does not know."""
+    found = sorted(set(file_names(bundle)) - set(lock.files))
+    words = "{0}: a file that the lock does not know; remove it, or make the bundle anew."
+    return [words.format(os.path.join(bundle, name)) for name in found]
+
+
+def image_problems(bundle: str, lock: Lock) -> list[str]:
+    """A sentence for every image that the layout's index and the lock do not agree on."""
+    path = os.path.join(bundle, "oci", "index.json")
+    text = read_text(path)
+    if text is None:
+        # As a missing file it has been told, if there should be one
+        return ["{0}: wanted images, found no layout; build the bundle anew.".format(path)] if lock.images else []
+    try:
+        found = {entry["annotations"][REFERENCE]: entry["digest"] for entry in json.loads(text)["manifests"]}
+    except (ValueError, KeyError, TypeError):
+        return ["{0}: wanted the index of an OCI layout that names its images, found something else; build the bundle "
+                "anew.".format(path)]
+    return [
+        "{0}: wanted {1}, found {2} in {3}; build the bundle anew.".format(
+            name, lock.images.get(name, "no such image"), found.get(name, "no such image"), path)
+        for name in sorted({*found, *lock.images}) if found.get(name) != lock.images.get(name)
+    ]
+
+
+def all_problems(bundle: str, lock: Lock) -> list[str]:
+    """Everything in which a bundle differs from its lock; nothing when it is as it was sealed. Reads all of it."""
+    return problems(bundle, lock) + strangers(bundle, lock) + image_problems(bundle, lock)
+
+
+def file_names(bundle: str) -> list[str]:
+    """Every file of a bundle that its lock has to know, by its path in the bundle."""
+    names = [
+        os.path.relpath(os.path.join(directory, name), bundle)
+        for directory, _directories, files in os.walk(bundle) for name in files
+    ]
+    return sorted(name for name in names if name not in (NAME, SIGNATURE))
+
+
+def checksums(bundle: str, names: Sequence[str]) -> dict[str, str]:
+    """sha256 by path in the bundle, empty for a file that cannot be read. Reads all of them."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        sums = pool.map(lambda name: sha256(os.path.join(bundle, name)), names)
+    return dict(zip(names, sums))
 
 
 def _stamp_text(bundle: str, lock: Lock, found: Mapping[str, Trait]) -> str:
@@ -106,8 +160,8 @@ def _trait(path: str) -> Trait:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _sha256(path: str) -> str:
-    """The checksum of a file, empty when it cannot be read."""
+def sha256(path: str) -> str:
+    """The checksum of a file's content, empty when it cannot be read."""
     total = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
@@ -124,6 +178,8 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
     The machine need not have a YAML library, and these entries need none: neither names nor checksums hold a blank.
     """
     start = title + ":"
+    if start + " {}" in lines:
+        return {}
     if start not in lines:
         raise _unreadable(path, "no list of {0}".format(title))
     entries: dict[str, str] = {}

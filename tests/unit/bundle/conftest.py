@@ -14,7 +14,8 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(CHECKOUT))
 
-from bundle.builder import lock, oci, recipe
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
+from bundle.builder import oci, recipe
 
 
 @pytest.fixture(scope="session")
@@ -33,15 +34,15 @@ def small_bundle(tmp_path: Path) -> Path:
     layer = layout.add_layer(lambda tar: oci.add_file(tar, "/usr/bin/tool", b"a program"))
     digest = layout.add_image("registry.example/tool:1.0", [layer], {}, "amd64")
     layout.finish()
-    content = lock.Lock(
+    content = bundle_contents.Contents(
         key="0123",
         architecture="amd64",
         go="go1.26.8",
         versions={"tool": "v1.0.0"},
-        packages=(lock.LockedPackage("tool", "1.0-1.1", "apt/pool/tool_1.0-1.1_amd64.deb"),),
+        packages=(bundle_contents.LockedPackage("tool", "1.0-1.1", "apt/pool/tool_1.0-1.1_amd64.deb"),),
         images={"registry.example/tool:1.0": digest},
         debian={"suite": "trixie", "packages": {"bash": "5.2"}},
-        files=lock.checksums(bundle),
+        files=bundle_lock.checksums(str(bundle), bundle_lock.file_names(str(bundle))),
     )
-    (bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
+    (bundle / bundle_lock.NAME).write_text(content.text(), encoding="utf-8")
     return bundle

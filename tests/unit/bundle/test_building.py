@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from bundle.builder import build, lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
+from bundle.builder import build
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import output, run
@@ -211,8 +212,8 @@ def test_a_finished_bundle_is_known_by_its_key(paths: Paths, small_bundle: Path)
 
 def test_a_bundle_of_these_inputs_is_left_alone(paths: Paths, small_bundle: Path, declared: Recipe) -> None:
     here = replace(paths, source=declared.source)
-    content = replace(lock.read(small_bundle), key=build.inputs(declared, here).key)
-    (small_bundle / lock.NAME).write_text(content.text(), encoding="utf-8")
+    content = replace(bundle_contents.read(str(small_bundle)), key=build.inputs(declared, here).key)
+    (small_bundle / bundle_lock.NAME).write_text(content.text(), encoding="utf-8")
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     assert build.build(declared, here, Progress()) is False
@@ -222,7 +223,7 @@ def test_a_bundle_of_these_inputs_is_left_alone(paths: Paths, small_bundle: Path
 def test_a_bundle_without_its_lock_is_not_finished(paths: Paths, small_bundle: Path) -> None:
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
-    (paths.bundle / lock.NAME).unlink()
+    (paths.bundle / bundle_lock.NAME).unlink()
     assert not build.is_finished(paths, "0123")
 
 

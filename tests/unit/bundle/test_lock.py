@@ -11,80 +11,112 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bundle.builder import cli, lock
-from bundle.builder.errors import BundleError
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from bundle.builder import cli
 
 DEB = "apt/pool/tool_1.0-1.1_amd64.deb"
 IMAGE = "registry.example/tool:1.0"
 
 
+def problems(bundle: Path) -> list[str]:
+    return bundle_lock.all_problems(str(bundle), bundle_lock.read(str(bundle)))
+
+
 def test_what_is_written_is_read_back(small_bundle: Path) -> None:
-    content = lock.read(small_bundle)
-    assert content.packages == (lock.LockedPackage("tool", "1.0-1.1", DEB),)
-    assert content.files == lock.checksums(small_bundle)
-    assert (small_bundle / lock.NAME).read_text(encoding="utf-8") == content.text()
+    content = bundle_contents.read(str(small_bundle))
+    assert content.packages == (bundle_contents.LockedPackage("tool", "1.0-1.1", DEB),)
+    assert set(content.files) >= {DEB, "oci/index.json"}
+    assert (small_bundle / bundle_lock.NAME).read_text(encoding="utf-8") == content.text()
+
+
+def test_a_machine_without_yaml_reads_the_same(small_bundle: Path) -> None:
+    content, lock = bundle_contents.read(str(small_bundle)), bundle_lock.read(str(small_bundle))
+    assert (lock.files, lock.images) == (content.files, content.images)
 
 
 def test_an_untouched_bundle_has_no_problems(small_bundle: Path) -> None:
-    assert lock.verify(small_bundle) == []
+    assert problems(small_bundle) == []
+
+
+def test_a_signature_of_the_lock_is_no_stranger(small_bundle: Path) -> None:
+    (small_bundle / bundle_lock.SIGNATURE).touch()
+    assert problems(small_bundle) == []
 
 
 def test_a_wrong_digest_is_told_with_both_digests_and_the_way_out(small_bundle: Path) -> None:
-    wanted = lock.checksums(small_bundle)[DEB]
+    wanted = bundle_lock.sha256(str(small_bundle / DEB))
     (small_bundle / DEB).write_bytes(b"a package, cut sh")
-    (problem,) = lock.verify(small_bundle)
-    assert problem.name == DEB
-    assert problem.wanted == f"sha256 {wanted}"
-    assert problem.found == f"sha256 {lock.checksums(small_bundle)[DEB]}"
-    assert "copy it again" in problem.advice
+    found = bundle_lock.sha256(str(small_bundle / DEB))
+    (problem,) = problems(small_bundle)
+    assert problem.startswith(f"{small_bundle / DEB}: wanted sha256 {wanted}, found sha256 {found}; copy it again")
 
 
 def test_a_missing_file_is_told(small_bundle: Path) -> None:
     (small_bundle / DEB).unlink()
-    (problem,) = lock.verify(small_bundle)
-    assert (problem.name, problem.found) == (DEB, "no such file")
+    (problem,) = problems(small_bundle)
+    assert f"{DEB}: wanted sha256" in problem
+    assert "found no such file" in problem
 
 
 def test_an_unexpected_file_is_told(small_bundle: Path) -> None:
     (small_bundle / "apt" / "pool" / "other.deb").write_bytes(b"from elsewhere")
-    (problem,) = lock.verify(small_bundle)
-    assert (problem.name, problem.advice) == ("apt/pool/other.deb", "remove it")
+    (problem,) = problems(small_bundle)
+    assert "apt/pool/other.deb: a file that the lock does not know; remove it" in problem
 
 
 def test_all_problems_are_told_at_once(small_bundle: Path) -> None:
     (small_bundle / DEB).unlink()
     (small_bundle / "extra").touch()
     (small_bundle / "oci" / "oci-layout").write_text("{}", encoding="utf-8")
-    assert {problem.name for problem in lock.verify(small_bundle)} == {DEB, "extra", "oci/oci-layout"}
-
-
-def test_an_index_that_names_another_image_is_told(small_bundle: Path) -> None:
-    path = small_bundle / lock.NAME
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    digest = content["images"].pop(IMAGE)
-    content["images"]["registry.example/tool:2.0"] = digest
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    problems = {problem.name: (problem.wanted, problem.found) for problem in lock.verify(small_bundle)}
-    assert problems == {
-        IMAGE: ("no such image", digest),
-        "registry.example/tool:2.0": (digest, "no such image"),
+    assert {line.split(":")[0] for line in problems(small_bundle)} == {
+        str(small_bundle / name) for name in (DEB, "extra", "oci/oci-layout")
     }
 
 
-def test_a_layout_without_its_index_is_one_problem(small_bundle: Path) -> None:
+def test_an_index_that_names_another_image_is_told(small_bundle: Path) -> None:
+    path = small_bundle / bundle_lock.NAME
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    digest = content["images"].pop(IMAGE)
+    content["images"]["registry.example/tool:2.0"] = digest
+    path.write_text(yaml.safe_dump(content, width=1000), encoding="utf-8")
+    first, second = problems(small_bundle)
+    assert first.startswith(f"{IMAGE}: wanted no such image, found {digest} in")
+    assert second.startswith(f"registry.example/tool:2.0: wanted {digest}, found no such image in")
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"manifests": [{"digest": "sha256:0"}]}'])
+def test_an_index_that_is_none_is_told(small_bundle: Path, text: str) -> None:
+    (small_bundle / "oci" / "index.json").write_text(text, encoding="utf-8")
+    assert any("wanted the index of an OCI layout" in line for line in problems(small_bundle))
+
+
+def test_a_layout_without_its_index_is_told(small_bundle: Path) -> None:
     (small_bundle / "oci" / "index.json").unlink()
-    assert [problem.name for problem in lock.verify(small_bundle)] == ["oci/index.json"]
+    missing, no_images = problems(small_bundle)
+    assert "oci/index.json: wanted sha256" in missing
+    assert "oci/index.json: wanted images, found no layout" in no_images
 
 
 def test_a_directory_without_a_lock_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"no bundle.lock.yml; build it"):
-        lock.read(tmp_path)
+    with pytest.raises(ClassroomError, match=r"found no bundle\.lock\.yml there"):
+        bundle_contents.read(str(tmp_path))
 
 
-def test_a_lock_of_another_schema_is_refused(small_bundle: Path) -> None:
-    (small_bundle / lock.NAME).write_text("schema: 99\n", encoding="utf-8")
-    with pytest.raises(BundleError, match="build the bundle anew"):
-        lock.read(small_bundle)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "schema: 99\n",
+        "schema: 1\nfiles: {}\nimages: {}\n",
+        "schema: 1\nfiles: {}\nimages: {}\npackages: 7\n",
+        "schema: 1\nfiles: {}\nimages: {}\npackages: []\nkey: a\narchitecture: b\nmore: c\n",
+        "schema: 1\nfiles: {}\nimages: {}\nkey: [\n",
+    ],
+)
+def test_a_lock_of_another_kind_is_refused(small_bundle: Path, text: str) -> None:
+    (small_bundle / bundle_lock.NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(ClassroomError, match=r"as this (version of the collection|collection's bundle builder) writes"):
+        bundle_contents.read(str(small_bundle))
 
 
 @pytest.mark.parametrize(("damaged", "status"), [(False, 0), (True, 1)])

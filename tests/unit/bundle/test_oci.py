@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import REFERENCE as NAME
 from bundle.builder import oci
 
 REFERENCE = "registry.k8s.io/coredns/coredns:v1.14.2"
@@ -55,7 +56,7 @@ def document(root: Path, digest: str) -> dict[str, Any]:
 def test_the_index_names_every_image(tmp_path: Path, program: Path) -> None:
     digest = write(tmp_path / "oci", program)
     index = json.loads((tmp_path / "oci" / "index.json").read_text(encoding="utf-8"))
-    names = {manifest["annotations"][oci.REFERENCE]: manifest["digest"] for manifest in index["manifests"]}
+    names = {manifest["annotations"][NAME]: manifest["digest"] for manifest in index["manifests"]}
     assert names[REFERENCE] == digest
     assert set(names) == {REFERENCE, "registry.example/other:1"}
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,18 @@ def rendered(tmp_path: Path) -> dict[str, Any]:
 def test_name_version_and_architecture_follow(rendered: dict[str, Any]) -> None:
     wanted = {"name": "tool", "version": "1.36.3", "release": "1.1", "arch": "amd64"}
     assert wanted.items() <= rendered.items()
-    assert file_name(TOOL, "amd64") == "tool_1.36.3-1.1_amd64.deb"
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture", "name"),
+    [
+        ("apt", "amd64", "apt/pool/tool_1.36.3-1.1_amd64.deb"),
+        ("rpm", "amd64", "rpm/pool/tool-1.36.3-1.1.x86_64.rpm"),
+        ("rpm", "arm64", "rpm/pool/tool-1.36.3-1.1.aarch64.rpm"),
+    ],
+)
+def test_files_are_named_as_their_family_names_them(family: str, architecture: str, name: str) -> None:
+    assert file_name(TOOL, family, architecture) == name
 
 
 def test_what_is_written_is_kept(rendered: dict[str, Any]) -> None:
@@ -55,6 +67,7 @@ def test_contents_have_sources_and_modes_of_their_kind(rendered: dict[str, Any],
         "/etc/tool.conf": 0o644,
         "/var/lib/tool": 0o755,
         "/usr/share/doc/tool/copyright": 0o644,
+        "/usr/share/licenses/tool/LICENSE": 0o644,
     }
 
 
@@ -64,6 +77,7 @@ def test_scripts_are_found_beside_the_description(rendered: dict[str, Any], tmp_
 
 def test_equal_inputs_make_equal_packages(rendered: dict[str, Any]) -> None:
     assert rendered["mtime"] == "2026-01-01T00:00:00Z"
+    assert rendered["rpm"]["buildhost"] == "localhost"
 
 
 def test_the_kubelet_depends_on_what_upstreams_package_depends_on(declared: Recipe) -> None:
@@ -71,6 +85,68 @@ def test_the_kubelet_depends_on_what_upstreams_package_depends_on(declared: Reci
     kubelet = render(SOURCE, declared.versions.packages["kubelet"], programs, "amd64")
     depends = kubelet["overrides"]["deb"]["depends"]
     assert [dependency.split(" ")[0] for dependency in depends] == ["iptables", "kubernetes-cni", "mount", "util-linux"]
+    assert kubelet["overrides"]["rpm"] == {
+        "depends": ["kubernetes-cni >= 1.2.0", "util-linux"], "recommends": ["iptables >= 1.8.4"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("package", "path", "source"),
+    [
+        ("kubelet", "/etc/default/kubelet", {"deb": "kubelet.env"}),
+        ("kubelet", "/etc/sysconfig/kubelet", {"rpm": "kubelet.env"}),
+        (
+            "kubeadm", "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
+            {"deb": "10-kubeadm.deb.conf", "rpm": "10-kubeadm.rpm.conf"},
+        ),
+    ],
+)
+def test_each_family_has_its_own_place_for_the_kubelets_arguments(
+    declared: Recipe, package: str, path: str, source: dict[str, str]
+) -> None:
+    programs = {name: Path("/programs") / name for name in declared.modules}
+    contents = render(SOURCE, declared.versions.packages[package], programs, "amd64")["contents"]
+    found = {entry["packager"]: Path(entry["src"]).name for entry in contents if entry["dst"] == path}
+    assert found == source
+
+
+def test_the_families_differ_in_that_place_only() -> None:
+    texts = [(SOURCE / "files" / f"10-kubeadm.{family}.conf").read_text(encoding="utf-8") for family in ("deb", "rpm")]
+    assert texts[0].replace("/etc/default/kubelet", "/etc/sysconfig/kubelet") == texts[1]
+    assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize("package", ["containerd", "kubelet", "classroom-registry"])
+@pytest.mark.parametrize(
+    ("script", "words", "told"),
+    [
+        ("postinstall", ["configure", ""], ["daemon-reload", "preset"]),
+        ("postinstall", ["configure", "1.0-1.1"], ["daemon-reload"]),
+        ("postinstall", ["1"], ["daemon-reload", "preset"]),
+        ("postinstall", ["2"], ["daemon-reload"]),
+        ("preremove", ["remove"], ["disable"]),
+        ("preremove", ["upgrade", "2.0"], []),
+        ("preremove", ["0"], ["disable"]),
+        ("preremove", ["1"], []),
+    ],
+)
+def test_scripts_understand_both_families(
+    tmp_path: Path, package: str, script: str, words: list[str], told: list[str]
+) -> None:
+    """A script is run with what dpkg or rpm says at that moment; programs in its path write down what they are told."""
+    for name in ("systemctl", "systemd-sysusers"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/told\n', encoding="utf-8")
+        program.chmod(0o755)
+    text = (SOURCE / "files" / f"{package}.{script}").read_text(encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "script").write_text(text.replace("/run/systemd/system", str(tmp_path / "run")), encoding="utf-8")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["sh", str(tmp_path / "script"), *words], env=environment, check=True)
+    log = tmp_path / "told"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    verbs = [word for line in lines for word in line.split()[1:] if line.startswith("systemctl") and word[0] != "-"]
+    assert [word for word in verbs if not word.endswith(".service")] == told
 
 
 @pytest.mark.parametrize(
@@ -78,6 +154,7 @@ def test_the_kubelet_depends_on_what_upstreams_package_depends_on(declared: Reci
     [
         ("10-kubeadm.deb.conf", "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env"),
         ("10-kubeadm.deb.conf", "EnvironmentFile=-/etc/default/kubelet"),
+        ("10-kubeadm.rpm.conf", "EnvironmentFile=-/etc/sysconfig/kubelet"),
         ("containerd.service", "ExecStart=/usr/bin/containerd"),
         ("containerd.service", "KillMode=process"),
         ("kubelet.service", "Restart=always"),

@@ -43,6 +43,9 @@ class Bundle:
         self.images[reference] = self.blob(json.dumps({"mediaType": INDEX, "manifests": entries}).encode())
 
     def lock(self) -> None:
+        named = "org.opencontainers.image.ref.name"
+        index = [{"digest": digest, "annotations": {named: name}} for name, digest in self.images.items()]
+        (self.directory / "oci" / "index.json").write_text(json.dumps({"manifests": index}), encoding="utf-8")
         files = {
             str(path.relative_to(self.directory)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in self.directory.rglob("*") if path.is_file() and path.name != "bundle.lock.yml"

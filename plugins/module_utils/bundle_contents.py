@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All that bundle.lock.yml says, and the sealing that writes it. For the controller, where Ansible brings PyYAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from . import bundle_lock
+from .bundle_repository import PUBLIC_KEY, make_apt, make_rpm
+from .command import Runner, run
+from .errors import ClassroomError
+from .files import read_text, write_text
+from .gpg_keyring import Keyring
+
+try:
+    import yaml
+except ImportError:
+    HAS_YAML = False
+else:
+    HAS_YAML = True
+
+HEADER = """\
+---
+# What exactly is in this bundle. Written when it was sealed; its signature is beside it.
+"""
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """An OS package and where it is in the bundle."""
+
+    name: str
+    version: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The content of bundle.lock.yml.
+
+    `key` is equal for bundles that were made of the same; `go` and `debian` say what a compiled bundle was compiled
+    with and stands on; `versions` maps the names of components to their versions.
+    """
+
+    key: str
+    architecture: str
+    go: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[LockedPackage, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    debian: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The file as it is written, with one entry a line."""
+        content = {
+            "schema": bundle_lock.SCHEMA, **asdict(self), "packages": [asdict(package) for package in self.packages],
+        }
+        return HEADER + str(yaml.safe_dump(content, sort_keys=False, width=4096))
+
+
+def read(bundle: str) -> Contents:
+    """The lock of a finished bundle."""
+    # Refuses what is no lock, or another version's
+    bundle_lock.read(bundle)
+    path = os.path.join(bundle, bundle_lock.NAME)
+    try:
+        content = dict(yaml.safe_load(read_text(path) or ""))
+        del content["schema"]
+        packages = tuple(LockedPackage(**package) for package in content.pop("packages"))
+        return Contents(packages=packages, **content)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as problem:
+        raise ClassroomError(
+            "Wanted {0} as this version of the collection writes it, found something else ({1}); make the bundle "
+            "anew.".format(path, str(problem).splitlines()[0])) from problem
+
+
+def seal(directory: str, draft: Contents, secret: str, runner: Runner = run) -> Contents:
+    """Make a directory of packages and images a bundle: index and sign its repositories, lock all files, sign the lock.
+
+    `draft` says everything but the files. The key in the file `secret` is made if there is none.
+    """
+    with Keyring(runner) as keyring:
+        key = keyring.unlock(secret)
+        for family, make in (("apt", make_apt), ("rpm", make_rpm)):
+            repository = os.path.join(directory, family)
+            if os.path.isdir(repository):
+                make(repository, keyring, key, runner)
+        write_text(os.path.join(directory, PUBLIC_KEY), keyring.public_key(key))
+        names = bundle_lock.file_names(directory)
+        contents = replace(draft, files=bundle_lock.checksums(directory, names))
+        path = os.path.join(directory, bundle_lock.NAME)
+        write_text(path, contents.text())
+        keyring.detach_sign(key, path, os.path.join(directory, bundle_lock.SIGNATURE))
+    return contents

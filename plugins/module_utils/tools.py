@@ -1,0 +1,20 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs that a module calls, looked for before anything is begun."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+
+from .errors import ClassroomError
+
+
+def require(needed: Mapping[str, str]) -> None:
+    """Name every missing program at once, with the Debian package that brings it (program -> package)."""
+    missing = ["{0} (Debian: {1})".format(tool, package) for tool, package in needed.items() if not shutil.which(tool)]
+    if missing:
+        raise ClassroomError("Wanted these programs, found none of them in PATH: {0}; install them.".format(
+            ", ".join(missing)))

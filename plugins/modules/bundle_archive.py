@@ -1,0 +1,220 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_archive
+short_description: Pack a bundle into one file, check such a file, unpack it
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - A bundle in one file, for a USB stick for example. It is a tar compressed with zstd, its checksum is in a file
+    beside it whose name ends in C(.sha256), and checksums of all files in it are in the signed lock that it begins
+    with.
+  - Whatever is read is compared with the lock, and the lock with its signature. A damaged, missing or unexpected file
+    is named, and nothing of it takes the place of a bundle.
+  - Everything is written beside its place, which it takes when it is complete. Disk space is judged before.
+  - Meant for the controller, where Ansible brings PyYAML. It needs zstd and gpg.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
+attributes:
+  check_mode:
+    details: An archive that would be unpacked is read and checked as in V(checked).
+options:
+  archive:
+    description:
+      - The file, by custom with a name that ends in C(.tar.zst).
+    type: path
+    required: true
+  bundle:
+    description:
+      - Directory of the bundle, or a link to one. Required unless O(state=checked).
+      - What is unpacked takes the place of a bundle that is there. A link is moved to the new one, and the former one
+        stays beside it.
+    type: path
+  state:
+    description:
+      - V(packed) checks the bundle and writes the archive, unless it is of exactly this bundle.
+      - V(checked) reads an archive and changes nothing.
+      - V(unpacked) checks it and puts the bundle in its place, unless that one is there and whole.
+    type: str
+    choices: [packed, checked, unpacked]
+    default: packed
+  signed_by:
+    description:
+      - Fingerprints of keys that may have signed the bundle.
+      - When it is empty the key must be that of the bundle that is in O(bundle) already. If there is none, a signature
+        by the key that the archive brings along is good enough, and RV(signer) says which; compare it with what its
+        maker saw.
+    type: list
+    elements: str
+    default: []
+  architecture:
+    description:
+      - What the bundle has to be for, V(amd64) or V(arm64); either if not given.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: The bundle is on the stick
+  classroom.kubeadm.bundle_archive:
+    bundle: /srv/course
+    archive: /media/stick/course.tar.zst
+
+- name: What came on the stick is whole, and from whom it should be
+  classroom.kubeadm.bundle_archive:
+    archive: /media/stick/course.tar.zst
+    state: checked
+    signed_by: [7770268912225C222B2324E316B2F93287DCE5A0]
+
+- name: The bundle from the stick is the one that is used
+  classroom.kubeadm.bundle_archive:
+    archive: /media/stick/course.tar.zst
+    bundle: /srv/bundle
+    state: unpacked
+"""
+
+RETURN = r"""
+key:
+  description: Equal for bundles that were made of the same.
+  returned: success
+  type: str
+  sample: 0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b
+signer:
+  description: Fingerprint of the key that has signed the bundle.
+  returned: success
+  type: str
+  sample: 7770268912225C222B2324E316B2F93287DCE5A0
+images:
+  description: Digests by reference.
+  returned: success
+  type: dict
+  sample: {"registry.k8s.io/pause:3.10.2": "sha256:9f2e69784e1a8f5687191a89ea261d1c7cdbfea02d806d7b328c50b07c90d1ce"}
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils import (
+    bundle_archive,
+    bundle_contents,
+    bundle_lock,
+    bundle_trust,
+    gpg_keyring,
+    run_lock,
+    tools,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_contents import Contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_place import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+
+
+def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
+    """What a lock says, and who signed it; refused unless it is one of those who may, and of the right architecture."""
+    contents = bundle_contents.read(directory)
+    signer = bundle_trust.require_signer(directory, allowed)
+    wanted = module.params["architecture"]
+    if wanted and wanted != contents.architecture:
+        raise ClassroomError(
+            "Wanted a bundle for {0}, found one for {1}; use the bundle of the machines' architecture.".format(
+                wanted, contents.architecture))
+    return contents, signer
+
+
+def pack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
+    bundle, archive = module.params["bundle"], module.params["archive"]
+    contents, signer = judged(module, bundle, bundle_trust.fingerprints(module.params["signed_by"]))
+    problems = bundle_lock.all_problems(bundle, bundle_lock.read(bundle))
+    if problems:
+        raise ClassroomError("\n".join(problems))
+    if bundle_archive.is_packed(bundle, archive):
+        return [], contents, signer
+    reason = "it is not this bundle's, or not as it was written" if os.path.exists(archive) else "there is none"
+    if not module.check_mode:
+        hidden = os.path.join(os.path.dirname(archive), ".{0}.running".format(os.path.basename(archive)))
+        with run_lock.alone(hidden, archive, 0, lambda _words: None):
+            bundle_archive.pack(bundle, archive)
+    return [Step("archive", archive, "", "bundle {0}".format(contents.key[:16]), reason)], contents, signer
+
+
+def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
+    archive = module.params["archive"]
+    place = Place(module.params["bundle"]) if module.params["bundle"] else None
+    unpacks = place is not None and module.params["state"] == "unpacked"
+    if place is not None and unpacks:
+        place.check()
+    head = bundle_archive.read_head(archive)
+    with head.directory() as directory:
+        contents, signer = judged(module, directory, allowed(module, place))
+    if place is None or not unpacks:
+        bundle_archive.unpack(archive, None)
+        return [], contents, signer
+    reason = why_unpack(place, head)
+    if reason and module.check_mode:
+        bundle_archive.unpack(archive, None)
+    elif reason:
+        with place.alone():
+            bundle_archive.unpack(archive, place.unfinished)
+            place.take(contents.key)
+    steps = [Step("bundle", place.path, "", "bundle {0}".format(contents.key[:16]), reason)] if reason else []
+    return steps, contents, signer
+
+
+def allowed(module: AnsibleModule, place: Place | None) -> list[str]:
+    """Whose signature is accepted; empty for anybody's."""
+    named = bundle_trust.fingerprints(module.params["signed_by"])
+    if named or place is None or not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
+        return named
+    try:
+        return [bundle_trust.signer(place.path)]
+    except ClassroomError:
+        # It is damaged, or of a time without signatures: what comes is no worse
+        return []
+
+
+def why_unpack(place: Place, head: bundle_archive.Head) -> str:
+    """Why what is in the place gives way; empty when it is the same bundle and whole."""
+    path = os.path.join(place.path, bundle_lock.NAME)
+    if not os.path.isfile(path):
+        return "there is none"
+    with open(path, "rb") as stream:
+        if stream.read() != head.texts[bundle_lock.NAME]:
+            return "another one is there"
+    problems = bundle_lock.all_problems(place.path, bundle_lock.read(place.path))
+    return problems[0] if problems else ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "archive": {"type": "path", "required": True},
+            "bundle": {"type": "path"},
+            "state": {"type": "str", "choices": ["packed", "checked", "unpacked"], "default": "packed"},
+            "signed_by": {"type": "list", "elements": "str", "default": []},
+            "architecture": {"type": "str"},
+        },
+        required_if=[("state", "packed", ["bundle"]), ("state", "unpacked", ["bundle"])],
+        supports_check_mode=True,
+    )
+    if not bundle_contents.HAS_YAML:
+        module.fail_json(msg=missing_required_lib("PyYAML"))
+    module.params["archive"] = os.path.abspath(module.params["archive"])
+    try:
+        tools.require({**bundle_archive.TOOLS, **gpg_keyring.TOOLS})
+        steps, contents, signer = pack(module) if module.params["state"] == "packed" else unpack(module)
+    except ClassroomError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="Wanted the bundle in {0} {1}, found: {2}.".format(
+            module.params["archive"], module.params["state"], error))
+    module.exit_json(
+        changed=bool(steps), key=contents.key, signer=signer, images=dict(contents.images), diff=as_diff(steps))
+
+
+if __name__ == "__main__":
+    main()
