@@ -6,7 +6,8 @@
 
 Installation, a reset of the whole class and one node back: each road ends when every Node is Ready and the cluster's
 name service is available, as the same kubectl command sees it. The proof that site.yml adds is measured by itself. Then
-site.yml with nothing to do, each time right after a ping playbook.
+site.yml with nothing to do, each time right after a ping playbook. And, without machines, a mirror of images beside
+`skopeo sync`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools import bench_mirror
 from tools.checkout import BUNDLE, ROOT
 from tools.trial import NODES, UTILITY, Trial, trial
 
 Times = dict[str, float]
 WITHOUT_PROOF = ("--skip-tags", "verify")
-MEASURES = ("install", "reset", "node", "idle")
+ON_MACHINES = ("install", "reset", "node", "idle")
+MEASURES = (*ON_MACHINES, "mirror")
 
 
 def by_hand(bench: Trial, what: str) -> Times:
@@ -38,6 +41,7 @@ def by_hand(bench: Trial, what: str) -> Times:
         what,
         str(bench.ssh_options()),
         str(BUNDLE / "apt/classroom-kubeadm.asc"),
+        str(bench.work / "kubeconfig" / f"{UTILITY}-ca.crt"),
         bench.addresses[UTILITY],
         str(manifest),
         *(bench.addresses[node] for node in NODES),
@@ -103,16 +107,8 @@ def idle(bench: Trial, pairs: int) -> float:
     return ratio
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="of each kind (default: 3)")
-    parser.add_argument("--idle", type=int, default=7, help="pairs of ping and an idle site.yml (default: 7)")
-    parser.add_argument("what", nargs="*", help=f"of {', '.join(MEASURES)}; all of them when none is named")
-    arguments = parser.parse_args()
-    wanted = set(arguments.what or MEASURES)
-    if wanted - set(MEASURES):
-        unknown = ", ".join(sorted(wanted - set(MEASURES)))
-        parser.error(f"nothing is known of {unknown}; there are {', '.join(MEASURES)}")
+def on_machines(wanted: set[str], arguments: argparse.Namespace) -> dict[str, float]:
+    """The measures that need a class, each with its ratio."""
     proofs: list[float] = []
     ratios: dict[str, float] = {}
     with trial() as bench:
@@ -147,9 +143,27 @@ def main() -> int:
             # What the scripts made is a cluster, too, but not this collection's to find as it should be
             bench.playbook(ROOT / "playbooks/site.yml")
             ratios["nothing to do (to ping)"] = idle(bench, arguments.idle)
+    return ratios
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="of each kind (default: 3)")
+    parser.add_argument("--idle", type=int, default=7, help="pairs of ping and an idle site.yml (default: 7)")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(MEASURES)}; all of them when none is named")
+    arguments = parser.parse_args()
+    wanted = set(arguments.what or MEASURES)
+    if wanted - set(MEASURES):
+        unknown = ", ".join(sorted(wanted - set(MEASURES)))
+        parser.error(f"nothing is known of {unknown}; there are {', '.join(MEASURES)}")
+    ratios: dict[str, float] = {}
+    if wanted & set(ON_MACHINES):
+        ratios.update(on_machines(wanted, arguments))
+    if "mirror" in wanted:
+        ratios.update(bench_mirror.measure(arguments.rounds))
     print()
     for title, ratio in ratios.items():
-        print(f"{title:<24}{ratio:6.2f}")
+        print(f"{title:<36}{ratio:6.2f}")
     print(f"machine: {os.cpu_count()} cores, Linux {os.uname().release}")
     return 0
 

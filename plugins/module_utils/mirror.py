@@ -10,14 +10,15 @@ upstream registries share one space of names, and two of them must not want the 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from . import image_manifest, image_reference
 from .errors import ClassroomError
+from .image_manifest import Manifest
 from .steps import Step
 
 PARALLEL = 4
@@ -48,28 +49,15 @@ class Image:
     digest: str
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest of the layout, and what it names."""
-
-    digest: str
-    media_type: str
-    content: bytes
-    blobs: tuple[str, ...]
-
-
 def images(references: Mapping[str, str]) -> list[Image]:
     """The images of a lock with their names in the mirror, refused if two would get the same."""
     found = [_named(reference, digest) for reference, digest in sorted(references.items())]
-    hosts: dict[str, dict[str, str]] = {}
-    for image in found:
-        hosts.setdefault(image.repository, {})[image.host] = image.reference
-    clashes = [sorted(owners.values()) for owners in hosts.values() if len(owners) > 1]
+    clashes = image_reference.clashes((image.repository, image.host, image.reference) for image in found)
     if clashes:
         raise ClassroomError(
             "Wanted every repository of the bundle from one upstream registry, since a mirror tells them apart by "
             "nothing else, found {0}; leave one of each out of the bundle.".format(
-                "; ".join(" and ".join(clash) for clash in clashes)
+                "; ".join(clashes)
             )
         )
     return found
@@ -91,12 +79,18 @@ def predicted(wished: Iterable[Image], reason: str) -> list[Step]:
     return [Step("image", image.reference, "absent", image.digest, reason) for image in wished]
 
 
+def weight(layout: str, wished: Iterable[Image]) -> int:
+    """Bytes that these images take, each blob counted once; some of them may be in the mirror already."""
+    blobs = {digest for image in wished for digest in image_manifest.blobs(_closure(layout, image.digest))}
+    return sum(os.path.getsize(_blob_path(layout, digest)) for digest in blobs)
+
+
 def fill(layout: str, wished: Sequence[Image], target: Target) -> None:
     """Copy images from the layout: first all blobs, several at a time and each sent once, then the manifests."""
     manifests = {image: _closure(layout, image.digest) for image in wished}
     repositories: dict[str, list[str]] = {}
     for image, parts in manifests.items():
-        for blob in dict.fromkeys(digest for manifest in parts for digest in manifest.blobs):
+        for blob in image_manifest.blobs(parts):
             if image.repository not in repositories.setdefault(blob, []):
                 repositories[blob].append(image.repository)
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
@@ -105,40 +99,39 @@ def fill(layout: str, wished: Sequence[Image], target: Target) -> None:
 
 
 def _named(reference: str, digest: str) -> Image:
-    host, slash, rest = reference.partition("/")
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
-        host, rest = "docker.io", reference if slash else "library/" + reference
-    repository, _colon, tag = rest.rpartition(":")
-    if not repository or "/" in tag or "@" in repository:
-        raise ClassroomError(
-            "Wanted images of the bundle by full name and tag, found '{0}'; build the bundle with a name like "
-            "registry.k8s.io/pause:3.10.2.".format(reference)
-        )
-    return Image(reference, host, repository, tag, digest)
+    try:
+        found = image_reference.parse(reference)
+    except ClassroomError as problem:
+        raise _nameless(reference) from problem
+    if not found.tag:
+        raise _nameless(reference)
+    return Image(reference, found.host, found.repository, found.tag, digest)
+
+
+def _nameless(reference: str) -> ClassroomError:
+    return ClassroomError(
+        "Wanted images of the bundle by full name and tag, found '{0}'; build the bundle with a name like "
+        "registry.k8s.io/pause:3.10.2.".format(reference)
+    )
 
 
 def _blob_path(layout: str, digest: str) -> str:
     return os.path.join(layout, "blobs", *digest.split(":", 1))
 
 
-def _closure(layout: str, digest: str) -> list[Manifest]:
+def _closure(layout: str, digest: str) -> tuple[Manifest, ...]:
     """A manifest and, before it, those that it lists (one for each architecture)."""
-    path = _blob_path(layout, digest)
+    return image_manifest.closure(lambda wanted: _manifest(_blob_path(layout, wanted)), digest)
+
+
+def _manifest(path: str) -> Manifest:
     try:
         with open(path, "rb") as stream:
-            content = stream.read()
-        document = json.loads(content)
+            return image_manifest.parse(stream.read())
     except (OSError, ValueError) as error:
         raise ClassroomError(
             "Wanted an image's manifest in {0}, found: {1}; build the bundle anew.".format(path, error)
         ) from error
-    parts = [part for entry in document.get("manifests", ()) for part in _closure(layout, entry["digest"])]
-    return [*parts, Manifest(digest, document["mediaType"], content, _blobs(document))]
-
-
-def _blobs(document: Mapping[str, Any]) -> tuple[str, ...]:
-    config = [document["config"]] if "config" in document else []
-    return tuple(descriptor["digest"] for descriptor in [*config, *document.get("layers", ())])
 
 
 def _send(layout: str, target: Target, digest: str, repositories: Sequence[str]) -> None:

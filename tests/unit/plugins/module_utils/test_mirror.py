@@ -156,6 +156,6 @@ def test_nothing_at_the_address_is_told() -> None:
 def test_a_connection_that_was_closed_meanwhile_is_made_again(registry: Any) -> None:
     client = Registry(registry.address)
     assert client.digest("pause", "1") == ""
-    client._threads.connection.sock.close()
+    next(iter(client._connections().values())).sock.close()
 
     assert client.digest("pause", "1") == ""

@@ -1,0 +1,77 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run at a time on what two runs would damage."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from .errors import ClassroomError
+
+POLL = 0.2
+
+
+@contextlib.contextmanager
+def alone(path: str, what: str, wait: float, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a file's lock, after waiting up to `wait` seconds for who holds it.
+
+    The kernel gives a lock back when its holder ends, however it ends, so a killed run blocks nobody. The file has
+    the holder's process id for people to read, and is removed afterwards.
+    """
+    descriptor = _acquired(path, what, wait, say)
+    try:
+        yield
+    finally:
+        # Removed while it is held: who opened it meanwhile sees that it is no longer the file of that name
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _acquired(path: str, what: str, wait: float, say: Callable[[str], None]) -> int:
+    deadline = time.monotonic() + wait
+    told = False
+    while True:
+        descriptor = _opened(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            if time.monotonic() >= deadline:
+                raise ClassroomError(
+                    "Wanted to work on {0} alone, found another run at it (process {1}) after {2:g} s; let it end and "
+                    "run this again.".format(what, holder, wait)) from problem
+            if not told:
+                say("waits for another run on {0} (process {1})".format(what, holder))
+                told = True
+            time.sleep(POLL)
+            continue
+        if _is_current(descriptor, path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            return descriptor
+        os.close(descriptor)
+
+
+def _opened(path: str) -> int:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise ClassroomError("{0} cannot be written: {1}.".format(path, problem.strerror)) from problem
+
+
+def _is_current(descriptor: int, path: str) -> bool:
+    try:
+        named = os.stat(path)
+    except OSError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
