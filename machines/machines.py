@@ -22,7 +22,7 @@ from machines.lab import subnets
 from machines.lab.checkout import Checkout
 from machines.lab.fleet import Fleet
 from machines.lab.host import require_basics
-from machines.lab.image import debian, ensure_image
+from machines.lab.image import ensure_image
 from machines.lab.platforms import machine_set
 from machines.lab.talk import MachineError, NetworkTaken, say
 
@@ -31,10 +31,10 @@ NETWORK_TAKEN = 3
 
 
 def image(checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
-    """Build the image of the machines, unless it is there."""
-    described = debian(checkout)
-    if not ensure_image(described, checkout, fleet.podman, run):
-        say(f"{described.reference_by_key} is there, nothing to do")
+    """Build the images of the machines, unless they are there."""
+    for described in dict.fromkeys(fleet.image_of(platform) for platform in fleet.platforms):
+        if not ensure_image(described, checkout, fleet.podman, run):
+            say(f"{described.reference_by_key} is there, nothing to do")
 
 
 def up(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
@@ -76,9 +76,13 @@ def parser() -> argparse.ArgumentParser:
         "image": image, "up": up, "down": down, "status": status, "env": env, "free-subnet": free_subnet,
     }.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
-        command.set_defaults(function=function, set="molecule" if function is free_subnet else "lab", inventory=None)
+        command.set_defaults(
+            function=function, set="molecule" if function is free_subnet else "lab", inventory=None, scenario=None,
+        )
         if function in (up, down, status):
             command.add_argument("--set", choices=["lab", "molecule"], default="lab", help="whose (default: the lab's)")
+        if function in (image, up, status):
+            command.add_argument("--scenario", help="one whose molecule.yml has machines of its own")
         if function is up:
             command.add_argument("--inventory", type=Path, help="file to write the machines' addresses to")
     return main_parser
@@ -90,7 +94,7 @@ def main() -> int:
     checkout = Checkout.of(ROOT)
     try:
         require_basics()
-        fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ), run)
+        fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ, arguments.scenario), run)
         arguments.function(checkout, fleet, arguments)
     except (MachineError, CommandFailed, OSError) as error:
         print(f"machines: {error}", file=sys.stderr)

@@ -24,6 +24,8 @@ _PATHS = (
 _SERVICES = ("containerd", "nginx", "classroom-registry")
 _COMMAND = (
     f"find {' '.join(_PATHS)} -type f -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum; "
+    # Keys that were imported are packages, too
+    "rpm --query --all 2>/dev/null | LC_ALL=C sort; "
     "echo hostname $(hostname); echo forward $(cat /proc/sys/net/ipv4/ip_forward); "
     f"for unit in {' '.join(_SERVICES)}; do echo $unit $(systemctl show --value --property=MainPID $unit); done"
 )

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 # ansible-playbook's own, for a machine that failed and for one that was not reached
@@ -65,8 +68,17 @@ def kept_prints() -> Path:
 def playbook(name: str, *arguments: str, inventories: tuple[Path, ...] = ()) -> Run:
     """Run a playbook of the collection on the scenario's inventory, or on others."""
     sources = [f"--inventory={path}" for path in inventories or (inventory(),)]
+    return _run(["ansible-playbook", str(ROOT / "playbooks" / name), *sources, *arguments])
+
+
+def ad_hoc(host: str, module: str, options: Mapping[str, Any]) -> Run:
+    """Run one module on one machine of the scenario."""
+    return _run(["ansible", host, f"--inventory={inventory()}", "-m", module, "-a", json.dumps(options)])
+
+
+def _run(argv: Sequence[str]) -> Run:
     done = subprocess.run(
-        ["ansible-playbook", str(ROOT / "playbooks" / name), *sources, *arguments],
+        argv,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

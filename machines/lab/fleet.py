@@ -19,8 +19,17 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.command import C
 
 from . import host, keys, leftovers, subnets
 from .checkout import Checkout, locked
-from .image import debian, ensure_image
-from .platforms import DESCRIPTION, MachineSet, Platform, create_argv, mac_address, platforms, prefix_of
+from .image import Image, ensure_image, images
+from .platforms import (
+    DESCRIPTION,
+    SCENARIO,
+    MachineSet,
+    Platform,
+    create_argv,
+    mac_address,
+    platforms,
+    prefix_of,
+)
 from .podman import Podman, read_engine, write_atomically, write_configuration
 from .talk import MachineError, NetworkTaken, say, waiting
 
@@ -71,7 +80,18 @@ class Fleet:
     @property
     def platforms(self) -> list[Platform]:
         """The machines as described."""
-        return platforms((self.checkout.root / DESCRIPTION).read_text(), self.machines, self.checkout)
+        files = [DESCRIPTION, *([Path(SCENARIO.format(self.machines.scenario))] if self.machines.scenario else [])]
+        return platforms([(self.checkout.root / file).read_text() for file in files], self.machines, self.checkout)
+
+    def image_of(self, platform: Platform) -> Image:
+        """What a machine is made of."""
+        known = images(self.checkout)
+        if platform.image not in known:
+            raise MachineError(
+                f"The machine {platform.name} is wanted from {platform.image}, there are {', '.join(known)}. Correct "
+                f"{DESCRIPTION} or the scenario's molecule.yml."
+            )
+        return known[platform.image]
 
     def up(self) -> bool:
         """Make every machine run and answer; says whether anything had to be done."""
@@ -99,7 +119,8 @@ class Fleet:
         host.require(self.run, self.checkout.podman)
         self._refuse_conflict()
         keys.ensure_key(self.checkout, self.run)
-        ensure_image(debian(self.checkout), self.checkout, self.podman, self.run)
+        for image in dict.fromkeys(self.image_of(platform) for platform in pending):
+            ensure_image(image, self.checkout, self.podman, self.run)
         self._make_sources()
         # Until the first machine runs, the network is taken by nothing that another checkout could see
         with locked(self.checkout.run_root / "lock", "the host's networks"):
@@ -218,11 +239,15 @@ class Fleet:
             time.sleep(0.3)
 
     def _hint_at_newer_image(self, found: dict[str, dict[str, Any]]) -> None:
-        current = debian(self.checkout)
-        if not found or not self.podman.image_exists(current.reference_by_key):
-            return
-        newest = self.podman.image_id(current.reference_by_key)
-        old = sorted(name for name, container in found.items() if container["ImageID"] != newest)
+        described = {platform.container: self.image_of(platform).reference_by_key for platform in self.platforms}
+        newest = {
+            reference: self.podman.image_id(reference)
+            for reference in set(described.values()) if found and self.podman.image_exists(reference)
+        }
+        old = sorted(
+            name for name, container in found.items()
+            if newest.get(described.get(name, ""), container["ImageID"]) != container["ImageID"]
+        )
         if old:
             say(f"note: made from an earlier image, and left as they are: {', '.join(old)}")
 

@@ -25,24 +25,31 @@ EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 
 @dataclass(frozen=True)
 class Image:
-    """One kind of machine, described by a directory: packages, overlay, customize."""
+    """One kind of machine, described by a directory (packages, overlay, customize), and by that of another under it."""
 
     name: str
     directory: Path
+    base: Image | None = None
+
+    @property
+    def directories(self) -> list[Path]:
+        """Where it is described, the lowest first."""
+        return [*(self.base.directories if self.base else ()), self.directory]
 
     @property
     def packages(self) -> list[str]:
         """What is installed."""
-        lines = (self.directory / "packages").read_text().splitlines()
+        lines = [line for directory in self.directories for line in (directory / "packages").read_text().splitlines()]
         return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
     @property
     def key(self) -> str:
         """A hash of everything that makes the image, apart from the versions that the distribution has today."""
         digest = hashlib.sha256(repr((SUITE, EXCLUDED, platform.machine(), self.packages)).encode())
-        for file in sorted(path for path in self.directory.rglob("*") if path.is_file() and path.name != "packages"):
-            digest.update(repr((str(file.relative_to(self.directory)), os.access(file, os.X_OK))).encode())
-            digest.update(file.read_bytes())
+        for directory in self.directories:
+            for file in sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "packages"):
+                digest.update(repr((str(file.relative_to(directory)), os.access(file, os.X_OK))).encode())
+                digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -56,9 +63,12 @@ class Image:
         return f"localhost/{self.name}:{self.key}"
 
 
-def debian(checkout: Checkout) -> Image:
-    """The only kind of machine so far."""
-    return Image("classroom-debian", checkout.root / "machines" / "images" / "debian")
+def images(checkout: Checkout) -> dict[str, Image]:
+    """The kinds of machines, by the name that their description uses."""
+    described = checkout.root / "machines" / "images"
+    debian = Image("classroom-debian", described / "debian")
+    redhat = Image("classroom-redhat", described / "redhat", debian)
+    return {image.reference: image for image in (debian, redhat)}
 
 
 def build_argv(image: Image, target: Path) -> list[str]:
@@ -66,15 +76,15 @@ def build_argv(image: Image, target: Path) -> list[str]:
     return [
         "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(image.packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
-        f"--customize-hook=sync-in {image.directory}/overlay /",
-        f'--customize-hook={image.directory}/customize "$1"',
+        *(hook for directory in image.directories for hook in (
+            f"--customize-hook=sync-in {directory}/overlay /", f'--customize-hook={directory}/customize "$1"')),
         "--format=tar", SUITE, str(target),
     ]
 
 
 def _build(image: Image, archive: Path, run: Runner) -> None:
     part = archive.with_name(f"part-{archive.name}")
-    say(f"building the image of the machines from Debian {SUITE} (half a minute to a minute, once)")
+    say(f"building the image {image.name} from Debian {SUITE} (half a minute to a minute, once)")
     with waiting("installing packages"):
         completed = run(build_argv(image, part), timeout=1800, check=False)
     if completed.rc != 0:
@@ -95,7 +105,7 @@ def ensure_image(image: Image, checkout: Checkout, podman: Podman, run: Runner) 
     with locked(archive.with_suffix(".lock"), "the image of the machines"):
         if not archive.exists():
             _build(image, archive, run)
-    say("importing the image of the machines")
+    say(f"importing the image {image.name}")
     with waiting("importing"):
         podman(
             "import", "--quiet", '--change=CMD ["/usr/local/sbin/machine-entry"]', "--change=STOPSIGNAL SIGRTMIN+3",

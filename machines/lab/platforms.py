@@ -19,6 +19,8 @@ from .talk import MachineError
 
 # The base configuration of Molecule; its `platforms` are the one place that says what a machine is.
 DESCRIPTION = Path(".config/molecule/config.yml")
+# A scenario may have fewer machines, of other images; all else that it does not say of them is as in the description.
+SCENARIO = "molecule/{}/molecule.yml"
 
 # Said to Molecule only: the inventory, and that it is not to build the image
 _NOT_FOR_PODMAN = {"name", "groups", "pre_build_image", "image"}
@@ -26,11 +28,12 @@ _NOT_FOR_PODMAN = {"name", "groups", "pre_build_image", "image"}
 
 @dataclass(frozen=True)
 class MachineSet:
-    """Machines that are made and removed together: the lab's, or Molecule's."""
+    """Machines that are made and removed together: the lab's, or Molecule's, as a scenario may want them."""
 
     name: str
     prefix: str
     container_prefix: str
+    scenario: str | None = None
 
     @property
     def subnet(self) -> str:
@@ -48,11 +51,11 @@ class MachineSet:
         return "cls-" + self.prefix.replace(".", "-")
 
 
-def machine_set(name: str, environment: Mapping[str, str]) -> MachineSet:
+def machine_set(name: str, environment: Mapping[str, str], scenario: str | None = None) -> MachineSet:
     """The set of that name; Molecule's network can be chosen, the lab's addresses are what the inventory says."""
     if name == "lab":
-        return MachineSet("lab", "192.168.90", "classroom-lab-")
-    return MachineSet("molecule", environment.get("CLASSROOM_NET") or "192.168.91", "")
+        return MachineSet("lab", "192.168.90", "classroom-lab-", scenario)
+    return MachineSet("molecule", environment.get("CLASSROOM_NET") or "192.168.91", "", scenario)
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,23 @@ class Platform:
     keys: Mapping[str, Any] = field(compare=False)
 
 
-def platforms(text: str, machines: MachineSet, checkout: Checkout) -> list[Platform]:
-    """The machines of `text`, a configuration of Molecule, as they are in the set `machines`."""
+def platforms(texts: Sequence[str], machines: MachineSet, checkout: Checkout) -> list[Platform]:
+    """The machines of `texts`, Molecule's base configuration and perhaps a scenario's, as they are in the set."""
     variables = checkout.environment | {
         "CLASSROOM_NET": machines.prefix, "MOLECULE_PROJECT_DIRECTORY": str(checkout.root),
     }
-    data = yaml.safe_load(Interpolator(TemplateWithDefaults, variables).interpolate(text))
+    interpolator = Interpolator(TemplateWithDefaults, variables)
+    described: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        items = (yaml.safe_load(interpolator.interpolate(text)) or {}).get("platforms")
+        if items:
+            described = {item["name"]: {**described.get(item["name"], {}), **item} for item in items}
     return [
         Platform(
             item["name"], machines.container_prefix + item["name"], item["image"], item["ip"],
             tuple(item.get("volumes", ())), item,
         )
-        for item in data["platforms"]
+        for item in described.values()
     ]
 
 

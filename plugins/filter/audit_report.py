@@ -106,6 +106,12 @@ SHOWN_BY = {
     "mode": "stat --format %a {0}",
     "swap": "swapon --show",
 }
+# The same in the Red Hat family, where it is another command
+SHOWN_BY_REDHAT = {
+    "packages": "dnf check",
+    "package": "rpm --query {0}",
+    "hold": "grep exclude= /etc/yum.repos.d/*.repo",
+}
 
 
 class Unique(NamedTuple):
@@ -242,12 +248,14 @@ def _prepared(hostvars: Mapping[str, Any], name: str) -> bool | None:
 
 def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
     """What the roles would change, and what kept them from telling."""
+    machine = hostvars.get(name, {}).get("ansible_facts", {}).get("classroom_machine", {})
+    shown_by = {**SHOWN_BY, **(SHOWN_BY_REDHAT if machine.get("os_family") == "redhat" else {})}
     for result in DRIFT_RESULTS:
         for change in _result(hostvars, name, result).get("changes") or ():
             title, _separator, reason = change.partition(": ")
             kind = next((action for action in SHOWN_BY if title.startswith(action + " ")), title)
             subject = title[len(kind):].strip()
-            yield _finding(name, DRIFT, kind, subject, SHOWN_BY.get(kind, "").format(subject), reason)
+            yield _finding(name, DRIFT, kind, subject, shown_by.get(kind, "").format(subject), reason)
     failure = _result(hostvars, name, "_audit_failure")
     if failure:
         yield _finding(

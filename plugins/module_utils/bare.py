@@ -11,21 +11,19 @@ of it goes. The file that says all this goes last, so that a run that was killed
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import fstab, hosts_file, kept, kernel, systemd
+from . import fstab, hosts_file, kept, kernel, packages_of, systemd
 from .command import CommandFailed
 from .container import in_container
 from .errors import ClassroomError
 from .files import Root, read_text, remove, write_text
 from .kubeadm import Machine
 from .packages import Installed
-from .packages_apt import STATUS, Apt
 from .prepared import FSTAB, HOSTNAME, HOSTS, MODULES_FILE, SYSCTL_FILE
 from .residue_files import clear
 from .residue_kind import Look
@@ -38,13 +36,11 @@ DATA = {
     "cri-o": ("/var/lib/crio", "/run/crio"),
     # A pod network copies its own program out of its image
     "kubelet": ("/var/lib/kubelet", "/opt/cni/bin/flannel"),
-    "classroom-registry": ("/var/lib/classroom-registry",),
+    "classroom-registry": ("/var/lib/classroom-registry", "/etc/classroom-registry"),
 }
-_CNI = ("/opt/cni", "/opt/cni/bin")
-_LISTS = "/var/lib/apt/lists"
+# rpm leaves the empty directories above those that a package has
+_CNI = ("/etc/cni", "/etc/cni/net.d", "/opt/cni", "/opt/cni/bin")
 _OURS = "this collection brought it"
-# dpkg's words in the C locale
-_NEEDED = "dependency problems prevent removal"
 
 
 @dataclass(frozen=True)
@@ -68,12 +64,11 @@ def read_state(machine: Machine) -> State:
     if not former:
         return State()
     names = sorted(former.get("packages", {}))
-    has_apt = os.path.exists(root(STATUS))
     paths = [*former.get("files", {}), HOSTS, FSTAB, MODULES_FILE, SYSCTL_FILE]
     gone = [name for name, version in former.get("packages", {}).items() if version is None]
     return State(
         kept=former,
-        installed=Apt(root, machine.run).read(names)[0] if has_apt and names else {},
+        installed=packages_of.backend_of(root, machine.run).read(names)[0] if names else {},
         texts={path: read_text(root(path)) for path in paths},
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
         settings={key: kernel.read_setting(root, key).value for key in former.get("sysctls", {})},
@@ -207,7 +202,7 @@ def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...]
         except (ClassroomError, CommandFailed, OSError) as problem:
             problems.append("{0} could not be brought back to '{1}': {2}.".format(
                 step.title, step.after, str(problem).rstrip(".")))
-    _forget_lists(machine.root, state)
+    _forget_lists(machine, state)
     _fold(machine.root, [*state.kept.get("directories", ()), *_CNI])
     if systemd.is_booted(machine.root):
         systemd.daemon_reload(machine.run)
@@ -228,25 +223,26 @@ def _purge(machine: Machine, plan: Plan, state: State) -> tuple[list[str], list[
         if former != "enabled":
             # Not every package stops what it brought, and takes its links along
             machine.run(["systemctl", "disable", "--now", "--", unit], timeout=120, check=False)
-    backend = Apt(machine.root, machine.run, machine.sleep)
+    backend = packages_of.backend_of(machine.root, machine.run, machine.sleep)
     held = [name for name in doomed if state.installed[name].held]
     if held:
         backend.hold(held, False)
-    words = backend.purge(doomed)
+    purged = backend.purge(doomed)
+    words = purged.words.strip()
     left = " and ".join(sorted(backend.read(doomed)[0]))
     if not left:
         return [], []
-    if _NEEDED in words:
-        return ["{0} stays, because packages need it that somebody else installed: {1}".format(left, words.strip())], []
-    return [], ["{0} could not be removed: {1}.".format(left, words.strip().rstrip("."))]
+    if purged.needed:
+        return ["{0} stays, because packages need it that somebody else installed: {1}".format(left, words)], []
+    return [], ["{0} could not be removed: {1}.".format(left, words.rstrip("."))]
 
 
 def _perform(machine: Machine, plan: Plan, step: Step) -> Iterable[str]:
     root = machine.root
     if step.action == "package" and step.after != "not installed":
-        Apt(root, machine.run, machine.sleep).install({step.target: step.after}, {})
+        packages_of.backend_of(root, machine.run, machine.sleep).install({step.target: step.after}, {})
     elif step.action == "hold":
-        Apt(root, machine.run, machine.sleep).hold([step.target], step.after == "yes")
+        packages_of.backend_of(root, machine.run, machine.sleep).hold([step.target], step.after == "yes")
     elif step.action == "data":
         problem = clear(Look(machine), step.target)
         return [problem + "."] if problem else []
@@ -290,16 +286,11 @@ def _restart(machine: Machine, plan: Plan, state: State) -> None:
             systemd.act(machine.run, "restart", unit)
 
 
-def _forget_lists(root: Root, state: State) -> None:
-    """apt's copies of the lists of repositories that are gone; it names them after the address."""
-    for path, former in state.kept.get("files", {}).items():
-        if former["text"] is not None or not path.startswith("/etc/apt/sources.list.d/"):
-            continue
-        lines = (state.texts.get(path) or "").splitlines()
-        for uri in [line[len("URIs: "):].strip() for line in lines if line.startswith("URIs: ")]:
-            name = uri.partition("://")[2].rstrip("/").replace("_", "%5f").replace("/", "_")
-            for found in glob.glob(root("{0}/{1}_*".format(_LISTS, glob.escape(name)))):
-                remove(found)
+def _forget_lists(machine: Machine, state: State) -> None:
+    """What the package manager has stored of repositories that are gone."""
+    gone = {path: state.texts.get(path) or "" for path, former in state.kept.get("files", {}).items()
+            if former["text"] is None}
+    packages_of.forget(machine.root, machine.run, gone)
 
 
 def _fold(root: Root, directories: Sequence[str]) -> None:

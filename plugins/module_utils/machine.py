@@ -215,6 +215,10 @@ def _judge_system(wish: Wish, machine: Machine) -> list[str]:
         found.append(
             "Wanted a system of the Debian or Red Hat family, found {0} {1}. Install one of those.".format(
                 machine.distribution, machine.version))
+    if wish.role == "utility" and machine.os_family == "redhat":
+        found.append(
+            "Wanted a system of the Debian family for a utility, found {0} {1}. Only the nodes may be of the Red Hat "
+            "family: choose another machine.".format(machine.distribution, machine.version))
     if abs(machine.clock_offset) > wish.max_clock_offset:
         found.append(
             "Wanted a clock at most {0:g} s from the controller's, found it {1:.0f} s {2}. Certificates and tokens "

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from . import kept
+from . import kept, openpgp
 from .errors import ClassroomError
 from .files import Root, read_text, remove, write_text
 from .steps import Step
@@ -18,7 +18,10 @@ from .steps import Step
 
 @dataclass(frozen=True)
 class Repository:
-    """A signed package repository."""
+    """A signed package repository.
+
+    Only apt has suites, components and architectures; only dnf asks for what is below the fingerprints.
+    """
 
     name: str
     uri: str
@@ -26,6 +29,10 @@ class Repository:
     suite: str = "./"
     components: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    description: str = ""
+    signed_metadata: bool = True
+    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,19 @@ class State:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class Purged:
+    """What a package manager said of packages that it did not remove, and whether others need them."""
+
+    words: str
+    needed: bool
+
+
 class Backend(Protocol):
     """A package manager. Everything it raises is a ClassroomError or CommandFailed."""
+
+    audit: str
+    """What a person types to see what is wrong with the packages."""
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
         """The installed ones of these packages, and whether earlier work was interrupted."""
@@ -87,8 +105,8 @@ class Backend(Protocol):
     def names(self) -> frozenset[str]:
         """All installed packages of the machine."""
 
-    def files(self, repository: Repository) -> Mapping[str, str]:
-        """The files, and their content, that make a repository known."""
+    def files(self, wish: Wish) -> Mapping[str, str]:
+        """The files, and their content, that make the wish's repository known, and its holds where they stand there."""
 
     def repair(self, names: Sequence[str]) -> None:
         """Finish interrupted work, as far as it is not about these packages: they are installed afterwards anyway."""
@@ -100,13 +118,36 @@ class Backend(Protocol):
         """Install these versions (None: any), up, down or once more, in one transaction."""
 
     def hold(self, names: Sequence[str], held: bool) -> None:
-        """Keep the packages from, or release them to, upgrades of the whole system."""
+        """Keep the packages from, or release them to, upgrades of the whole system, as far as `files` did not."""
+
+    def purge(self, names: Sequence[str]) -> Purged:
+        """Remove packages with their configuration, and nothing else."""
+
+    def forget(self, files: Mapping[str, str]) -> None:
+        """Remove what was stored of repositories whose files, with the content that they had, are gone."""
 
 
-def read_state(root: Root, backend: Backend, wish: Wish) -> State:
+def check_key(repository: Repository) -> None:
+    """Refuse a missing key, and one that has none of the fingerprints, where there are any."""
+    if not repository.signed_by.strip():
+        raise ClassroomError(
+            "Wanted the public key that signs {0}, found none: its file is empty, or the controller could not fetch "
+            "it, which is a warning of this run. Let the controller reach it, or give it as a file.".format(
+                repository.uri))
+    if not repository.fingerprints:
+        return
+    allowed = ["".join(each.split()).upper() for each in repository.fingerprints]
+    strange = [each for each in openpgp.fingerprints(repository.signed_by) if each not in allowed]
+    if strange:
+        raise ClassroomError(
+            "Wanted {0} signed with a key whose fingerprint is {1}, found a key with {2}. Either its owner has a new "
+            "one, which the owner's own page says, or somebody on the way gave another.".format(
+                repository.uri, " or ".join(allowed), ", ".join(strange)))
+
+
+def read_state(root: Root, backend: Backend, wish: Wish, files: Mapping[str, str]) -> State:
     installed, interrupted = backend.read(wish.names)
-    paths = backend.files(wish.repository) if wish.repository else {}
-    return State(installed, {path: read_text(root(path)) for path in paths}, interrupted)
+    return State(installed, {path: read_text(root(path)) for path in files}, interrupted)
 
 
 def plan(wish: Wish, state: State, files: Mapping[str, str]) -> list[Step]:
@@ -149,7 +190,7 @@ def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mappi
     """Make the wish true. Files of a repository that turns out not to serve are put back as they were."""
     if state.interrupted:
         backend.repair(wish.names)
-        state = read_state(root, backend, wish)
+        state = read_state(root, backend, wish, files)
     changed = {path: content for path, content in files.items() if state.texts.get(path) != content}
     before = {kept.FILE: read_text(root(kept.FILE)), **{path: state.texts.get(path) for path in changed}}
     try:
@@ -163,12 +204,27 @@ def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mappi
         raise
     kept.keep(root, _former(wish, state, versions))
     if versions:
-        there = backend.names()
-        backend.install(versions, state.installed)
-        # Also what they depend on, which nobody knew before
-        kept.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
+        _install(root, backend, wish, versions, before)
     _hold(backend, wish)
     _verify(backend, wish)
+
+
+def _install(
+    root: Root, backend: Backend, wish: Wish, versions: Mapping[str, str | None], before: Mapping[str, str | None],
+) -> None:
+    """Install, and keep what came; where they were refused before one was touched, the files are put back as well."""
+    there, found = backend.names(), backend.read(wish.names)
+    try:
+        backend.install(versions, found[0])
+    except BaseException:
+        came = backend.names() - there
+        if came or backend.read(wish.names) != found:
+            kept.keep(root, {"packages": dict.fromkeys(sorted(came))})
+        else:
+            _put_back(root, before)
+        raise
+    # Also what they depend on, which nobody knew before
+    kept.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
 
 
 def _former(wish: Wish, state: State, versions: Mapping[str, str | None]) -> dict[str, Any]:
@@ -233,5 +289,5 @@ def _verify(backend: Backend, wish: Wish) -> None:
     if wrong or interrupted:
         raise ClassroomError(
             "Wanted every package completely installed, found {0} after an installation without errors. "
-            "Look at it with 'dpkg --audit'.".format(
-                ", ".join(wrong) + " not as wanted" if wrong else "others half installed"))
+            "Look at it with '{1}'.".format(
+                ", ".join(wrong) + " not as wanted" if wrong else "others half installed", backend.audit))

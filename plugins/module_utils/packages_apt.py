@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import time
@@ -14,12 +15,16 @@ from typing import Callable
 
 from .command import CommandFailed, Completed, Runner
 from .errors import ClassroomError
-from .files import Root, read_text
-from .packages import Installed, Repository
+from .files import Root, read_text, remove
+from .packages import Installed, Purged, Repository, Wish
 
 STATUS = "/var/lib/dpkg/status"
 # dpkg's journal: files in it mean that it was ended before it could fold them into its status.
 _UPDATES = "/var/lib/dpkg/updates"
+_SOURCES = "/etc/apt/sources.list.d"
+_LISTS = "/var/lib/apt/lists"
+# dpkg's words in the C locale
+_NEEDED = "dependency problems prevent removal"
 _BROKEN = re.compile(
     r"^Status: \S+ (?:reinstreq \S+|"
     r"\S+ (?:half-installed|half-configured|unpacked|triggers-awaited|triggers-pending))$",
@@ -50,6 +55,8 @@ _PATIENCE = 1800.0
 class Apt:
     """The Backend of the Debian family."""
 
+    audit = "dpkg --audit"
+
     def __init__(self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep) -> None:
         self._root = root
         self._run = run
@@ -73,8 +80,11 @@ class Apt:
         except FileNotFoundError:
             return False
 
-    def files(self, repository: Repository) -> Mapping[str, str]:
+    def files(self, wish: Wish) -> Mapping[str, str]:
         """The key first: apt refuses a source whose key is missing."""
+        repository = wish.repository
+        if repository is None:
+            return {}
         return {
             _key_path(repository): repository.signed_by.strip() + "\n",
             _source_path(repository): _source(repository),
@@ -133,12 +143,20 @@ class Apt:
     def hold(self, names: Sequence[str], held: bool) -> None:
         self._patiently(["apt-mark", "hold" if held else "unhold", *names])
 
-    def purge(self, names: Sequence[str]) -> str:
-        """Remove packages with their configuration, and nothing else; what dpkg said of those that have to stay.
+    def purge(self, names: Sequence[str]) -> Purged:
+        """With dpkg, and not apt, which would take along whatever somebody has put upon them since."""
+        words = self._patiently(["dpkg", "--purge", *names], check=False).text
+        return Purged(words, _NEEDED in words)
 
-        Not apt, which would take along whatever somebody has put upon them since.
-        """
-        return self._patiently(["dpkg", "--purge", *names], check=False).text
+    def forget(self, files: Mapping[str, str]) -> None:
+        """apt's copies of the lists; it names them after the address."""
+        for path, text in files.items():
+            if os.path.dirname(path) != _SOURCES:
+                continue
+            for uri in [line[len("URIs: "):].strip() for line in text.splitlines() if line.startswith("URIs: ")]:
+                name = uri.partition("://")[2].rstrip("/").replace("_", "%5f").replace("/", "_")
+                for found in glob.glob(self._root("{0}/{1}_*".format(_LISTS, glob.escape(name)))):
+                    remove(found)
 
     def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
         return self._patiently(
@@ -186,7 +204,7 @@ def _key_path(repository: Repository) -> str:
 
 
 def _source_path(repository: Repository) -> str:
-    return "/etc/apt/sources.list.d/{0}.sources".format(repository.name)
+    return "{0}/{1}.sources".format(_SOURCES, repository.name)
 
 
 def _source(repository: Repository) -> str:

@@ -85,6 +85,8 @@ FILES = (
     (STATE + "/init.json", COLLECTION, "it says that an initialization is under way"),
 )
 # Residue when nothing but empty directories is in them, unless a package brought them.
+# rpm's database, before and since Fedora 36
+_RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 _HOLLOW = (ETC + "/manifests", ETC, "/usr/libexec/kubernetes")
 # Gone with the last thing in them, unless a package brought them.
 _FRAMES = (ETC + "/manifests", ETC, _FLEXVOLUMES, _PLUGINS + "/volume", _PLUGINS, "/usr/libexec/kubernetes")
@@ -172,8 +174,12 @@ def _packaged(look: Look, path: str) -> bool:
         lines = look.text("/var/lib/dpkg/info/" + name).splitlines()
         if any((line + "/").startswith(path + "/") for line in lines):
             return True
-    rpm = look.machine.find_program("rpm") and look.names("/var/lib/rpm")
-    return bool(rpm) and look.say(["rpm", "-qf", path]).rc == 0
+    if not look.machine.find_program("rpm") or not any(look.names(database) for database in _RPM):
+        return False
+    below = [found for found, _directories, _files in os.walk(look.root(path))]
+    answer = look.say(["rpm", "--query", "--queryformat=%{NAME}\\n", "--file", *below])
+    # A line of several words says that a path is nobody's
+    return any(line and " " not in line for line in answer.out.splitlines())
 
 
 def _cni_state(look: Look) -> list[str]:

@@ -13,17 +13,21 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Makes a signed repository known, installs packages of exactly the wanted versions, up or down, in one transaction,
-    and holds them, so that an upgrade of the system never moves them.
+    and holds them, so that an upgrade of the system never moves them. In the Red Hat family a hold is an C(exclude=) in
+    the file of that repository, lifted for this module's own transaction only.
   - Then writes the configuration of the services that the packages bring, enables them, makes them run with it, and
     waits until they answer.
-  - Only the list of that one repository is fetched. If it does not serve - unreachable, not signed with the key,
-    without the wanted version - its description is put back as it was and no package is touched.
+  - Only the list of that one repository is fetched. If it does not serve - unreachable, itself or a package not signed
+    with the key, without the wanted version - its description is put back as it was and no package is touched.
   - An installation that was interrupted is finished first. A running service is restarted (or reloaded) when a file
     changed, and also when one is newer than the running process - an earlier run may have been ended between the two.
   - Packages and services are one call because a machine on which all is as wished then costs one connection.
 notes:
-  - Works with apt and systemd.
-  - Files of the packages that were changed on the machine are kept as they are (dpkg's C(--force-confold)).
+  - Works with apt in the Debian family, with dnf 4 or 5 in the Red Hat family, and with systemd.
+  - Files of the packages that were changed on the machine are kept as they are (dpkg's C(--force-confold)); rpm puts
+    the package's own beside them as C(.rpmnew).
+  - What is installed is read from dpkg's own file, or with one query of rpm; a machine on which all is as wished sees
+    neither apt nor dnf.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
@@ -38,24 +42,27 @@ options:
     type: dict
     suboptions:
       name:
-        description: Its name on the machine, used in file names.
+        description:
+          - Its name on the machine, used in file names. In the Red Hat family also the repository's identifier.
         type: str
         required: true
       uri:
-        description: Its address, such as V(http://192.168.90.10/apt).
+        description:
+          - Its address, such as V(http://192.168.90.10/apt). In the Red Hat family what C(baseurl) takes, with its
+            variables.
         type: str
         required: true
       suite:
-        description: The suite, or for a flat repository its directory with a slash at the end.
+        description: The suite, or for a flat repository its directory with a slash at the end. Only apt has suites.
         type: str
         default: ./
       components:
-        description: The components of the suite; none for a flat repository.
+        description: The components of the suite; none for a flat repository. Only apt has them.
         type: list
         elements: str
         default: []
       architectures:
-        description: Only these architectures. Without it all that the machine uses.
+        description: Only these architectures. Without it all that the machine uses. Only apt asks.
         type: list
         elements: str
         default: []
@@ -63,6 +70,31 @@ options:
         description: The public key that signs it, as ASCII-armoured text.
         type: str
         required: true
+      fingerprints:
+        description:
+          - Fingerprints that the primary keys in O(repository.signed_by) may have, as hexadecimal digits; another one
+            is refused before anything is changed. Spaces and case do not matter.
+          - Without it every key is taken, so the road by which it came has to be trusted.
+        type: list
+        elements: str
+        default: []
+      description:
+        description: What dnf shows for the repository, instead of its name.
+        type: str
+        default: ""
+      signed_metadata:
+        description:
+          - Whether dnf demands a signature of the repository's metadata as well (C(repo_gpgcheck)).
+          - Packages must be signed in any case, and apt's lists always are.
+        type: bool
+        default: true
+      excludes:
+        description:
+          - What dnf is to leave alone in this repository beside the packages with a version, such as what they need.
+          - Not written with O(hold=false).
+        type: list
+        elements: str
+        default: []
   packages:
     description: What is installed.
     type: list
@@ -79,9 +111,36 @@ options:
           - Without it any version will do, from any of the machine's sources, and the package is not held.
         type: str
   hold:
-    description: Whether the packages with a version are kept from upgrades of the system.
+    description:
+      - Whether the packages with a version are kept from upgrades of the system.
+      - In the Red Hat family that needs a O(repository).
     type: bool
     default: true
+  files:
+    description:
+      - Files that are read whenever they are needed, so that no service has to be told of a change, such as
+        C(hosts.toml) of containerd or C(registries.conf). They are written before the services are brought up.
+      - Missing directories are made. Owner and group of an existing file are kept.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file's absolute path.
+        type: path
+        required: true
+      content:
+        description:
+          - Its whole content.
+          - Exactly one of O(files[].content) and O(files[].secret_content) is required.
+        type: str
+      secret_content:
+        description: Its whole content, which is never shown.
+        type: str
+      mode:
+        description: Its permission bits, as an octal number in quotes.
+        type: str
+        default: "0644"
   services:
     description: Units and the files that they read, in the order in which they are brought up.
     type: list
@@ -94,7 +153,7 @@ options:
         required: true
       files:
         description:
-          - The files that the service reads, also its unit and drop-ins. Missing directories are made.
+          - The files that the service reads when it starts, also its unit and drop-ins. Missing directories are made.
           - Owner and group of an existing file are kept; a new one belongs to the user that the module runs as.
         type: list
         elements: dict
@@ -140,8 +199,15 @@ options:
         description: The service counts as running once this Unix socket accepts connections.
         type: path
       port:
-        description: The service counts as running once this TCP port accepts connections on the loopback address.
+        description:
+          - The service counts as running once this TCP port accepts connections on the loopback address.
+          - Another program on it is an error, found before the service's files are changed.
         type: int
+      further_ports:
+        description: Other TCP ports that the service listens on, and no other program may have.
+        type: list
+        elements: int
+        default: []
       timeout:
         description: How many seconds to wait for the socket or port.
         type: float
@@ -157,6 +223,9 @@ EXAMPLES = r"""
       signed_by: "{{ lookup('ansible.builtin.file', 'classroom-kubeadm.asc') }}"
     packages:
       - {name: containerd, version: 2.4.2}
+    files:
+      - path: /etc/containerd/certs.d/docker.io/hosts.toml
+        content: "{{ lookup('ansible.builtin.template', 'hosts.toml.j2') }}"
     services:
       - name: containerd
         files:
@@ -165,6 +234,16 @@ EXAMPLES = r"""
         enabled: true
         state: started
         socket: /run/containerd/containerd.sock
+
+- name: The same in the Red Hat family, where dnf excludes both packages from now on
+  classroom.kubeadm.installed_service:
+    repository:
+      name: classroom-kubeadm
+      uri: http://192.168.90.10:8080/rpm
+      signed_by: "{{ lookup('ansible.builtin.file', 'classroom-kubeadm.asc') }}"
+      excludes: [kubernetes-cni]
+    packages:
+      - {name: kubelet, version: 1.36.3}
 
 - name: The kubelet is enabled and waits for kubeadm
   classroom.kubeadm.installed_service:
@@ -189,7 +268,6 @@ versions:
   sample: {kubelet: 1.36.3-1.1}
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -199,7 +277,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import packages,
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import STATUS, Apt
+from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_of import backend_of
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils.systemd import unit_name
 
@@ -210,6 +288,10 @@ REPOSITORY_SPEC = {
     "components": {"type": "list", "elements": "str", "default": []},
     "architectures": {"type": "list", "elements": "str", "default": []},
     "signed_by": {"type": "str", "required": True},
+    "fingerprints": {"type": "list", "elements": "str", "default": []},
+    "description": {"type": "str", "default": ""},
+    "signed_metadata": {"type": "bool", "default": True},
+    "excludes": {"type": "list", "elements": "str", "default": []},
 }
 PACKAGE_SPEC = {
     "name": {"type": "str", "required": True},
@@ -236,6 +318,7 @@ SERVICE_SPEC = {
     "action_on_change": {"type": "str", "choices": ["restart", "reload"], "default": "restart"},
     "socket": {"type": "path"},
     "port": {"type": "int"},
+    "further_ports": {"type": "list", "elements": "int", "default": []},
     "timeout": {"type": "float", "default": 60},
 }
 
@@ -243,9 +326,10 @@ SERVICE_SPEC = {
 def wished_packages(params: Mapping[str, Any]) -> packages.Wish:
     repository = None
     if params["repository"] is not None:
-        given = dict(params["repository"])
-        given.update(components=tuple(given["components"]), architectures=tuple(given["architectures"]))
-        repository = packages.Repository(**given)
+        given = params["repository"]
+        lists = {key: tuple(given[key]) for key in ("components", "architectures", "fingerprints", "excludes")}
+        repository = packages.Repository(**{**given, **lists})
+        packages.check_key(repository)
     wanted = tuple(packages.Package(package["name"], package["version"]) for package in params["packages"])
     return packages.Wish(wanted, repository, params["hold"])
 
@@ -271,21 +355,29 @@ def wished_service(given: Mapping[str, Any]) -> service.Wish:
         socket=given["socket"],
         port=given["port"],
         timeout=given["timeout"],
+        further_ports=tuple(given["further_ports"]),
     )
 
 
 def install(root: Root, wish: packages.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
     """What had to be done for the packages, and the versions that are there now."""
-    if not os.path.exists(root(STATUS)):
-        raise ClassroomError("Wanted a machine with apt, found none. This module does not know other package managers.")
-    backend = Apt(root, run)
-    state = packages.read_state(root, backend, wish)
-    files = backend.files(wish.repository) if wish.repository else {}
+    backend = backend_of(root, run, repository=wish.repository)
+    files = backend.files(wish)
+    state = packages.read_state(root, backend, wish, files)
     steps = packages.plan(wish, state, files)
     if steps and not check_mode:
         packages.perform(root, backend, wish, state, files)
-        state = packages.read_state(root, backend, wish)
+        state = packages.read_state(root, backend, wish, files)
     return list(steps), {name: package.version for name, package in state.installed.items()}
+
+
+def write(root: Root, files: tuple[service.FileWish, ...], check_mode: bool) -> list[Step]:
+    """What had to be done for files that belong to no service."""
+    wish = service.Wish("", files)
+    steps = service.plan(wish, service.read_files(root, files))
+    if not check_mode:
+        service.Performer(root, run).perform(wish, steps)
+    return list(steps)
 
 
 def configure(root: Root, wish: service.Wish, check_mode: bool) -> list[Step]:
@@ -294,6 +386,8 @@ def configure(root: Root, wish: service.Wish, check_mode: bool) -> list[Step]:
     steps = service.plan(wish, state)
     if not check_mode:
         service.check(wish, state)
+        if steps:
+            service.check_ports(root, wish)
         performer = service.Performer(root, run)
         performer.perform(wish, steps)
         if steps or not performer.ready(wish, state.unit):
@@ -305,11 +399,13 @@ def bring_up(module: AnsibleModule) -> None:
     """Packages, then each service; every wish is understood before anything is changed."""
     root = Root()
     wish = wished_packages(module.params)
+    files = tuple(wished_file(file) for file in module.params["files"])
     services = [wished_service(given) for given in module.params["services"]]
     steps: list[Step] = []
     versions: dict[str, str] = {}
     if wish.packages:
         steps, versions = install(root, wish, module.check_mode)
+    steps += write(root, files, module.check_mode)
     for one in services:
         steps += configure(root, one, module.check_mode)
     module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), versions=versions)
@@ -321,6 +417,7 @@ def main() -> None:
             "repository": {"type": "dict", "options": REPOSITORY_SPEC},
             "packages": {"type": "list", "elements": "dict", "default": [], "options": PACKAGE_SPEC},
             "hold": {"type": "bool", "default": True},
+            "files": FILE_SPEC,
             "services": {
                 "type": "list",
                 "elements": "dict",
@@ -329,7 +426,7 @@ def main() -> None:
                 "mutually_exclusive": [("socket", "port")],
             },
         },
-        required_one_of=[("packages", "services")],
+        required_one_of=[("packages", "files", "services")],
         supports_check_mode=True,
     )
     try:

@@ -100,6 +100,18 @@ class TestImage:
         keys.append(image.key)
         assert len(set(keys)) == 5
 
+    def test_an_image_on_another_has_what_that_one_has(self, image: Image, tmp_path: Path) -> None:
+        upper = tmp_path / "upper"
+        upper.mkdir()
+        (upper / "packages").write_text("dnf\n")
+        both = Image("classroom-upper", upper, image)
+        assert both.packages == ["systemd", "openssh-server", "dnf"]
+        hooks = [argument for argument in build_argv(both, Path("/x")) if "customize-hook" in argument]
+        assert [str(upper) in hook for hook in hooks] == [False, False, True, True]
+        before = both.key
+        (image.directory / "overlay" / "file").write_text("y")
+        assert len({before, both.key, image.key}) == 3
+
     def test_no_mirror_is_named(self, image: Image) -> None:
         assert not any("://" in argument for argument in build_argv(image, Path("/x")))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from machines.lab.checkout import Checkout
+from machines.lab.image import images
 from machines.lab.platforms import (
     DESCRIPTION,
     MachineSet,
@@ -39,7 +40,7 @@ platforms:
 
 
 def test_description_becomes_the_arguments_of_podman(checkout: Checkout) -> None:
-    (master,) = platforms(TEXT, LAB, checkout)
+    (master,) = platforms([TEXT], LAB, checkout)
     assert create_argv(master, "net", {"b": "2", "a": "1"}) == [
         "create", "--name=classroom-lab-master", "--network=net", "--mac-address=02:42:c0:a8:5a:64",
         "--hostname=master", "--privileged=true", "--systemd=always", "--ip=192.168.90.100",
@@ -61,8 +62,36 @@ def test_description_becomes_the_arguments_of_podman(checkout: Checkout) -> None
 def test_one_description_serves_both_sets(
     checkout: Checkout, name: str, environment: dict[str, str], address: str, container: str
 ) -> None:
-    (master,) = platforms(TEXT, machine_set(name, environment), checkout)
+    (master,) = platforms([TEXT], machine_set(name, environment), checkout)
     assert (master.ip, master.container) == (address, container)
+
+
+SCENARIO_TEXT = """
+scenario: {name: two}
+platforms:
+  - {name: node1, groups: [workers], image: localhost/y:latest, ip: 10.0.0.7}
+  - {name: master, groups: [control_plane], image: localhost/y:latest}
+"""
+
+
+@pytest.mark.parametrize(("scenario", "found"), [
+    ("scenario: {name: one}\n", [("master", "localhost/x:latest", "192.168.90.100", True)]),
+    (SCENARIO_TEXT, [("node1", "localhost/y:latest", "10.0.0.7", False),
+                     ("master", "localhost/y:latest", "192.168.90.100", True)]),
+])
+def test_a_scenario_may_have_machines_of_its_own(
+    checkout: Checkout, scenario: str, found: list[tuple[str, str, str, bool]]
+) -> None:
+    """What it does not say of one is as in the description, and a key that it has wins."""
+    machines = platforms([TEXT, scenario], LAB, checkout)
+    assert [(one.name, one.image, one.ip, "privileged" in one.keys) for one in machines] == found
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "molecule").glob("*/molecule.yml")), ids=lambda file: file.parent.name)
+def test_every_machine_of_every_scenario_has_an_image(checkout: Checkout, file: Path) -> None:
+    known = images(Checkout(ROOT, checkout.cache, checkout.run_root))
+    texts = [(ROOT / DESCRIPTION).read_text(), file.read_text()]
+    assert {one.image for one in platforms(texts, LAB, checkout)} <= set(known)
 
 
 def test_a_key_that_nobody_can_say_to_podman_is_named() -> None:
@@ -85,7 +114,7 @@ def test_mac_address_is_private_and_the_machines_own() -> None:
 
 
 def test_the_real_description_is_understood(checkout: Checkout) -> None:
-    machines = platforms((ROOT / DESCRIPTION).read_text(), LAB, checkout)
+    machines = platforms([(ROOT / DESCRIPTION).read_text()], LAB, checkout)
     assert {machine.name: machine.ip for machine in machines} == {
         "master": "192.168.90.100", "node1": "192.168.90.101", "node2": "192.168.90.102",
         "utility.example.com": "192.168.90.10",

@@ -152,6 +152,16 @@ def test_what_a_role_would_change_has_drifted(
                        "reason": reason}
 
 
+@pytest.mark.parametrize(("family", "command"), [
+    ("redhat", "rpm --query kubelet"), ("debian", "dpkg-query --show kubelet")])
+def test_a_person_is_told_what_the_machine_understands(family: str, command: str) -> None:
+    host = machine(1)
+    host["ansible_facts"] = {"classroom_machine": {"os_family": family}}
+    host["__kubernetes"]["changes"] = ["package kubelet: it has another version"]
+    [finding] = audit_report({"a": host}, ["a"])["findings"]
+    assert finding["command"] == command
+
+
 def test_of_two_actions_that_begin_alike_the_longer_is_tried_first() -> None:
     actions = list(SHOWN_BY)
     for number, action in enumerate(actions):

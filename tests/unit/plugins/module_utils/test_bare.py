@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -238,6 +238,41 @@ def test_a_package_that_others_need_stays_and_is_named(lab: Lab, words: str, sta
     assert (len(warnings), len(problems)) == ((1, 0) if stays else (0, 1))
     assert "runc" in (warnings or problems)[0] and words.rstrip(".") in (warnings or problems)[0]
     assert lab.exists(kept.FILE) is not stays
+
+
+def test_rpms_go_as_well_and_the_key_with_them(lab: Lab) -> None:
+    lab.write("/etc/redhat-release", "Rocky Linux release 9.6 (Blue Onyx)\n")
+    rows = {"kubelet": "kubelet\t1.36.3-1.1\tx86_64\t1\n",
+            "gpg-pubkey-87dce5a0-6b017633": "gpg-pubkey\t87dce5a0-6b017633\t(none)\t1\n"}
+    kept.keep(lab.machine.root, {"packages": dict.fromkeys(rows)})
+    run = lab.run
+
+    def rpm(argv: Sequence[str], **options: Any) -> Completed:
+        if argv[:2] == ["rpm", "--query"]:
+            return Completed(0, "".join(line for name, line in rows.items() if name in argv), "")
+        if argv[:2] == ["rpm", "--erase"]:
+            for name in argv[2:]:
+                del rows[name]
+            return Completed(0, "", "")
+        return run(argv, **options)
+
+    machine = replace(lab.machine, run=rpm)
+    state = read_state(machine)
+    assert [step.title for step in plan(state).steps] == ["package " + name for name in sorted(rows)] + [LAST]
+    assert perform(machine, plan(state), state) == ((), ())
+    assert rows == {} and not any("dpkg" in line or "apt" in line for line in lab.run.said)
+
+
+def test_dnfs_copies_of_the_repository_go(lab: Lab) -> None:
+    path = "/etc/yum.repos.d/classroom.repo"
+    text = "[classroom]\nname=x\n"
+    kept.keep(lab.machine.root, kept.former_files(lab.machine.root, {path: text}))
+    lab.write(path, text)
+    stored, other = "/var/cache/dnf/classroom-93ef/repodata/repomd.xml", "/var/cache/dnf/appstream.solv"
+    lab.write(stored)
+    lab.write(other)
+    back(lab)
+    assert (lab.exists(path), lab.exists(stored), lab.exists(other)) == (False, False, True)
 
 
 def test_apts_lists_of_the_repository_go(lab: Lab) -> None:

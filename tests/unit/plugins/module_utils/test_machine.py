@@ -44,6 +44,13 @@ def test_a_good_machine_may_become_anything(wish: Wish) -> None:
     assert judge(wish, GOOD) == []
 
 
+@pytest.mark.parametrize(("wish", "fine"), [(MASTER, True), (WORKER, True), (UTILITY, False)])
+def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: Wish, fine: bool) -> None:
+    said = judge(wish, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
+    assert (said == []) is fine
+    assert fine or "Wanted a system of the Debian family for a utility, found rocky 9.6" in said[0]
+
+
 @pytest.mark.parametrize(("wish", "different", "message"), [
     (MASTER, {"memory_mib": 1690}, "Wanted at least 1700 MiB of memory for this role, found 1690 MiB"),
     (MASTER, {"cpus": 1}, "Wanted at least 2 CPUs for this role, found 1"),

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,9 +20,11 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import Cl
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import (
     Installed,
     Package,
+    Purged,
     Repository,
     State,
     Wish,
+    check_key,
     perform,
     plan,
     read_state,
@@ -63,6 +68,8 @@ def test_the_plan(wish: Wish, different: dict[str, Any], titles: list[str]) -> N
 class FakeBackend:
     """A package manager that remembers what it was asked, in order."""
 
+    audit = "fake --audit"
+
     def __init__(self, installed: Mapping[str, Installed] | None = None, interrupted: bool = False) -> None:
         self.installed = dict(installed or {})
         self.interrupted = interrupted
@@ -78,8 +85,14 @@ class FakeBackend:
     def names(self) -> frozenset[str]:
         return frozenset(self.installed)
 
-    def files(self, repository: Repository) -> Mapping[str, str]:
-        return FILES
+    def files(self, wish: Wish) -> Mapping[str, str]:
+        return FILES if wish.repository else {}
+
+    def purge(self, names: Sequence[str]) -> Purged:
+        raise NotImplementedError
+
+    def forget(self, files: Mapping[str, str]) -> None:
+        raise NotImplementedError
 
     def repair(self, names: Sequence[str]) -> None:
         self.asked.append("repair")
@@ -103,7 +116,8 @@ class FakeBackend:
 
 
 def make(machine: Any, backend: FakeBackend, wish: Wish = WISH) -> None:
-    perform(machine.root, backend, wish, read_state(machine.root, backend, wish), FILES if wish.repository else {})
+    files = backend.files(wish)
+    perform(machine.root, backend, wish, read_state(machine.root, backend, wish, files), files)
 
 
 def test_a_bare_machine(machine: Any) -> None:
@@ -115,7 +129,7 @@ def test_a_bare_machine(machine: Any) -> None:
         ("hold", ["kubelet", "kubectl"], True),
     ]
     assert {path: machine.read(path) for path in FILES} == FILES
-    assert plan(WISH, read_state(machine.root, backend, WISH), FILES) == []
+    assert plan(WISH, read_state(machine.root, backend, WISH, FILES), FILES) == []
 
 
 def test_only_the_hold(machine: Any) -> None:
@@ -165,6 +179,47 @@ def test_a_source_that_does_not_serve_is_put_back(machine: Any) -> None:
     with pytest.raises(ClassroomError, match="not signed"):
         make(machine, backend)
     assert machine.snapshot() == {}
+
+
+@pytest.mark.parametrize(("came", "put_back"), [((), True), (("socat",), False), (("kubelet",), False)])
+def test_packages_that_are_refused_leave_nothing_unless_some_came(
+    machine: Any, came: tuple[str, ...], put_back: bool,
+) -> None:
+    class Refusing(FakeBackend):
+        def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
+            self.installed.update({name: Installed("1", False) for name in came})
+            raise ClassroomError("not signed with that key")
+
+    machine.write("/etc/source", "the old one\n")
+    found = machine.snapshot()
+    with pytest.raises(ClassroomError, match="not signed"):
+        make(machine, Refusing({"kubelet": Installed("0.9", False)}))
+    assert (machine.snapshot() == found) is put_back
+    packages = {**dict.fromkeys(["kubectl", *came]), "kubelet": "0.9"}
+    assert put_back or kept.read(machine.root)["packages"] == packages
+
+
+BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{0}\n-----END PGP PUBLIC KEY BLOCK-----\n"
+# The first packet of a key of version 4 with made-up content
+MADE_UP = BLOCK.format(base64.b64encode(b"\x98\x06\x04\x00\x00\x00\x00\x16").decode())
+FINGERPRINT = hashlib.sha1(b"\x99\x00\x06\x04\x00\x00\x00\x00\x16").hexdigest()
+
+
+@pytest.mark.parametrize(("key", "fingerprints", "message"), [
+    ("anything", (), None),
+    (" \n", (), "Wanted the public key that signs http://192.168.90.10/apt, found none"),
+    (MADE_UP, (FINGERPRINT,), None),
+    (MADE_UP, ("AA", " ".join((FINGERPRINT[:20].upper(), FINGERPRINT[20:]))), None),
+    (MADE_UP, ("AA BB",), "with a key whose fingerprint is AABB, found a key with " + FINGERPRINT.upper()),
+    ("<!DOCTYPE html>\n<title>Log in</title>", ("AA",), "found '<!DOCTYPE html> <title>Log in</title>'"),
+])
+def test_the_key_of_a_repository(key: str, fingerprints: tuple[str, ...], message: str | None) -> None:
+    repository = replace(REPOSITORY, signed_by=key, fingerprints=fingerprints)
+    if message is None:
+        check_key(repository)
+    else:
+        with pytest.raises(ClassroomError, match=re.escape(message)):
+            check_key(repository)
 
 
 @pytest.mark.parametrize(("interrupted", "message"), [

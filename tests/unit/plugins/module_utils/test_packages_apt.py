@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Installed, Repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Installed, Purged, Repository, Wish
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import STATUS, Apt
 
 FLAT = Repository("classroom", "http://192.168.90.10/apt", "\n-----BEGIN PGP-----\nx\n-----END PGP-----\n\n")
@@ -65,7 +65,7 @@ def test_a_machine_without_dpkg(machine: Any, fake_run: Any) -> None:
 
 
 def test_the_files_of_a_flat_repository(machine: Any, fake_run: Any) -> None:
-    files = Apt(machine.root, fake_run).files(FLAT)
+    files = Apt(machine.root, fake_run).files(Wish((), FLAT))
     assert list(files) == ["/etc/apt/keyrings/classroom.asc", "/etc/apt/sources.list.d/classroom.sources"]
     assert files["/etc/apt/keyrings/classroom.asc"] == "-----BEGIN PGP-----\nx\n-----END PGP-----\n"
     assert files["/etc/apt/sources.list.d/classroom.sources"].splitlines()[1:] == [
@@ -73,7 +73,7 @@ def test_the_files_of_a_flat_repository(machine: Any, fake_run: Any) -> None:
 
 
 def test_the_files_of_a_suite(machine: Any, fake_run: Any) -> None:
-    source = Apt(machine.root, fake_run).files(SUITE)["/etc/apt/sources.list.d/vendor.sources"]
+    source = Apt(machine.root, fake_run).files(Wish((), SUITE))["/etc/apt/sources.list.d/vendor.sources"]
     assert "Suites: trixie\nComponents: main extra\nArchitectures: amd64\nSigned-By: " in source
 
 
@@ -198,5 +198,5 @@ def test_the_names_of_all_that_is_installed(machine: Any, fake_run: Any) -> None
 @pytest.mark.parametrize("words", ["", "dpkg: dependency problems prevent removal of runc"])
 def test_a_purge_takes_nothing_along(machine: Any, fake_run: Any, words: str) -> None:
     fake_run.on("dpkg", rc=1 if words else 0, err=words)
-    assert Apt(machine.root, fake_run).purge(["kubelet", "runc"]) == words
+    assert Apt(machine.root, fake_run).purge(["kubelet", "runc"]) == Purged(words, bool(words))
     assert fake_run.calls == [["dpkg", "--purge", "kubelet", "runc"]]

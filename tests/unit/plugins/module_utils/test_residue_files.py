@@ -221,6 +221,20 @@ def test_empty_directories(host: Host, files: tuple[str, ...], packaged: str, fo
     assert host.exists("/etc/kubernetes/policy.yaml") is ("/etc/kubernetes/policy.yaml" in files)
 
 
+@pytest.mark.parametrize(("said", "found"), [
+    ("file {0}/etc/kubernetes is not owned by any package\nkubelet\n", []),
+    ("file {0}/etc/kubernetes is not owned by any package\nfile {0}/etc/kubernetes/manifests is not owned by any "
+     "package\n", ["/etc/kubernetes/manifests", "/etc/kubernetes"]),
+    ("", ["/etc/kubernetes/manifests", "/etc/kubernetes"]),
+])
+def test_empty_directories_of_rpms(host: Host, said: str, found: list[str]) -> None:
+    host.directory("/etc/kubernetes/manifests")
+    host.write("/var/lib/rpm/rpmdb.sqlite")
+    host.programs.add("rpm")
+    host.answers["rpm --query"] = said.format(host.base)
+    assert trees(host) == found
+
+
 def test_a_directory_that_was_empty_a_moment_ago(host: Host) -> None:
     host.directory("/etc/kubernetes")
     found = list(see_trees(host.look))

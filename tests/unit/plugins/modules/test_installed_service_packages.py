@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import Apt
+from ansible_collections.classroom.kubeadm.plugins.module_utils import packages_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
 
-WISH = {
+WISH: dict[str, Any] = {
     "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": "KEY"},
     "packages": [{"name": "kubelet", "version": "1.36.3"}],
 }
@@ -46,7 +48,9 @@ def dpkg(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(installed_service, "Apt", lambda root, run: Apt(root, dpkg, sleep=lambda seconds: None))
+    monkeypatch.setattr(
+        installed_service, "backend_of",
+        lambda root, run, repository: packages_of.backend_of(root, dpkg, lambda seconds: None, repository))
 
     def runner(wish: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
         result: dict[str, Any] = run_on_machine(installed_service, wish, check=check)
@@ -84,6 +88,68 @@ def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_machine_without_apt(machine: Any, run_pinned: Any, check: bool) -> None:
+def test_a_machine_of_another_family(machine: Any, run_pinned: Any, check: bool) -> None:
     machine.path(STATUS).unlink()
-    assert "Wanted a machine with apt" in run_pinned(WISH, check=check)["msg"]
+    assert "Wanted a machine of the Debian or Red Hat family" in run_pinned(WISH, check=check)["msg"]
+
+
+REPOSITORY_FILE = "/etc/yum.repos.d/classroom.repo"
+
+
+class Rpms:
+    """What dnf would do to rpm's database."""
+
+    def __init__(self) -> None:
+        self.there = ""
+        self.asked: list[list[str]] = []
+
+    def __call__(self, argv: Sequence[str], **options: Any) -> Completed:
+        self.asked.append(list(argv))
+        if "repoquery" in argv:
+            return Completed(0, "kubelet 1.36.2-1.1\nkubelet 1.36.3-1.1\n", "")
+        if "install" in argv:
+            self.there = "kubelet\t1.36.3-1.1\tx86_64\t1\n"
+        return Completed(0 if self.there else 1, self.there if "--query" in argv else "", "")
+
+
+@pytest.fixture
+def rpms(machine: Any, monkeypatch: pytest.MonkeyPatch) -> Rpms:
+    machine.write("/etc/redhat-release", "Rocky Linux release 9.6 (Blue Onyx)\n")
+    made = Rpms()
+    monkeypatch.setattr(
+        installed_service, "backend_of",
+        lambda root, run, repository: packages_of.backend_of(root, made, lambda seconds: None, repository))
+    return made
+
+
+def test_the_red_hat_family_is_predicted_and_held_in_its_file(machine: Any, run_on_machine: Any, rpms: Rpms) -> None:
+    found = machine.snapshot()
+    predicted = run_on_machine(installed_service, WISH, check=True)
+    assert machine.snapshot() == found
+    assert {words[0] for words in rpms.asked} == {"rpm"}
+    done = run_on_machine(installed_service, WISH)
+    for key in ("changed", "changes", "diff"):
+        assert predicted[key] == done[key]
+    assert done["versions"] == {"kubelet": "1.36.3-1.1"}
+    assert machine.read(REPOSITORY_FILE).endswith("\nexclude=kubelet\n")
+
+
+def test_the_red_hat_family_costs_one_query(machine: Any, run_on_machine: Any, rpms: Rpms) -> None:
+    run_on_machine(installed_service, WISH)
+    rpms.asked.clear()
+    assert run_on_machine(installed_service, WISH)["changed"] is False
+    assert [words[:2] for words in rpms.asked] == [["rpm", "--query"]]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("given", "message"), [
+    ({"signed_by": ""}, "Wanted the public key that signs http://192.168.90.10/apt, found none"),
+    ({"fingerprints": ["AA"]}, "Wanted an OpenPGP public key in ASCII armour, found 'KEY'"),
+])
+def test_a_key_that_is_none_is_refused_before_anything(
+    machine: Any, run_pinned: Any, fake_run: Any, given: dict[str, Any], message: str, check: bool,
+) -> None:
+    found = machine.snapshot()
+    result = run_pinned({**WISH, "repository": {**WISH["repository"], **given}}, check=check)
+    assert message in result["msg"]
+    assert (machine.snapshot(), fake_run.calls) == (found, [])

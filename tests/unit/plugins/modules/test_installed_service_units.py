@@ -68,3 +68,50 @@ def test_a_file_that_makes_no_sense(run_on_machine: Any, file: dict[str, str], m
     result = run_on_machine(installed_service, {"services": [{"name": "web", "files": [file]}]})
     assert message in result["msg"]
     assert "topsecret" not in str(result)
+
+
+MIRROR = {"path": "/etc/containerd/certs.d/quay.io/hosts.toml", "content": "new\n"}
+
+
+@pytest.mark.parametrize("former", [None, "old\n"])
+def test_a_file_that_is_read_when_needed_restarts_nothing(
+    machine: Any, fake_run: Any, run_on_machine: Any, former: str | None
+) -> None:
+    for file in ("/etc/web.conf", "/etc/web.key"):
+        machine.write(file, "new\n" if file.endswith("conf") else "topsecret").chmod(
+            0o644 if file.endswith("conf") else 0o600)
+    if former is not None:
+        machine.write(MIRROR["path"], former)
+    fake_run.on("systemctl", "show", out=LOADED.format("active"))
+    wish = {"files": [MIRROR], "services": [WISH]}
+    predicted = run_on_machine(installed_service, wish, check=True)
+    assert machine.read(MIRROR["path"]) == former
+    done = run_on_machine(installed_service, wish)
+    assert predicted["changes"] == done["changes"] == [
+        "file {0}: {1}".format(MIRROR["path"], "it is missing" if former is None else "its content is another")]
+    assert machine.read(MIRROR["path"]) == "new\n"
+    assert not fake_run.did("restart") and not fake_run.did("reload")
+    # For the way back to before this collection
+    assert MIRROR["path"] in str(machine.read("/var/lib/classroom-kubeadm/before.json"))
+    assert not run_on_machine(installed_service, wish)["changed"]
+
+
+def test_files_alone_need_neither_packages_nor_services(machine: Any, run_on_machine: Any) -> None:
+    assert run_on_machine(installed_service, {"files": [MIRROR]})["changed"]
+    assert machine.read(MIRROR["path"]) == "new\n"
+
+
+@pytest.mark.parametrize("option", [{"port": 5000}, {"further_ports": [5000]}, {"port": 1, "further_ports": [5000]}])
+@pytest.mark.parametrize("active", ["active", "inactive"])
+def test_a_port_that_another_program_has(
+    machine: Any, fake_run: Any, run_on_machine: Any, option: dict[str, Any], active: str
+) -> None:
+    machine.write("/proc/net/tcp", "head\n   0: 00000000:1388 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
+    machine.write("/proc/12/comm", "python3\n")
+    machine.path("/proc/12/fd").mkdir()
+    machine.path("/proc/12/fd/5").symlink_to("socket:[77]")
+    fake_run.on("systemctl", "show", out=LOADED.format(active))
+    before = machine.snapshot()
+    result = run_on_machine(installed_service, {"services": [{**WISH, **option}]})
+    assert "Wanted port 5000 for web.service, found 'python3' listening on it. Stop that program" in result["msg"]
+    assert machine.snapshot() == before
