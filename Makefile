@@ -1,7 +1,7 @@
 # The two commands of the README are `make lab` and `make test`; `make help` lists all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup bundle lab lab-down test lint unit sanity molecule bench soak docs clean
+.PHONY: help setup setup-tests bundle lab lab-down test lint unit sanity molecule bench soak docs clean
 
 PYTHON := .venv/bin/python
 SCENARIO ?= cluster
@@ -13,6 +13,9 @@ help: ## This list
 setup: ## Debian packages and the Python environment; says what it adds
 	@tools/setup
 
+setup-tests:
+	@tools/setup tests
+
 bundle: setup ## What a cluster is made of: compiled once, then kept
 	@$(PYTHON) bundle/build.py build
 
@@ -22,22 +25,22 @@ lab: setup ## Four machines and a cluster on them
 lab-down: ## Remove the lab's machines and network; the bundle stays
 	@$(PYTHON) tools/lab.py down
 
-test: setup ## Everything that proves the project right
+test: setup-tests ## Everything that proves the project right
 	@$(PYTHON) tools/check.py
 
 lint: setup ## ruff, mypy, ansible-lint, documentation and argument specs
 	@$(PYTHON) tools/check.py lint
 
-unit: setup ## Unit tests, no machines
+unit: setup-tests ## Unit tests, no machines
 	@$(PYTHON) tools/check.py unit
 
 sanity: setup ## ansible-test sanity
 	@$(PYTHON) tools/check.py sanity
 
-molecule: setup ## One scenario on real machines: make molecule SCENARIO=cluster
+molecule: setup-tests ## One scenario on real machines: make molecule SCENARIO=cluster
 	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
 
-bench: setup ## The playbooks beside scripts by hand, on the same machines
+bench: setup-tests ## The playbooks beside scripts by hand, on the same machines
 	@$(PYTHON) tools/bench.py
 
 soak: setup ## Reset and install again and again: make soak CYCLES=20

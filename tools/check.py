@@ -27,7 +27,7 @@ import yaml
 from tools.checkout import CACHE, ROOT, environment, machine_environment
 
 PYTHON = sys.executable
-SCENARIOS = ("cluster", "refused", "interrupted", "lifecycle")
+SCENARIOS = ("cluster", "refused", "interrupted", "lifecycle", "airgap", "redhat")
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
 # Molecule colours what it passes on, and puts a bar before it
@@ -98,8 +98,13 @@ def lint(tally: Tally) -> None:
     call(tally, [PYTHON, "tools/reference.py", "--check"])
 
 
-def unit(tally: Tally) -> None:
-    call(tally, [PYTHON, "-m", "pytest", "tests/unit"])
+def programs(directory: str) -> Callable[[Tally], None]:
+    """Tests in which real programs work on this host: pytest over one directory."""
+
+    def run(tally: Tally) -> None:
+        call(tally, [PYTHON, "-m", "pytest", directory])
+
+    return run
 
 
 def _export_tree(target: Path, keep: Callable[[str], bool]) -> None:
@@ -160,7 +165,7 @@ def package(tally: Tally) -> None:
     installed = base / "installed"
     shutil.rmtree(installed, ignore_errors=True)
     call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
-    for playbook in ("site", "utility", "verify", "reset", "audit", "harvest"):
+    for playbook in ("site", "bundle", "utility", "verify", "reset", "audit", "harvest"):
         call(
             tally,
             ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],
@@ -183,7 +188,7 @@ def molecule(scenario: str) -> Callable[[Tally], None]:
 
     def run(tally: Tally) -> None:
         # Molecule holds back the output of a play; building the image takes longer than anybody likes to see nothing
-        call(tally, machines("image"))
+        call(tally, machines("image", "--scenario", scenario))
         prefix = subprocess.run(
             machines("free-subnet"), cwd=ROOT, env=environment(), check=True, capture_output=True, text=True
         ).stdout.strip()
@@ -207,10 +212,12 @@ def lab(tally: Tally) -> None:
 def stages() -> list[Stage]:
     return [
         Stage("lint", lint),
-        Stage("unit", unit),
+        Stage("unit", programs("tests/unit")),
         Stage("sanity", sanity),
         Stage("package", package),
         Stage("bundle", bundle),
+        Stage("mirror", programs("tests/mirror"), needs=("bundle",)),
+        Stage("bundle-playbook", programs("tests/bundle_playbook"), needs=("bundle",)),
         *(Stage(name, molecule(name), needs=("bundle",)) for name in SCENARIOS),
         Stage("lab", lab, needs=("bundle",)),
     ]

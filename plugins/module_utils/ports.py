@@ -16,6 +16,24 @@ _LISTENING = "0A"
 
 def listener(root: Root, port: int) -> str | None:
     """The name of the program that listens on the port; `unknown` when its process cannot be seen, None for no one."""
+    found = _process(root, port)
+    return None if found is None else _name(found)
+
+
+def foreign_listener(root: Root, port: int, unit: str) -> str | None:
+    """The same for programs that are no part of a systemd unit, told by the control group that systemd put them in."""
+    found = _process(root, port)
+    if found is None or "/{0}\n".format(unit) in (read_text(os.path.join(found, "cgroup")) or ""):
+        return None
+    return _name(found)
+
+
+def _name(process: str) -> str:
+    return (read_text(os.path.join(process, "comm")) or "unknown").strip()
+
+
+def _process(root: Root, port: int) -> str | None:
+    """The directory of a process that listens on the port; of none that there is when it cannot be seen."""
     inodes = _listening_inodes(root, port)
     if not inodes:
         return None
@@ -24,10 +42,10 @@ def listener(root: Root, port: int) -> str | None:
     for link in iglob(root("/proc/[0-9]*/fd/*")):
         try:
             if os.readlink(link) in wanted:
-                return (read_text(os.path.join(os.path.dirname(link), "..", "comm")) or "unknown").strip()
+                return os.path.dirname(os.path.dirname(link))
         except OSError:
             continue  # the process ended, or closed the file, meanwhile
-    return "unknown"
+    return root("/proc/unknown")
 
 
 def _listening_inodes(root: Root, port: int) -> set[str]:

@@ -17,6 +17,7 @@ from . import kept, systemd
 from .command import CommandFailed, Runner
 from .errors import ClassroomError
 from .files import Root, mode_of, read_text, write_text
+from .ports import foreign_listener
 from .steps import Step
 
 _UNIT_DIRECTORIES = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
@@ -53,6 +54,7 @@ class Wish:
     socket: str | None = None
     port: int | None = None
     timeout: float = 60.0
+    further_ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def read_state(root: Root, run: Runner, wish: Wish) -> State:
     return State(unit, {file.path: _read_file(root(file.path)) for file in wish.files}, time.time())
 
 
+def read_files(root: Root, files: Sequence[FileWish]) -> State:
+    """The state of files that belong to no unit."""
+    return State(systemd.Unit(""), {file.path: _read_file(root(file.path)) for file in files}, time.time())
+
+
 def _read_file(path: str) -> FileState:
     content = read_text(path)
     return FileState() if content is None else FileState(content, mode_of(path), os.stat(path).st_mtime)
@@ -94,6 +101,17 @@ def check(wish: Wish, state: State) -> None:
         raise ClassroomError(
             "Wanted {0} running, found it masked. Unmask it with 'systemctl unmask {0}' if that was not meant.".format(
                 wish.name))
+
+
+def check_ports(root: Root, wish: Wish) -> None:
+    """Refuse a start that would fail, or seem to succeed because somebody else answers; costs a tenth of a second."""
+    ports = wish.further_ports if wish.port is None else (wish.port, *wish.further_ports)
+    for port in ports if wish.state == "started" else ():
+        found = foreign_listener(root, port, wish.name)
+        if found is not None:
+            raise ClassroomError(
+                "Wanted port {0} for {1}, found '{2}' listening on it. Stop that program, or choose another port."
+                .format(port, wish.name, found))
 
 
 def plan(wish: Wish, state: State) -> list[Step]:

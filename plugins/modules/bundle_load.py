@@ -42,6 +42,34 @@ options:
       - Address of the registry as HOST:PORT. It is spoken to without TLS and login.
       - Required for O(state=loaded).
     type: str
+  storage:
+    description:
+      - The directory of this machine in which the registry keeps its images.
+      - With it a disk that has no room for the images that are missing is an error, before any of them is copied.
+    type: path
+  endpoint:
+    description:
+      - Where a web server of this machine passes the registry on in TLS, and with which certificate it should.
+      - What it shows is in RV(certificate). It is looked at and never changed.
+    type: dict
+    suboptions:
+      port:
+        description: The TCP port.
+        type: int
+        required: true
+      directory:
+        description: The directory of M(classroom.kubeadm.server_certificate), whose authority is trusted.
+        type: path
+        required: true
+      names:
+        description: The host names and addresses for which the certificate should stand.
+        type: list
+        elements: str
+        required: true
+      renew_days:
+        description: A certificate that ends within so many days will not do.
+        type: int
+        default: 30
   stamp:
     description:
       - Where to remember that the bundle was found good. As long as its lock and the size and time of every file are
@@ -61,6 +89,10 @@ EXAMPLES = r"""
     bundle: /srv/bundle
     state: verified
     registry: 127.0.0.1:5000
+    endpoint:
+      port: 443
+      directory: /etc/classroom-registry/tls
+      names: [192.168.90.10, utility.example.com]
 """
 
 RETURN = r"""
@@ -85,14 +117,48 @@ served:
   returned: success
   type: bool
   sample: true
+certificate:
+  description: What O(endpoint) shows.
+  returned: success and O(endpoint) is given
+  type: dict
+  contains:
+    problem:
+      description: Why it will not do, empty when it does.
+      type: str
+    fingerprint:
+      description: The SHA-256 digest of the certificate, empty when none was shown.
+      type: str
+    authority:
+      description: The public certificate of its authority as PEM, empty when there is none.
+      type: str
+  sample:
+    problem: ""
+    fingerprint: sha256:1d6f...
+    authority: "-----BEGIN CERTIFICATE-----..."
 """
+
+import time
+from dataclasses import asdict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_lock, mirror
+from ansible_collections.classroom.kubeadm.plugins.module_utils import (
+    bundle_lock,
+    disk_room,
+    mirror,
+    server_certificate,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.registry_api import Registry, RegistrySilent
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+
+ENDPOINT_SPEC = {
+    "port": {"type": "int", "required": True},
+    "directory": {"type": "path", "required": True},
+    "names": {"type": "list", "elements": "str", "required": True},
+    "renew_days": {"type": "int", "default": 30},
+}
 
 
 def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
@@ -113,17 +179,31 @@ def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[St
     """Have the images in the registry, if they are to be copied, and return what was not there."""
     wished = mirror.images(lock.images)
     registry = Registry(module.params["registry"])
+    silent = False
     try:
         steps = mirror.steps(wished, registry)
     except RegistrySilent:
         if copies and not module.check_mode:
             raise
-        return mirror.predicted(wished, "nothing answers at {0} yet".format(registry.address))
-    lacking = {step.target for step in steps}
-    if lacking and copies and not module.check_mode:
-        layout = "{0}/oci".format(module.params["bundle"])
-        mirror.fill(layout, [image for image in wished if image.reference in lacking], registry)
+        silent = True
+        steps = mirror.predicted(wished, "nothing answers at {0} yet".format(registry.address))
+    lacking = [image for image in wished if image.reference in {step.target for step in steps}]
+    layout = "{0}/oci".format(module.params["bundle"])
+    if lacking and module.params["storage"]:
+        disk_room.require(module.params["storage"], mirror.weight(layout, lacking), "the bundle's images")
+    if lacking and copies and not silent and not module.check_mode:
+        mirror.fill(layout, lacking, registry)
     return steps
+
+
+def look(endpoint: dict[str, Any] | None) -> dict[str, Any]:
+    """What the web server shows, as a part of the module's result."""
+    if endpoint is None:
+        return {}
+    given = dict(endpoint)
+    port = given.pop("port")
+    wish = server_certificate.Wish(**dict(given, names=tuple(given["names"])))
+    return {"certificate": asdict(server_certificate.presented(wish, port, time.time()))}
 
 
 def main() -> None:
@@ -132,6 +212,8 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["loaded", "verified"], "default": "loaded"},
             "registry": {"type": "str"},
+            "storage": {"type": "path"},
+            "endpoint": {"type": "dict", "options": ENDPOINT_SPEC},
             "stamp": {"type": "path", "default": "/var/lib/classroom-kubeadm/bundle-verified.json"},
         },
         required_if=[("state", "loaded", ["registry"])],
@@ -142,10 +224,12 @@ def main() -> None:
         lock = bundle_lock.read(module.params["bundle"])
         read = verify(module, lock)
         steps = load(module, lock, loads) if module.params["registry"] else []
+        shown = look(module.params["endpoint"])
     except bundle_lock.BundleMissing as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
         lock, read = bundle_lock.Lock("", {}, {}), False
+        shown = look(module.params["endpoint"])
         steps = [Step("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
     except ClassroomError as error:
         module.fail_json(msg=str(error))
@@ -154,7 +238,8 @@ def main() -> None:
         steps = []
     copied = [step.target for step in steps if step.target in lock.images]
     module.exit_json(
-        changed=bool(steps), images=len(lock.images), copied=copied, read=read, served=served, diff=as_diff(steps))
+        changed=bool(steps), images=len(lock.images), copied=copied, read=read, served=served, diff=as_diff(steps),
+        **shown)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 # cluster with kubeadm", "kubeadm reset"): all machines at once where they do not wait for each other. The measure of the playbooks,
 # not an example to use: it knows its fresh machines and nothing of a second run.
 #
-# by_hand.sh WHAT SSH_OPTIONS_FILE BUNDLE_KEY UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds" lines)
+# by_hand.sh WHAT SSH_OPTIONS_FILE BUNDLE_KEY REGISTRY_CA UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds")
 #   install  from fresh machines to a cluster
 #   reset    the whole cluster away, nothing of it left, and a new one on the same machines
 #   node     node1 out of the cluster, nothing of it left there, and back
 set -euo pipefail
-what=$1 ssh_options=$2 key=$3 utility=$4 manifest=$5 master=$6
-shift 5
+what=$1 ssh_options=$2 key=$3 ca=$4 utility=$5 manifest=$6 master=$7
+shift 6
 machines=("$@")
 names=(master node1 node2)
 version=1.36.3 containerd=2.4.2
@@ -69,9 +69,12 @@ restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 SystemdCgroup = false
 TOML
+cat > /etc/containerd/utility.crt <<'PEM'
+$(cat "$ca")
+PEM
 for registry in registry.k8s.io ghcr.io docker.io quay.io; do
   mkdir -p /etc/containerd/certs.d/\$registry
-  printf 'server = "https://%s"\n[host."http://$utility:5000"]\ncapabilities = ["pull", "resolve"]\n' \$registry \
+  printf 'server = "https://%s"\n[host."https://$utility:5000"]\ncapabilities = ["pull", "resolve"]\nca = "/etc/containerd/utility.crt"\n' \$registry \
     > /etc/containerd/certs.d/\$registry/hosts.toml
 done
 systemctl enable -q --now containerd

@@ -2,39 +2,73 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The class reads from the utility and writes nothing to it."""
+"""The class reads from the utility and writes nothing to it, and nobody else reads."""
 
 from __future__ import annotations
 
+import json
+import os
+import ssl
+import stat
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.machine_prints import machine
+from tests.machine_tools import tool
+
 testinfra_hosts = ["ansible://utility"]
 
+REGISTRY, PACKAGES = "https://{0}:5000", "http://{0}:8080"
+AUTHORITY = "/etc/containers/certs.d/{0}:5000/ca.crt"
 
-def status(host: Any, method: str, port: int, path: str) -> str:
-    address = host.ansible.get_variables()["ansible_host"]
+
+def address(host: Any) -> str:
+    return str(host.ansible.get_variables()["ansible_host"])
+
+
+def status(client: Any, server: str, method: str, url: str, *arguments: str) -> str:
     # Registries give a manifest only to those who say that they know its type
     accept = "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
-    curl = f"curl -s -o /dev/null -w '%{{http_code}}' -H '{accept}' -X {method}"
-    return str(host.check_output(f"{curl} http://{address}:{port}{path}"))
+    curl = f"curl -s -o /dev/null -w '%{{http_code}}' --cacert {AUTHORITY.format(server)} -H '{accept}' -X {method}"
+    return str(client.check_output(f"{curl} {' '.join(arguments)} {url.format(server)}"))
 
 
 @pytest.mark.parametrize(
-    ("method", "port", "path", "expected"),
+    ("method", "url", "expected"),
     [
-        ("GET", 5000, "/v2/", "200"),
-        ("GET", 5000, "/v2/kube-apiserver/manifests/v1.36.3", "200"),
-        ("POST", 5000, "/v2/kube-apiserver/blobs/uploads/", "403"),
-        ("PUT", 5000, "/v2/kube-apiserver/manifests/v1.36.3", "403"),
-        ("DELETE", 5000, "/v2/kube-apiserver/manifests/v1.36.3", "403"),
-        ("GET", 8080, "/apt/InRelease", "200"),
-        ("PUT", 8080, "/apt/InRelease", "405"),
+        ("GET", REGISTRY + "/v2/", "200"),
+        ("GET", REGISTRY + "/v2/kube-apiserver/manifests/v1.36.3", "200"),
+        ("POST", REGISTRY + "/v2/kube-apiserver/blobs/uploads/", "403"),
+        ("PUT", REGISTRY + "/v2/kube-apiserver/manifests/v1.36.3", "403"),
+        ("PATCH", REGISTRY + "/v2/kube-apiserver/blobs/uploads/1", "403"),
+        ("DELETE", REGISTRY + "/v2/kube-apiserver/manifests/v1.36.3", "403"),
+        ("GET", PACKAGES + "/apt/InRelease", "200"),
+        ("GET", PACKAGES + "/rpm/repodata/repomd.xml", "200"),
+        ("PUT", PACKAGES + "/apt/InRelease", "405"),
     ],
 )
-def test_the_class_may_only_read(host: Any, method: str, port: int, path: str, expected: str) -> None:
-    assert status(host, method, port, path) == expected
+def test_the_class_may_only_read(host: Any, method: str, url: str, expected: str) -> None:
+    assert status(machine("node1"), address(host), method, url) == expected
+
+
+@pytest.mark.parametrize("url", [REGISTRY + "/v2/", PACKAGES + "/apt/InRelease"])
+def test_a_stranger_may_not_even_read(host: Any, url: str) -> None:
+    """The controller, which is no machine of the inventory, and a machine under an address that is none."""
+    authority = ssl.create_default_context(cadata=host.file("/etc/classroom-registry/tls/ca.crt").content_string)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url.format(address(host)), context=authority if url.startswith("https") else None)
+    assert refused.value.code == 403
+    node1, stranger = machine("node1"), address(host).rpartition(".")[0] + ".250"
+    node1.check_output(f"ip address add {stranger}/24 dev eth0")
+    try:
+        assert status(node1, address(host), "GET", url, f"--interface {stranger}") == "403"
+    finally:
+        node1.check_output(f"ip address delete {stranger}/24 dev eth0")
 
 
 @pytest.mark.parametrize("unit", ["classroom-registry", "nginx"])
@@ -46,3 +80,39 @@ def test_it_serves_again_after_a_boot(host: Any, unit: str) -> None:
 def test_the_registry_itself_answers_only_this_machine(host: Any) -> None:
     assert host.socket("tcp://127.0.0.1:5001").is_listening
     assert not host.socket("tcp://0.0.0.0:5001").is_listening
+
+
+def test_the_keys_are_roots_and_the_certificate_is_everywhere(host: Any) -> None:
+    tls = "/etc/classroom-registry/tls"
+    for name in ("ca.key", "server.key"):
+        found = host.file(f"{tls}/{name}")
+        assert (found.user, found.mode) == ("root", 0o600)
+    public = host.file(f"{tls}/ca.crt").content_string
+    kept = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "kubeconfig", "utility-ca.crt")
+    assert kept.read_text(encoding="utf-8") == public
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o644
+    for name in ("master", "node1"):
+        assert machine(name).file(AUTHORITY.format(address(host))).content_string == public
+
+
+def test_nobody_trusts_it_for_anything_else(host: Any) -> None:
+    """The system's own list of authorities is as it was, so curl without the file does not believe it."""
+    found = machine("node1").run(f"curl -sS {REGISTRY.format(address(host))}/v2/")
+    assert found.rc == 60 and "certificate" in found.stderr
+
+
+@pytest.mark.parametrize("image", ["registry.k8s.io/pause:3.10.2", "ghcr.io/flannel-io/flannel:v0.28.4"])
+def test_skopeo_asks_the_utility_for_upstreams_names(image: str, tmp_path: Path) -> None:
+    """With a node's files and address, in a network that has no other registry."""
+    tool("node1", "skopeo", "copy", f"docker://{image}", f"dir:{tmp_path}")
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert (tmp_path / manifest["config"]["digest"].removeprefix("sha256:")).is_file()
+
+
+def test_podman_pulls_upstreams_names() -> None:
+    # Not pytest's directory: podman takes no path of more than 50 characters
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        own = [f"--root={place}/storage", f"--runroot={place}/run", "--storage-driver=vfs"]
+        tool("node1", "podman", *own, "pull", "--quiet", "registry.k8s.io/pause:3.10.2")
+        listed = tool("node1", "podman", *own, "images", "--format={{.Repository}}:{{.Tag}}")
+    assert listed.split() == ["registry.k8s.io/pause:3.10.2"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.ports import listener
+from ansible_collections.classroom.kubeadm.plugins.module_utils.ports import foreign_listener, listener
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
@@ -40,3 +40,25 @@ def test_the_listener_is_named(machine: Any, table: str, rows: str, expected: st
 
 def test_a_machine_without_ipv6_has_one_table(machine: Any) -> None:
     assert listener(machine.root, 6443) is None
+
+
+@pytest.mark.parametrize(("cgroup", "expected"), [
+    ("0::/system.slice/nginx.service\n", None),
+    ("12:pids:/system.slice/nginx.service\n1:name=systemd:/system.slice/nginx.service\n", None),
+    ("0::/user.slice/user-0.slice/session-1.scope\n", "python3"),
+    ("0::/system.slice/other-nginx.service\n", "python3"),
+    ("", "python3"),
+])
+def test_a_listener_outside_of_a_unit(machine: Any, cgroup: str, expected: str | None) -> None:
+    machine.write("/proc/net/tcp", HEAD + row(5000, "0A", 77))
+    machine.write("/proc/12/comm", "python3\n")
+    machine.write("/proc/12/cgroup", cgroup)
+    machine.path("/proc/12/fd").mkdir()
+    machine.path("/proc/12/fd/5").symlink_to("socket:[77]")
+    assert foreign_listener(machine.root, 5000, "nginx.service") == expected
+    assert foreign_listener(machine.root, 5001, "nginx.service") is None
+
+
+def test_a_listener_that_cannot_be_seen_is_a_foreign_one(machine: Any) -> None:
+    machine.write("/proc/net/tcp", HEAD + row(5000, "0A", 78))
+    assert foreign_listener(machine.root, 5000, "nginx.service") == "unknown"

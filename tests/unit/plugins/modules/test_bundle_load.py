@@ -13,6 +13,7 @@ from fake_bundle import locked_bundle
 from fake_registry import Contents, serving
 
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_load import main
+from ansible_collections.classroom.kubeadm.plugins.modules.server_certificate import main as certify
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 IMAGES = {PAUSE: (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
@@ -106,3 +107,40 @@ def test_the_registry_is_needed_for_loading(run_main: Any, options: dict[str, An
     del options["registry"]
 
     assert "registry" in run_main(main, options)["msg"]
+
+
+@pytest.mark.parametrize("state", ["loaded", "verified"])
+@pytest.mark.parametrize("check", [False, True])
+def test_a_disk_without_room_is_told_before_anything_is_copied(
+    run_main: Any, options: dict[str, Any], registry: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str,
+    check: bool,
+) -> None:
+    # More than any disk of a test has: what is compared with it is a real one's
+    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils.disk_room.SPARE", 1 << 60)
+    result = run_main(main, {**options, "state": state, "storage": str(tmp_path / "registry")}, check=check)
+
+    assert result["failed"] and "MiB free in {0}/registry for the bundle's images".format(tmp_path) in result["msg"]
+    assert not registry.manifests
+
+
+def test_a_full_disk_is_no_matter_to_a_registry_that_has_all(
+    run_main: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_main(main, options)
+    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils.disk_room.SPARE", 1 << 60)
+    assert not run_main(main, {**options, "storage": "/"})["changed"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["bundle", "no bundle"])
+def test_what_the_web_server_shows_is_told(
+    run_main: Any, options: dict[str, Any], tmp_path: Path, there: bool
+) -> None:
+    endpoint = {"port": 1, "directory": str(tmp_path / "tls"), "names": ["utility"]}
+    bundle = options["bundle"] if there else str(tmp_path / "none")
+    given = {**options, "bundle": bundle, "state": "verified", "endpoint": endpoint}
+    nothing = {"problem": "no authority was made yet", "fingerprint": "", "authority": ""}
+    assert run_main(main, given, check=True)["certificate"] == nothing
+    run_main(certify, {"directory": endpoint["directory"], "names": ["utility"]})
+    shown = run_main(main, given, check=True)["certificate"]
+    assert "nothing answers in TLS at port 1" in shown["problem"] and "BEGIN CERTIFICATE" in shown["authority"]
+    assert "certificate" not in run_main(main, {**options, "state": "verified"})

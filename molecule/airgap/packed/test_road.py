@@ -1,0 +1,135 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the line at home to a cluster in the room: packed, carried, checked, unpacked, served, installed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine_prints import MACHINES, machine
+from tests.playbook_runs import FAILED, playbook
+from tests.room import BUNDLE, CACHE, CLASS, NET, STICK, WORK, flipped, in_room
+
+UTILITY = "utility.example.com"
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_there_is_no_way_out(name: str) -> None:
+    host = machine(name)
+    assert [line for line in host.check_output("ip route").splitlines() if not line.startswith(f"{NET}.0/24 ")] == []
+    away = host.run("ip route get 192.0.2.1")
+    assert away.rc != 0 and "unreachable" in away.stderr
+    assert not host.file("/srv/bundles/current").exists
+
+
+def test_the_bundle_is_packed() -> None:
+    shutil.rmtree(WORK, ignore_errors=True)
+    STICK.parent.mkdir(parents=True)
+    variables = f"bundle_source=present bundle_directory={CACHE}/bundle/current bundle_archive={STICK}"
+    run = playbook("bundle.yml", "--extra-vars", variables)
+    assert run.status == 0, run.output
+    assert STICK.is_file()
+
+
+@pytest.fixture
+def bad_stick() -> Iterator[str]:
+    path = STICK.with_name("bad.tar.zst")
+    shutil.copyfile(f"{STICK}.sha256", f"{path}.sha256")
+    path.write_bytes(flipped(STICK.read_bytes()))
+    yield str(path)
+    path.unlink()
+
+
+def test_a_damaged_stick_is_not_unpacked(bad_stick: str) -> None:
+    variables = f"bundle_source=archive bundle_archive={bad_stick} bundle_directory={BUNDLE}"
+    run = playbook("bundle.yml", "--extra-vars", variables)
+    assert run.status == FAILED, run.output
+    assert "Wanted" in run.output and bad_stick in run.output
+    assert not BUNDLE.exists()
+
+
+def test_the_stick_is_checked_and_unpacked() -> None:
+    run = playbook(
+        "bundle.yml", "--extra-vars", f"bundle_source=archive bundle_archive={STICK} bundle_directory={BUNDLE}")
+    assert run.status == 0, run.output
+    assert (BUNDLE / "bundle.lock.yml").read_bytes() == (CACHE / "bundle/current/bundle.lock.yml").read_bytes()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[str]:
+    utility = machine(UTILITY)
+    utility.check_output("mkdir /srv/small && mount -t tmpfs -o size=150m tmpfs /srv/small")
+    yield "/srv/small"
+    utility.check_output("umount /srv/small && rmdir /srv/small")
+
+
+def test_a_disk_without_room_for_the_bundle(small_disk: str) -> None:
+    run = in_room("site.yml", "--limit", "utility", utility_bundle=f"{small_disk}/bundle")
+    assert run.status == FAILED, run.output
+    assert f"MiB free in {small_disk}/bundle for the files of the bundle, found" in run.failures[UTILITY]
+    assert run.changed == {UTILITY: 0}
+    assert machine(UTILITY).check_output(f"ls -A {small_disk}") == ""
+
+
+def test_a_disk_without_room_for_the_images(small_disk: str) -> None:
+    """The bundle has been copied by then, and nothing else done."""
+    run = in_room("site.yml", "--limit", "utility", utility_registry_storage=f"{small_disk}/registry")
+    assert run.status == FAILED, run.output
+    assert f"MiB free in {small_disk}/registry for the bundle's images, found" in run.failures[UTILITY]
+    assert run.changed == {UTILITY: 1}
+    assert not machine(UTILITY).package("classroom-registry").is_installed
+
+
+@pytest.fixture(params=[5001, 5000])
+def squatter(request: pytest.FixtureRequest) -> Iterator[int]:
+    utility = machine(UTILITY)
+    utility.check_output(f"systemd-run --quiet --collect --unit=squatter python3 -m http.server {request.param}")
+    asked = f"curl -s -o /dev/null http://127.0.0.1:{request.param}"
+    utility.check_output(f"timeout 30 sh -c 'until {asked}; do sleep 0.2; done'")
+    yield int(request.param)
+    utility.check_output("systemctl stop squatter")
+
+
+def test_a_port_that_somebody_has(squatter: int) -> None:
+    run = in_room("site.yml", "--limit", "utility")
+    assert run.status == FAILED, run.output
+    unit = {5000: "nginx", 5001: "classroom-registry"}[squatter]
+    found = f"Wanted port {squatter} for {unit}.service, found 'python3' listening on it. Stop that program"
+    assert found in run.failures[UTILITY]
+
+
+def test_what_a_cut_connection_left_is_picked_up() -> None:
+    """As if it had been cut before the lock arrived, and in the middle of a file."""
+    utility = machine(UTILITY)
+    served = "/srv/bundle"
+    largest = max((path for path in BUNDLE.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    name = largest.relative_to(BUNDLE)
+    utility.check_output(
+        f"cd {served} && mkdir .incoming && mv apt bin oci rpm .incoming/ && rm bundle.lock.yml* && "
+        f"truncate --size=1M .incoming/{name} && mv .incoming/{name} .incoming/{name}.part")
+    run = in_room("utility.yml", "--check")
+    assert run.status == 0, run.output
+    run = in_room("site.yml", "--limit", "utility", "--diff")
+    assert run.status == 0, run.output
+    # In the difference, only what had not arrived
+    assert f"+  {name}" in run.output
+    assert "+  apt/InRelease" not in run.output
+    assert utility.check_output(f"ls -A {served}").split() == sorted(path.name for path in BUNDLE.iterdir())
+
+
+def test_a_cluster_in_the_room() -> None:
+    run = in_room("site.yml", *CLASS, "--skip-tags", "verify")
+    assert run.status == 0, run.output
+    assert set(run.recap) == {"master", "node1", UTILITY}
+
+
+def test_the_proof_without_the_stick() -> None:
+    """Names, pod to pod, exec and logs on both machines."""
+    STICK.unlink()
+    run = in_room("verify.yml", *CLASS)
+    assert run.status == 0, run.output

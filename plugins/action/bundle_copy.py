@@ -1,0 +1,97 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's part of a copy: asks the machine what it lacks, sends it, and has it take the new bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_copy import batches
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE, image_problems, read
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
+
+MODULE = "classroom.kubeadm.bundle_arrival"
+# The documentation of the options is in modules/bundle_copy.py, where Ansible looks for it
+SPEC = {
+    "src": {"type": "path", "required": True},
+    "dest": {"type": "path", "required": True},
+}
+# What an interruption may cost, and what the machine's temporary directory must hold
+BATCH = 64 << 20
+
+
+def sizes(bundle: Path) -> dict[str, int]:
+    """The bytes of every file that the lock of a bundle names. Raises ClassroomError when one is not there."""
+    lock = read(str(bundle))
+    names = {blob_path(digest): reference for reference, digest in lock.images.items()}
+    found: dict[str, int] = {}
+    lacking = []
+    for name in lock.files:
+        try:
+            found[name] = (bundle / name).stat().st_size
+        except OSError:
+            lacking.append("{0} (the image {1})".format(name, names[name]) if name in names else name)
+    if lacking:
+        raise ClassroomError(
+            "Wanted every file of the lock in the bundle {0} on the controller, found no {1}; copy it again from where "
+            "it came, or build the bundle anew.".format(bundle, ", ".join(lacking)))
+    different = image_problems(str(bundle), lock)
+    if different:
+        raise ClassroomError("\n".join(different))
+    return found
+
+
+def blob_path(digest: str) -> str:
+    return "/".join(("oci/blobs", *digest.split(":", 1)))
+
+
+# Ansible comes without types, so its base class is unknown to mypy
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Ansible's entry point."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, given = self.validate_argument_spec(argument_spec=SPEC)
+        bundle = Path(given["src"])
+        try:
+            options = {"dest": given["dest"], "sizes": sizes(bundle), "lock": read_text(str(bundle / NAME)),
+                       "signature": read_text(str(bundle / SIGNATURE)) or ""}
+        except ClassroomError as problem:
+            return {**result, "failed": True, "msg": str(problem)}
+        found = self._part(options, task_vars)
+        if not found.get("failed") and found["changed"] and not self._task.check_mode:
+            failure = self._send(bundle, options, found["sent"], task_vars)
+            if failure:
+                return {**result, **failure}
+        return {**result, **found}
+
+    def _send(self, bundle: Path, options: Mapping[str, Any], names: Sequence[str], task_vars: Any) -> dict[str, Any]:
+        """Everything that is missing, and the end; the result of the part that failed, empty if none did."""
+        # Where files may be put before root of the machine, who one is perhaps not connected as, takes them
+        place = self._connection._shell.tmpdir
+        for group in batches(names, options["sizes"], BATCH):
+            arrived = {}
+            for number, name in enumerate(group):
+                arrived[name] = self._connection._shell.join_path(place, "file-{0}".format(number))
+                self._transfer_file(str(bundle / name), arrived[name])
+            self._fixup_perms2((place, *arrived.values()))
+            taken = self._part({**options, "arrived": arrived}, task_vars)
+            if taken.get("failed"):
+                return taken
+        finished = self._part({**options, "finish": True}, task_vars)
+        return finished if finished.get("failed") else {}
+
+    def _part(self, options: Mapping[str, Any], task_vars: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(
+            module_name=MODULE, module_args=dict(options), task_vars=task_vars)
+        return result
