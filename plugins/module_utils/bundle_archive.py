@@ -25,7 +25,7 @@ from typing import IO, Any
 from . import bundle_lock, disk_room
 from .bundle_repository import PUBLIC_KEY
 from .errors import ClassroomError
-from .files import read_text, write_text
+from .files import PIECE, checksum_of, read_text, write_text
 
 # The directory in the archive, for whoever unpacks it by hand
 ROOT = "bundle"
@@ -36,7 +36,6 @@ CHECKSUM = ".sha256"
 TOOLS: Mapping[str, str] = {"zstd": "zstd"}
 # Most of a bundle is compressed already; the fastest takes two thirds off the rest
 _LEVEL = "-1"
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Head:
 def is_packed(bundle: str, archive: str) -> bool:
     """Whether the archive is of exactly this bundle, and as it was written."""
     recorded = _recorded(archive)
-    if not recorded or not os.path.isfile(archive) or bundle_lock.sha256(archive) != recorded:
+    if not recorded or not os.path.isfile(archive) or checksum_of(archive) != recorded:
         return False
     try:
         head = read_head(archive)
@@ -78,7 +77,7 @@ def pack(bundle: str, archive: str) -> None:
     disk_room.require(archive, size, "the archive")
     try:
         _write(bundle, names, size, partial)
-        checksum = bundle_lock.sha256(partial)
+        checksum = checksum_of(partial)
         # A former one's must never stand beside this one
         with contextlib.suppress(FileNotFoundError):
             os.unlink(archive + CHECKSUM)
@@ -152,7 +151,7 @@ def _store(directory: str | None, name: str, stream: IO[bytes], mode: int) -> st
             path = os.path.join(directory, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             target = stack.enter_context(open(path, "wb"))
-        for piece in iter(lambda: stream.read(_PIECE), b""):
+        for piece in iter(lambda: stream.read(PIECE), b""):
             total.update(piece)
             if target is not None:
                 target.write(piece)
@@ -169,7 +168,7 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
         assert compressor.stderr is not None
         try:
             with tarfile.open(
-                fileobj=compressor.stdin, mode="w|", bufsize=_PIECE, format=tarfile.PAX_FORMAT,
+                fileobj=compressor.stdin, mode="w|", bufsize=PIECE, format=tarfile.PAX_FORMAT,
                 pax_headers={SIZE: str(size)},
             ) as tar:
                 for name in names:
@@ -220,7 +219,7 @@ class _Reader:
         self._feeder = threading.Thread(target=self._feed, daemon=True)
         self._feeder.start()
         try:
-            self._tar = tarfile.open(fileobj=self._process.stdout, mode="r|", bufsize=_PIECE)
+            self._tar = tarfile.open(fileobj=self._process.stdout, mode="r|", bufsize=PIECE)
         except (tarfile.TarError, EOFError) as problem:
             words = self._close()
             raise self._no_archive(words or str(problem)) from problem
@@ -266,7 +265,7 @@ class _Reader:
         """A sentence for what is wrong with the file as a whole, once all members have been read."""
         assert self._process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
-            while self._process.stdout.read(_PIECE):
+            while self._process.stdout.read(PIECE):
                 pass
         self._feeder.join()
         words = self._words()
@@ -284,7 +283,7 @@ class _Reader:
     def _feed(self) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):
-            for piece in iter(lambda: self._file.read(_PIECE), b""):
+            for piece in iter(lambda: self._file.read(PIECE), b""):
                 self._total.update(piece)
                 # After an error zstd takes nothing more, but the checksum is of the whole file
                 with contextlib.suppress(BrokenPipeError):

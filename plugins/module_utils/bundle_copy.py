@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from . import bundle_lock, disk_room
 from .bundle_lock import NAME, SIGNATURE, Lock
 from .errors import ClassroomError
-from .files import read_text, write_text
+from .files import checksum_of, read_text, write_text
 
 # Names with a dot are nothing that a bundle has
 INCOMING, FORMER = ".incoming", ".former"
@@ -72,7 +71,7 @@ def take(wish: Wish, arrived: Mapping[str, str]) -> None:
     """Put files that have arrived (name in the bundle -> path) where they belong, if they are what the lock says."""
     lock = wish.lock
     for name, path in arrived.items():
-        found = _sha256(path)
+        found = checksum_of(path)
         if found != lock.files[name]:
             raise ClassroomError(
                 "{0}: wanted sha256 {1}, found sha256 {2} after it was sent; the bundle on the controller is damaged, "
@@ -124,7 +123,7 @@ def _has(wish: Wish, name: str) -> bool:
 
 def _serves(wish: Wish, lock: Lock, name: str) -> bool:
     path = os.path.join(wish.dest, name)
-    return _size(path) == wish.sizes[name] and _sha256(path) == lock.files[name]
+    return _size(path) == wish.sizes[name] and checksum_of(path) == lock.files[name]
 
 
 def _size(path: str) -> int:
@@ -135,14 +134,6 @@ def _size(path: str) -> int:
 def _stays_inside(name: str) -> bool:
     parts = name.split("/")
     return not os.path.isabs(name) and not {"", ".", ".."} & set(parts) and not parts[0].startswith(".")
-
-
-def _sha256(path: str) -> str:
-    total = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for piece in iter(lambda: stream.read(bundle_lock.PIECE), b""):
-            total.update(piece)
-    return total.hexdigest()
 
 
 def _move(path: str, target: str, mode: int) -> None:

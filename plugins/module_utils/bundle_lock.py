@@ -17,7 +17,7 @@ from re import Pattern
 from typing import Optional
 
 from .errors import ClassroomError
-from .files import read_text, write_text
+from .files import checksum_of, read_text, write_text
 
 NAME = "bundle.lock.yml"
 # Of the lock, by the key that signed the bundle's repositories: the lock names all other files
@@ -25,7 +25,6 @@ SIGNATURE = NAME + ".asc"
 SCHEMA = 1
 # How an OCI layout names its images
 REFERENCE = "org.opencontainers.image.ref.name"
-PIECE = 1 << 20
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -144,7 +143,7 @@ def file_names(bundle: str) -> list[str]:
 def checksums(bundle: str, names: Sequence[str]) -> dict[str, str]:
     """sha256 by path in the bundle, empty for a file that cannot be read. Reads all of them."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        sums = pool.map(lambda name: sha256(os.path.join(bundle, name)), names)
+        sums = pool.map(lambda name: checksum_of(os.path.join(bundle, name)), names)
     return dict(zip(names, sums))
 
 
@@ -158,18 +157,6 @@ def _trait(path: str) -> Trait:
     except OSError:
         return None
     return stat.st_size, stat.st_mtime_ns
-
-
-def sha256(path: str) -> str:
-    """The checksum of a file's content, empty when it cannot be read."""
-    total = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            for piece in iter(lambda: stream.read(PIECE), b""):
-                total.update(piece)
-    except OSError:
-        return ""
-    return total.hexdigest()
 
 
 def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -> dict[str, str]:

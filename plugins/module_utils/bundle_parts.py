@@ -18,6 +18,7 @@ from . import bundle_contents, bundle_lock, disk_room, image_manifest, image_ref
 from .bundle_contents import Contents, LockedPackage
 from .command import Runner, run
 from .errors import ClassroomError
+from .files import checksum_of
 from .image_local import Layout
 from .image_manifest import Manifest
 from .package_file import PackageFile
@@ -68,7 +69,7 @@ def plan(wish: Wish, signer: str) -> Plan:
     images, index = _images(wish, architecture, base.images if base else {}, sources)
     if wish.kubectl:
         sources[KUBECTL] = wish.kubectl
-        sums[KUBECTL] = bundle_lock.sha256(wish.kubectl)
+        sums[KUBECTL] = checksum_of(wish.kubectl)
     facts = [bundle_lock.SCHEMA, signer, architecture, sorted(sums.items()), sorted(images.items())]
     draft = Contents(
         key=hashlib.sha256(json.dumps(facts).encode()).hexdigest(),
@@ -125,7 +126,7 @@ def _packages(
             architecture, ", ".join("{0} for {1}".format(each.path, each.architecture) for each in strange)))
     locked = {package.file: package for package in known}
     for package in wish.packages:
-        checksum = bundle_lock.sha256(package.path)
+        checksum = checksum_of(package.path)
         # rpm files of a bundle carry its own signature, so that they never equal the file that they were made of
         if sums.get(package.target, checksum) != checksum and package.target.startswith("apt/"):
             raise ClassroomError(

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from dataclasses import dataclass
 
 from .errors import ClassroomError
 
+# Bytes that are read at a time
+PIECE = 1 << 20
 _SELINUX = "security.selinux"
 
 
@@ -43,6 +46,18 @@ def mode_of(path: str) -> int | None:
         return os.stat(path).st_mode & 0o7777
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def checksum_of(path: str, algorithm: str = "sha256") -> str:
+    """The checksum of a file's content in hexadecimal digits, read in pieces; empty when it cannot be read."""
+    total = hashlib.new(algorithm)
+    try:
+        with open(path, "rb") as stream:
+            for piece in iter(lambda: stream.read(PIECE), b""):
+                total.update(piece)
+    except OSError:
+        return ""
+    return total.hexdigest()
 
 
 def write_text(path: str, content: str, mode: int | None = None) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from . import image_manifest
 from .bundle_lock import REFERENCE
 from .errors import ClassroomError
-from .files import read_text, write_text
+from .files import checksum_of, read_text, write_text
 from .image_manifest import Manifest
 from .image_reference import Reference
 
@@ -30,7 +30,6 @@ from .image_reference import Reference
 CONTAINERD_NAME = "io.containerd.image.name"
 STAGES = ".classroom-mirror"
 DIR_VERSION = "Directory Transport Version: 1.1\n"
-PIECE = 1 << 20
 
 
 class Local(Protocol):
@@ -190,14 +189,7 @@ def read_manifest(path: str, digest: str = "") -> Manifest | None:
 
 def has_digest(path: str, digest: str) -> bool:
     """Whether a file's content is what its digest says. Reads all of it."""
-    total = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            for piece in iter(lambda: stream.read(PIECE), b""):
-                total.update(piece)
-    except OSError:
-        return False
-    return "sha256:" + total.hexdigest() == digest
+    return "sha256:" + checksum_of(path) == digest
 
 
 def stage_of(root: str, image: Reference) -> str:

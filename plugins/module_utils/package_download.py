@@ -9,7 +9,6 @@ Sources, keys, lists and caches are in a directory for the moment; the machine's
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -19,15 +18,15 @@ from typing import Protocol
 from .bundle_repository import unsigned_rpms
 from .command import Completed, Runner, run
 from .errors import ClassroomError
-from .files import Root, write_text
+from .files import Root, checksum_of, write_text
 from .package_file import APT, ARCHITECTURES, RPM
 
 # Their sentences for what the tools say are the same wherever packages come from
 from .packages import Package, Repository, Wish, check_key
 from .packages_apt import Apt
-from .packages_apt import _explained as apt_explained
+from .packages_apt import explained as apt_explained
 from .packages_rpm import Dnf
-from .packages_rpm import _explained as dnf_explained
+from .packages_rpm import explained as dnf_explained
 
 # Tool and the Debian package that has it
 TOOLS: Mapping[str, Mapping[str, str]] = {
@@ -35,7 +34,6 @@ TOOLS: Mapping[str, Mapping[str, str]] = {
     RPM: {"dnf": "dnf and dnf-plugins-core", "rpmkeys": "rpm"},
 }
 _PATIENCE = 3600.0
-_PIECE = 1 << 20
 _URI = re.compile(r"^'[^']+' (\S+) (\d+) (SHA256|SHA512):([0-9a-f]+)$", re.MULTILINE)
 _APT_CONFIGURATION = """\
 Dir "{root}";
@@ -91,13 +89,7 @@ class Found:
         path = os.path.join(directory, self.file)
         if not os.path.isfile(path) or os.path.getsize(path) != self.size:
             return False
-        if not self.checksum:
-            return True
-        total = hashlib.new(self.algorithm)
-        with open(path, "rb") as stream:
-            for piece in iter(lambda: stream.read(_PIECE), b""):
-                total.update(piece)
-        return total.hexdigest() == self.checksum
+        return not self.checksum or checksum_of(path, self.algorithm) == self.checksum
 
 
 class Road(Protocol):

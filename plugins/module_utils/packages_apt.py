@@ -112,7 +112,7 @@ class Apt:
         try:
             self._apt("update", *_only(repository), "--option=APT::Update::Error-Mode=any")
         except CommandFailed as problem:
-            raise _explained(problem.completed, repository) from problem
+            raise explained(problem.completed, repository) from problem
 
     def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
         # Without --reinstall apt takes a package whose unpacking was cut off for installed.
@@ -124,7 +124,7 @@ class Apt:
             self._apt("install", *arguments)
         except CommandFailed as problem:
             if not _OUTDATED.search(problem.completed.text) or _HASH.search(problem.completed.text):
-                raise _explained(problem.completed, None) from problem
+                raise explained(problem.completed, None) from problem
             self._install_with_fresh_lists(arguments)
 
     def _install_with_fresh_lists(self, arguments: Sequence[str]) -> None:
@@ -133,7 +133,7 @@ class Apt:
         try:
             self._apt("install", *arguments)
         except CommandFailed as problem:
-            raise _explained(problem.completed, None) from problem
+            raise explained(problem.completed, None) from problem
 
     def _is_lower(self, version: str, installed: Installed | None) -> bool:
         if installed is None:
@@ -236,7 +236,7 @@ def _only(repository: Repository | None) -> list[str]:
     ]
 
 
-def _explained(answer: Completed, repository: Repository | None) -> ClassroomError:
+def explained(answer: Completed, repository: Repository | None) -> ClassroomError:
     """apt's own words behind a sentence that says what they mean."""
     source = repository.uri if repository else "the package source"
     words = "\n" + answer.text

@@ -167,7 +167,7 @@ class Dnf:
                 "repoquery", "--queryformat=%{name} %{evr}\\n", *names]
         answer = self._patiently(argv, check=False)
         if answer.rc != 0:
-            raise _explained(answer, repository)
+            raise explained(answer, repository)
         offered: dict[str, list[str]] = {}
         for line in answer.out.splitlines():
             name, _blank, version = line.partition(" ")
@@ -209,7 +209,7 @@ class Dnf:
                 "--setopt=disable_excludes=" + lifted, verb, *wanted]
         answer = self._patiently(argv, check=False)
         if answer.rc != 0:
-            raise _explained(answer, None)
+            raise explained(answer, None)
 
     def _keys(self) -> frozenset[str]:
         return frozenset("{0}-{1}".format(_KEY, row.version) for row in self._query([_KEY]))
@@ -393,7 +393,7 @@ def _details(answer: Completed) -> Iterator[str]:
     yield answer.text
 
 
-def _explained(answer: Completed, repository: Repository | None) -> ClassroomError:
+def explained(answer: Completed, repository: Repository | None) -> ClassroomError:
     """dnf's own words behind a sentence that says what they mean."""
     source = repository.uri if repository else "the package source"
     words = "\n".join(_details(answer))

@@ -94,7 +94,7 @@ EXAMPLES = r"""
     images: [quay.io/centos7/nginx-116-centos7:latest]
     layout: /var/cache/course/oci
     image_lock: /var/cache/course/images.lock.yml
-    signing_key: /root/signing/secret.asc
+    signing_key: /srv/signing/secret.asc
 
 - name: The bundle is as it was sealed
   classroom.kubeadm.bundle_seal:

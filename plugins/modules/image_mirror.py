@@ -203,7 +203,7 @@ EXAMPLES = r"""
       type: registry
       address: utility.example.com:5000
       ca: /etc/classroom/ca.crt
-    authfile: /root/classroom-auth.json
+    authfile: /etc/classroom/auth.json
     lock: /srv/images.lock.yml
 
 - name: Nothing is missing there

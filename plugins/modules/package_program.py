@@ -59,8 +59,9 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_lock, package_file, tools
+from ansible_collections.classroom.kubeadm.plugins.module_utils import package_file, tools
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import checksum_of
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
 
 
@@ -71,8 +72,8 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
         return [Step("program", path, "", program, "{0} is to be fetched first".format(package))], ""
     tools.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
-    checksum = bundle_lock.sha256(found)
-    if bundle_lock.sha256(path) == checksum and os.access(path, os.X_OK):
+    checksum = checksum_of(found)
+    if checksum_of(path) == checksum and os.access(path, os.X_OK):
         return [], checksum
     reason = "it is not there" if not os.path.exists(path) else "it is another one"
     if not module.check_mode:

@@ -48,7 +48,7 @@ def test_the_examples_of_the_module(
 
     results = run(tasks, tasks[0][NAME]["images"], mirror, upstream, {
         "utility.example.com:5000": served.address, "/etc/classroom/ca.crt": str(tls.ca),
-        "/root/classroom-auth.json": str(auth_file(served.address)), "/srv/": f"{tmp_path}/",
+        "/etc/classroom/auth.json": str(auth_file(served.address)), "/srv/": f"{tmp_path}/",
     })
 
     assert [set(states.values()) for states in results] == [{"copied"}, {"copied"}, {"present"}, {"present"}]

@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import checksum_of
 from bundle.builder import cli
 
 DEB = "apt/pool/tool_1.0-1.1_amd64.deb"
@@ -45,9 +46,9 @@ def test_a_signature_of_the_lock_is_no_stranger(small_bundle: Path) -> None:
 
 
 def test_a_wrong_digest_is_told_with_both_digests_and_the_way_out(small_bundle: Path) -> None:
-    wanted = bundle_lock.sha256(str(small_bundle / DEB))
+    wanted = checksum_of(str(small_bundle / DEB))
     (small_bundle / DEB).write_bytes(b"a package, cut sh")
-    found = bundle_lock.sha256(str(small_bundle / DEB))
+    found = checksum_of(str(small_bundle / DEB))
     (problem,) = problems(small_bundle)
     assert problem.startswith(f"{small_bundle / DEB}: wanted sha256 {wanted}, found sha256 {found}; copy it again")
 
