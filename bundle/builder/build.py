@@ -111,7 +111,10 @@ def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
                 future.result()
         except BaseException:
             stopping.set()
-            stop_all()
+            # Again and again: a job that was just about to start its program does so all the same
+            while wait(futures.values(), timeout=0).not_done:
+                stop_all()
+                wait(futures.values(), timeout=0.2)
             raise
     return {name: future.result() for name, future in futures.items()}
 

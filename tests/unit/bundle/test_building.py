@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from dataclasses import replace
 from functools import partial
@@ -172,7 +173,18 @@ def test_too_little_space_is_told_before(paths: Paths) -> None:
         require_space(paths, 10**9)
 
 
-def test_the_first_failure_ends_the_other_jobs(paths: Paths) -> None:
+@pytest.mark.parametrize("late", [0, 0.5], ids=["at once", "when the other has failed"])
+def test_the_first_failure_ends_the_other_jobs(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, late: float
+) -> None:
+    """Also a job whose program starts only when the other has failed."""
+
+    class Late(subprocess.Popen[str]):
+        def __init__(self, argv: list[str], **options: Any) -> None:
+            time.sleep(late if argv[0] == "sleep" else 0)
+            super().__init__(argv, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
     begin = time.monotonic()
     jobs = {
         "long": partial(run, ["sleep", "60"], paths.logs / "long.log"),
