@@ -20,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from . import bundle_lock, disk_room
 from .bundle_repository import PUBLIC_KEY
@@ -164,11 +164,10 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
     with open(target, "wb") as sink:
         compressor = subprocess.Popen(
             ["zstd", _LEVEL, "-T0", "--quiet", "--stdout"], stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.PIPE)
-        assert compressor.stdin is not None
-        assert compressor.stderr is not None
+        incoming, complaints = _pipe(compressor.stdin), _pipe(compressor.stderr)
         try:
             with tarfile.open(
-                fileobj=compressor.stdin, mode="w|", bufsize=PIECE, format=tarfile.PAX_FORMAT,
+                fileobj=incoming, mode="w|", bufsize=PIECE, format=tarfile.PAX_FORMAT,
                 pax_headers={SIZE: str(size)},
             ) as tar:
                 for name in names:
@@ -177,12 +176,17 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
             # It has ended, and says why
             pass
         with contextlib.suppress(BrokenPipeError):
-            compressor.stdin.close()
-        words = compressor.stderr.read().decode("utf-8", "replace").strip()
+            incoming.close()
+        words = complaints.read().decode("utf-8", "replace").strip()
         if compressor.wait() != 0:
             raise OSError(0, words or "zstd ended with {0}".format(compressor.returncode))
         # A stick that is pulled out too early must not have half a file under a good name
         os.fsync(sink.fileno())
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    """A stream that is there because it was asked for, which its type does not know."""
+    return cast("IO[bytes]", stream)
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -214,12 +218,12 @@ class _Reader:
         self._process = subprocess.Popen(
             ["zstd", "--decompress", "--quiet", "--stdout"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
-        assert self._process.stdout is not None
+        self._unpacked = _pipe(self._process.stdout)
         # One way of reading for checksum and content: sticks are slow
         self._feeder = threading.Thread(target=self._feed, daemon=True)
         self._feeder.start()
         try:
-            self._tar = tarfile.open(fileobj=self._process.stdout, mode="r|", bufsize=PIECE)
+            self._tar = tarfile.open(fileobj=self._unpacked, mode="r|", bufsize=PIECE)
         except (tarfile.TarError, EOFError) as problem:
             words = self._close()
             raise self._no_archive(words or str(problem)) from problem
@@ -253,9 +257,7 @@ class _Reader:
                 if not member.isreg() or not member.name.startswith(ROOT + "/") or ".." in name.split("/"):
                     raise self._no_archive("the member '{0}', which no bundle has".format(member.name))
                 self._seen = name
-                content = self._tar.extractfile(member)
-                assert content is not None
-                yield name, member.mode, content
+                yield name, member.mode, _pipe(self._tar.extractfile(member))
         except (tarfile.TarError, EOFError, OSError) as problem:
             if isinstance(problem, OSError) and problem.errno is not None:
                 raise
@@ -263,9 +265,8 @@ class _Reader:
 
     def finish(self) -> list[str]:
         """A sentence for what is wrong with the file as a whole, once all members have been read."""
-        assert self._process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
-            while self._process.stdout.read(PIECE):
+            while self._unpacked.read(PIECE):
                 pass
         self._feeder.join()
         words = self._words()
@@ -281,20 +282,19 @@ class _Reader:
         return found
 
     def _feed(self) -> None:
-        assert self._process.stdin is not None
+        packed = _pipe(self._process.stdin)
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):
             for piece in iter(lambda: self._file.read(PIECE), b""):
                 self._total.update(piece)
                 # After an error zstd takes nothing more, but the checksum is of the whole file
                 with contextlib.suppress(BrokenPipeError):
-                    self._process.stdin.write(piece)
+                    packed.write(piece)
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):
-            self._process.stdin.close()
+            packed.close()
 
     def _words(self) -> str:
-        assert self._process.stderr is not None
         with contextlib.suppress(ValueError):
-            return self._process.stderr.read().decode("utf-8", "replace").strip()
+            return _pipe(self._process.stderr).read().decode("utf-8", "replace").strip()
         return ""
 
     def _close(self) -> str:

@@ -116,11 +116,11 @@ def check(wish: Wish) -> None:
 
 
 def read_state(wish: Wish, now: float) -> State:
-    certificate = read_text(wish.path(CERTIFICATE))
+    certificate = read_text(wish.path(CERTIFICATE)) or ""
     return State(
         authority_problem=_authority_problem(wish, now),
         certificate_problem=_certificate_problem(wish, certificate, now),
-        names=certificates.alternative_names(certificate) if certificate and _holds_certificate(certificate) else (),
+        names=certificates.alternative_names(certificate) if _holds_certificate(certificate) else (),
         open_keys=tuple(_open_keys(wish)),
     )
 
@@ -154,10 +154,9 @@ def perform(wish: Wish, steps: Sequence[Step], run: Runner) -> None:
 
 def presented(wish: Wish, port: int, now: float) -> Presented:
     """What the server at a port of this machine shows to those who trust the authority in `wish.directory`."""
-    text = read_text(wish.path(AUTHORITY))
+    text = read_text(wish.path(AUTHORITY)) or ""
     if not _holds_certificate(text):
         return Presented("no authority was made yet")
-    assert text is not None
     authority = certificates.first_pem(text)
     try:
         der = _shown(authority, port)
@@ -183,15 +182,14 @@ def fingerprint(der: bytes) -> str:
     return "sha256:" + hashlib.sha256(der).hexdigest()
 
 
-def _holds_certificate(text: str | None) -> bool:
-    return text is not None and "-----BEGIN CERTIFICATE-----" in text
+def _holds_certificate(text: str) -> bool:
+    return "-----BEGIN CERTIFICATE-----" in text
 
 
 def _authority_problem(wish: Wish, now: float) -> str:
-    text = read_text(wish.path(AUTHORITY))
+    text = read_text(wish.path(AUTHORITY)) or ""
     if not _holds_certificate(text):
         return _MISSING
-    assert text is not None
     authority = certificates.read(text)
     if authority.date_problem(now):
         return "it " + authority.date_problem(now)
@@ -207,13 +205,12 @@ def _authority_problem(wish: Wish, now: float) -> str:
     return ""
 
 
-def _certificate_problem(wish: Wish, text: str | None, now: float) -> str:
-    authority = read_text(wish.path(AUTHORITY))
+def _certificate_problem(wish: Wish, text: str, now: float) -> str:
+    authority = read_text(wish.path(AUTHORITY)) or ""
     if not _holds_certificate(text) or not os.path.exists(wish.path(KEY)):
         return _MISSING
     if not _holds_certificate(authority):
         return "its authority is not there"
-    assert text is not None and authority is not None
     return _unfit(wish, text, now) or certificates.signing_problem(authority, wish.path(CERTIFICATE), wish.path(KEY))
 
 

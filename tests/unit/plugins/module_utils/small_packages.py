@@ -61,7 +61,7 @@ def rpm(
 ) -> Path:
     """The same for the other family; `version` has the release behind a dash."""
     target.mkdir(parents=True, exist_ok=True)
-    number, _, release = version.rpartition("-")
+    number, _dash, release = version.rpartition("-")
     more = f"Requires: {depends}\n" if depends else ""
     name_format = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm"
     with tempfile.TemporaryDirectory() as work:

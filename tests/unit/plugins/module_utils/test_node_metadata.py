@@ -33,7 +33,7 @@ SETTLED = {
 }
 FRESH = {"metadata": {"name": "node1", "resourceVersion": "7", "labels": {"other": "left alone"}}, "spec": {}}
 NEWER = {"metadata": {"name": "node1", "resourceVersion": "8", "labels": {"other": "changed"}}, "spec": {}}
-WISH = [{"name": "node1", "labels": {"disk": "ssd"}}]
+WISH = ({"name": "node1", "labels": {"disk": "ssd"}},)
 
 
 @pytest.fixture

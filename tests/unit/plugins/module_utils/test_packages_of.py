@@ -26,7 +26,7 @@ DPKG, REDHAT = "/var/lib/dpkg/status", "/etc/redhat-release"
 def test_the_family_decides(machine: Any, fake_run: Any, files: tuple[str, ...], kind: type) -> None:
     for path in files:
         machine.write(path, "")
-    assert type(backend_of(machine.root, fake_run)) is kind
+    assert isinstance(backend_of(machine.root, fake_run), kind)
 
 
 def test_another_family_is_refused(machine: Any, fake_run: Any) -> None:

@@ -419,7 +419,7 @@ def test_packing_is_done_once_and_check_mode_says_so(run_main: Run, bundle: Path
     options = {"bundle": str(bundle), "archive": str(tmp_path / "new.tar.zst")}
     predicted = run_main(archive_main, options, check=True)
     assert predicted["changed"] and not (tmp_path / "new.tar.zst").exists()
-    assert [run_main(archive_main, options)["changed"] for _ in range(2)] == [True, False]
+    assert [run_main(archive_main, options)["changed"] for _time in range(2)] == [True, False]
     again = run_main(archive_main, options, check=True)
     assert not again["changed"]
     content = (tmp_path / "new.tar.zst").read_bytes()
