@@ -6,6 +6,8 @@
 
 Prints the seconds of each stage and closes with `N passed, N failed, N skipped`: the tests of a stage that runs pytest,
 otherwise one for the stage. The exit status is 0 only when nothing failed and something passed.
+
+What needs no bundle runs beside the bundle and what needs it, so each line begins with the name of its stage.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +33,8 @@ PYTHON = sys.executable
 SCENARIOS = ("cluster", "refused", "interrupted", "lifecycle", "airgap", "redhat")
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
+# The width of a stage's name
+NAMES = 16
 # Molecule colours what it passes on, and puts a bar before it
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # pytest's closing line, with or without its frame of "="
@@ -40,6 +45,7 @@ PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error))(?:\d+ \w+(
 class Tally:
     """What a stage proved; a stage without tests of its own counts as one."""
 
+    name: str
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -64,9 +70,15 @@ class Failed(Exception):
         self.status = status
 
 
+def say(stage: str, line: str) -> None:
+    """One line in one piece, whoever else has something to say."""
+    sys.stdout.write(f"{stage:<{NAMES}} {line}\n")
+    sys.stdout.flush()
+
+
 def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
     """Run one command, pass its output on as it comes, count the tests it reports, and return what it printed."""
-    print(f"+ {' '.join(argv)}", flush=True)
+    say(tally.name, f"+ {' '.join(argv)}")
     process = subprocess.Popen(
         argv,
         cwd=cwd,
@@ -80,7 +92,7 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
     assert process.stdout is not None
     printed = []
     for line in process.stdout:
-        print(line, end="", flush=True)
+        say(tally.name, line.rstrip("\n"))
         printed.append(line)
         plain = COLOUR.sub("", line).lstrip(" │")
         if PYTEST_CLOSING.match(plain):
@@ -175,7 +187,8 @@ def package(tally: Tally) -> None:
 
 
 def bundle(tally: Tally) -> None:
-    call(tally, [PYTHON, "bundle/build.py", "build"])
+    # Politely: tests that run beside it have an eye on the clock
+    call(tally, ["nice", PYTHON, "bundle/build.py", "build"])
     call(tally, [PYTHON, "bundle/build.py", "verify"])
 
 
@@ -224,8 +237,8 @@ def stages() -> list[Stage]:
 
 
 def run_stage(stage: Stage) -> Tally:
-    print(f"\n=== {stage.name}", flush=True)
-    tally = Tally()
+    say(stage.name, "=== begins")
+    tally = Tally(stage.name)
     started = time.monotonic()
     try:
         stage.run(tally)
@@ -235,30 +248,41 @@ def run_stage(stage: Stage) -> Tally:
         tally.failed = tally.failed or 1
     tally.passed += 0 if tally.failed or tally.passed or tally.skipped else 1
     tally.seconds = time.monotonic() - started
-    print(f"=== {stage.name}: {'failed' if tally.failed else 'passed'} in {tally.seconds:.0f} s", flush=True)
+    say(stage.name, f"=== {'failed' if tally.failed else 'passed'} in {tally.seconds:.0f} s")
     return tally
 
 
-def run_all(chosen: Sequence[Stage]) -> dict[str, Tally]:
+def run_in_order(chosen: Sequence[Stage]) -> dict[str, Tally]:
     done: dict[str, Tally] = {}
     for stage in chosen:
         broken = [name for name in stage.needs if name in done and done[name].failed]
         if broken:
-            done[stage.name] = Tally(failed=1, notes=[f"not run: {', '.join(broken)} failed"])
+            done[stage.name] = Tally(stage.name, failed=1, notes=[f"not run: {', '.join(broken)} failed"])
         else:
             done[stage.name] = run_stage(stage)
     return done
 
 
-def report(done: dict[str, Tally]) -> bool:
-    print(f"\n{'stage':<14}{'passed':>8}{'failed':>8}{'seconds':>9}")
-    for name, tally in done.items():
-        print(f"{name:<14}{tally.passed:>8}{tally.failed:>8}{tally.seconds:>9.0f}")
+def run_all(chosen: Sequence[Stage]) -> list[Tally]:
+    """Two lanes: compiling waits for its longest program, tests for clocks and sockets, and neither for the other."""
+    on_bundle = [stage for stage in chosen if stage.name == "bundle" or "bundle" in stage.needs]
+    lanes = [[stage for stage in chosen if stage not in on_bundle], on_bundle]
+    done: dict[str, Tally] = {}
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for lane in pool.map(run_in_order, lanes):
+            done.update(lane)
+    return [done[stage.name] for stage in chosen]
+
+
+def report(done: Sequence[Tally]) -> bool:
+    print(f"\n{'stage':<{NAMES}}{'passed':>8}{'failed':>8}{'seconds':>9}")
+    for tally in done:
+        print(f"{tally.name:<{NAMES}}{tally.passed:>8}{tally.failed:>8}{tally.seconds:>9.0f}")
         for note in tally.notes:
             print(f"  {note}")
-    passed = sum(tally.passed for tally in done.values())
-    failed = sum(tally.failed for tally in done.values())
-    skipped = sum(tally.skipped for tally in done.values())
+    passed = sum(tally.passed for tally in done)
+    failed = sum(tally.failed for tally in done)
+    skipped = sum(tally.skipped for tally in done)
     print(f"\n{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return failed == 0 and passed > 0
 
