@@ -7,7 +7,7 @@
 Prints the seconds of each stage and closes with `N passed, N failed, N skipped`: the tests of a stage that runs pytest,
 otherwise one for the stage. The exit status is 0 only when nothing failed and something passed.
 
-What needs no bundle runs beside the bundle and what needs it, so each line begins with the name of its stage.
+What needs no machines runs beside what does, so each line begins with the name of its stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +55,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Stage:
-    """A name for the command line and the function that runs it; `needs` names stages without which it is pointless."""
+    """A name for the command line and the function that runs it.
+
+    `needs` names stages without which it is pointless; no two heavy ones run at the same time.
+    """
 
     name: str
-    run: Callable[[Tally], None]
+    run: Callable[[Tally], object]
     needs: tuple[str, ...] = ()
+    heavy: bool = False
 
 
 class Failed(Exception):
@@ -228,11 +232,11 @@ def stages() -> list[Stage]:
         Stage("unit", programs("tests/unit")),
         Stage("sanity", sanity),
         Stage("package", package),
-        Stage("bundle", bundle),
+        Stage("bundle", bundle, heavy=True),
         Stage("mirror", programs("tests/mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/bundle_playbook"), needs=("bundle",)),
-        *(Stage(name, molecule(name), needs=("bundle",)) for name in SCENARIOS),
-        Stage("lab", lab, needs=("bundle",)),
+        *(Stage(name, molecule(name), needs=("bundle",), heavy=True) for name in SCENARIOS),
+        Stage("lab", lab, needs=("bundle",), heavy=True),
     ]
 
 
@@ -252,26 +256,28 @@ def run_stage(stage: Stage) -> Tally:
     return tally
 
 
-def run_in_order(chosen: Sequence[Stage]) -> dict[str, Tally]:
-    done: dict[str, Tally] = {}
-    for stage in chosen:
-        broken = [name for name in stage.needs if name in done and done[name].failed]
-        if broken:
-            done[stage.name] = Tally(stage.name, failed=1, notes=[f"not run: {', '.join(broken)} failed"])
-        else:
-            done[stage.name] = run_stage(stage)
-    return done
+def run_lane(lane: Sequence[Stage], done: Mapping[str, Future[Tally]]) -> None:
+    """One stage after the other; one that another lane has to end first is waited for."""
+    for stage in lane:
+        try:
+            broken = [name for name in stage.needs if name in done and done[name].result().failed]
+            tally = Tally(stage.name, failed=1, notes=[f"not run: {', '.join(broken)} failed"])
+            done[stage.name].set_result(tally if broken else run_stage(stage))
+        except BaseException as problem:
+            # Whoever waits for it is told, instead of waiting for ever
+            done[stage.name].set_exception(problem)
 
 
 def run_all(chosen: Sequence[Stage]) -> list[Tally]:
-    """Two lanes: compiling waits for its longest program, tests for clocks and sockets, and neither for the other."""
-    on_bundle = [stage for stage in chosen if stage.name == "bundle" or "bundle" in stage.needs]
-    lanes = [[stage for stage in chosen if stage not in on_bundle], on_bundle]
-    done: dict[str, Tally] = {}
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        for lane in pool.map(run_in_order, lanes):
-            done.update(lane)
-    return [done[stage.name] for stage in chosen]
+    """Two lanes: what needs machines, and the bundle for them, has one for itself.
+
+    Compiling waits for its longest program, tests wait for clocks and sockets, and neither for the other.
+    """
+    done: dict[str, Future[Tally]] = {stage.name: Future() for stage in chosen}
+    with ThreadPoolExecutor(2) as pool:
+        for heavy in (False, True):
+            pool.submit(run_lane, [stage for stage in chosen if stage.heavy == heavy], done)
+    return [done[stage.name].result() for stage in chosen]
 
 
 def report(done: Sequence[Tally]) -> bool:

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What decides whether the project is called right: stages in two lanes, counted, and none forgotten."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tools.check import Stage, Tally, call, report, run_all
+
+PATIENCE = 20.0
+
+
+def said(words: str, status: int = 0) -> Callable[[Tally], object]:
+    """A stage that runs a program which prints this and ends so."""
+    program = f"import sys; print({words!r}); sys.exit({status})"
+    return lambda tally: call(tally, [sys.executable, "-c", program])
+
+
+def fine(tally: Tally) -> None:
+    """Does nothing, successfully."""
+
+
+def test_light_stages_run_beside_heavy_ones() -> None:
+    """Each of the two ends only when it has met the other."""
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+    done = run_all([
+        Stage("unit", lambda _tally: meeting.wait()),
+        Stage("bundle", lambda _tally: meeting.wait() and None, heavy=True),
+    ])
+    assert [(tally.name, tally.passed, tally.failed) for tally in done] == [("unit", 1, 0), ("bundle", 1, 0)]
+
+
+def test_what_another_lane_has_to_end_first_is_waited_for() -> None:
+    order: list[str] = []
+    ended = threading.Event()
+
+    def bundle(_tally: Tally) -> None:
+        ended.wait(0.3)
+        order.append("bundle")
+
+    run_all([
+        Stage("mirror", lambda _tally: order.append("mirror"), needs=("bundle",)),
+        Stage("bundle", bundle, heavy=True),
+    ])
+    assert order == ["bundle", "mirror"]
+
+
+@pytest.mark.parametrize("heavy", [False, True], ids=["another lane", "the same lane"])
+def test_what_needs_a_failed_stage_is_not_run_and_counts_as_failed(
+    heavy: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = run_all([
+        Stage("bundle", said("no disk", 1), heavy=True),
+        Stage("mirror", lambda _tally: pytest.fail("it was run"), needs=("bundle",), heavy=heavy),
+    ])
+    assert [tally.failed for tally in done] == [1, 1] and done[1].notes == ["not run: bundle failed"]
+    assert not report(done)
+    assert "0 passed, 2 failed, 0 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_stage_with_a_bug_ends_the_run_instead_of_hanging(heavy: bool) -> None:
+    def bug(_tally: Tally) -> None:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        run_all([Stage("bundle", bug, heavy=heavy), Stage("mirror", fine, needs=("bundle",))])
+
+
+@pytest.mark.parametrize(("words", "status", "passed", "failed", "good"), [
+    ("12 passed in 38.05s", 0, 12, 0, True),
+    ("===== 1 failed, 2787 passed in 206.14s (0:03:26) =====", 1, 2787, 1, False),
+    ("  │ 9 passed in 58.34s", 0, 9, 0, True),
+    ("3 passed, 1 error in 1.0s", 1, 3, 1, False),
+    # Also when all of its tests passed: the command knows more than they do
+    ("5 passed in 1.00s", 2, 5, 1, False),
+    ("nothing of tests", 0, 1, 0, True),
+    ("12 passed the exam", 0, 1, 0, True),
+])
+def test_tests_are_counted_and_a_status_is_believed(
+    words: str, status: int, passed: int, failed: int, good: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = run_all([Stage("unit", said(words, status))])
+    assert (done[0].passed, done[0].failed) == (passed, failed)
+    assert report(done) is good
+    printed = capsys.readouterr().out
+    assert f"unit             {words}" in printed
+    assert printed.splitlines()[-1] == f"{passed} passed, {failed} failed, 0 skipped"
+
+
+def test_a_program_that_is_not_there_fails_its_stage() -> None:
+    done = run_all([Stage("lint", lambda tally: call(tally, ["/nonexistent/linter"]))])
+    assert done[0].failed == 1 and "linter" in done[0].notes[0]
+
+
+def test_an_unknown_stage_is_refused_before_anything_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/check.py", "lint", "nonsense"], check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and "no stage nonsense; there are lint, unit" in done.stderr
