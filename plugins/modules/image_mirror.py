@@ -191,7 +191,7 @@ EXAMPLES = r"""
     lock: /srv/images.lock.yml
     progress: /srv/images.log
 
-- name: The classroom's registry has them
+- name: The school's registry has them
   classroom.kubeadm.image_mirror:
     images:
       - registry.k8s.io/pause:3.10.2
@@ -201,7 +201,7 @@ EXAMPLES = r"""
       path: /srv/images
     destination:
       type: registry
-      address: utility.example.com:5000
+      address: registry.example.com:5000
       ca: /etc/classroom/ca.crt
     authfile: /etc/classroom/auth.json
     lock: /srv/images.lock.yml
@@ -213,7 +213,7 @@ EXAMPLES = r"""
       - quay.io/centos7/nginx-116-centos7:latest
     destination:
       type: registry
-      address: utility.example.com:5000
+      address: registry.example.com:5000
       ca: /etc/classroom/ca.crt
     lock: /srv/images.lock.yml
     state: verified

@@ -47,7 +47,7 @@ def test_the_examples_of_the_module(
     served = serve(certificate=(tls.certificate, tls.key))
 
     results = run(tasks, tasks[0][NAME]["images"], mirror, upstream, {
-        "utility.example.com:5000": served.address, "/etc/classroom/ca.crt": str(tls.ca),
+        "registry.example.com:5000": served.address, "/etc/classroom/ca.crt": str(tls.ca),
         "/etc/classroom/auth.json": str(auth_file(served.address)), "/srv/": f"{tmp_path}/",
     })
 
@@ -64,7 +64,7 @@ def test_the_playbook_of_the_document(
     served = serve(certificate=(tls.certificate, tls.key), auth=htpasswd(tmp_path))
 
     results = run(play["tasks"], play["vars"]["images"], mirror, upstream, {
-        "utility.example.com:5000": served.address, "/srv/course/ca.crt": str(tls.ca),
+        "registry.example.com:5000": served.address, "/srv/course/ca.crt": str(tls.ca),
         "/srv/course/auth.json": str(auth_file(served.address)), "/srv/": f"{tmp_path}/",
     })
 
