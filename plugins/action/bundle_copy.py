@@ -52,8 +52,7 @@ def blob_path(digest: str) -> str:
     return "/".join(("oci/blobs", *digest.split(":", 1)))
 
 
-# Ansible comes without types, so its base class is unknown to mypy
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Ansible's entry point."""
 
     TRANSFERS_FILES = True

@@ -47,8 +47,7 @@ def judged(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"changed": False, "problems": [], "nodes": [host.name for host in declaration.nodes]}
 
 
-# Ansible comes without types, so its base class is unknown to mypy
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Ansible's entry point."""
 
     TRANSFERS_FILES = False

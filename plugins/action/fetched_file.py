@@ -47,8 +47,7 @@ def write(dest: str, content: str, mode: int) -> None:
     write_text(dest, content, mode)
 
 
-# Ansible comes without types, so its base class is unknown to mypy
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Ansible's entry point."""
 
     TRANSFERS_FILES = False

@@ -38,8 +38,7 @@ def problems(options: Mapping[str, Mapping[str, Any]], variables: Mapping[str, A
     return found
 
 
-# Ansible comes without types, so its base class is unknown to mypy
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Ansible's entry point."""
 
     TRANSFERS_FILES = False

@@ -37,8 +37,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 
-# Ansible comes without types, so its base class is unknown to mypy
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Collects (play name, seconds); plays for which no host matched are left out."""
 
     CALLBACK_VERSION = 2.0

@@ -64,7 +64,7 @@ options:
 EXAMPLES = r"""
 - name: The students' objects are in files
   classroom.kubeadm.harvest_objects:
-    directory: /root/harvest
+    directory: /var/tmp/harvest
     namespaces: [student-*]
   register: harvested
 

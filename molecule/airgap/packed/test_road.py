@@ -123,6 +123,7 @@ def test_what_a_cut_connection_left_is_picked_up() -> None:
 
 
 def test_a_cluster_in_the_room() -> None:
+    """Its proof is the next test's, when the stick is gone."""
     run = in_room("site.yml", *CLASS, "--skip-tags", "verify")
     assert run.status == 0, run.output
     assert set(run.recap) == {"master", "node1", UTILITY}

@@ -34,7 +34,10 @@ def value(monkeypatch: pytest.MonkeyPatch) -> Any:
     if lookup_loader.get("ansible.builtin.url") is None:
         init_plugin_loader([])
     plugin: Any = lookup_loader.get("ansible.builtin.url")
-    fetched = lambda address, **_options: io.BytesIO(f"KEY OF {address}".encode())  # noqa: E731 -- shorter than its name
+
+    def fetched(address: str, **_options: Any) -> io.BytesIO:
+        return io.BytesIO(f"KEY OF {address}".encode())
+
     monkeypatch.setitem(type(plugin).run.__globals__, "open_url", fetched)
 
     def evaluate(expression: str, **given: Any) -> Any:

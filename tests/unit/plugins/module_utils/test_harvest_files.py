@@ -43,19 +43,19 @@ def survey(root: Root, *directories: str, excludes: tuple[str, ...] = (), most: 
 
 
 @pytest.mark.parametrize(("path", "pattern", "fits"), [
-    ("/root/.cache", ".cache", True),
-    ("/root/x.cache", ".cache", False),
+    ("/root/.thumbs", ".thumbs", True),
+    ("/root/x.thumbs", ".thumbs", False),
     ("/root/.kube/cache", ".kube/cache", True),
     ("/root/kube/cache", ".kube/cache", False),
     ("/root/.kube", ".kube/cache", False),
     ("/root/a.iso", "*.iso", True),
-    ("/root/.cache", "/root/.cache", True),
-    ("/home/root/.cache", "/root/.cache", False),
+    ("/root/.thumbs", "/root/.thumbs", True),
+    ("/home/root/.thumbs", "/root/.thumbs", False),
     ("/home/ann/tmp", "/home/*/tmp", True),
     ("/home/ann/b/tmp", "/home/*/tmp", False),
     ("/root/A", "a", False),
     ("/root/[x]", "[[]x]", True),
-    ("/root/.cache", ".cache/", True),
+    ("/root/.thumbs", ".thumbs/", True),
 ])
 def test_a_pattern_fits_the_last_parts_or_the_whole_path(path: str, pattern: str, fits: bool) -> None:
     assert harvest_files.is_excluded(path, (pattern,)) == fits
@@ -74,11 +74,11 @@ def test_a_directory_inside_of_another_is_not_taken_twice(given: list[str], left
 
 def test_everything_but_what_is_excluded_is_taken(root: Root) -> None:
     write(root, "/root/exercise/a.yml", "12345")
-    write(root, "/root/.cache/big", "x" * 100)
+    write(root, "/root/.thumbs/big", "x" * 100)
     write(root, "/root/.kube/config", "1")
     write(root, "/root/.kube/cache/http/1", "x")
     os.symlink("/nowhere", root("/root/dangling"))
-    found = survey(root, "/root", excludes=(".cache", ".kube/cache"))
+    found = survey(root, "/root", excludes=(".thumbs", ".kube/cache"))
     assert found.paths == [
         "/root", "/root/.kube", "/root/dangling", "/root/exercise", "/root/exercise/a.yml", "/root/.kube/config"]
     assert (found.files, found.size, found.left_out) == (3, 6, [])

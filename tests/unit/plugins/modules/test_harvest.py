@@ -32,9 +32,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("check", [False, True])
 def test_files(run_on_machine: Any, machine: Any, fake_run: Any, place: Path, check: bool) -> None:
     machine.write("/root/a", "12345")
-    machine.write("/root/.cache/b", "x")
+    machine.write("/root/.thumbs/b", "x")
     fake_run.on("tar", rc=1, err="tar: root/a: file changed as we read it\n")
-    arguments = {"directories": ["/root", "/srv"], "excludes": [".cache"], "archive": str(place / "files.tar.gz")}
+    arguments = {"directories": ["/root", "/srv"], "excludes": [".thumbs"], "archive": str(place / "files.tar.gz")}
     result = run_on_machine(harvest_files, arguments, check=check)
     assert (result["changed"], result["files"], result["size"]) == (True, 1, 5)
     assert fake_run.did("tar") != check and (place / "files.tar.gz").exists() != check
