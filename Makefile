@@ -50,4 +50,5 @@ docs: setup ## Write the module reference again
 	@$(PYTHON) tools/reference.py
 
 clean: lab-down ## Remove the machines, the cache and the Python environment
+	@for place in . .cache/places/2; do [ ! -d $$place/machines ] || $(PYTHON) $$place/machines/machines.py down --set molecule; done
 	rm -rf .cache .venv bin build

@@ -18,10 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
-from machines.lab import subnets
+from machines.lab import host, subnets
 from machines.lab.checkout import Checkout
 from machines.lab.fleet import Fleet
-from machines.lab.host import require_basics
 from machines.lab.image import ensure_image
 from machines.lab.platforms import machine_set
 from machines.lab.talk import MachineError, NetworkTaken, say
@@ -63,9 +62,14 @@ def env(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> No
         say(f"export {name}={shlex.quote(value)}")
 
 
-def free_subnet(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+def free_subnet(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
     """Print what to set CLASSROOM_NET to: the network of the tests' machines that this checkout has, or a free one."""
-    say(fleet.prefix_in_use() or subnets.free_prefix(subnets.taken_subnets(run)))
+    say(fleet.prefix_in_use() or subnets.free_prefix(subnets.taken_subnets(run), arguments.besides))
+
+
+def room(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> None:
+    """Print how many clusters of four machines this host has the memory, disk and inotify instances for now."""
+    say(str(host.room(host.read_host(run, checkout.root))))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(prog="machines.py", description=__doc__)
     commands = main_parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function in {
-        "image": image, "up": up, "down": down, "status": status, "env": env, "free-subnet": free_subnet,
+        "image": image, "up": up, "down": down, "status": status, "env": env, "free-subnet": free_subnet, "room": room,
     }.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(
@@ -83,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--set", choices=["lab", "molecule"], default="lab", help="whose (default: the lab's)")
         if function in (image, up, status):
             command.add_argument("--scenario", help="one whose molecule.yml has machines of its own")
+        if function is free_subnet:
+            command.add_argument("--besides", action="append", default=[], metavar="PREFIX", help="nor this one")
         if function is up:
             command.add_argument("--inventory", type=Path, help="file to write the machines' addresses to")
     return main_parser
@@ -93,7 +99,7 @@ def main() -> int:
     arguments = parser().parse_args()
     checkout = Checkout.of(ROOT)
     try:
-        require_basics()
+        host.require_basics()
         fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ, arguments.scenario), run)
         arguments.function(checkout, fleet, arguments)
     except (MachineError, CommandFailed, OSError) as error:

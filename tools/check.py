@@ -7,7 +7,8 @@
 Prints the seconds of each stage and closes with `N passed, N failed, N skipped`: the tests of a stage that runs pytest,
 otherwise one for the stage. The exit status is 0 only when nothing failed and something passed.
 
-What needs no machines runs beside what does, so each line begins with the name of its stage.
+What needs no machines runs beside what does, and two scenarios beside each other where the host has the room: the
+second in a copy of this checkout, which has machines of its own. So each line begins with the name of its stage.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, Queue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -30,7 +33,8 @@ import yaml
 from tools.checkout import CACHE, ROOT, environment, machine_environment
 
 PYTHON = sys.executable
-SCENARIOS = ("cluster", "refused", "interrupted", "lifecycle", "airgap", "redhat")
+# The longest first, so that none of them is left alone at the end
+SCENARIOS = ("airgap", "lifecycle", "redhat", "refused", "exercise", "host", "interrupted", "crio", "cluster")
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
 # The width of a stage's name
@@ -38,7 +42,7 @@ NAMES = 16
 # Molecule colours what it passes on, and puts a bar before it
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # pytest's closing line, with or without its frame of "="
-PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error))(?:\d+ \w+(?:, )?)+ in [\d.]+s")
+PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error|skipped))(?:\d+ \w+(?:, )?)+ in [\d.]+s")
 
 
 @dataclass
@@ -57,11 +61,12 @@ class Tally:
 class Stage:
     """A name for the command line and the function that runs it.
 
-    `needs` names stages without which it is pointless; no two heavy ones run at the same time.
+    `needs` names stages without which it is pointless. The function is told the checkout in which it works; a heavy
+    stage has that for itself.
     """
 
     name: str
-    run: Callable[[Tally], object]
+    run: Callable[[Tally, Path], object]
     needs: tuple[str, ...] = ()
     heavy: bool = False
 
@@ -86,7 +91,7 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
     process = subprocess.Popen(
         argv,
         cwd=cwd,
-        env=environment(**(env or {})),
+        env=environment(**{"PWD": str(cwd), **(env or {})}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -102,31 +107,39 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
         if PYTEST_CLOSING.match(plain):
             tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", plain))
             tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", plain))
+            tally.skipped += sum(int(count) for count in re.findall(r"(\d+) skipped", plain))
     if process.wait() != 0:
         raise Failed(argv, process.returncode)
     return "".join(printed)
 
 
-def lint(tally: Tally) -> None:
+def lint(tally: Tally, _place: Path) -> None:
     call(tally, ["ruff", "check", "."])
     call(tally, ["mypy"])
     call(tally, ["ansible-lint"])
     call(tally, [PYTHON, "tools/reference.py", "--check"])
 
 
-def programs(directory: str) -> Callable[[Tally], None]:
+def programs(directory: str) -> Callable[[Tally, Path], None]:
     """Tests in which real programs work on this host: pytest over one directory."""
 
-    def run(tally: Tally) -> None:
+    def run(tally: Tally, _place: Path) -> None:
         call(tally, [PYTHON, "-m", "pytest", directory])
 
     return run
 
 
-def _export_tree(target: Path, keep: Callable[[str], bool]) -> None:
+def remove(path: Path) -> None:
+    """What an earlier run has left, if it has."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _export_tree(target: Path, keep: Callable[[str], bool] = lambda _name: True) -> None:
     """A copy of what git tracks or would track and `keep` wants; never the link of the checkout to itself."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -146,10 +159,11 @@ def _of_the_collection(name: str) -> bool:
     return name.split("/")[0] not in ignored or name.startswith("tests/unit/plugins/")
 
 
-def sanity(tally: Tally) -> None:
+def sanity(tally: Tally, _place: Path) -> None:
     """ansible-test wants a path ending in ansible_collections/NAMESPACE/NAME, and a file to bootstrap pip from."""
     base = ROOT / ".cache" / "sanity"
     tree = base / "ansible_collections" / "classroom" / "kubeadm"
+    remove(tree)
     _export_tree(tree, keep=_of_the_collection)
     # It looks at what git tracks, and would otherwise find the checkout around it, which ignores all of this
     call(tally, ["git", "init", "--quiet"], cwd=tree)
@@ -171,17 +185,18 @@ def sanity(tally: Tally) -> None:
     tally.passed += len(set(tests))
 
 
-def package(tally: Tally) -> None:
+def package(tally: Tally, _place: Path) -> None:
     """The collection as users get it: built, installed somewhere else, and its playbooks found by name."""
     base = ROOT / ".cache" / "package"
     tree = base / "tree"
-    _export_tree(tree, keep=lambda name: True)
+    remove(tree)
+    _export_tree(tree)
     call(tally, ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(base), str(tree)])
     archive = next(base.glob("classroom-kubeadm-*.tar.gz"))
     installed = base / "installed"
-    shutil.rmtree(installed, ignore_errors=True)
+    remove(installed)
     call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
-    for playbook in ("site", "bundle", "utility", "verify", "reset", "audit", "harvest"):
+    for playbook in ("site", "bundle", "utility", "verify", "reset", "audit", "harvest", "workbench"):
         call(
             tally,
             ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],
@@ -190,35 +205,54 @@ def package(tally: Tally) -> None:
         )
 
 
-def bundle(tally: Tally) -> None:
+def bundle(tally: Tally, _place: Path) -> None:
     # Politely: tests that run beside it have an eye on the clock
     call(tally, ["nice", PYTHON, "bundle/build.py", "build"])
     call(tally, [PYTHON, "bundle/build.py", "verify"])
 
 
-def machines(*arguments: str) -> list[str]:
-    return [PYTHON, "machines/machines.py", *arguments]
+class Networks:
+    """Networks for machines, none of them given to two scenarios at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._given: dict[Path, str] = {}
+
+    def take(self, place: Path) -> str:
+        """The first three numbers of a network's addresses that nobody else has, for the machines of this checkout."""
+        with self._lock:
+            others = [f"--besides={prefix}" for owner, prefix in self._given.items() if owner != place]
+            prefix = ask(place, "machines/machines.py", "free-subnet", *others)
+            self._given[place] = prefix
+        return prefix
 
 
-def molecule(scenario: str) -> Callable[[Tally], None]:
+NETWORKS = Networks()
+
+
+def ask(place: Path, *argv: str) -> str:
+    """The one line that a program of a checkout prints."""
+    return subprocess.run(
+        [PYTHON, *argv], cwd=place, env=environment(), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def molecule(scenario: str) -> Callable[[Tally, Path], None]:
     """A scenario on fresh machines in a network that nobody on this host has."""
 
-    def run(tally: Tally) -> None:
+    def run(tally: Tally, place: Path) -> None:
         # Molecule holds back the output of a play; building the image takes longer than anybody likes to see nothing
-        call(tally, machines("image", "--scenario", scenario))
-        prefix = subprocess.run(
-            machines("free-subnet"), cwd=ROOT, env=environment(), check=True, capture_output=True, text=True
-        ).stdout.strip()
-        env = {**machine_environment(), "CLASSROOM_NET": prefix}
-        call(tally, ["molecule", "destroy", "-s", scenario], env=env)
-        call(tally, ["molecule", "test", "-s", scenario], env=env)
+        call(tally, [PYTHON, "machines/machines.py", "image", "--scenario", scenario], place)
+        env = {**machine_environment(place), "CLASSROOM_NET": NETWORKS.take(place)}
+        call(tally, ["molecule", "destroy", "-s", scenario], place, env)
+        call(tally, ["molecule", "test", "-s", scenario], place, env)
 
     return run
 
 
-def lab(tally: Tally) -> None:
+def lab(tally: Tally, place: Path) -> None:
     try:
-        call(tally, [PYTHON, "tools/lab.py", "prove"])
+        call(tally, [PYTHON, "tools/lab.py", "prove"], place)
     except Failed as failure:
         if failure.status != NETWORK_TAKEN:
             raise
@@ -240,12 +274,12 @@ def stages() -> list[Stage]:
     ]
 
 
-def run_stage(stage: Stage) -> Tally:
+def run_stage(stage: Stage, place: Path) -> Tally:
     say(stage.name, "=== begins")
     tally = Tally(stage.name)
     started = time.monotonic()
     try:
-        stage.run(tally)
+        stage.run(tally, place)
     except (Failed, OSError, RuntimeError, subprocess.SubprocessError, StopIteration) as error:
         tally.notes.append(str(error) or type(error).__name__)
         # Also when all of its tests passed: the command knows more than they do
@@ -256,34 +290,70 @@ def run_stage(stage: Stage) -> Tally:
     return tally
 
 
-def run_lane(lane: Sequence[Stage], done: Mapping[str, Future[Tally]]) -> None:
+def copy_of_checkout() -> Path:
+    """What git would have of this checkout, with its Python environment; machines made there are its own."""
+    place = ROOT / ".cache" / "places" / "2"
+    if (place / "machines").exists():
+        # A run that was cut off has left its machines
+        ask(place, "machines/machines.py", "down", "--set", "molecule")
+    place.mkdir(parents=True, exist_ok=True)
+    for entry in place.iterdir():
+        # With podman's storage, into which the images would have to be brought again
+        if entry.name != ".cache":
+            remove(entry)
+    _export_tree(place)
+    link = place / ".collections" / "ansible_collections" / "classroom" / "kubeadm"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../..")
+    (place / ".venv").symlink_to(ROOT / ".venv")
+    return place
+
+
+def places(chosen: Sequence[Stage]) -> list[Path]:
+    """The checkouts in which heavy stages work at the same time: a second one if there is use and room for it."""
+    with_machines = [stage for stage in chosen if stage.heavy and stage.name != "bundle"]
+    if len(with_machines) < 2 or int(ask(ROOT, "machines/machines.py", "room")) < 2:
+        return [ROOT]
+    return [ROOT, copy_of_checkout()]
+
+
+def run_lane(waiting: Queue[Stage], place: Path, done: Mapping[str, Future[Tally]]) -> None:
     """One stage after the other; one that another lane has to end first is waited for."""
-    for stage in lane:
+    while True:
+        try:
+            stage = waiting.get_nowait()
+        except Empty:
+            return
         try:
             broken = [name for name in stage.needs if name in done and done[name].result().failed]
             tally = Tally(stage.name, failed=1, notes=[f"not run: {', '.join(broken)} failed"])
-            done[stage.name].set_result(tally if broken else run_stage(stage))
+            done[stage.name].set_result(tally if broken else run_stage(stage, place))
         except BaseException as problem:
             # Whoever waits for it is told, instead of waiting for ever
             done[stage.name].set_exception(problem)
 
 
-def run_all(chosen: Sequence[Stage]) -> list[Tally]:
-    """Two lanes: what needs machines, and the bundle for them, has one for itself.
+def run_all(chosen: Sequence[Stage], places: Sequence[Path]) -> list[Tally]:
+    """A lane for what needs no machines, and one in each of the checkouts for what does, or for the bundle they need.
 
     Compiling waits for its longest program, tests wait for clocks and sockets, and neither for the other.
     """
     done: dict[str, Future[Tally]] = {stage.name: Future() for stage in chosen}
-    with ThreadPoolExecutor(2) as pool:
-        for heavy in (False, True):
-            pool.submit(run_lane, [stage for stage in chosen if stage.heavy == heavy], done)
+    light: Queue[Stage] = Queue()
+    heavy: Queue[Stage] = Queue()
+    for stage in chosen:
+        (heavy if stage.heavy else light).put(stage)
+    with ThreadPoolExecutor(len(places) + 1) as pool:
+        pool.submit(run_lane, light, ROOT, done)
+        for place in places:
+            pool.submit(run_lane, heavy, place, done)
     return [done[stage.name].result() for stage in chosen]
 
 
 def report(done: Sequence[Tally]) -> bool:
-    print(f"\n{'stage':<{NAMES}}{'passed':>8}{'failed':>8}{'seconds':>9}")
+    print(f"\n{'stage':<{NAMES}}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
     for tally in done:
-        print(f"{tally.name:<{NAMES}}{tally.passed:>8}{tally.failed:>8}{tally.seconds:>9.0f}")
+        print(f"{tally.name:<{NAMES}}{tally.passed:>8}{tally.failed:>8}{tally.skipped:>9}{tally.seconds:>9.0f}")
         for note in tally.notes:
             print(f"  {note}")
     passed = sum(tally.passed for tally in done)
@@ -296,7 +366,7 @@ def report(done: Sequence[Tally]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Prove the project right.")
     parser.add_argument("stage", nargs="*", help="all when none is named")
-    parser.add_argument("--scenario", default=SCENARIOS[0], choices=SCENARIOS, help="which one, for the stage molecule")
+    parser.add_argument("--scenario", default="cluster", choices=SCENARIOS, help="which one, for the stage molecule")
     arguments = parser.parse_args()
     wanted = [arguments.scenario if name == "molecule" else name for name in arguments.stage]
     known = {stage.name: stage for stage in stages()}
@@ -304,7 +374,8 @@ def main() -> int:
     if unknown:
         parser.error(f"no stage {', '.join(unknown)}; there are {', '.join(known)} and molecule")
     CACHE.mkdir(parents=True, exist_ok=True)
-    return 0 if report(run_all([known[name] for name in wanted] or list(known.values()))) else 1
+    chosen = [known[name] for name in wanted] or list(known.values())
+    return 0 if report(run_all(chosen, places(chosen))) else 1
 
 
 if __name__ == "__main__":

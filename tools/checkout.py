@@ -24,15 +24,17 @@ def environment(**more: str) -> dict[str, str]:
         "PATH": f"{VENV_BIN}:{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "CLASSROOM_CACHE": str(CACHE),
+        # Where the playbooks put what belongs to the user; nobody else says it when the caller is somewhere else
+        "PWD": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         **more,
     }
 
 
-def machine_environment() -> dict[str, str]:
-    """What makes podman use this checkout's configuration and storage, as machines.py prints it."""
+def machine_environment(root: Path = ROOT) -> dict[str, str]:
+    """What makes podman use the configuration and storage of the checkout at `root`, as machines.py prints it."""
     printed = subprocess.run(
-        [sys.executable, str(ROOT / "machines" / "machines.py"), "env"],
+        [sys.executable, str(root / "machines" / "machines.py"), "env"],
         check=True,
         capture_output=True,
         text=True,

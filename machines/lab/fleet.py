@@ -116,7 +116,7 @@ class Fleet:
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:
-        host.require(self.run, self.checkout.podman)
+        host.require(self.run, self.checkout.podman, len(pending))
         self._refuse_conflict()
         keys.ensure_key(self.checkout, self.run)
         for image in dict.fromkeys(self.image_of(platform) for platform in pending):

@@ -19,8 +19,10 @@ from .talk import MachineError
 _GIB = 2**30
 MEMORY = 6 * _GIB
 DISK = 10 * _GIB
-# Measured: what the systemds, runtimes, kubelets and pods of a cluster of four machines hold open
-INOTIFY = 48
+# Measured: systemds, runtimes, kubelets and pods of a cluster of four machines hold 50 to 60 open; and some to spare
+INOTIFY = 72
+# Of how many machines these figures are
+MACHINES = 4
 # Program -> the Debian package that brings it
 PROGRAMS = {
     "podman": "podman", "runc": "runc", "conmon": "conmon", "iptables": "iptables", "nft": "nftables", "ip": "iproute2",
@@ -90,24 +92,31 @@ def basic_complaints(root: bool, missing: Iterable[str]) -> list[str]:
     return found
 
 
-def complaints(host: Host) -> list[str]:
-    """Everything about `host` that keeps machines from running, each with what to do."""
+def complaints(host: Host, machines: int = MACHINES) -> list[str]:
+    """Everything about `host` that keeps so many further machines from running, each with what to do."""
+    memory, disk, inotify = (whole * machines // MACHINES for whole in (MEMORY, DISK, INOTIFY))
+    wanted = f"{machines} machines of a cluster want" if machines > 1 else "A machine of a cluster wants"
     kernel = "the machines share this host's kernel, so it must have it built in or as a module that can be loaded"
     checks = [
         (host.overlay, f"The kernel has no overlay file system; {kernel}."),
         (host.bridge_netfilter, f"The kernel has no br_netfilter (/proc/sys/net/bridge is missing); {kernel}."),
         (host.firewall, f"iptables cannot list the host's nat table; {kernel}: nf_tables, nf_nat."),
-        (host.memory >= MEMORY,
-         f"Four machines with a cluster want {MEMORY / _GIB:.0f} GiB of memory, {host.memory / _GIB:.1f} GiB are free. "
+        (host.memory >= memory,
+         f"{wanted} {memory / _GIB:.1f} GiB of memory, {host.memory / _GIB:.1f} GiB are free. "
          "End something else, or give the host more."),
-        (host.disk >= DISK,
-         f"Images and machines want {DISK / _GIB:.0f} GiB of disk, {host.disk / _GIB:.1f} GiB are free where the "
+        (host.disk >= disk,
+         f"{wanted}, with their images, {disk / _GIB:.1f} GiB of disk, {host.disk / _GIB:.1f} GiB are free where the "
          "checkout lies. Free some, or put the checkout on a larger disk."),
-        (host.inotify >= INOTIFY,
-         f"Four machines with a cluster want {INOTIFY} inotify instances, {host.inotify} are free. Remove other labs, "
+        (host.inotify >= inotify,
+         f"{wanted} {inotify} inotify instances, {host.inotify} are free. Remove other labs, "
          "or allow more: sysctl fs.inotify.max_user_instances=512"),
     ]
     return [sentence for fine, sentence in checks if not fine]
+
+
+def room(host: Host) -> int:
+    """How many clusters fit on `host`, as far as can be counted."""
+    return min(host.memory // MEMORY, host.disk // DISK, host.inotify // INOTIFY)
 
 
 def _raise(found: list[str]) -> None:
@@ -125,7 +134,7 @@ def require_basics() -> None:
     ))
 
 
-def require(run: Runner, storage: Path) -> None:
-    """Raise what keeps machines from running on this host."""
+def require(run: Runner, storage: Path, machines: int) -> None:
+    """Raise what keeps so many further machines from running on this host."""
     load_modules(run)
-    _raise(complaints(read_host(run, storage)))
+    _raise(complaints(read_host(run, storage), machines))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -51,14 +51,14 @@ def in_the_way(prefix: str, taken: Iterable[Taken]) -> Taken | None:
     return next((network for network in taken if network.subnet.overlaps(wanted)), None)
 
 
-def free_prefix(taken: Iterable[Taken], candidates: Iterable[str] = CANDIDATES) -> str:
-    """The first of the `candidates` that nothing on the host overlaps."""
-    taken, candidates = list(taken), list(candidates)
-    for prefix in candidates:
-        if in_the_way(prefix, taken) is None:
+def free_prefix(taken: Iterable[Taken], besides: Collection[str] = ()) -> str:
+    """The first of the candidates that nothing on the host overlaps, and that is not promised to somebody already."""
+    taken = list(taken)
+    for prefix in CANDIDATES:
+        if prefix not in besides and in_the_way(prefix, taken) is None:
             return prefix
     raise MachineError(
-        f"A free network for the tests was wanted, {candidates[0]}.0/24 to {candidates[-1]}.0/24, and all are in use "
+        f"A free network for the tests was wanted, {CANDIDATES[0]}.0/24 to {CANDIDATES[-1]}.0/24, and all are in use "
         "on this host. Set CLASSROOM_NET to the first three numbers of a free one, for example CLASSROOM_NET=10.99.91."
     )
 

@@ -40,6 +40,7 @@ def taken(subnet: str, interface: str = "eth0") -> Taken:
 )
 def test_the_first_free_network(used: list[Taken], prefix: str) -> None:
     assert free_prefix(used) == prefix
+    assert free_prefix(used, besides=[prefix]) not in (prefix, *(str(network.subnet)[:-5] for network in used))
 
 
 def test_no_free_network_is_said() -> None:

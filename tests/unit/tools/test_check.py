@@ -2,29 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What decides whether the project is called right: stages in two lanes, counted, and none forgotten."""
+"""What decides whether the project is called right: stages in lanes, counted, and none forgotten."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
-from tools.check import Stage, Tally, call, report, run_all
+from tools import check
+from tools.check import Stage, Tally, call, report
+from tools.checkout import ROOT
 
 PATIENCE = 20.0
 
 
-def said(words: str, status: int = 0) -> Callable[[Tally], object]:
+def run_all(stages: Sequence[Stage], *more: Path) -> list[Tally]:
+    """As `make test` does, with further checkouts if any."""
+    return check.run_all(stages, [ROOT, *more])
+
+
+def said(words: str, status: int = 0) -> Callable[[Tally, Path], object]:
     """A stage that runs a program which prints this and ends so."""
     program = f"import sys; print({words!r}); sys.exit({status})"
-    return lambda tally: call(tally, [sys.executable, "-c", program])
+    return lambda tally, _place: call(tally, [sys.executable, "-c", program])
 
 
-def fine(tally: Tally) -> None:
+def fine(_tally: Tally, _place: Path) -> None:
     """Does nothing, successfully."""
 
 
@@ -32,8 +40,8 @@ def test_light_stages_run_beside_heavy_ones() -> None:
     """Each of the two ends only when it has met the other."""
     meeting = threading.Barrier(2, timeout=PATIENCE)
     done = run_all([
-        Stage("unit", lambda _tally: meeting.wait()),
-        Stage("bundle", lambda _tally: meeting.wait() and None, heavy=True),
+        Stage("unit", lambda _tally, _place: meeting.wait()),
+        Stage("bundle", lambda _tally, _place: meeting.wait() and None, heavy=True),
     ])
     assert [(tally.name, tally.passed, tally.failed) for tally in done] == [("unit", 1, 0), ("bundle", 1, 0)]
 
@@ -42,15 +50,28 @@ def test_what_another_lane_has_to_end_first_is_waited_for() -> None:
     order: list[str] = []
     ended = threading.Event()
 
-    def bundle(_tally: Tally) -> None:
+    def bundle(_tally: Tally, _place: Path) -> None:
         ended.wait(0.3)
         order.append("bundle")
 
     run_all([
-        Stage("mirror", lambda _tally: order.append("mirror"), needs=("bundle",)),
+        Stage("mirror", lambda _tally, _place: order.append("mirror"), needs=("bundle",)),
         Stage("bundle", bundle, heavy=True),
     ])
     assert order == ["bundle", "mirror"]
+
+
+def test_two_scenarios_work_in_checkouts_of_their_own(tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+    places = []
+
+    def scenario(_tally: Tally, place: Path) -> None:
+        places.append(place)
+        meeting.wait()
+
+    stages = [Stage(name, scenario, heavy=True) for name in ("cluster", "refused", "airgap", "redhat")]
+    assert [tally.failed for tally in run_all(stages, tmp_path)] == [0, 0, 0, 0]
+    assert sorted(places) == sorted([ROOT, tmp_path] * 2)
 
 
 @pytest.mark.parametrize("heavy", [False, True], ids=["another lane", "the same lane"])
@@ -59,7 +80,7 @@ def test_what_needs_a_failed_stage_is_not_run_and_counts_as_failed(
 ) -> None:
     done = run_all([
         Stage("bundle", said("no disk", 1), heavy=True),
-        Stage("mirror", lambda _tally: pytest.fail("it was run"), needs=("bundle",), heavy=heavy),
+        Stage("mirror", lambda _tally, _place: pytest.fail("it was run"), needs=("bundle",), heavy=heavy),
     ])
     assert [tally.failed for tally in done] == [1, 1] and done[1].notes == ["not run: bundle failed"]
     assert not report(done)
@@ -68,7 +89,7 @@ def test_what_needs_a_failed_stage_is_not_run_and_counts_as_failed(
 
 @pytest.mark.parametrize("heavy", [False, True])
 def test_a_stage_with_a_bug_ends_the_run_instead_of_hanging(heavy: bool) -> None:
-    def bug(_tally: Tally) -> None:
+    def bug(_tally: Tally, _place: Path) -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
@@ -84,6 +105,8 @@ def test_a_stage_with_a_bug_ends_the_run_instead_of_hanging(heavy: bool) -> None
     ("5 passed in 1.00s", 2, 5, 1, False),
     ("nothing of tests", 0, 1, 0, True),
     ("12 passed the exam", 0, 1, 0, True),
+    ("30 passed, 18 skipped in 60.1s", 0, 30, 0, True),
+    ("18 skipped in 0.04s", 0, 0, 0, False),
 ])
 def test_tests_are_counted_and_a_status_is_believed(
     words: str, status: int, passed: int, failed: int, good: bool, capsys: pytest.CaptureFixture[str]
@@ -93,11 +116,12 @@ def test_tests_are_counted_and_a_status_is_believed(
     assert report(done) is good
     printed = capsys.readouterr().out
     assert f"unit             {words}" in printed
-    assert printed.splitlines()[-1] == f"{passed} passed, {failed} failed, 0 skipped"
+    skipped = 18 if "skipped" in words else 0
+    assert printed.splitlines()[-1] == f"{passed} passed, {failed} failed, {skipped} skipped"
 
 
 def test_a_program_that_is_not_there_fails_its_stage() -> None:
-    done = run_all([Stage("lint", lambda tally: call(tally, ["/nonexistent/linter"]))])
+    done = run_all([Stage("lint", lambda tally, _place: call(tally, ["/nonexistent/linter"]))])
     assert done[0].failed == 1 and "linter" in done[0].notes[0]
 
 
