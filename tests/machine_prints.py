@@ -21,7 +21,7 @@ _PATHS = (
     "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/instance-config.yaml", "/var/lib/kubelet/kubeadm-flags.env",
 )
 # A restarted service has another process; the kubelet of a machine without a cluster starts anew all the time.
-_SERVICES = ("containerd", "nginx", "classroom-registry")
+_SERVICES = ("containerd", "crio", "nginx", "classroom-registry")
 _COMMAND = (
     f"find {' '.join(_PATHS)} -type f -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum; "
     # Keys that were imported are packages, too

@@ -71,9 +71,9 @@ def playbook(name: str, *arguments: str, inventories: tuple[Path, ...] = ()) -> 
     return _run(["ansible-playbook", str(ROOT / "playbooks" / name), *sources, *arguments])
 
 
-def ad_hoc(host: str, module: str, options: Mapping[str, Any]) -> Run:
+def ad_hoc(host: str, module: str, options: Mapping[str, Any], *arguments: str) -> Run:
     """Run one module on one machine of the scenario."""
-    return _run(["ansible", host, f"--inventory={inventory()}", "-m", module, "-a", json.dumps(options)])
+    return _run(["ansible", host, f"--inventory={inventory()}", "-m", module, "-a", json.dumps(options), *arguments])
 
 
 def _run(argv: Sequence[str]) -> Run:

@@ -25,7 +25,7 @@ EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 
 @dataclass(frozen=True)
 class Image:
-    """One kind of machine, described by a directory (packages, overlay, customize), and by that of another under it."""
+    """One kind of machine: a directory's packages, pool, overlay and customize, on top of those of another."""
 
     name: str
     directory: Path
@@ -39,15 +39,25 @@ class Image:
     @property
     def packages(self) -> list[str]:
         """What is installed."""
-        lines = [line for directory in self.directories for line in (directory / "packages").read_text().splitlines()]
-        return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        return self._listed("packages")
+
+    @property
+    def pool(self) -> list[str]:
+        """What is not installed and can be, from the image itself."""
+        return self._listed("pool")
+
+    def _listed(self, name: str) -> list[str]:
+        files = [directory / name for directory in self.directories if (directory / name).exists()]
+        lines = [line.strip() for file in files for line in file.read_text().splitlines()]
+        return [line for line in lines if line and not line.startswith("#")]
 
     @property
     def key(self) -> str:
         """A hash of everything that makes the image, apart from the versions that the distribution has today."""
-        digest = hashlib.sha256(repr((SUITE, EXCLUDED, platform.machine(), self.packages)).encode())
+        digest = hashlib.sha256(repr((SUITE, EXCLUDED, platform.machine(), self.packages, self.pool)).encode())
         for directory in self.directories:
-            for file in sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "packages"):
+            lists = (directory / "packages", directory / "pool")
+            for file in sorted(path for path in directory.rglob("*") if path.is_file() and path not in lists):
                 digest.update(repr((str(file.relative_to(directory)), os.access(file, os.X_OK))).encode())
                 digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
@@ -76,6 +86,9 @@ def build_argv(image: Image, target: Path) -> list[str]:
     return [
         "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(image.packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
+        # The pool's own list stays, Debian's goes with its source
+        "--skip=cleanup/apt/lists",
+        f'--customize-hook={image.directories[0]}/download "$1" {" ".join(image.pool)}',
         *(hook for directory in image.directories for hook in (
             f"--customize-hook=sync-in {directory}/overlay /", f'--customize-hook={directory}/customize "$1"')),
         "--format=tar", SUITE, str(target),

@@ -79,6 +79,7 @@ class TestImage:
     def image(self, tmp_path: Path) -> Image:
         (tmp_path / "overlay").mkdir()
         (tmp_path / "packages").write_text("# why\nsystemd\n\nopenssh-server\n")
+        (tmp_path / "pool").write_text("# why not\npodman\n")
         (tmp_path / "overlay" / "file").write_text("x")
         return Image("classroom-test", tmp_path)
 
@@ -89,6 +90,7 @@ class TestImage:
     def test_key_follows_what_makes_the_image(self, image: Image) -> None:
         keys = [image.key]
         (image.directory / "packages").write_text("# another reason\nsystemd\nopenssh-server\n")
+        (image.directory / "pool").write_text("podman\n")
         assert image.key == keys[0]
         (image.directory / "overlay" / "file").write_text("y")
         keys.append(image.key)
@@ -98,16 +100,20 @@ class TestImage:
         keys.append(image.key)
         (image.directory / "packages").write_text("systemd\n")
         keys.append(image.key)
-        assert len(set(keys)) == 5
+        (image.directory / "pool").write_text("podman\ntmux\n")
+        keys.append(image.key)
+        assert len(set(keys)) == 6
 
     def test_an_image_on_another_has_what_that_one_has(self, image: Image, tmp_path: Path) -> None:
         upper = tmp_path / "upper"
         upper.mkdir()
         (upper / "packages").write_text("dnf\n")
+        (upper / "pool").write_text("tmux\n")
         both = Image("classroom-upper", upper, image)
         assert both.packages == ["systemd", "openssh-server", "dnf"]
         hooks = [argument for argument in build_argv(both, Path("/x")) if "customize-hook" in argument]
-        assert [str(upper) in hook for hook in hooks] == [False, False, True, True]
+        assert hooks[0].endswith('/download "$1" podman tmux') and both.pool == ["podman", "tmux"]
+        assert [str(upper) in hook for hook in hooks] == [False, False, False, True, True]
         before = both.key
         (image.directory / "overlay" / "file").write_text("y")
         assert len({before, both.key, image.key}) == 3
