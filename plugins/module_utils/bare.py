@@ -11,13 +11,14 @@ of it goes. The file that says all this goes last, so that a run that was killed
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
-from . import fstab, hosts_file, kept, kernel, packages_of, systemd
+from . import bare_parts, fstab, hosts_file, kept, kernel, packages_of, systemd
 from .command import CommandFailed
 from .container import in_container
 from .errors import ClassroomError
@@ -33,13 +34,19 @@ from .steps import Step
 DATA = {
     "containerd": ("/var/lib/containerd", "/run/containerd", "/opt/containerd"),
     "containerd.io": ("/var/lib/containerd", "/run/containerd", "/opt/containerd"),
-    "cri-o": ("/var/lib/crio", "/run/crio"),
+    "cri-o": ("/var/lib/crio", "/run/crio", "/var/log/crio"),
     # A pod network copies its own program out of its image
     "kubelet": ("/var/lib/kubelet", "/opt/cni/bin/flannel"),
     "classroom-registry": ("/var/lib/classroom-registry", "/etc/classroom-registry"),
 }
 # rpm leaves the empty directories above those that a package has
 _CNI = ("/etc/cni", "/etc/cni/net.d", "/opt/cni", "/opt/cni/bin")
+# What CRI-O makes when it starts, removed where nothing is in it
+_CRIO = ("/etc/crio", "/etc/crio/auth", "/etc/crio/crio.conf.d", "/etc/crio/policies", "/usr/share/containers",
+         "/usr/share/containers/oci", "/usr/share/containers/oci/hooks.d")
+# CRI-O's images lie where podman and buildah have theirs: they stay as long as one of these does
+_STORAGE = ("/var/lib/containers/storage", "/var/lib/containers/cache", "/run/containers/storage")
+_SHARERS = ("podman", "buildah")
 _OURS = "this collection brought it"
 
 
@@ -56,6 +63,7 @@ class State:
     units: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     container: bool = False
+    parts: Mapping[str, bare_parts.Found] = field(default_factory=dict)
 
 
 def read_state(machine: Machine) -> State:
@@ -74,9 +82,17 @@ def read_state(machine: Machine) -> State:
         settings={key: kernel.read_setting(root, key).value for key in former.get("sysctls", {})},
         swaps=kernel.read_swaps(root),
         units={name: systemd.show(machine.run, name).unit_file_state for name in former.get("units", {})},
-        data=tuple(path for name in gone for path in DATA.get(name, ()) if _filled(root(path))),
+        data=tuple(path for path in _data(machine, gone) if _filled(root(path))),
         container=in_container(root),
+        parts={part.key: part.plan(machine, former[part.key]) for part in bare_parts.PARTS if part.key in former},
     )
+
+
+def _data(machine: Machine, gone: Sequence[str]) -> list[str]:
+    found = [path for name in gone for path in DATA.get(name, ())]
+    if "cri-o" in gone and not any(name not in gone and machine.find_program(name) for name in _SHARERS):
+        found += _STORAGE
+    return found
 
 
 def _filled(path: str) -> bool:
@@ -117,11 +133,24 @@ def plan(state: State) -> Plan:
     """Everything that is not as it was; nothing where nothing was kept."""
     draft = _Draft()
     if state.kept:
+        _plan_parts(draft, state, first=True)
         _plan_packages(draft, state)
         _plan_files(draft, state)
         _plan_system(draft, state)
+        _plan_parts(draft, state, first=False)
         draft.step("file", kept.FILE, "what was there before", "none", "nothing is left to bring back")
     return Plan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
+
+
+def _parts(state: State, first: bool) -> list[tuple[bare_parts.Part, bare_parts.Found]]:
+    chosen = [part for part in bare_parts.PARTS if part.first == first and part.key in state.parts]
+    return [(part, state.parts[part.key]) for part in chosen]
+
+
+def _plan_parts(draft: _Draft, state: State, first: bool) -> None:
+    for _part, found in _parts(state, first):
+        draft.steps += found.steps
+        draft.warnings += found.warnings
 
 
 def _plan_packages(draft: _Draft, state: State) -> None:
@@ -195,15 +224,17 @@ def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...]
 
     Returns warnings, and what could not be brought back: then what was kept stays, and the next run tries it again.
     """
-    warnings, problems = _purge(machine, plan, state)
+    problems = _perform_parts(machine, state, first=True)
+    warnings, left = _purge(machine, plan, state)
+    problems += left
+    theirs = [step for found in state.parts.values() for step in found.steps]
     for step in plan.steps:
-        try:
-            problems += _perform(machine, plan, step)
-        except (ClassroomError, CommandFailed, OSError) as problem:
-            problems.append("{0} could not be brought back to '{1}': {2}.".format(
-                step.title, step.after, str(problem).rstrip(".")))
+        if step not in theirs:
+            problems += _attempt(step, functools.partial(_perform, machine, plan, step))
+    problems += _perform_parts(machine, state, first=False)
     _forget_lists(machine, state)
-    _fold(machine.root, [*state.kept.get("directories", ()), *_CNI])
+    crio = _CRIO if state.kept.get("packages", {}).get("cri-o", "") is None else ()
+    _fold(machine.root, [*state.kept.get("directories", ()), *_CNI, *crio])
     if systemd.is_booted(machine.root):
         systemd.daemon_reload(machine.run)
         machine.run(["systemctl", "reset-failed"], check=False)
@@ -212,6 +243,24 @@ def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...]
         remove(machine.root(kept.FILE))
         _fold(machine.root, [os.path.dirname(kept.FILE)])
     return tuple(warnings), tuple(problems)
+
+
+def _perform_parts(machine: Machine, state: State, first: bool) -> list[str]:
+    return [
+        problem
+        for part, found in _parts(state, first)
+        for step in found.steps
+        for problem in _attempt(step, functools.partial(part.perform, machine, step, state.kept[part.key]))
+    ]
+
+
+def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
+    """What could not be brought back; one failure keeps nothing else from being tried."""
+    try:
+        return list(perform())
+    except (ClassroomError, CommandFailed, OSError) as problem:
+        return ["{0} could not be brought back to '{1}': {2}.".format(
+            step.title, step.after, str(problem).rstrip("."))]
 
 
 def _purge(machine: Machine, plan: Plan, state: State) -> tuple[list[str], list[str]]:

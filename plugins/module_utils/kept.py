@@ -15,6 +15,9 @@ collection changed that thing:
     swaps        list: the swap devices and files that were switched off
     modules      list: the kernel modules that were loaded
     sysctls      mapping: the live value of each kernel setting
+    selinux      text: the live mode
+    time         mapping: `chrony`, its state (empty: it was not installed), and `replaced`, the services in whose place
+                 it came, each with the package that brings it (`name=version`)
     packages     mapping: the version of each package, null where it was not installed
     holds        mapping: whether each package that was there was held
     files        mapping: `text` (null: there was no such file) and `mode` of each file that was written
@@ -29,7 +32,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .errors import ClassroomError
@@ -67,6 +70,12 @@ def read(root: Root) -> dict[str, Any]:
     return kept
 
 
+def brought(root: Root, packages: Collection[str]) -> bool:
+    """Whether this collection installed one of these packages, which were not there before."""
+    former = read(root).get("packages", {})
+    return any(name in former and former[name] is None for name in packages)
+
+
 def merge(kept: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
     """`kept` with what only `former` has; mappings and lists grow, single values stay."""
     merged: dict[str, Any] = {"format": FORMAT, **kept}
@@ -82,13 +91,14 @@ def merge(kept: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def former_files(root: Root, contents: Mapping[str, str]) -> dict[str, Any]:
-    """What `keep` is to be given before files are written with these contents."""
+def former_files(root: Root, contents: Mapping[str, str | None]) -> dict[str, Any]:
+    """What `keep` is to be given before files are written with these contents, or removed (None)."""
     former: dict[str, Any] = {"files": {}, "directories": [], "written": {}}
     for path, content in contents.items():
         former["files"][path] = {"text": read_text(root(path)), "mode": mode_of(root(path))}
         former["directories"] += [each for each in _missing(root, path) if each not in former["directories"]]
-        former["written"][path] = digest(content)
+        if content is not None:
+            former["written"][path] = digest(content)
     return former if contents else {}
 
 

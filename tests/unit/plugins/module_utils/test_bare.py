@@ -14,11 +14,22 @@ from typing import Any
 import pytest
 from kubeadm_lab import Lab
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bare, fstab, hosts_file, kept, prepared, service
+from ansible_collections.classroom.kubeadm.plugins.module_utils import (
+    bare,
+    bare_parts,
+    fstab,
+    hosts_file,
+    kept,
+    prepared,
+    service,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bare import State, perform, plan, read_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
 from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Installed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step
 
 SWAP = "/swap.img none swap sw 0 0"
 KEY = "net.ipv4.ip_forward"
@@ -102,6 +113,17 @@ def test_fstab_there_and_back() -> None:
     assert fstab.without_marks(there + "/dev/vdb /srv ext4\n") == text + "/dev/vdb /srv ext4\n"
 
 
+@pytest.mark.parametrize(("gone", "programs", "images"), [
+    (["cri-o"], (), True), (["cri-o"], ("podman",), False), (["cri-o", "podman"], ("podman",), True),
+    (["cri-o", "podman"], ("podman", "buildah"), False), (["podman"], (), False), ([], (), False),
+])
+def test_images_that_podman_has_as_well_stay(gone: list[str], programs: tuple[str, ...], images: bool) -> None:
+    machine = Machine(find_program=lambda name: name if name in programs else None)
+    found = bare._data(machine, gone)
+    assert ("/var/lib/containers/storage" in found) is images
+    assert ("/var/lib/crio" in found) is ("cri-o" in gone)
+
+
 @pytest.fixture
 def lab(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Lab:
     made = Lab(tmp_path)
@@ -132,7 +154,7 @@ def install(lab: Lab) -> None:
     wish = prepared.Wish(hostname="node1", hosts=(Entry("192.168.90.101", ("node1",)),), modules=("overlay",),
                          sysctls={KEY: "1"})
     prepared.Performer(lab.machine.root, lab.run).perform(
-        prepared.plan(wish, prepared.read_host(lab.machine.root, wish)), wish)
+        prepared.plan(wish, prepared.read_host(lab.machine.root, wish, lab.run)), wish)
     files = tuple(service.FileWish(path, OURS) for path in (FILE, "/etc/containerd/conf.d/50-x.toml"))
     service_wish = service.Wish("containerd.service", files)
     state = service.read_state(lab.machine.root, lab.run, service_wish)
@@ -206,6 +228,38 @@ def test_what_cannot_be_brought_back_is_said_and_tried_again(lab: Lab) -> None:
     assert lab.exists(kept.FILE)
     lab.run.failures.clear()
     assert back(lab) == () and not lab.exists(kept.FILE)
+
+
+@pytest.mark.parametrize(("live", "mode"), [("0", "1"), ("1", "1"), (None, None)])
+def test_selinux_enforces_again_where_there_is_still_selinux(lab: Lab, live: str | None, mode: str | None) -> None:
+    if live is not None:
+        lab.write("/sys/fs/selinux/enforce", live)
+    kept.keep(lab.machine.root, {"selinux": "enforcing"})
+    back(lab)
+    assert read_text(lab.machine.root("/sys/fs/selinux/enforce")) == mode
+
+
+def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def part(key: str, first: bool) -> bare_parts.Part:
+        def look(_machine: object, former: str) -> bare_parts.Found:
+            return bare_parts.Found((Step(key, "it", "ours", former, "this collection changed it"),), (key + " warns",))
+
+        def bring_back(_machine: object, step: Step, former: str) -> list[str]:
+            said.append("{0} back to {1}".format(step.action, former))
+            return [key + " stays"] if key == "later" else []
+
+        return bare_parts.Part(key, look, bring_back, first)
+
+    monkeypatch.setattr(bare_parts, "PARTS", (part("later", False), part("earlier", True), part("absent", True)))
+    kept.keep(lab.machine.root, {"earlier": "a", "later": "b"})
+    state = read_state(lab.machine)
+    found = plan(state)
+    assert [step.action for step in found.steps] == ["earlier", "later", "file"]
+    assert found.warnings == ("earlier warns", "later warns")
+    assert perform(lab.machine, found, state)[1] == ("later stays",) and lab.exists(kept.FILE)
+    assert said == ["earlier back to a", "later back to b"]
 
 
 ENTRY = "Package: {0}\nStatus: {1} ok installed\nVersion: 1.0\n\n"
