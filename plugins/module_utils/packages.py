@@ -37,14 +37,23 @@ class Repository:
 
 @dataclass(frozen=True)
 class Package:
-    """A package and the version it must have: the packager's whole one, the one before the hyphen, or None for any."""
+    """A package and the version it must have.
+
+    That is the packager's whole one, the one before the hyphen, only its first two numbers, or None for any.
+    """
 
     name: str
     version: str | None = None
 
     def accepts(self, version: str) -> bool:
-        """Whether a version found somewhere is the wanted one; `1.36.3` accepts `1.36.3-1.1`, but not `1.36.30`."""
-        return self.version is None or version == self.version or version.startswith(self.version + "-")
+        """Whether a version found somewhere is the wanted one.
+
+        `1.36.3` accepts `1.36.3-1.1`, but not `1.36.30`; `1.36` accepts `1.36.3-1.1`, but not `1.360`.
+        """
+        if self.version is None or version == self.version:
+            return True
+        ends = ("-", ".") if self.version.count(".") == 1 else ("-",)
+        return version.startswith(tuple(self.version + end for end in ends))
 
 
 @dataclass(frozen=True)

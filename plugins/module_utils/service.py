@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import Callable
 from . import kept, systemd
 from .command import CommandFailed, Runner
 from .errors import ClassroomError
-from .files import Root, mode_of, read_text, write_text
+from .files import Root, mode_of, read_text, remove, write_text
 from .ports import foreign_listener
 from .steps import Step
 
@@ -25,16 +27,25 @@ _HIDDEN = "(not shown)"
 _NO_UNIT = "not installed"
 # A unit of Type=simple counts as active at once, also when its program ends at once.
 _SETTLING = 0.5
+# In a trial's command, where the files are that it is about
+PLACE = "{directory}"
+# Of a command that is not there
+NOT_FOUND = 127
 
 
 @dataclass(frozen=True)
 class FileWish:
-    """A configuration file as it should be; a secret one is never shown."""
+    """A configuration file as it should be, without content: as it should not be; a secret one is never shown.
+
+    `on_change` (restart, reload) None: as its service has it. Without `force` a file that is there stays as it is.
+    """
 
     path: str
-    content: str
+    content: str | None
     mode: int = 0o644
     secret: bool = False
+    on_change: str | None = None
+    force: bool = True
 
     @property
     def belongs_to_systemd(self) -> bool:
@@ -43,8 +54,19 @@ class FileWish:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A command that judges all files of a directory before a service reads them; `PLACE` in it stands for a copy."""
+
+    command: tuple[str, ...]
+    directory: str
+
+
+@dataclass(frozen=True)
 class Wish:
-    """The unit, its files, when it counts as running; `enabled` and `state` (started, stopped) None: as it is."""
+    """The unit, its files, when it counts as running; `enabled` and `state` (started, stopped) None: as it is.
+
+    With `brought_by` the unit is none of this collection's business unless it installed one of these packages.
+    """
 
     name: str
     files: tuple[FileWish, ...] = ()
@@ -55,6 +77,8 @@ class Wish:
     port: int | None = None
     timeout: float = 60.0
     further_ports: tuple[int, ...] = ()
+    trial: Trial | None = None
+    brought_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,9 +97,12 @@ class State:
     unit: systemd.Unit
     files: Mapping[str, FileState] = field(default_factory=dict)
     now: float = 0.0
+    ours: bool = True
 
 
 def read_state(root: Root, run: Runner, wish: Wish) -> State:
+    if wish.brought_by and not kept.brought(root, wish.brought_by):
+        return State(systemd.Unit(wish.name), now=time.time(), ours=False)
     unit = systemd.show(run, wish.name)
     return State(unit, {file.path: _read_file(root(file.path)) for file in wish.files}, time.time())
 
@@ -92,6 +119,8 @@ def _read_file(path: str) -> FileState:
 
 def check(wish: Wish, state: State) -> None:
     """Refuse what can never come true; asked in the real run only, because check mode may precede the installation."""
+    if not state.ours:
+        return
     supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == wish.name for file in wish.files)
     if not state.unit.exists and not supplied and (wish.state == "started" or wish.enabled):
         raise ClassroomError(
@@ -101,6 +130,40 @@ def check(wish: Wish, state: State) -> None:
         raise ClassroomError(
             "Wanted {0} running, found it masked. Unmask it with 'systemctl unmask {0}' if that was not meant.".format(
                 wish.name))
+
+
+def try_files(root: Root, run: Runner, wish: Wish, steps: Sequence[Step], check_mode: bool) -> None:
+    """Have the files judged as they are going to be, in a copy, while the running service still has the old ones.
+
+    Before an installation, in check mode, there is nobody to judge them.
+    """
+    trial = wish.trial
+    changing = {step.target for step in steps if step.action == "file"}
+    written = [file for file in wish.files if file.path in changing]
+    if trial is None or not any(file.path.startswith(trial.directory + "/") for file in written):
+        return
+    with tempfile.TemporaryDirectory() as work:
+        place = os.path.join(work, "files")
+        if os.path.isdir(root(trial.directory)):
+            shutil.copytree(root(trial.directory), place)
+        for file in written:
+            if not file.path.startswith(trial.directory + "/"):
+                continue
+            path = place + file.path[len(trial.directory):]
+            if file.content is None:
+                os.unlink(path)
+            else:
+                write_text(path, file.content, 0o600)
+        answer = run([place if word == PLACE else word for word in trial.command], check=False, timeout=60)
+        words = (answer.text.replace(place, trial.directory).strip().splitlines() or ["it said nothing"])[-1]
+        # Programs in Go say it with a time and a level before it
+        words = words.partition(' msg="')[2].rstrip('"').replace('\\"', '"') or words
+    if answer.rc == 0 or (answer.rc == NOT_FOUND and check_mode):
+        return
+    raise ClassroomError(
+        "Wanted files in {0} that {1} can start with, found that it cannot: {2}. Nothing was written, and a running "
+        "one goes on as it is. Correct the file, or the variable, that it names.".format(
+            trial.directory, wish.name, words.rstrip(".")))
 
 
 def check_ports(root: Root, wish: Wish) -> None:
@@ -117,7 +180,9 @@ def check_ports(root: Root, wish: Wish) -> None:
 def plan(wish: Wish, state: State) -> list[Step]:
     """Files, then systemd's knowledge of them, then enablement, then the process."""
     _check_paths(wish.files)
-    stale = [file for file in wish.files if state.files[file.path].content != file.content]
+    if not state.ours:
+        return []
+    stale = [file for file in wish.files if _is_stale(file, state.files[file.path])]
     steps = [step for file in wish.files for step in _plan_file(file, state.files[file.path])]
     reloading = any(file.belongs_to_systemd for file in stale)
     if reloading or state.unit.needs_daemon_reload:
@@ -136,14 +201,24 @@ def _check_paths(files: Sequence[FileWish]) -> None:
         seen.add(file.path)
 
 
+def _is_stale(file: FileWish, found: FileState) -> bool:
+    return found.content != file.content and (file.force or found.content is None)
+
+
 def _plan_file(file: FileWish, found: FileState) -> list[Step]:
-    if found.content != file.content:
-        before, after = (found.content or "", file.content)
+    if not file.force and found.content is not None:
+        return []
+    if _is_stale(file, found):
+        before, after = (found.content or "", file.content or "")
+        # What nobody but root may read is no less secret because it goes, or gives way to what all may read
+        if file.secret or (found.mode is not None and not found.mode & 0o077):
+            before = _HIDDEN if before else ""
         if file.secret:
-            before, after = _HIDDEN if before else "", _HIDDEN
-        reason = "it is missing" if found.content is None else "its content is another"
+            after = _HIDDEN if after else ""
+        reason = "it is not wanted" if file.content is None else \
+            "it is missing" if found.content is None else "its content is another"
         return [Step("file", file.path, before, after, reason)]
-    if found.mode != file.mode:
+    if file.content is not None and found.mode != file.mode:
         return [Step("mode", file.path, _octal(found.mode), _octal(file.mode), "its mode is another")]
     return []
 
@@ -181,17 +256,22 @@ def _plan_renewal(wish: Wish, state: State, stale: Sequence[FileWish], found: st
     renewed = stale or [file for file in wish.files if _is_newer(wish, file, state)]
     if not renewed:
         return []
-    restart = wish.on_change == "restart" or any(file.belongs_to_systemd for file in renewed)
+    restart = not all(_is_reloadable(wish, file) for file in renewed)
     names = ", ".join(file.path for file in renewed)
     return [Step("restart" if restart else "reload", wish.name, found, found,
                  ("{0} changed" if stale else "{0} is newer than the running process").format(names))]
 
 
 def _is_newer(wish: Wish, file: FileWish, state: State) -> bool:
-    reloadable = wish.on_change == "reload" and not file.belongs_to_systemd
-    since = state.unit.changed if reloadable else state.unit.started
+    if not file.force:
+        return False
+    since = state.unit.changed if _is_reloadable(wish, file) else state.unit.started
     # A time in the future says nothing: the clock was set back. Believing it would mean a restart with every run.
     return since is not None and since < state.files[file.path].changed <= state.now
+
+
+def _is_reloadable(wish: Wish, file: FileWish) -> bool:
+    return (file.on_change or wish.on_change) == "reload" and not file.belongs_to_systemd
 
 
 class Performer:
@@ -207,7 +287,7 @@ class Performer:
         self._keep(wish, steps, files)
         for step in steps:
             if step.action == "file":
-                write_text(self._root(step.target), files[step.target].content, files[step.target].mode)
+                self._write(files[step.target])
             elif step.action == "mode":
                 os.chmod(self._root(step.target), files[step.target].mode)
             elif step.action == "daemon-reload":
@@ -215,13 +295,20 @@ class Performer:
             else:
                 self._act(wish, step.action)
 
+    def _write(self, file: FileWish) -> None:
+        if file.content is None:
+            remove(self._root(file.path))
+        else:
+            write_text(self._root(file.path), file.content, file.mode)
+
     def _keep(self, wish: Wish, steps: Sequence[Step], files: Mapping[str, FileWish]) -> None:
         """First of all, so that a run that dies half-way has kept what was before its own changes."""
         contents = {step.target: files[step.target].content for step in steps if step.action == "file"}
         former = kept.former_files(self._root, contents)
         enablement = [step for step in steps if step.action in ("enable", "disable")]
         if enablement:
-            former["units"] = {wish.name: enablement[0].before.replace(_NO_UNIT, "")}
+            before = "" if wish.brought_by else enablement[0].before.replace(_NO_UNIT, "")
+            former["units"] = {wish.name: before}
         if former:
             kept.keep(self._root, former)
 

@@ -62,6 +62,12 @@ def show(run: Runner, name: str) -> Unit:
     return parse(name, answer.out)
 
 
+def active(run: Runner, *names: str) -> list[bool]:
+    """Whether each of these units is active, in one call; units that do not exist are not."""
+    words = run(["systemctl", "is-active", "--", *names], check=False).out.split()
+    return [word in ("active", "reloading") for word in words] if len(words) == len(names) else [False] * len(names)
+
+
 def parse(name: str, text: str) -> Unit:
     """The output of `systemctl show` as a Unit."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -108,6 +108,7 @@ options:
       version:
         description:
           - Its version. V(1.36.3) is any packaging of that version, such as V(1.36.3-1.1); V(1.36.3-1.1) is just that.
+          - V(1.36) is any release with these first two numbers; an installed one of them stays.
           - Without it any version will do, from any of the machine's sources, and the package is not held.
         type: str
   hold:
@@ -132,15 +133,25 @@ options:
       content:
         description:
           - Its whole content.
-          - Exactly one of O(files[].content) and O(files[].secret_content) is required.
+          - Exactly one of O(files[].content) and O(files[].secret_content) is required, unless
+            the file is to be absent.
         type: str
       secret_content:
         description: Its whole content, which is never shown.
         type: str
+      state:
+        description: V(absent) for a file that is not to be there, and needs no content.
+        type: str
+        choices: [present, absent]
+        default: present
       mode:
         description: Its permission bits, as an octal number in quotes.
         type: str
         default: "0644"
+      force:
+        description: Whether a file that is there is replaced. V(false) writes it only where there is none.
+        type: bool
+        default: true
   services:
     description: Units and the files that they read, in the order in which they are brought up.
     type: list
@@ -166,15 +177,29 @@ options:
           content:
             description:
               - Its whole content.
-              - Exactly one of O(services[].files[].content) and O(services[].files[].secret_content) is required.
+              - Exactly one of O(services[].files[].content) and O(services[].files[].secret_content) is required,
+                unless the file is to be absent.
             type: str
           secret_content:
             description: Its whole content, which is never shown.
             type: str
+          state:
+            description: V(absent) for a file that is not to be there, and needs no content.
+            type: str
+            choices: [present, absent]
+            default: present
           mode:
             description: Its permission bits, as an octal number in quotes.
             type: str
             default: "0644"
+          force:
+            description: Whether a file that is there is replaced. V(false) writes it only where there is none.
+            type: bool
+            default: true
+          action_on_change:
+            description: What makes a running service read this file, instead of its O(services[].action_on_change).
+            type: str
+            choices: [restart, reload]
       enabled:
         description:
           - Whether the unit starts at boot. Without it that is left as it is.
@@ -195,6 +220,30 @@ options:
         type: str
         choices: [restart, reload]
         default: restart
+      validate:
+        description:
+          - A command that judges the files of a directory before they are written. It sees a copy of the directory
+            with the new files in it; when it fails, nothing is written and the running service is left alone.
+          - In check mode a command that is not there yet judges nothing.
+        type: dict
+        suboptions:
+          command:
+            description: The command and its arguments; V({directory}) stands for the copy.
+            type: list
+            elements: str
+            required: true
+          directory:
+            description: The directory that the service reads.
+            type: path
+            required: true
+      brought_by:
+        description:
+          - Packages of which this collection must have installed one on this machine; a unit that somebody else
+            brought is left alone. Without it every unit is acted on.
+          - It suits O(services[].state=stopped) for a service that another one replaces.
+        type: list
+        elements: str
+        default: []
       socket:
         description: The service counts as running once this Unix socket accepts connections.
         type: path
@@ -297,22 +346,33 @@ PACKAGE_SPEC = {
     "name": {"type": "str", "required": True},
     "version": {"type": "str"},
 }
-FILE_SPEC = {
+FILE_OPTIONS = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "mode": {"type": "str", "default": "0644"},
+    "force": {"type": "bool", "default": True},
+}
+FILE_SPEC: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
     "default": [],
-    "options": {
-        "path": {"type": "path", "required": True},
-        "content": {"type": "str"},
-        "secret_content": {"type": "str", "no_log": True},
-        "mode": {"type": "str", "default": "0644"},
-    },
+    "options": FILE_OPTIONS,
     "mutually_exclusive": [("content", "secret_content")],
-    "required_one_of": [("content", "secret_content")],
+    "required_if": [("state", "present", ("content", "secret_content"), True)],
+}
+SERVICE_FILE_SPEC = {
+    **FILE_SPEC,
+    "options": {**FILE_OPTIONS, "action_on_change": {"type": "str", "choices": ["restart", "reload"]}},
+}
+TRIAL_SPEC = {
+    "command": {"type": "list", "elements": "str", "required": True},
+    "directory": {"type": "path", "required": True},
 }
 SERVICE_SPEC = {
     "name": {"type": "str", "required": True},
-    "files": FILE_SPEC,
+    "files": SERVICE_FILE_SPEC,
     "enabled": {"type": "bool"},
     "state": {"type": "str", "choices": ["started", "stopped"]},
     "action_on_change": {"type": "str", "choices": ["restart", "reload"], "default": "restart"},
@@ -320,6 +380,8 @@ SERVICE_SPEC = {
     "port": {"type": "int"},
     "further_ports": {"type": "list", "elements": "int", "default": []},
     "timeout": {"type": "float", "default": 60},
+    "validate": {"type": "dict", "options": TRIAL_SPEC},
+    "brought_by": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -342,7 +404,9 @@ def wished_file(file: Mapping[str, Any]) -> service.FileWish:
         raise ClassroomError(
             "Wanted an octal mode such as '0644' for {0}, found '{1}'. Correct it.".format(file["path"], file["mode"])
         ) from problem
-    return service.FileWish(file["path"], file["secret_content"] if secret else file["content"], mode, secret)
+    content = file["secret_content"] if secret else file["content"]
+    content = content if file["state"] == "present" else None
+    return service.FileWish(file["path"], content, mode, secret, file.get("action_on_change"), file["force"])
 
 
 def wished_service(given: Mapping[str, Any]) -> service.Wish:
@@ -356,7 +420,15 @@ def wished_service(given: Mapping[str, Any]) -> service.Wish:
         port=given["port"],
         timeout=given["timeout"],
         further_ports=tuple(given["further_ports"]),
+        trial=wished_trial(given["validate"]),
+        brought_by=tuple(given["brought_by"]),
     )
+
+
+def wished_trial(given: Mapping[str, Any] | None) -> service.Trial | None:
+    if given is None:
+        return None
+    return service.Trial(tuple(given["command"]), given["directory"].rstrip("/"))
 
 
 def install(root: Root, wish: packages.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
@@ -384,6 +456,7 @@ def configure(root: Root, wish: service.Wish, check_mode: bool) -> list[Step]:
     """What had to be done for one service."""
     state = service.read_state(root, run, wish)
     steps = service.plan(wish, state)
+    service.try_files(root, run, wish, steps, check_mode)
     if not check_mode:
         service.check(wish, state)
         if steps:

@@ -40,6 +40,7 @@ DONE = State(NOW, FILES)
 @pytest.mark.parametrize(("wanted", "found", "accepted"), [
     ("1.36.3", "1.36.3", True), ("1.36.3", "1.36.3-1.1", True), ("1.36.3-1.1", "1.36.3-1.1", True),
     ("1.36.3", "1.36.30-1.1", False), ("1.36.3-1.1", "1.36.3-2.1", False), ("1.36.3", "1.36.2-1.1", False),
+    ("1.36", "1.36.3-1.1", True), ("1.36", "1.36-1", True), ("1.36", "1.360.0", False), ("1.36", "1.35.9", False),
     (None, "anything", True),
 ])
 def test_which_versions_are_the_wanted_one(wanted: str | None, found: str, accepted: bool) -> None:

@@ -6,25 +6,34 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.service import (
+    PLACE,
     FileState,
     FileWish,
     Performer,
     State,
+    Trial,
     Wish,
     check,
     plan,
+    read_files,
     read_state,
+    try_files,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils.systemd import Unit
 
 CONFIG = FileWish("/etc/web/web.conf", "new\n")
@@ -110,12 +119,37 @@ def test_reload(files: tuple[FileWish, ...], found: tuple[FileState, ...], unit:
     assert titles(replace(WISH, files=files, on_change="reload"), unit, *found) == expected
 
 
+@pytest.mark.parametrize(("found", "expected"), [
+    (FileState(), []),
+    (SAME, ["file " + DROP_IN.path, "daemon-reload systemd", "restart web.service"]),
+    (LATER, ["file " + DROP_IN.path, "daemon-reload systemd", "restart web.service"]),
+])
+def test_a_file_that_is_not_wanted(found: FileState, expected: list[str]) -> None:
+    assert titles(replace(WISH, files=(replace(DROP_IN, content=None),)), RUNNING, found) == expected
+
+
+def test_a_file_that_goes_is_kept(machine: Any, fake_run: Any) -> None:
+    wish = Wish("web.service", (replace(CONFIG, content=None),))
+    machine.write(CONFIG.path, "old\n").chmod(0o640)
+    Performer(machine.root, fake_run).perform(wish, [Step("file", CONFIG.path, "old\n", "", "it is not wanted")])
+    assert machine.read(CONFIG.path) is None
+    former = kept.read(machine.root)
+    assert former["files"] == {CONFIG.path: {"text": "old\n", "mode": 0o640}} and former["written"] == {}
+
+
 def test_secret_content_is_not_shown() -> None:
     secret = replace(CONFIG, content="topsecret", secret=True)
     state = State(RUNNING, {secret.path: replace(OTHER, content="oldsecret")}, now=2000.0)
     shown = str(as_diff(plan(replace(WISH, files=(secret,)), state)))
     assert "secret" not in shown
     assert "(not shown)" in shown
+
+
+@pytest.mark.parametrize("content", [None, "open\n"])
+def test_a_secret_that_goes_is_not_shown_either(content: str | None) -> None:
+    state = State(RUNNING, {CONFIG.path: FileState("topsecret", 0o600)}, now=2000.0)
+    shown = str(as_diff(plan(replace(WISH, files=(replace(CONFIG, content=content),)), state)))
+    assert "topsecret" not in shown and "(not shown)" in shown and (content or "").strip() in shown
 
 
 @pytest.mark.parametrize("files", [(replace(CONFIG, path="etc/web.conf"),), (CONFIG, CONFIG)])
@@ -229,3 +263,98 @@ def test_an_active_unit_without_an_answer(machine: Any, fake_run: Any) -> None:
     wish = replace(WISH, socket="/run/web.sock", timeout=0.0)
     with pytest.raises(ClassroomError, match=r"it active, but no answer at /run/web.sock within 0 s.*\nbusy"):
         performer(machine, fake_run).wait(wish, acted=True)
+
+
+IMAGE = FileWish("/etc/web/image.conf", "new\n", on_change="reload")
+OURS = FileWish("/etc/web/policy.conf", "new\n", force=False)
+
+
+@pytest.mark.parametrize(("config", "image", "expected"), [
+    (SAME, SAME, []),
+    (SAME, OTHER, ["file /etc/web/image.conf", "reload web.service"]),
+    (OTHER, SAME, ["file /etc/web/web.conf", "restart web.service"]),
+    (OTHER, OTHER, ["file /etc/web/web.conf", "file /etc/web/image.conf", "restart web.service"]),
+    (SAME, LATER, ["reload web.service"]),
+    (LATER, LATER, ["restart web.service"]),
+])
+def test_a_file_may_need_a_reload_only(config: FileState, image: FileState, expected: list[str]) -> None:
+    assert titles(replace(WISH, files=(CONFIG, IMAGE)), RUNNING, config, image) == expected
+
+
+def test_a_reload_since_is_enough_for_a_file_that_needs_no_more() -> None:
+    reloaded = replace(RUNNING, changed=1200.0)
+    assert titles(replace(WISH, files=(IMAGE,)), reloaded, LATER) == []
+    assert titles(WISH, reloaded, LATER) == ["restart web.service"]
+
+
+@pytest.mark.parametrize(("found", "expected"), [
+    (FileState(), ["file /etc/web/policy.conf", "restart web.service"]),
+    (OTHER, []), (LATER, []), (replace(OTHER, mode=0o600), []),
+])
+def test_a_file_that_is_somebodys_stays(found: FileState, expected: list[str]) -> None:
+    assert titles(replace(WISH, files=(OURS,)), RUNNING, found) == expected
+
+
+@pytest.mark.parametrize(("kept", "expected"), [
+    (None, []),
+    ({"other": None}, []),
+    ({"web": "1.0"}, []),
+    ({"web": None}, ["disable web.service", "stop web.service"]),
+])
+def test_a_unit_that_somebody_else_brought_is_left_alone(
+    machine: Any, fake_run: Any, kept: dict[str, str | None] | None, expected: list[str],
+) -> None:
+    if kept is not None:
+        machine.write("/var/lib/classroom-kubeadm/before.json", json.dumps({"format": 1, "packages": kept}))
+    fake_run.on("systemctl", "show", out=show("active") + "UnitFileState=enabled\n")
+    wish = Wish("web.service", enabled=False, state="stopped", brought_by=("web",))
+    state = read_state(machine.root, fake_run, wish)
+    check(wish, state)
+    assert [step.title for step in plan(wish, state)] == expected
+
+
+TRIAL = replace(WISH, trial=Trial(("judge", "--dir", PLACE), "/etc/web"))
+
+
+def tried(machine: Any, answer: Completed, wish: Wish = TRIAL, check_mode: bool = False) -> dict[str, str]:
+    """What the judge saw."""
+    seen: dict[str, str] = {}
+
+    def judge(argv: Sequence[str], **_options: Any) -> Completed:
+        place = Path(argv[2])
+        seen.update({path.name: path.read_text() for path in place.iterdir()})
+        return replace(answer, err=answer.err.replace("HERE", argv[2]))
+
+    try_files(machine.root, judge, wish, plan(wish, read_files(machine.root, wish.files)), check_mode)
+    return seen
+
+
+def test_a_judge_sees_all_files_as_they_are_going_to_be(machine: Any) -> None:
+    machine.write("/etc/web/own.conf", "own\n")
+    machine.write("/etc/web/web.conf", "old\n")
+    assert tried(machine, Completed(0, "", "")) == {"own.conf": "own\n", "web.conf": "new\n"}
+    assert machine.read("/etc/web/web.conf") == "old\n"
+
+
+def test_a_directory_that_is_not_there_yet(machine: Any) -> None:
+    assert tried(machine, Completed(0, "", "")) == {"web.conf": "new\n"}
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_broken_file_is_found_before_it_is_written(machine: Any, check_mode: bool) -> None:
+    machine.write("/etc/web/own.conf", "own\n")
+    found = machine.snapshot()
+    with pytest.raises(ClassroomError, match=r"bad line in /etc/web/own\.conf\. Nothing was written"):
+        tried(machine, Completed(1, "", "reading\nbad line in HERE/own.conf\n"), check_mode=check_mode)
+    assert machine.snapshot() == found
+
+
+def test_without_a_new_file_nothing_is_judged(machine: Any) -> None:
+    machine.write("/etc/web/web.conf", "new\n")
+    assert tried(machine, Completed(1, "", "broken")) == {}
+
+
+def test_before_an_installation_nobody_can_judge(machine: Any) -> None:
+    tried(machine, Completed(127, "", "not found"), check_mode=True)
+    with pytest.raises(ClassroomError, match=r"web\.service can start with"):
+        tried(machine, Completed(127, "", "not found"))

@@ -60,7 +60,7 @@ def test_a_unit_that_is_not_installed(machine: Any, fake_run: Any, run_on_machin
 
 
 @pytest.mark.parametrize(("file", "message"), [
-    ({"path": "/etc/x"}, "one of the following is required: content, secret_content"),
+    ({"path": "/etc/x"}, "state is present but any of the following are missing: content, secret_content"),
     ({"path": "/etc/x", "content": "", "secret_content": "topsecret"}, "mutually exclusive"),
     ({"path": "/etc/x", "content": "", "mode": "rw-"}, "Wanted an octal mode such as '0644' for /etc/x, found 'rw-'"),
 ])
