@@ -31,6 +31,7 @@ SPEC = {
     "node_subnet": {"type": "str", "default": ""},
     "kubernetes_version": {"type": "str", "default": ""},
     "bundle_version": {"type": "str", "default": ""},
+    "proxy": {"type": "dict", "default": {}},
 }
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 from .subnets import (
     Address,
@@ -54,6 +56,7 @@ class Declaration:
     node_subnet: str = ""
     kubernetes_version: str = ""
     bundle_version: str = ""
+    proxy: Mapping[str, Any] = field(default_factory=dict)
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -66,7 +69,7 @@ class Declaration:
 def problems(declaration: Declaration) -> list[str]:
     """Every problem as a sentence of what was wanted, what was found and what to do; none for a good declaration."""
     found: list[str] = []
-    for check in (_roles, _names, _same_names, _addresses, _same_addresses, _networks, _version, _bundle):
+    for check in (_roles, _names, _same_names, _addresses, _same_addresses, _networks, _version, _bundle, _proxy):
         found.extend(check(declaration))
     return found
 
@@ -281,3 +284,47 @@ def _bundle(declaration: Declaration) -> Iterator[str]:
             "Wanted Kubernetes {0}, found {1} in the bundle; choose that version (cluster_version), or build a bundle "
             "with the other one.".format(declaration.kubernetes_version, declaration.bundle_version)
         )
+
+
+_PROXY_KEYS = ("http", "https", "no_proxy")
+
+
+def _proxy(declaration: Declaration) -> Iterator[str]:
+    """A URL may have a password, so it is not shown."""
+    proxy = declaration.proxy
+    for key in sorted(set(proxy) - set(_PROXY_KEYS)):
+        yield "cluster_proxy: wanted the keys {0}, found '{1}'; correct or remove it.".format(_list(_PROXY_KEYS), key)
+    if proxy and not (proxy.get("http") or proxy.get("https")):
+        yield "cluster_proxy: wanted the URL of a proxy as http or https, found neither; add one, or leave it all out."
+    for key in ("http", "https"):
+        wrong = _url_problem(str(proxy.get(key) or ""))
+        if wrong:
+            yield (
+                "cluster_proxy.{0}: wanted a URL like http://proxy.school.example:3128, found one {1}; correct it."
+                .format(key, wrong)
+            )
+    further = proxy.get("no_proxy", [])
+    if not isinstance(further, (list, tuple)) or any(re.search(r"[\s,]", str(entry)) or not entry for entry in further):
+        yield (
+            "cluster_proxy.no_proxy: wanted a list of names, domains, addresses and networks, found '{0}'; write each "
+            "as an entry of its own.".format(further)
+        )
+
+
+def _url_problem(url: str) -> str:
+    if not url:
+        return ""
+    if re.search(r"[\s\"'\\]", url):
+        return "with a blank, a quote or a backslash (write them as %20, %22, %27, %5C)"
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("http", "https"):
+        return "that does not begin with http:// or https://"
+    if not parts.hostname or port == 0:
+        return "without a host, or with a port that is no number up to 65535"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return "that goes on after the port"
+    return ""

@@ -77,6 +77,12 @@ options:
       - Empty when there is no bundle, or when it cannot be looked into.
     type: str
     default: ""
+  proxy:
+    description:
+      - The declaration of an HTTP(S) proxy, C(http) and C(https) with URLs, and the list C(no_proxy). None when empty.
+      - The URLs are never shown, as they may have a password.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

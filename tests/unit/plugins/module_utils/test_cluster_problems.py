@@ -124,3 +124,31 @@ def test_all_problems_are_found_at_once() -> None:
     )
 
     assert len(problems(declaration)) == 4
+
+
+PROXY = {"http": "http://proxy.school.example:3128", "no_proxy": [".school.example", "10.0.0.0/8"]}
+
+
+@pytest.mark.parametrize("proxy", [
+    {}, PROXY, {"https": "https://teacher:top%20secret@10.0.0.9:443/"}, {"http": "http://[fd00::1]:3128"},
+])
+def test_a_good_proxy(proxy: dict[str, object]) -> None:
+    assert problems(replace(LAB, proxy=proxy)) == []
+
+
+@pytest.mark.parametrize(("proxy", "words"), [
+    ({"htttp": "http://x:1"}, ["keys http, https and no_proxy, found 'htttp'", "found neither"]),
+    ({"no_proxy": ["x"]}, ["found neither"]),
+    ({"http": "topsecret@proxy:3128"}, ["cluster_proxy.http", "begin with http://"]),
+    ({"http": "http://a:topsecret@"}, ["without a host"]),
+    ({"https": "http://a:topsecret@proxy:99999"}, ["cluster_proxy.https", "port that is no number"]),
+    ({"http": "http://a:top secret@proxy"}, ["with a blank"]),
+    ({"http": "http://proxy:3128/topsecret"}, ["goes on after the port"]),
+    ({**PROXY, "no_proxy": "a,b"}, ["cluster_proxy.no_proxy", "an entry of its own"]),
+    ({**PROXY, "no_proxy": ["a,b"]}, ["an entry of its own"]),
+    ({**PROXY, "no_proxy": [""]}, ["an entry of its own"]),
+])
+def test_a_proxy_that_cannot_be(proxy: dict[str, object], words: list[str]) -> None:
+    found = " ".join(problems(replace(LAB, proxy=proxy)))
+    assert all(word in found for word in words), found
+    assert "topsecret" not in found and "top secret" not in found
