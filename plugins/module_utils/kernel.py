@@ -22,6 +22,12 @@ _SIGNS = {
     "br_netfilter": "/proc/sys/net/bridge",
     "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max",
     "ip_vs": "/proc/net/ip_vs",
+    # Never a module, and judged like the others: what the container runtime cannot do without
+    "ipc_ns": "/proc/self/ns/ipc",
+    "net_ns": "/proc/self/ns/net",
+    "pid_ns": "/proc/self/ns/pid",
+    "uts_ns": "/proc/self/ns/uts",
+    "seccomp": "/proc/sys/kernel/seccomp",
 }
 _CONFIG_NAMES = {"overlay": "CONFIG_OVERLAY_FS", "br_netfilter": "CONFIG_BRIDGE_NETFILTER"}
 
@@ -127,11 +133,11 @@ def normalized(value: str) -> str:
 _DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 
 
-def later_assignments(root: Root, own: str, wanted: dict[str, str]) -> list[str]:
-    """A sentence for every file that is applied after `own` and gives one of our keys another value."""
+def later_assignments(root: Root, own: str, wanted: dict[str, str]) -> list[tuple[str, str]]:
+    """Our keys to which a file that is applied after `own` gives another value, each with a sentence about it."""
     return [
-        "{0} is applied after {1} and sets {2} = {3} where {4} is wanted: it wins at the next boot.".format(
-            path, own, key, value, wanted[key])
+        (key, "{0} is applied after {1} and sets {2} = {3} where {4} is wanted: it wins at the next boot".format(
+            path, own, key, value, wanted[key]))
         for path in _later_files(root, os.path.basename(own))
         for key, value in _assignments(read_text(root(path)) or "")
         if key in wanted and value != normalized(wanted[key])

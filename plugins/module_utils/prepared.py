@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host as Kubernetes needs it: name, /etc/hosts, swap, kernel modules, kernel settings."""
+"""A host as Kubernetes needs it: name, /etc/hosts, swap, SELinux, kernel modules, kernel settings, clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import fstab, hosts_file, kept, kernel, systemd
+from . import clock, fstab, hosts_file, kept, kernel, selinux, swap_units, systemd
 from .command import Runner
 from .container import in_container
 from .errors import ClassroomError
@@ -24,6 +24,7 @@ HOSTNAME = "/etc/hostname"
 FSTAB = "/etc/fstab"
 MODULES_FILE = "/etc/modules-load.d/classroom-kubeadm.conf"
 SYSCTL_FILE = "/etc/sysctl.d/90-classroom-kubeadm.conf"
+_UNITS = "/etc/systemd/system/"
 _HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _HOST_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -37,6 +38,8 @@ class Wish:
     swap: bool = False
     modules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    selinux: str | None = None
+    time: clock.Wish | None = None
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,31 @@ class Host:
     modules_text: str | None = None
     settings: Mapping[str, kernel.Setting] = field(default_factory=dict)
     sysctl_text: str | None = None
-    later: tuple[str, ...] = ()
+    later: tuple[tuple[str, str], ...] = ()
+    swapping: swap_units.Swapping = field(default_factory=swap_units.Swapping)
+    security: selinux.State = field(default_factory=selinux.State)
+    time: clock.State = field(default_factory=clock.State)
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in their order, the new text of every file among them, what they replace, and what else to say."""
+    """Steps in their order, the new text of every file among them, what they replace, and what else to say.
+
+    `findings` are what no step changes, in the words of a change: `kind subject: reason`. `whole` are the files whose
+    former text is to be kept, `time` is the state of the clock when it is not as wished.
+    """
 
     steps: tuple[Step, ...]
     texts: Mapping[str, str]
     former: Mapping[str, Any]
     warnings: tuple[str, ...]
+    findings: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    time: clock.State | None = None
 
 
-def read_host(root: Root, wish: Wish) -> Host:
+def read_host(root: Root, wish: Wish, run: Runner) -> Host:
     return Host(
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
         hostname_text=read_text(root(HOSTNAME)),
@@ -81,7 +95,21 @@ def read_host(root: Root, wish: Wish) -> Host:
         settings={key: kernel.read_setting(root, key) for key in wish.sysctls},
         sysctl_text=read_text(root(SYSCTL_FILE)),
         later=tuple(kernel.later_assignments(root, SYSCTL_FILE, dict(wish.sysctls))),
+        swapping=swap_units.Swapping() if wish.swap else swap_units.read_swapping(root),
+        security=selinux.State() if wish.selinux is None else selinux.read_state(root),
+        time=_read_time(root, wish, run),
+        written=kept.read(root).get("written", {}),
     )
+
+
+def _read_time(root: Root, wish: Wish, run: Runner) -> clock.State:
+    if wish.time is None:
+        return clock.State()
+    # In a container nobody needs to know: the clock is the host's
+    if not wish.time.chrony and (in_container(root) or not systemd.is_booted(root)):
+        return clock.State()
+    clock.check(wish.time)
+    return clock.read_state(root, run, wish.time)
 
 
 class _Draft:
@@ -92,6 +120,9 @@ class _Draft:
         self.texts: dict[str, str] = {}
         self.former: dict[str, Any] = {}
         self.warnings: list[str] = []
+        self.findings: list[str] = []
+        # Files of which the whole former text is kept when they are written
+        self.created: list[str] = []
 
     def file(self, path: str, before: str | None, after: str, reason: str) -> bool:
         if before == after:
@@ -108,9 +139,13 @@ def plan(wish: Wish, host: Host) -> Plan:
     _plan_hosts(draft, wish, host)
     if not wish.swap:
         _plan_swap(draft, host)
+        _plan_swap_units(draft, host)
+    _plan_selinux(draft, wish, host)
     _plan_modules(draft, wish, host)
     _plan_sysctls(draft, wish, host)
-    return Plan(tuple(draft.steps), draft.texts, draft.former, tuple(draft.warnings))
+    keeping = clock.Plan() if wish.time is None else clock.plan(wish.time, host.time)
+    return Plan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
+                (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
 
 
 def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
@@ -128,7 +163,7 @@ def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
     after = "{0}\n{0} in {1}".format(wish.hostname, HOSTNAME)
     draft.steps.append(Step("host name", wish.hostname, before, after, reason))
     draft.former["hostname"] = host.hostname
-    draft.former["written"] = {"hostname": wish.hostname}
+    draft.former.setdefault("written", {})["hostname"] = wish.hostname
 
 
 def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
@@ -155,6 +190,27 @@ def _plan_swap(draft: _Draft, host: Host) -> None:
     if planned.put_aside:
         draft.file(FSTAB, host.fstab, planned.text, "swap would be on again after a boot")
         draft.former["fstab"] = list(planned.put_aside)
+
+
+def _plan_swap_units(draft: _Draft, host: Host) -> None:
+    """Those that are there and in nobody's way any more stay: a generator may come back with the next boot."""
+    for path, causes in host.swapping.causes.items():
+        if draft.file(path, host.swapping.texts.get(path), swap_units.DROP_IN,
+                      "{0} would switch swap on at boot".format(" and ".join(causes))):
+            draft.created.append(path)
+
+
+def _plan_selinux(draft: _Draft, wish: Wish, host: Host) -> None:
+    if wish.selinux is None:
+        return
+    planned = selinux.plan(wish.selinux, host.security, host.container)
+    draft.steps.extend(planned.steps)
+    draft.warnings.extend(planned.warnings)
+    if planned.config is not None:
+        draft.texts[selinux.CONFIG] = planned.config
+        draft.created.append(selinux.CONFIG)
+    if planned.former is not None:
+        draft.former["selinux"] = planned.former
 
 
 def _plan_modules(draft: _Draft, wish: Wish, host: Host) -> None:
@@ -190,8 +246,13 @@ def _plan_sysctls(draft: _Draft, wish: Wish, host: Host) -> None:
         draft.steps.append(Step("kernel setting", key, found.value or "not there before its module is loaded",
                                 kernel.normalized(value), "the running kernel has another value"))
     text = _HEADER + "".join("{0} = {1}\n".format(key, value) for key, value in wish.sysctls.items())
-    draft.file(SYSCTL_FILE, host.sysctl_text, text, "the settings applied at boot are not the wanted ones")
-    draft.warnings.extend(host.later)
+    # Whether somebody else wrote it, or the wish is another one by now
+    edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != kept.digest(host.sysctl_text or "")
+    reason = "it was changed after this collection had written it" if edited else \
+        "the settings applied at boot are not the wanted ones"
+    if draft.file(SYSCTL_FILE, host.sysctl_text, text, reason):
+        draft.former.setdefault("written", {})[SYSCTL_FILE] = kept.digest(text)
+    draft.findings.extend("kernel setting {0}: {1}".format(*each) for each in host.later)
 
 
 def _refuse_setting(key: str, value: str, found: kernel.Setting, loading: bool) -> None:
@@ -215,8 +276,9 @@ class Performer:
     def perform(self, plan: Plan, wish: Wish) -> None:
         # First of all, so that a run that dies half-way has kept the values of before its own changes.
         kept.keep(self._root, plan.former)
+        kept.keep(self._root, kept.former_files(self._root, {path: plan.texts[path] for path in plan.whole}))
         for step in plan.steps:
-            if step.action == "file":
+            if step.action == "file" and step.target in plan.texts:
                 write_text(self._root(step.target), plan.texts[step.target])
             elif step.action == "host name":
                 self._name_host(step.target)
@@ -226,9 +288,13 @@ class Performer:
                 self._load(step.target)
             elif step.action == "kernel setting":
                 self._set(step.target, wish.sysctls[step.target])
-        if FSTAB in plan.texts and systemd.is_booted(self._root):
+            elif step.action == "selinux":
+                selinux.set_live(self._root, step.target)
+        if systemd.is_booted(self._root) and any(path == FSTAB or path.startswith(_UNITS) for path in plan.texts):
             # Until then systemd keeps the swap unit that it made from the old line, and may start it.
             systemd.daemon_reload(self._run)
+        if plan.time is not None and wish.time is not None:
+            clock.perform(self._root, self._run, wish.time, plan.time)
 
     def _name_host(self, name: str) -> None:
         if systemd.is_booted(self._root):

@@ -91,7 +91,7 @@ def test_a_refused_setting_is_named(machine: Any) -> None:
 def test_a_later_file_that_says_otherwise_is_named(machine: Any, file: str, text: str, warned: bool) -> None:
     machine.write(file, text)
     found = kernel.later_assignments(machine.root, OWN, {"net.ipv4.ip_forward": "1"})
-    assert [file in sentence for sentence in found] == ([True] if warned else [])
+    assert [(key, file in sentence) for key, sentence in found] == ([("net.ipv4.ip_forward", True)] if warned else [])
 
 
 def test_of_two_files_with_one_name_the_administrators_counts(machine: Any) -> None:

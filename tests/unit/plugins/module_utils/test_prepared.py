@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import kept, kernel, prepared
+from ansible_collections.classroom.kubeadm.plugins.module_utils import kept, kernel, prepared, swap_units
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry, plan_hosts
 from ansible_collections.classroom.kubeadm.plugins.module_utils.prepared import Host, Performer, Wish, plan
@@ -107,8 +107,49 @@ def test_swap_stays_when_it_may() -> None:
     assert plan(replace(WISH, swap=True), host).steps == ()
 
 
-def test_a_later_sysctl_file_is_a_warning() -> None:
-    assert plan(WISH, replace(READY, later=("99-x.conf wins",))).warnings == ("99-x.conf wins",)
+def test_a_later_sysctl_file_is_a_finding() -> None:
+    found = plan(WISH, replace(READY, later=((KEY, "99-x.conf wins"),)))
+    assert (found.steps, found.findings) == ((), ("kernel setting {0}: 99-x.conf wins".format(KEY),))
+
+
+@pytest.mark.parametrize(("written", "reason"), [
+    ({}, "the settings applied at boot are not the wanted ones"),
+    ({prepared.SYSCTL_FILE: kept.digest("edited")}, "the settings applied at boot are not the wanted ones"),
+    ({prepared.SYSCTL_FILE: kept.digest("ours")}, "it was changed after this collection had written it"),
+])
+def test_an_edit_of_our_file_is_told_from_another_wish(written: dict[str, str], reason: str) -> None:
+    found = plan(WISH, replace(READY, sysctl_text="edited", written=written))
+    assert [step.reason for step in found.steps] == [reason]
+
+
+def test_swap_units_get_drop_ins_of_which_the_way_back_is_kept(machine: Any, fake_run: Any) -> None:
+    machine.path("/run/systemd/system").mkdir(parents=True)
+    machine.write("/run/systemd/container", "podman")
+    machine.write("/etc/systemd/system/dev-vdb.swap", "[Swap]\nWhat=/dev/vdb\n")
+    fake_run.on("systemctl")
+    planned = plan(Wish(), prepared.read_host(machine.root, Wish(), fake_run))
+    assert [step.target for step in planned.steps] == [swap_units.ALL_SWAP]
+    assert "/etc/systemd/system/dev-vdb.swap would switch swap on at boot" in planned.steps[0].reason
+    Performer(machine.root, fake_run).perform(planned, Wish())
+    assert machine.read(swap_units.ALL_SWAP) == swap_units.DROP_IN
+    assert fake_run.calls == [["systemctl", "daemon-reload"]]
+    former = kept.read(machine.root)
+    assert former["files"] == {swap_units.ALL_SWAP: {"text": None, "mode": None}}
+    assert former["directories"] == [os.path.dirname(swap_units.ALL_SWAP)]
+    assert plan(Wish(), prepared.read_host(machine.root, Wish(), fake_run)).steps == ()
+
+
+def test_selinux_is_set_and_kept(machine: Any, fake_run: Any) -> None:
+    machine.write("/etc/selinux/config", "SELINUX=enforcing\n")
+    machine.write("/sys/fs/selinux/enforce", "1")
+    wish = Wish(swap=True, selinux="permissive")
+    planned = plan(wish, prepared.read_host(machine.root, wish, fake_run))
+    Performer(machine.root, fake_run).perform(planned, wish)
+    assert machine.read("/etc/selinux/config") == "SELINUX=permissive\n"
+    assert machine.read("/sys/fs/selinux/enforce") == "0"
+    former = kept.read(machine.root)
+    assert former["selinux"] == "enforcing" and former["files"]["/etc/selinux/config"]["text"] == "SELINUX=enforcing\n"
+    assert plan(wish, prepared.read_host(machine.root, wish, fake_run)).steps == ()
 
 
 @pytest.fixture
@@ -133,7 +174,7 @@ def test_a_bare_machine_becomes_ready_and_stays_so(
     monkeypatch.setattr(socket, "sethostname", named.append)
     for command in ("swapoff", "modprobe"):
         fake_run.on(command)
-    planned = plan(WISH, prepared.read_host(bare.root, WISH))
+    planned = plan(WISH, prepared.read_host(bare.root, WISH, fake_run))
     Performer(bare.root, fake_run).perform(planned, WISH)
 
     assert fake_run.calls == [["swapoff", "/swap.img"], ["modprobe", "br_netfilter"]]
@@ -144,20 +185,21 @@ def test_a_bare_machine_becomes_ready_and_stays_so(
     assert bare.read("/proc/sys/net/ipv4/ip_forward") == "1"
     assert kept.read(bare.root) == {
         "format": 1, "hostname": "debian", "hosts": "127.0.0.1 localhost\n127.0.1.1 node1\n", "fstab": [SWAP_LINE],
-        "swaps": ["/swap.img"], "modules": ["br_netfilter"], "sysctls": {KEY: "0"}, "written": {"hostname": "node1"},
+        "swaps": ["/swap.img"], "modules": ["br_netfilter"], "sysctls": {KEY: "0"}, "written": {
+            "hostname": "node1", prepared.SYSCTL_FILE: kept.digest(HEADER + KEY + " = 1\n")},
     }
     # what the commands would have done
     bare.write("/proc/swaps", "Filename Type Size Used Priority\n")
     bare.write("/proc/sys/kernel/hostname", "node1\n")
     bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
-    assert plan(WISH, prepared.read_host(bare.root, WISH)).steps == ()
+    assert plan(WISH, prepared.read_host(bare.root, WISH, fake_run)).steps == ()
 
 
 def test_former_values_are_kept_before_the_first_change(bare: Any, fake_run: Any) -> None:
     fake_run.on("hostnamectl")
     bare.path("/run/systemd/system").mkdir(parents=True)
     fake_run.on("swapoff", rc=255, err="Cannot allocate memory")
-    planned = plan(WISH, prepared.read_host(bare.root, WISH))
+    planned = plan(WISH, prepared.read_host(bare.root, WISH, fake_run))
     with pytest.raises(Exception, match="Cannot allocate memory"):
         Performer(bare.root, fake_run).perform(planned, WISH)
     assert kept.read(bare.root)["sysctls"] == {KEY: "0"}
@@ -167,7 +209,7 @@ def test_systemd_is_told_the_name_and_of_the_changed_fstab(bare: Any, fake_run: 
     bare.path("/run/systemd/system").mkdir(parents=True)
     for command in ("hostnamectl", "swapoff", "modprobe", "systemctl"):
         fake_run.on(command)
-    Performer(bare.root, fake_run).perform(plan(WISH, prepared.read_host(bare.root, WISH)), WISH)
+    Performer(bare.root, fake_run).perform(plan(WISH, prepared.read_host(bare.root, WISH, fake_run)), WISH)
     assert fake_run.calls[0] == ["hostnamectl", "set-hostname", "node1"]
     assert fake_run.calls[-1] == ["systemctl", "daemon-reload"]
 
@@ -175,7 +217,7 @@ def test_systemd_is_told_the_name_and_of_the_changed_fstab(bare: Any, fake_run: 
 @pytest.mark.parametrize("there_anyway", [True, False])
 def test_a_refused_module_matters_only_without_the_feature(bare: Any, fake_run: Any, there_anyway: bool) -> None:
     wish = Wish(swap=True, modules=("br_netfilter",))
-    planned = plan(wish, prepared.read_host(bare.root, wish))
+    planned = plan(wish, prepared.read_host(bare.root, wish, fake_run))
     fake_run.on("modprobe", rc=1, err="Operation not permitted")
     if there_anyway:
         bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
@@ -191,4 +233,4 @@ def test_a_setting_that_does_not_take_the_value_is_named(
     monkeypatch.setattr(kernel, "write_setting", lambda root, key, value: None)
     wish = Wish(swap=True, sysctls={KEY: "1"})
     with pytest.raises(ClassroomError, match=r"ip_forward = 1, found 0 after writing it"):
-        Performer(bare.root, fake_run).perform(plan(wish, prepared.read_host(bare.root, wish)), wish)
+        Performer(bare.root, fake_run).perform(plan(wish, prepared.read_host(bare.root, wish, fake_run)), wish)

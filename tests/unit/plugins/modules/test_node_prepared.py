@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -72,3 +73,24 @@ def test_a_later_sysctl_file_is_a_warning(bare: Any, run_on_machine: Any, check:
     bare.write("/etc/sysctl.d/99-x.conf", "net.ipv4.ip_forward=0\n")
     result = run_on_machine(node_prepared, WISH, check=check)
     assert "/etc/sysctl.d/99-x.conf is applied after" in str(result["warnings"])
+    assert [finding.partition(": ")[0] for finding in result["findings"]] == ["kernel setting net.ipv4.ip_forward"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_setting_that_cannot_be_written_is_refused_before_anything_is_changed(
+    bare: Any, run_on_machine: Any, check: bool, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Root may write to every file of a test; of /proc/sys that is read-only it is told the truth
+    monkeypatch.setattr(os, "access", lambda path, mode: "/proc/sys/" not in str(path))
+    found = bare.snapshot()
+    result = run_on_machine(node_prepared, WISH, check=check)
+    assert "Wanted the kernel setting net.ipv4.ip_forward = 1, found 0, and it is read-only" in result["msg"]
+    assert bare.snapshot() == found
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_time_server_with_a_blank_is_refused(bare: Any, run_on_machine: Any, check: bool) -> None:
+    found = bare.snapshot()
+    result = run_on_machine(node_prepared, {**WISH, "time_service": "chrony", "time_servers": ["a b"]}, check=check)
+    assert "Wanted the name or address of a time server, found 'a b'" in result["msg"]
+    assert bare.snapshot() == found
