@@ -23,8 +23,9 @@ options:
   _input:
     description:
       - The C(hostvars) of a run, or a dictionary like it.
-      - Read are the results that the role registers, C(__audit_machine), C(__node_prepared), C(__containerd) and
-        C(__kubernetes), and C(_audit_failure), the failed result of a role that could not compare.
+      - Read are the results that the role registers, C(__audit_machine), C(__node_prepared), C(__interfaces),
+        C(__firewall), C(__containerd), C(__crio) and C(__kubernetes), and C(_audit_failure), the failed result of a
+        role that could not compare.
     type: dict
     required: true
   machines:
@@ -85,16 +86,22 @@ SECTIONS = (NOT_AUDITED, SAME, RESIDUE, HYGIENE, DRIFT)
 COLUMNS = ("host", "section", "kind", "subject")
 
 # What the roles call the results of their one task
-DRIFT_RESULTS = ("__node_prepared", "__containerd", "__kubernetes")
-PACKAGE_RESULTS = ("__containerd", "__kubernetes")
+DRIFT_RESULTS = ("__node_prepared", "__interfaces", "__firewall", "__containerd", "__crio", "__kubernetes")
+PACKAGE_RESULTS = ("__containerd", "__crio", "__kubernetes")
 # By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
 SHOWN_BY = {
     "packages": "dpkg --audit",
     "kernel setting": "sysctl {0}",
+    "time service": "systemctl status {0}",
     "kernel module": "lsmod | grep -w {0}",
     "daemon-reload": "systemctl list-units --type service",
     "host name": "hostnamectl",
+    "firewalld": "firewall-cmd --list-all-zones",
     "package": "dpkg-query --show {0}",
+    "time server": "chronyc -n sources",
+    "selinux": "getenforce",
+    "profile": "nmcli connection show",
+    "service": "systemctl status {0}",
     "disable": "systemctl is-enabled {0}",
     "enable": "systemctl is-enabled {0}",
     "restart": "systemctl status {0}",
@@ -251,7 +258,8 @@ def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
     machine = hostvars.get(name, {}).get("ansible_facts", {}).get("classroom_machine", {})
     shown_by = {**SHOWN_BY, **(SHOWN_BY_REDHAT if machine.get("os_family") == "redhat" else {})}
     for result in DRIFT_RESULTS:
-        for change in _result(hostvars, name, result).get("changes") or ():
+        found = _result(hostvars, name, result)
+        for change in (*(found.get("changes") or ()), *(found.get("findings") or ())):
             title, _separator, reason = change.partition(": ")
             kind = next((action for action in SHOWN_BY if title.startswith(action + " ")), title)
             subject = title[len(kind):].strip()

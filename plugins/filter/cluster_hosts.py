@@ -15,7 +15,7 @@ author:
 description:
   - Turns host variables into the list from which the preflight check, C(/etc/hosts) and the roles' addresses are made.
   - No machine is asked; a machine outside of the run (C(--limit)) is listed like the others.
-positional: machines, domain
+positional: machines, domain, network
 options:
   _input:
     description: The C(hostvars) of a run.
@@ -32,6 +32,13 @@ options:
     description: Appended to a machine's name for its C(fqdn); none is given when it is empty.
     type: str
     default: ""
+  network:
+    description:
+      - The nodes' internal network, or the name of its interface. Then a machine's address is its one there.
+      - The fact C(classroom_interfaces) has it; without that fact it is the inventory's if it is in the network. A node
+        of which neither is known has none; another machine may be outside of the network.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -44,16 +51,20 @@ RETURN = r"""
 _value:
   description:
     - One dictionary a machine with C(name) (the inventory's name, which is the machine's own), C(address) (the variable
-      C(node_address), else C(ansible_host), else the name), C(fqdn) (empty when there is none) and C(groups).
+      C(node_address), else the one in O(network), else C(ansible_host), else the name), C(fqdn) (empty when there is
+      none) and C(groups).
   type: list
   elements: dict
 """
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def cluster_hosts(hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "") -> list[dict[str, Any]]:
+def cluster_hosts(
+    hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "", network: str = "",
+) -> list[dict[str, Any]]:
     """One entry for each machine; see DOCUMENTATION."""
     entries = []
     for machine in dict.fromkeys(machines):
@@ -62,11 +73,30 @@ def cluster_hosts(hostvars: Mapping[str, Any], machines: Sequence[str], domain: 
         variables = hostvars[machine]
         entries.append({
             "name": machine,
-            "address": variables.get("node_address", variables.get("ansible_host", machine)),
+            "address": _address(variables, machine, network),
             "fqdn": _fqdn(machine, domain),
             "groups": list(variables.get("group_names", [])),
         })
     return entries
+
+
+def _address(variables: Mapping[str, Any], machine: str, network: str) -> str:
+    declared = str(variables.get("ansible_host", machine))
+    if "node_address" in variables or not network:
+        return str(variables.get("node_address", declared))
+    facts = variables.get("ansible_facts") or {}
+    found = ((facts.get("classroom_interfaces") or {}).get("internal") or {}).get("address")
+    if found or _is_in(declared, network):
+        return str(found or declared)
+    is_node = {"k8s_cluster", "control_plane", "workers"} & set(variables.get("group_names", ()))
+    return "" if is_node else declared
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
 
 
 def _fqdn(machine: str, domain: str) -> str:

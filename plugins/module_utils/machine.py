@@ -12,18 +12,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import kernel
+from . import blocked_ports, kernel, runtimes, systemd
+from .blocked_ports import Blocked
 from .command import Runner
 from .container import in_container
 from .files import Root, read_text
 from .ports import listener
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_SOCKETS = ("/run/containerd/containerd.sock", "/run/crio/crio.sock")
+_SOCKETS = tuple(runtime.socket for runtime in runtimes.RUNTIMES.values())
 _CAP_SYS_RESOURCE = 24
 # What the kubelet limits pods with; without one of these it does not start.
-_CONTROLLERS = ("cpu", "memory", "pids")
-_FEATURES = ("overlay", "br_netfilter")
+_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+# What containers are made of, in every kernel that runs any; others are wished for
+_FEATURES = ("ipc_ns", "net_ns", "pid_ns", "uts_ns", "seccomp")
 NODE_ROLES = ("control_plane", "worker")
 
 
@@ -58,12 +60,16 @@ class Machine:
     cap_sys_resource: bool
     modules_loadable: bool
     kernel_features: Mapping[str, str]
+    firewalld: bool
+    network_manager: bool
+    blocked: tuple[Blocked, ...]
     swaps: tuple[str, ...]
     clock_offset: float
     sockets: tuple[str, ...]
     port_owner: str | None
     initialized: bool
     joined: bool
+    kubelet_socket: str = ""
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,10 +87,14 @@ class Wish:
     api_port: int = 6443
     cri_socket: str | None = None
     required_free_mib: int = 1024
+    ports: tuple[str, ...] = ()
+    kernel_features: tuple[str, ...] = ("overlay", "br_netfilter")
+    runtime: runtimes.Wish | None = None
 
 
 def read_machine(root: Root, run: Runner, wish: Wish, now: float, controller_time: float | None) -> Machine:
     family, distribution, version, codename = _system(root)
+    firewalld, network_manager = systemd.active(run, "firewalld.service", "NetworkManager.service")
     cgroup_version, cgroup_missing = _cgroups(root)
     system = os.uname()
     return Machine(
@@ -105,7 +115,10 @@ def read_machine(root: Root, run: Runner, wish: Wish, now: float, controller_tim
         cgroup_missing=cgroup_missing,
         cap_sys_resource=_has_capability(read_text(root("/proc/1/status")) or "", _CAP_SYS_RESOURCE),
         modules_loadable=kernel.modules_loadable(root),
-        kernel_features={name: kernel.feature(root, name) for name in _FEATURES},
+        firewalld=firewalld,
+        network_manager=network_manager,
+        blocked=blocked_ports.find(root, run, wish.ports, "ip6" if ":" in (wish.address or "") else "ip"),
+        kernel_features={name: kernel.feature(root, name) for name in (*wish.kernel_features, *_FEATURES)},
         swaps=kernel.read_swaps(root),
         clock_offset=0.0 if controller_time is None else round(now - controller_time, 1),
         sockets=_sockets(root, wish.cri_socket),
@@ -113,6 +126,7 @@ def read_machine(root: Root, run: Runner, wish: Wish, now: float, controller_tim
         port_owner=listener(root, wish.api_port) if wish.role == "control_plane" else None,
         initialized=os.path.exists(root("/etc/kubernetes/admin.conf")),
         joined=os.path.exists(root("/etc/kubernetes/kubelet.conf")),
+        kubelet_socket=runtimes.kubelets_socket(root),
     )
 
 
@@ -203,7 +217,8 @@ def report(wish: Wish, machine: Machine, failures: list[str]) -> str:
 
 def judge(wish: Wish, machine: Machine) -> list[str]:
     """A sentence for everything in the way: what was wanted, what was found, what to do."""
-    found = [*_judge_system(wish, machine), *_judge_size(wish, machine), *_judge_network(wish, machine)]
+    found = [*_judge_system(wish, machine), *_judge_size(wish, machine), *_judge_network(wish, machine),
+             *(_blocked(blocked) for blocked in machine.blocked)]
     if wish.role in NODE_ROLES:
         found += _judge_node(wish, machine)
     return found
@@ -252,6 +267,19 @@ def _judge_network(wish: Wish, machine: Machine) -> list[str]:
             "Correct the address in the inventory or on the machine.".format(wish.address, mine)]
 
 
+def _blocked(blocked: Blocked) -> str:
+    if not blocked.ports:
+        return ("Wanted the traffic of pods forwarded, found that {0} drops it. Let the pods' network through there, or"
+                " take that chain away.".format(blocked.by))
+    ports = ", ".join(blocked.ports)
+    if blocked.by == "ufw":
+        commands = ", ".join("'ufw allow {0}'".format(port.replace("-", ":")) for port in blocked.ports)
+        return ("Wanted {0} open for other machines, found that ufw lets nobody in there. Open them with {1}, or"
+                " switch it off with 'ufw disable'.".format(ports, commands))
+    return ("Wanted {0} open for other machines, found that {1} drops what comes there. Add rules that accept it, "
+            "or leave filtering to firewalld.".format(ports, blocked.by))
+
+
 def _judge_node(wish: Wish, machine: Machine) -> list[str]:
     found = []
     if wish.role == "control_plane" and machine.port_owner not in (None, "kube-apiserver"):
@@ -269,9 +297,11 @@ def _judge_node(wish: Wish, machine: Machine) -> list[str]:
         found.append(
             "Wanted the kernel features {0}, found {1} neither built in nor as a module of the running kernel. Install "
             "the kernel's modules, or boot a kernel that has them.".format(
-                ", ".join(_FEATURES), " and ".join(missing)))
+                ", ".join(machine.kernel_features), " and ".join(missing)))
     if wish.cri_socket is not None and wish.cri_socket not in machine.sockets:
         found.append(
             "Wanted a container runtime at {0}, found {1}. Start that runtime, or name the "
             "socket of the other one.".format(wish.cri_socket, ", ".join(machine.sockets) or "no runtime's socket"))
+    if wish.runtime is not None:
+        found += runtimes.refusals(wish.runtime, machine.kubelet_socket)
     return found

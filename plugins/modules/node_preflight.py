@@ -57,10 +57,41 @@ options:
     description: The API server's port. On a control plane no other program may listen on it.
     type: int
     default: 6443
+  ports:
+    description:
+      - Ports that other machines have to reach on this one, such as V(6443/tcp) or V(30000-32767/udp).
+      - One that ufw, iptables or nftables is sure to drop is a failure. firewalld is not looked at.
+    type: list
+    elements: str
+    default: []
+  kernel_features:
+    description:
+      - Features of the kernel that a node must have beside namespaces and seccomp, by the names of their modules. One
+        counts when it is there, built in or as a module of the running kernel.
+    type: list
+    elements: str
+    default: [overlay, br_netfilter]
   cri_socket:
     description:
       - The path of the container runtime's socket (with or without V(unix://) in front), when it must be there already.
     type: str
+  runtime:
+    description:
+      - The container runtime that the machine is to have. A machine that is in a cluster with another one is refused.
+    type: str
+    choices: [containerd, crio]
+  runtime_socket:
+    description: The socket that is named for O(runtime). Another runtime's is refused.
+    type: str
+    default: ""
+  runtime_version:
+    description: The release of CRI-O that was asked for. Another minor than that of O(kubernetes_version) is refused.
+    type: str
+    default: ""
+  kubernetes_version:
+    description: The release of Kubernetes, which decides about that of CRI-O.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -148,8 +179,21 @@ ansible_facts:
           description: Whether the kernel knows loadable modules.
           type: bool
         kernel_features:
-          description: The features V(overlay) and V(br_netfilter), each V(present), V(loadable) or V(missing).
+          description:
+            - O(kernel_features), namespaces and seccomp, each V(present), V(loadable) or V(missing).
           type: dict
+        firewalld:
+          description: Whether firewalld runs.
+          type: bool
+        network_manager:
+          description: Whether NetworkManager runs.
+          type: bool
+        blocked:
+          description:
+            - Which of O(ports) a packet filter keeps shut (C(ports)), and which one (C(by)).
+            - Without ports it is the forwarding of packets that is shut.
+          type: list
+          elements: dict
         swaps:
           description: Swap devices and files in use.
           type: list
@@ -191,7 +235,10 @@ ansible_facts:
         cgroup_missing: []
         cap_sys_resource: false
         modules_loadable: false
-        kernel_features: {overlay: present, br_netfilter: present}
+        firewalld: false
+        network_manager: false
+        blocked: []
+        kernel_features: {overlay: present, br_netfilter: present, net_ns: present}
         swaps: []
         clock_offset: 0.4
         sockets: [/run/containerd/containerd.sock]
@@ -204,6 +251,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import runtimes
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -224,6 +272,10 @@ def preflight(module: AnsibleModule, now: float) -> None:
         api_port=params["api_port"],
         cri_socket=socket[len("unix://"):] if socket and socket.startswith("unix://") else socket,
         required_free_mib=params["required_free_mib"],
+        ports=tuple(params["ports"]),
+        kernel_features=tuple(params["kernel_features"]),
+        runtime=None if params["runtime"] is None else runtimes.Wish(
+            params["runtime"], params["runtime_socket"], params["runtime_version"], params["kubernetes_version"]),
     )
     machine = read_machine(Root(), run, wish, now, params["controller_time"])
     failures = judge(wish, machine)
@@ -245,7 +297,13 @@ def main() -> None:
             "controller_time": {"type": "float"},
             "max_clock_offset": {"type": "float", "default": 60},
             "api_port": {"type": "int", "default": 6443},
+            "kernel_features": {"type": "list", "elements": "str", "default": ["overlay", "br_netfilter"]},
             "cri_socket": {"type": "str"},
+            "ports": {"type": "list", "elements": "str", "default": []},
+            "runtime": {"type": "str", "choices": ["containerd", "crio"]},
+            "runtime_socket": {"type": "str", "default": ""},
+            "runtime_version": {"type": "str", "default": ""},
+            "kubernetes_version": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -20,6 +20,8 @@ from tests.stages import stage
 
 NODES = ("master", "node1")
 REPOSITORY = "classroom-kubeadm"
+# NetworkManager writes into it when it was last used
+PROFILE = "/etc/NetworkManager/system-connections/second.nmconnection"
 HELD = ("kubelet", "kubeadm", "kubectl")
 # A newer kubelet in the repository, which nobody has to have signed for this
 NEWER = " ".join(f"--setopt={REPOSITORY}.{option}" for option in (
@@ -39,6 +41,101 @@ def test_the_second_run_changes_nothing() -> None:
     with stage("site.yml with nothing to do"):
         run = succeeded(playbook("site.yml"))
     assert set(run.changed.values()) == {0}
+
+
+def ports(*options: str) -> set[str]:
+    return set(command(" ".join(["firewall-cmd", *options, "--list-ports"])).split())
+
+
+def test_firewalld_lets_in_what_a_control_plane_needs_and_nothing_else() -> None:
+    needed = {"6443/tcp", "10250/tcp", "8472/udp"}
+    assert ports() == ports("--permanent") == {*needed, "9100/tcp"}
+    for place in ("", "--permanent"):
+        assert command(f"firewall-cmd {place} --zone=trusted --list-sources") == "10.244.0.0/16"
+    command("systemctl is-active firewalld && systemctl is-enabled firewalld")
+
+
+REACH = "timeout 5 bash -c '</dev/tcp/172.31.90.100/{0}'"
+
+
+def test_it_really_filters() -> None:
+    command("systemd-run --quiet --unit=others python3 -m http.server 9999")
+    try:
+        command("timeout 20 bash -c 'until (</dev/tcp/127.0.0.1/9999) 2>/dev/null; do sleep 0.2; done'")
+        assert machine("node1").run(REACH.format(9999)).rc != 0
+    finally:
+        command("systemctl stop others")
+    for port in (6443, 10250):
+        command(REACH.format(port), "node1")
+
+
+def test_pods_are_reached_across_it() -> None:
+    pods = json.loads(command("kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get pods -o json "
+                              "-l k8s-app=kube-dns"))["items"]
+    [one, *_more] = [pod for pod in pods if pod["spec"]["nodeName"] == "master"]
+    metrics = f"http://{one['status']['podIP']}:9153/metrics"
+    assert "coredns_build_info" in command(f"curl -sSf --max-time 5 {metrics}", "node1")
+    succeeded(playbook("verify.yml"))
+
+
+def test_the_nodes_addresses_are_of_the_internal_network_and_the_default_route_is_not() -> None:
+    nodes = json.loads(command("kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o json"))["items"]
+    addresses = {"master": "172.31.90.100", "node1": "172.31.90.101"}
+    found = {node["metadata"]["name"]: [each["address"] for each in node["status"]["addresses"]
+                                        if each["type"] == "InternalIP"] for node in nodes}
+    assert found == {name: [address] for name, address in addresses.items()}
+    assert {node["metadata"]["name"]: node["metadata"]["annotations"]["flannel.alpha.coreos.com/public-ip"]
+            for node in nodes} == addresses
+    for name, address in addresses.items():
+        assert "server: https://172.31.90.100:6443" in command("cat /etc/kubernetes/kubelet.conf", name)
+        assert f"local {address} dev eth1" in command("ip -details link show flannel.1", name)
+        assert f"{address} {name}" in command("cat /etc/hosts", name)
+        route = command("ip route show default", name)
+        assert "dev eth0" in route and "eth1" not in route
+
+
+def test_networkmanager_leaves_the_interfaces_of_kubernetes_alone() -> None:
+    lines = command("nmcli --terse --fields DEVICE,STATE device").splitlines()
+    states = dict(line.split(":", 1) for line in lines)
+    theirs = {name: state for name, state in states.items() if name.startswith(("cni", "flannel", "veth"))}
+    assert len(theirs) > 2 and set(theirs.values()) == {"unmanaged"}
+    assert states["eth1"] == "connected" and states["eth0"].startswith("connected")
+    assert command("nmcli --get-values ipv4.never-default connection show second") == "yes"
+
+
+NETWORK_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a zone that does not exist": ({"firewall_zone": "classroom"}, "found no such zone, only block, dmz, drop"),
+    "a network that no machine has": ({"cluster_internal_network": "172.31.91.0/24"}, "172.31.91.0/24 for the"),
+    "an interface that no machine has": ({"cluster_external_network": "eth7"}, "that is called eth7 for the external"),
+    "a network that two interfaces have": ({"cluster_internal_network": "128.0.0.0/1"}, "Wanted one interface of this"),
+    "what would cut the connection": ({"interfaces_unmanaged": ["eth*"]}, "connection on eth0: it would be cut"),
+}
+
+
+@pytest.mark.parametrize(("wish", "says"), NETWORK_REFUSED.values(), ids=NETWORK_REFUSED)
+def test_networks_and_zones_that_are_not_there_are_refused(wish: dict[str, Any], says: str) -> None:
+    before = machine_print("master")
+    run = playbook("site.yml", "--limit", "master", "-e", json.dumps(wish))
+    assert run.status == FAILED and run.changed["master"] == 0, run.output
+    assert says in run.failures["master"]
+    assert machine_print("master") == before
+
+
+@pytest.mark.parametrize(("rules", "says"), [
+    ("add table inet own; add chain inet own input { type filter hook input priority 0; policy drop; }; "
+     "add rule inet own input tcp dport 22 accept; add rule inet own input ct state established accept",
+     "Wanted 10250/tcp, 8472/udp open for other machines, found that the chain input of nftables' table inet own"),
+    ("add table inet own; add chain inet own forward { type filter hook forward priority 0; policy drop; }",
+     "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet own drops it"),
+])
+def test_a_firewall_of_the_administrators_that_would_block_is_named(rules: str, says: str) -> None:
+    command(f"nft '{rules}'", "node1")
+    try:
+        run = playbook("site.yml", "--limit", "node1")
+    finally:
+        command("nft delete table inet own", "node1")
+    assert run.status == FAILED and run.changed["node1"] == 0, run.output
+    assert says in run.failures["node1"]
 
 
 def test_both_families_are_one_cluster() -> None:
@@ -157,8 +254,13 @@ def test_bare_is_what_was_before() -> None:
         succeeded(playbook(
             "reset.yml", "--limit", "k8s_cluster", "-e", "reset_confirm=true", "-e", "reset_level=bare"))
     before = json.loads(kept_prints().read_text(encoding="utf-8"))
-    assert {name: sorted(lines ^ set(before[name])) for name, lines in all_prints(NODES).items()} == {
+    different = {name: sorted(lines ^ set(before[name])) for name, lines in all_prints(NODES).items()}
+    assert {name: [line for line in lines if PROFILE not in line] for name, lines in different.items()} == {
         name: [] for name in NODES
     }
-    assert command("find /var/cache/dnf -name 'classroom*'; ls /etc/yum.repos.d /etc/cni 2>/dev/null || true") in (
-        "", "/etc/yum.repos.d:")
+    assert ports() == ports("--permanent") == {"9100/tcp"}
+    assert command("firewall-cmd --zone=trusted --list-sources") == ""
+    profile = command("cat " + PROFILE)
+    assert "gateway=172.31.90.1" in profile and "never-default" not in profile
+    left = command("find /var/cache/dnf -name 'classroom*'; ls /etc/yum.repos.d /etc/cni 2>/dev/null || true")
+    assert left.split() == ["/etc/yum.repos.d:", "distribution.repo"]

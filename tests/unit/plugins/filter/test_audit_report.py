@@ -140,16 +140,29 @@ def test_residue_and_hygiene_are_handed_on() -> None:
      "interrupted"),
     ("__containerd", "daemon-reload systemd: a unit changed", "daemon-reload", "systemd",
      "systemctl list-units --type service", "a unit changed"),
+    ("__firewall", "firewalld port 6443/tcp in zone public: the machine's role needs it", "firewalld",
+     "port 6443/tcp in zone public", "firewall-cmd --list-all-zones", "the machine's role needs it"),
+    ("__interfaces", "profile internal of eth1: it is not as declared", "profile", "internal of eth1",
+     "nmcli connection show", "it is not as declared"),
     ("__containerd", "something new: of a later version", "something new", "", "", "of a later version"),
 ])
 def test_what_a_role_would_change_has_drifted(
     result: str, change: str, kind: str, subject: str, command: str, reason: str
 ) -> None:
     host = machine(1)
-    host[result]["changes"] = [change]
+    host.setdefault(result, {})["changes"] = [change]
     [finding] = audit_report({"a": host}, ["a"])["findings"]
     assert finding == {"host": "a", "section": "drift", "kind": kind, "subject": subject, "command": command,
                        "reason": reason}
+
+
+def test_what_is_not_the_roles_to_change_has_drifted_as_well() -> None:
+    host = machine(1)
+    host["__node_prepared"]["findings"] = ["time server 192.0.2.1: it does not answer"]
+    [finding] = audit_report({"a": host}, ["a"])["findings"]
+    assert finding == {
+        "host": "a", "section": "drift", "kind": "time server", "subject": "192.0.2.1",
+        "command": "chronyc -n sources", "reason": "it does not answer"}
 
 
 @pytest.mark.parametrize(("family", "command"), [

@@ -54,3 +54,24 @@ def test_machines_are_listed_once_and_unknown_ones_left_out() -> None:
 def test_hosts_file_has_the_full_name_first(name: str, fqdn: str, names: list[str]) -> None:
     [line] = hosts_entries([{"name": name, "fqdn": fqdn, "address": "192.0.2.1"}])
     assert line == {"address": "192.0.2.1", "names": names}
+
+
+def seen(address: str) -> dict[str, object]:
+    return {"classroom_interfaces": {"internal": {"interface": "eth1", "address": address, "prefix": 24}}}
+
+
+@pytest.mark.parametrize(("variables", "network", "expected"), [
+    ({"ansible_host": "10.0.2.15"}, "", "10.0.2.15"),
+    ({"ansible_host": "10.0.2.15", "ansible_facts": seen("192.0.2.7")}, "", "10.0.2.15"),
+    ({"ansible_host": "10.0.2.15", "ansible_facts": seen("192.0.2.7")}, "192.0.2.0/24", "192.0.2.7"),
+    ({"ansible_host": "10.0.2.15", "ansible_facts": seen("192.0.2.7")}, "eth1", "192.0.2.7"),
+    ({"ansible_host": "192.0.2.8"}, "192.0.2.0/24", "192.0.2.8"),
+    ({"ansible_host": "192.0.2.8"}, "eth1", ""),
+    ({"ansible_host": "10.0.2.15", "ansible_facts": {}}, "192.0.2.0/24", ""),
+    ({"ansible_host": "10.0.2.15", "group_names": ["utility"]}, "192.0.2.0/24", "10.0.2.15"),
+    # Declared is declared
+    ({"node_address": "172.16.0.1", "ansible_facts": seen("192.0.2.7")}, "192.0.2.0/24", "172.16.0.1"),
+])
+def test_the_address_in_the_internal_network(variables: dict[str, object], network: str, expected: str) -> None:
+    [entry] = cluster_hosts({"node1": {"group_names": ["workers"], **variables}}, ["node1"], "", network)
+    assert entry["address"] == expected

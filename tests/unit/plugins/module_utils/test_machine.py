@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import kernel
+from ansible_collections.classroom.kubeadm.plugins.module_utils import kernel, runtimes
+from ansible_collections.classroom.kubeadm.plugins.module_utils.blocked_ports import Blocked
 from ansible_collections.classroom.kubeadm.plugins.module_utils.machine import (
     Address,
     Machine,
@@ -30,9 +31,11 @@ GOOD = Machine(
     addresses=(Address("eth0", "10.0.2.15", 24), Address("eth1", "192.168.90.101", 24)), default_interface="eth0",
     cpus=2, memory_mib=1968, free_mib=20000, container=False, cgroup_version=2, cgroup_missing=(),
     cap_sys_resource=True, modules_loadable=True,
-    kernel_features={"overlay": kernel.LOADABLE, "br_netfilter": kernel.PRESENT}, swaps=(), clock_offset=0.3,
+    kernel_features={"overlay": kernel.LOADABLE, "br_netfilter": kernel.PRESENT}, firewalld=False,
+    network_manager=False, blocked=(), swaps=(), clock_offset=0.3,
     sockets=("/run/containerd/containerd.sock",), port_owner=None, initialized=False, joined=False,
 )
+CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 MASTER = Wish("control_plane", address="192.168.90.101")
 WORKER = Wish("worker", address="192.168.90.101", min_memory_mib=900, min_cpus=1)
 UTILITY = Wish("utility", min_memory_mib=200, min_cpus=1)
@@ -68,11 +71,20 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: Wish, fine:
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {},
      "runtime at /run/crio/crio.sock, found /run/containerd/containerd.sock"),
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {"sockets": ()}, "found no runtime's socket"),
+    (replace(WORKER, runtime=runtimes.Wish("crio")), {"kubelet_socket": "/run/containerd/containerd.sock"},
+     "found this machine in a cluster with containerd"),
     (WORKER, {"machine_id": ""}, "machine id in /etc/machine-id, found none"),
     (WORKER, {"machine_id": "uninitialized"}, "machine id in /etc/machine-id, found none"),
     (WORKER, {"kernel_features": {"overlay": kernel.PRESENT, "br_netfilter": kernel.MISSING}},
      "found br_netfilter neither built in nor"),
     (WORKER, {"free_mib": 100}, "1024 MiB free in /var, found 100 MiB"),
+    (WORKER, {"blocked": (Blocked("ufw", ("10250/tcp", "30000-32767/udp")),)},
+     "Wanted 10250/tcp, 30000-32767/udp open for other machines, found that ufw lets nobody in there. Open them with "
+     "'ufw allow 10250/tcp', 'ufw allow 30000:32767/udp', or switch"),
+    (UTILITY, {"blocked": (Blocked("the chain input of nftables' table inet mine", ("5000/tcp",)),)},
+     "found that the chain input of nftables' table inet mine drops what comes there"),
+    (WORKER, {"blocked": (Blocked("the chain forward of nftables' table inet mine"),)},
+     "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet mine drops it"),
 ])
 def test_each_thing_in_the_way_has_its_sentence(wish: Wish, different: dict[str, Any], message: str) -> None:
     failures = judge(wish, replace(GOOD, **different))
@@ -88,6 +100,7 @@ def test_each_thing_in_the_way_has_its_sentence(wish: Wish, different: dict[str,
     (UTILITY, {"kernel_features": {"overlay": kernel.MISSING}, "cgroup_version": 0}),
     (WORKER, {"swaps": ("/dev/sda2",)}),
     (replace(WORKER, cri_socket="/run/containerd/containerd.sock"), {}),
+    (replace(WORKER, runtime=runtimes.Wish("containerd")), {"kubelet_socket": "/run/containerd/containerd.sock"}),
 ])
 def test_what_is_not_in_the_way(wish: Wish, different: dict[str, Any]) -> None:
     assert judge(wish, replace(GOOD, **different)) == []
@@ -139,6 +152,7 @@ def small(machine: Any, fake_run: Any) -> Any:
     machine.write("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory\n")
     machine.write("/var/x", "")
     fake_run.on("ip", "-j", "addr", out=json.dumps(LINKS))
+    fake_run.on("systemctl", "is-active", rc=3, out="inactive\nactive\n")
     return machine
 
 
@@ -153,6 +167,7 @@ def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
     assert (found.cap_sys_resource, found.container, found.modules_loadable) == (False, False, False)
     assert (found.clock_offset, found.sockets) == (60.0, ("/run/crio/crio.sock",))
     assert (found.initialized, found.joined, found.port_owner) == (False, True, None)
+    assert (found.firewalld, found.network_manager, found.blocked) == (False, True, ())
     json.dumps(found.facts())
 
 
@@ -181,10 +196,10 @@ def test_a_wanted_socket_may_lie_anywhere(small: Any, fake_run: Any) -> None:
 
 
 @pytest.mark.parametrize(("cgroups", "directories", "expected"), [
-    ("#subsys_name hierarchy num_cgroups enabled\ncpu 1 1 1\nmemory 2 1 1\npids 3 1 1\n", ("cpu", "memory", "pids"),
+    ("#subsys_name hierarchy num_cgroups enabled\ncpu 1 1 1\ncpuset 4 1 1\nmemory 2 1 1\npids 3 1 1\n", CONTROLLERS,
      (1, ())),
-    ("cpu 1 1 1\nmemory 0 1 0\npids 3 1 1\n", ("cpu", "memory", "pids"), (1, ("memory",))),
-    ("cpu 1 1 1\nmemory 0 1 1\npids 3 1 1\n", (), (0, ("cpu", "memory", "pids"))),
+    ("cpu 1 1 1\ncpuset 4 1 1\nmemory 0 1 0\npids 3 1 1\n", CONTROLLERS, (1, ("memory",))),
+    ("cpu 1 1 1\ncpuset 4 1 1\nmemory 0 1 1\npids 3 1 1\n", (), (0, CONTROLLERS)),
 ])
 def test_cgroup_version_one(
     small: Any, fake_run: Any, cgroups: str, directories: tuple[str, ...], expected: tuple[int, tuple[str, ...]],

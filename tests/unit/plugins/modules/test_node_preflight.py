@@ -25,6 +25,7 @@ def node(machine: Any, fake_run: Any) -> Any:
     machine.write("/proc/meminfo", "MemTotal: 4000000 kB\n")
     machine.path("/var").mkdir()
     fake_run.on("ip", out=ADDRESSES)
+    fake_run.on("systemctl", "is-active", rc=3, out="inactive\ninactive\n")
     return machine
 
 
@@ -50,15 +51,19 @@ def test_an_unfit_machine_fails_with_everything(node: Any, run_on_machine: Any, 
 
 def test_a_socket_may_carry_its_scheme(node: Any, run_on_machine: Any) -> None:
     node.write("/run/containerd/containerd.sock", "")
-    node.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n")
+    node.write("/sys/fs/cgroup/cgroup.controllers", "cpu cpuset memory pids\n")
     node.write("/proc/filesystems", "nodev overlay\n")
     node.write("/proc/sys/net/bridge/x", "")
+    node.write("/proc/sys/kernel/seccomp/actions_avail", "")
+    for name in ("ipc", "net", "pid", "uts"):
+        node.write("/proc/self/ns/" + name, "")
     wish = {**FIT, "role": "worker", "cri_socket": "unix:///run/containerd/containerd.sock"}
     assert run_on_machine(node_preflight, wish)["failures"] == []
 
 
 def test_a_tool_that_is_missing_is_named(machine: Any, fake_run: Any, run_on_machine: Any) -> None:
     fake_run.on("ip", rc=127, err="ip: command not found")
+    fake_run.on("systemctl", "is-active", rc=3, out="inactive\ninactive\n")
     result = run_on_machine(node_preflight, FIT)
     assert "ip: command not found" in result["msg"]
     assert result["failures"] == [result["msg"]]
