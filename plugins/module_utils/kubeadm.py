@@ -15,7 +15,7 @@ import shutil
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 from . import systemd
@@ -24,6 +24,7 @@ from .errors import ClassroomError
 from .files import Root, read_text, write_text
 from .kube_api import Api, Client
 from .kubeconfig import Kubeconfig
+from .runtimes import ambiguity, socket_path
 
 ETC = "/etc/kubernetes"
 MANIFESTS = ETC + "/manifests"
@@ -95,7 +96,7 @@ def socket_answers(path: str) -> bool:
 class Machine:
     """Everything outside of the process, so that a unit test can put its own in its place."""
 
-    root: Root = Root()  # noqa: RUF009 - frozen, and the same for everybody
+    root: Root = field(default_factory=Root)
     run: Runner = run
     connect: Connect = Client
     kubelet_answers: Callable[[str, int], bool] = kubelet_answers
@@ -301,15 +302,12 @@ def failure(completed: Completed) -> str:
     return "\n".join((said or lines)[-6:]) or "it said nothing (exit status {0}).".format(completed.rc)
 
 
-def socket_path(uri: str) -> str:
-    return uri[len("unix://") :] if uri.startswith("unix://") else uri
-
-
 def socket_sentence(machine: Machine, uri: str) -> str:
     """Why kubeadm could not speak to the container runtime; empty when it can."""
     wanted = [socket_path(uri)] if uri else list(KNOWN_SOCKETS)
-    if any(machine.socket_answers(machine.root(path)) for path in wanted):
-        return ""
+    answering = [path for path in wanted if machine.socket_answers(machine.root(path))]
+    if answering:
+        return ambiguity(answering)
     name = wanted[0] if uri else "the socket of a container runtime"
     present = [path for path in KNOWN_SOCKETS if path not in wanted and machine.socket_answers(machine.root(path))]
     if os.path.exists(machine.root(wanted[0])):
@@ -320,7 +318,7 @@ def socket_sentence(machine: Machine, uri: str) -> str:
         return "wanted the container runtime at {0}, but {1}; {2} answers instead. Name that one as criSocket in the " \
                "configuration, or install the runtime that is meant.".format(name, found, " and ".join(present))
     return "wanted the container runtime at {0}, but {1}, and no other runtime answers. " \
-           "Install and start a runtime first (role containerd).".format(name, found)
+           "Install and start a runtime first (role containerd or crio).".format(name, found)
 
 
 def wait_for_kubelet(machine: Machine, host: str, port: int) -> bool:

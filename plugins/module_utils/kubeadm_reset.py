@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import bare, mounts, residue
@@ -31,6 +31,7 @@ from .kubeadm import (
 )
 from .machine_reset import (
     Runtime,
+    ambiguity,
     find_runtime,
     is_kubeadms,
     known_hashes,
@@ -73,10 +74,11 @@ class Facts:
     ca_hash: str = ""
     unreadable: str = ""
     runtime: Runtime | None = None
+    ambiguity: str = ""
     mounts: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     found: tuple[Finding, ...] = ()
-    back: bare.State = bare.State()  # noqa: RUF009 - frozen, and the same for everybody
+    back: bare.State = field(default_factory=bare.State)
 
 
 def read_facts(wish: Wish, machine: Machine) -> Facts:
@@ -91,6 +93,7 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
         ca_hash=ca_hash,
         unreadable=unreadable,
         runtime=find_runtime(machine, wish.cri_socket),
+        ambiguity=ambiguity(machine, wish.cri_socket),
         mounts=tuple(mount.path for mount in mounts.below(table, KUBELET_DIR)),
         read_only=tuple(path for path in (ETC, KUBELET_DIR) if _is_read_only(root, table, path)),
         found=residue.find(machine, known_hashes(ca_hash)),
@@ -110,7 +113,8 @@ def plan(wish: Wish, facts: Facts) -> Decision:
         if back:
             return Decision("reset", "this collection changed this machine; of a cluster there is nothing", back)
         return Decision("none", "there is nothing of a cluster on this machine")
-    refusal = _foreign(wish, facts) or _unwritable(facts)
+    by_kubeadm = facts.kubeadm and is_kubeadms(facts.membership, facts.found)
+    refusal = _foreign(wish, facts) or _unwritable(facts) or (facts.ambiguity if by_kubeadm else "")
     if refusal:
         return Decision("undecided", refusal)
     actions = []
@@ -119,7 +123,7 @@ def plan(wish: Wish, facts: Facts) -> Decision:
     actions.append(STOP)
     if facts.mounts:
         actions.append(UNMOUNT)
-    if facts.kubeadm and is_kubeadms(facts.membership, facts.found):
+    if by_kubeadm:
         actions.append(KUBEADM)
     return Decision("reset", _reason(facts), (*actions, SWEEP, *back))
 

@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import certificates, mounts, residue, systemd
+from . import certificates, mounts, residue, runtimes, systemd
 from .command import CommandFailed
 from .errors import ClassroomError
 from .files import Root, read_text
@@ -35,12 +35,12 @@ from .kubeadm import (
     Machine,
     failure,
     is_control_plane,
-    socket_path,
 )
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
 from .residue import Finding
 from .residue_kind import read_processes
+from .runtimes import socket_path
 
 # The runtimes by the sockets at which kubeadm knows them.
 RUNTIMES = {
@@ -120,21 +120,23 @@ def membership(root: Root) -> str:
 
 
 def find_runtime(machine: Machine, uri: str = "") -> Runtime | None:
-    """The runtime of that socket, or the one that the machine has; None when it has none that could run."""
-    wanted = [socket_path(uri)] if uri else [path for path in (_kubelets_socket(machine.root), *RUNTIMES) if path]
+    """The runtime that the kubelet has, even where another one is wished for by now; else that of the socket, or the
+    one that the machine has. None when it has none that could run.
+    """
+    own = runtimes.kubelets_socket(machine.root)
+    wanted = [socket_path(uri)] if uri else list(RUNTIMES)
     known = [Runtime(path, _unit(machine.root, path), machine.socket_answers(machine.root(path)))
-             for path in dict.fromkeys(wanted)]
+             for path in dict.fromkeys([own, *wanted] if own else wanted)]
+    if own and (known[0].answers or known[0].unit):
+        return known[0]
     return next((one for one in known if one.answers), next((one for one in known if one.unit), None))
 
 
-def _kubelets_socket(root: Root) -> str:
-    """The socket that kubeadm wrote down for the kubelet."""
-    for name in ("instance-config.yaml", "config.yaml"):
-        for line in _readable(root(KUBELET_DIR + "/" + name)).splitlines():
-            key, _colon, value = line.partition(":")
-            if key == "containerRuntimeEndpoint":
-                return socket_path(value.strip().strip("\"'"))
-    return ""
+def ambiguity(machine: Machine, uri: str = "") -> str:
+    """Why nobody can tell which runtime has the containers; empty where the kubelet, or the caller, names one."""
+    if uri or runtimes.kubelets_socket(machine.root):
+        return ""
+    return runtimes.ambiguity([path for path in RUNTIMES if machine.socket_answers(machine.root(path))])
 
 
 def _unit(root: Root, path: str) -> str:

@@ -240,8 +240,6 @@ def _why_left(look: Look, finding: Finding) -> str:
     if not look.machine.socket_answers(look.root(_SOCKETS[finding.owner])):
         return "{0} does not run and cannot be started; see 'journalctl -u {1}'".format(
             finding.owner, _UNITS[finding.owner])
-    if finding.owner == CRIO and not look.machine.find_program("crictl"):
-        return "CRI-O removes it only for the program crictl, which is not installed"
     return "{0} does not remove it; see 'journalctl -u {1}'".format(finding.owner, _UNITS[finding.owner])
 
 
@@ -260,6 +258,9 @@ def _take_from(look: Look, runtime: str, wanted: Sequence[Container]) -> None:
         for container in ordered:
             look.say(["crictl", "--runtime-endpoint", "unix://" + _SOCKETS[runtime],
                       "rmp" if container.sandbox else "rm", "--force", container.identity], CHANGE)
+    elif runtime == CRIO and look.machine.find_program("kubeadm"):
+        # It speaks with the runtime by itself, and removes all pods that the runtime has for a kubelet
+        look.say(["kubeadm", "reset", "phase", "cleanup-node", "--cri-socket", "unix://" + _SOCKETS[runtime]], CHANGE)
     if runtime == CONTAINERD:
         # Also after crictl: it does not know what the runtime lost sight of
         _take_with_ctr(look, [each for each in ordered if each in containers(Look(look.machine))])

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +27,13 @@ STARTED = "started"
 
 # What kubeadm lists and only a control plane runs, by the last part of the name ("kubeadm config images list")
 _OF_CONTROL_PLANES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+
+# Whether and how an image is fetched through a proxy
+_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+# Programs that load images into CRI-O, and how skopeo calls the storage that they share
+CRICTL, SKOPEO = "crictl", "skopeo"
+_STORAGE = "containers-storage:"
 
 # Complaints that a second try cannot cure
 _FINAL = re.compile(r"not found|no such host|unauthorized|denied|invalid reference|manifest unknown", re.IGNORECASE)
@@ -42,8 +52,12 @@ class Image:
 class Backend(Protocol):
     """What a container runtime has to offer to have images loaded before they are needed."""
 
-    def present(self) -> set[str]:
-        """Full references of all images that containers can be made from."""
+    @property
+    def unable(self) -> str:
+        """Why no image can be loaded with what the machine has; empty when it can."""
+
+    def present(self, references: Iterable[str]) -> set[str]:
+        """Those of the full references that containers can be made from, and perhaps others."""
 
     def pull(self, reference: str) -> Completed:
         """Fetch one image."""
@@ -74,6 +88,7 @@ class Containerd:
     hosts_dir: str
     timeout: float
     runner: Runner = run
+    unable: str = ""
 
     def _command(self, *args: str) -> list[str]:
         return ["ctr", "--address", self.socket, "--namespace", "k8s.io", "images", *args]
@@ -81,7 +96,7 @@ class Containerd:
     def _ctr(self, *args: str, timeout: float) -> Completed:
         return self.runner(self._command(*args), timeout=timeout, check=False)
 
-    def present(self) -> set[str]:
+    def present(self, references: Iterable[str]) -> set[str]:
         completed = self._ctr("ls", "--quiet", timeout=30)
         if completed.rc != 0:
             raise RuntimeSilent(
@@ -95,15 +110,8 @@ class Containerd:
         return self._ctr(*self._pull(reference), timeout=self.timeout)
 
     def start(self, reference: str) -> Completed:
-        # A unit and not a child: it outlives the connection, its words are in the journal, and it is never there twice
-        unit = "classroom-kubeadm-pull-" + re.sub(r"[^A-Za-z0-9.]+", "-", reference)
-        return self.runner(
-            ["systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit,
-             # Of its output only complaints: the rest is a picture of its progress, ten times a second
-             "--property=StandardOutput=null", "--property=RuntimeMaxSec={0:g}".format(self.timeout),
-             *self._command(*self._pull(reference))],
-            timeout=30, check=False,
-        )
+        return _start(
+            self.runner, reference, self.timeout, self._command(*self._pull(reference)), *_proxies())
 
     def _pull(self, reference: str) -> tuple[str, ...]:
         # Without the directory ctr would go past the mirrors that the CRI plugin uses
@@ -113,14 +121,90 @@ class Containerd:
         return _brief(completed)
 
 
-def backend_for(cri_socket: str, *, hosts_dir: str, timeout: float, runner: Runner = run) -> Backend:
+@dataclass(frozen=True)
+class Crio:
+    """CRI-O through crictl where it is, else through skopeo, which shares its storage; it has no program of its own.
+
+    With neither, nothing is there to load images with, and the kubelet pulls them when their pods come.
+    """
+
+    socket: str
+    timeout: float
+    program: str
+    runner: Runner = run
+
+    def _crictl(self, *args: str) -> list[str]:
+        return ["crictl", "--image-endpoint", "unix://" + self.socket, *args]
+
+    @property
+    def unable(self) -> str:
+        return "" if self.program else "neither crictl nor skopeo is installed, so CRI-O gets it when a pod wants it"
+
+    def present(self, references: Iterable[str]) -> set[str]:
+        if self.program == SKOPEO:
+            return {reference for reference in references if self._has(reference)}
+        completed = self.runner(self._crictl("images", "--output", "json"), timeout=30, check=False)
+        if completed.rc != 0:
+            raise RuntimeSilent(
+                "Wanted the images of CRI-O at {0}, found: {1}; see that CRI-O is installed and running "
+                "('systemctl status crio') and that this is its socket.".format(self.socket, _brief(completed)),
+                "CRI-O does not answer yet",
+            )
+        images = json.loads(completed.out).get("images", [])
+        return {name for image in images for name in (*image.get("repoTags", ()), *image.get("repoDigests", ()))}
+
+    def _has(self, reference: str) -> bool:
+        """skopeo lists no storage, it answers for one image."""
+        return self.runner(["skopeo", "inspect", "--raw", _STORAGE + reference], timeout=30, check=False).rc == 0
+
+    def pull(self, reference: str) -> Completed:
+        return self.runner(self._pull(reference), timeout=self.timeout, check=False)
+
+    def start(self, reference: str) -> Completed:
+        environment = () if self.program == CRICTL else tuple(_proxies())
+        return _start(self.runner, reference, self.timeout, self._pull(reference), *environment)
+
+    def _pull(self, reference: str) -> list[str]:
+        if self.program == CRICTL:
+            return self._crictl("pull", reference)
+        return ["skopeo", "copy", "--quiet", "docker://" + reference, _STORAGE + reference]
+
+    def explained(self, completed: Completed) -> str:
+        return _brief(completed)
+
+
+def _proxies() -> Iterator[str]:
+    """Without a value: the caller's own, and no login on a command line."""
+    return ("--setenv=" + name for name in _PROXY if name in os.environ)
+
+
+def _start(
+    runner: Runner, reference: str, timeout: float, command: Sequence[str], *environment: str,
+) -> Completed:
+    """A unit and not a child: it outlives the connection, its words are in the journal, and it is never there twice."""
+    unit = "classroom-kubeadm-pull-" + re.sub(r"[^A-Za-z0-9.]+", "-", reference)
+    return runner(
+        ["systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit,
+         # Of its output only complaints: the rest is a picture of its progress, ten times a second
+         "--property=StandardOutput=null", "--property=RuntimeMaxSec={0:g}".format(timeout), *environment, *command],
+        timeout=30, check=False,
+    )
+
+
+def backend_for(
+    cri_socket: str, *, hosts_dir: str, timeout: float, runner: Runner = run,
+    find_program: Callable[[str], str | None] = shutil.which,
+) -> Backend:
     """The backend of the runtime that listens at a CRI socket, told by the socket's name."""
     path = re.sub(r"^unix://", "", cri_socket)
     if path.startswith("/") and "containerd" in path:
         return Containerd(path, hosts_dir, timeout, runner)
+    if path.startswith("/") and "crio" in path:
+        program = next((name for name in (CRICTL, SKOPEO) if find_program(name)), "")
+        return Crio(path, timeout, program, runner)
     raise ClassroomError(
         "Wanted a container runtime that images can be loaded into, found the CRI socket '{0}'; give containerd's, "
-        "usually unix:///run/containerd/containerd.sock.".format(cri_socket)
+        "usually unix:///run/containerd/containerd.sock, or CRI-O's, unix:///run/crio/crio.sock.".format(cri_socket)
     )
 
 

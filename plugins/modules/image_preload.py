@@ -43,12 +43,14 @@ options:
     default: true
   cri_socket:
     description:
-      - CRI socket of the container runtime. This version can load images into containerd.
+      - CRI socket of the container runtime, containerd's or CRI-O's.
+      - CRI-O has no program of its own to load images with - crictl or skopeo does it, whichever is there. With neither
+        O(wait=false) does nothing, and O(wait=true) is an error.
     type: str
     default: unix:///run/containerd/containerd.sock
   hosts_dir:
     description:
-      - containerd's directory of registry configurations, in which mirrors are named.
+      - containerd's directory of registry configurations, in which mirrors are named. CRI-O knows its own.
     type: path
     default: /etc/containerd/certs.d
   parallel:
@@ -121,6 +123,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images i
     RuntimeSilent,
     backend_for,
     failures,
+    full_reference,
     kubeadm_images,
     pull_missing,
     start_missing,
@@ -137,7 +140,7 @@ def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
     try:
         if module.params["kubeadm_images"] != "none":
             references += kubeadm_images(module.params["kubeadm_images"])
-        present = backend.present()
+        present = backend.present(map(full_reference, references))
     except RuntimeSilent as error:
         if not module.check_mode:
             raise
@@ -170,6 +173,12 @@ def main() -> None:
     params = module.params
     try:
         backend = backend_for(params["cri_socket"], hosts_dir=params["hosts_dir"], timeout=params["timeout"])
+        if backend.unable and not params["wait"]:
+            module.exit_json(changed=False, images=[], msg=backend.unable)
+        if backend.unable:
+            raise ClassroomError(
+                "Wanted images in the container runtime, found nothing to load them with: {0}. Install crictl (package "
+                "cri-tools) or skopeo, or do without waiting.".format(backend.unable))
         images, reason = survey(module, backend)
     except ClassroomError as error:
         module.fail_json(msg=str(error))

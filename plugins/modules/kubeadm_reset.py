@@ -55,8 +55,9 @@ options:
     default: false
   cri_socket:
     description:
-      - Socket of the container runtime.
-      - The default is the one of the kubelet's configuration, or else of the runtime that is installed.
+      - Socket of the container runtime, for a machine whose kubelet has none in its configuration. That one counts
+        also when another runtime is wished for by now, because it has the containers.
+      - Without it, the runtime that is installed. Where several answer and nobody chose, nothing is changed.
     type: str
   timeout:
     description: How many seconds C(kubeadm reset), or a kubeadm that an earlier run left, may take.

@@ -17,7 +17,7 @@ from tests.playbook_runs import UNREACHABLE, inventory, playbook
 from tests.refusals import beside, refused
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
-ANOTHER_SOCKET = ("--extra-vars", "cluster_cri_socket=unix:///run/crio/crio.sock")
+ANOTHER_SOCKET = ("--extra-vars", "cluster_cri_socket=unix:///run/own.sock")
 ALONE = ("--limit", "node2")
 NO_RUNTIME = (
     "wanted the container runtime at /run/containerd/containerd.sock, but there is no", "Install and start a runtime",
@@ -119,9 +119,20 @@ def test_no_runtime_for_a_control_plane(tmp_path: Path) -> None:
 
 
 def test_another_runtime_than_the_one_that_is_there() -> None:
-    found = "there is no /run/crio/crio.sock; /run/containerd/containerd.sock answers instead"
-    says = ("wanted the container runtime at /run/crio/crio.sock", found, "Name that one as criSocket")
+    found = "there is no /run/own.sock; /run/containerd/containerd.sock answers instead"
+    says = ("wanted the container runtime at /run/own.sock", found, "Name that one as criSocket")
     refused("node2", *ALONE, "--tags", "preflight,join", *ANOTHER_SOCKET, says=says)
+
+
+def test_the_socket_of_a_runtime_that_was_not_chosen() -> None:
+    """Found at once, and not by waiting for a socket that never answers."""
+    says = ("Wanted the container runtime containerd", "which is CRI-O's", "Leave cluster_cri_socket out")
+    refused("node2", *ALONE, "--extra-vars", "cluster_cri_socket=unix:///run/crio/crio.sock", says=says)
+
+
+def test_another_minor_of_cri_o_than_kubernetes() -> None:
+    says = ("Wanted CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")
+    refused("node2", *ALONE, "--extra-vars", "cluster_runtime=crio crio_version=1.35.2", says=says)
 
 
 def test_a_release_that_the_source_has_not() -> None:

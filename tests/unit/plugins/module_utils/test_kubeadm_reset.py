@@ -279,6 +279,38 @@ def test_which_runtime_it_is(build: Builder, socket: str, present: set[str], uni
     assert found is None or found.unit == unit
 
 
+CRIO = "/run/crio/crio.sock"
+
+
+@pytest.mark.parametrize("uri", ["", "unix://" + CRIO])
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_runtime_of_the_kubelet_is_the_one(build: Builder, uri: str, answers: bool) -> None:
+    """Also when another one is wished for, or only another one runs: the containers are there."""
+    build.write("/var/lib/kubelet/instance-config.yaml", "containerRuntimeEndpoint: unix://{0}\n".format(SOCKET))
+    build.write(UNIT).lab.sockets = {CRIO, SOCKET} if answers else {CRIO}
+    assert machine_reset.find_runtime(build.lab.machine, uri) == Runtime(SOCKET, "containerd.service", answers)
+
+
+@pytest.mark.parametrize(("uri", "kubelets", "sockets", "asked"), [
+    ("", "", {SOCKET, CRIO}, True), ("", "", {SOCKET}, False), ("", "", set(), False),
+    ("unix://" + CRIO, "", {SOCKET, CRIO}, False), ("", SOCKET, {SOCKET, CRIO}, False),
+])
+def test_two_runtimes_and_none_chosen(
+    build: Builder, uri: str, kubelets: str, sockets: set[str], asked: bool,
+) -> None:
+    if kubelets:
+        build.write("/var/lib/kubelet/config.yaml", "containerRuntimeEndpoint: unix://{0}\n".format(kubelets))
+    build.lab.sockets = sockets
+    sentence = machine_reset.ambiguity(build.lab.machine, uri)
+    assert ("and no socket chosen" in sentence) is asked
+    assert plan(WISH, Facts(membership="unfinished", ambiguity=sentence)).name == ("undecided" if asked else "reset")
+
+
+def test_what_needs_no_runtime_is_not_refused_for_two() -> None:
+    found = (Finding("interface", "cni0", "", ""),)
+    assert plan(WISH, Facts(found=found, ambiguity="two")).name == "reset"
+
+
 def test_a_failing_kubeadm_is_a_warning_and_its_work_is_done(build: Builder) -> None:
     build.control_plane()
     build.run.failures["kubeadm reset"] = Completed(1, "", "error: no such thing")

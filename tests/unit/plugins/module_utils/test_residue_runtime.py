@@ -167,9 +167,18 @@ def test_a_stopped_runtime_is_started_and_does_it_itself(host: Host) -> None:
     assert not host.exists(sandbox)
 
 
+def test_kubeadm_removes_crios_pods_where_there_is_no_crictl(host: Host) -> None:
+    host.process(20, *CRIO)
+    host.sockets.add("/run/crio/crio.sock")
+    host.programs.add("kubeadm")
+    host.answers["kubeadm reset phase cleanup-node"] = ""
+    host.effects["kubeadm reset phase cleanup-node --cri-socket unix:///run/crio/crio.sock"] = lambda: host.ends(20)
+    assert list(take_containers(host.look, list(see_containers(host.look)))) == []
+
+
 @pytest.mark.parametrize(("runtime", "up", "why"), [
     ("containerd", False, "containerd does not run and cannot be started; see 'journalctl -u containerd'"),
-    ("cri-o", True, "CRI-O removes it only for the program crictl, which is not installed"),
+    ("cri-o", True, "cri-o does not remove it; see 'journalctl -u crio'"),
     ("cri-o", False, "cri-o does not run and cannot be started; see 'journalctl -u crio'"),
 ])
 def test_why_a_container_is_left(host: Host, runtime: str, up: bool, why: str) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +76,7 @@ def test_images_are_named_once() -> None:
 def test_containerd_is_asked_in_the_namespace_of_kubernetes() -> None:
     ctr = Ctr({"--quiet": [Completed(0, "a:1\nsha256:0\nb:2\n", "")], PAUSE: [PULLED]})
 
-    assert ctr.backend().present() == {"a:1", "sha256:0", "b:2"}
+    assert ctr.backend().present([]) == {"a:1", "sha256:0", "b:2"}
     ctr.backend().pull(PAUSE)
 
     prefix = ["ctr", "--address", "/run/containerd/containerd.sock", "--namespace", "k8s.io", "images"]
@@ -84,7 +85,7 @@ def test_containerd_is_asked_in_the_namespace_of_kubernetes() -> None:
     ]
 
 
-@pytest.mark.parametrize("socket", ["unix:///var/run/crio/crio.sock", "", "unix://", "npipe:////./containerd"])
+@pytest.mark.parametrize("socket", ["unix:///var/run/docker.sock", "", "unix://", "npipe:////./containerd"])
 def test_another_socket_is_refused(socket: str) -> None:
     with pytest.raises(ClassroomError, match=r"containerd\.sock"):
         backend_for(socket, hosts_dir="", timeout=1)
@@ -101,7 +102,7 @@ def test_a_runtime_that_does_not_answer_is_told(code: int) -> None:
     ctr = Ctr({"--quiet": [Completed(code, "", "ctr: cannot access socket: no such file or directory\n")]})
 
     with pytest.raises(RuntimeSilent, match="systemctl status containerd"):
-        ctr.backend().present()
+        ctr.backend().present([])
 
 
 def pulled(ctr: Ctr, *references: str, retries: int = 2) -> list[Image]:
@@ -192,3 +193,36 @@ def test_a_pull_in_the_background_is_a_unit(answer: Completed, state: str) -> No
 def test_a_kubeadm_that_does_not_answer_is_told(answer: Completed, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         kubeadm_images("worker", Ctr({"short": [answer]}))
+
+
+CRIO = "unix:///run/crio/crio.sock"
+
+
+def crio(program: str, runner: Any) -> Any:
+    return backend_for(CRIO, hosts_dir="", timeout=60, runner=runner, find_program={program: program}.get)
+
+
+def test_crio_with_crictl() -> None:
+    listed = Completed(0, json.dumps({"images": [{"repoTags": [PAUSE], "repoDigests": ["x@sha256:1"]}]}), "")
+    ctr = Ctr({"json": [listed], PAUSE: [PULLED]})
+    backend = crio("crictl", ctr)
+    assert backend.unable == "" and backend.present([]) == {PAUSE, "x@sha256:1"} and backend.pull(PAUSE) == PULLED
+    assert [call[:3] for call in ctr.calls] == [["crictl", "--image-endpoint", CRIO]] * 2
+
+
+def test_crio_with_skopeo() -> None:
+    ctr = Ctr({"containers-storage:" + PAUSE: [PULLED, PULLED, PULLED], "containers-storage:other:1": [NOT_FOUND]})
+    backend = crio("skopeo", ctr)
+    assert backend.present([PAUSE, "other:1"]) == {PAUSE} and backend.pull(PAUSE) == PULLED
+    assert ctr.calls[-1] == ["skopeo", "copy", "--quiet", "docker://" + PAUSE, "containers-storage:" + PAUSE]
+    assert backend.start(PAUSE) == PULLED and ctr.calls[-1][0] == "systemd-run" and ctr.calls[-1][-5:] == ctr.calls[-2]
+
+
+def test_crio_with_neither() -> None:
+    assert "neither crictl nor skopeo" in crio("", Ctr({})).unable
+
+
+def test_a_crio_that_does_not_answer_is_told() -> None:
+    silent = Completed(1, "", "FATA[0000] validate service connection: connection refused")
+    with pytest.raises(RuntimeSilent, match="systemctl status crio"):
+        crio("crictl", Ctr({"json": [silent]})).present([])

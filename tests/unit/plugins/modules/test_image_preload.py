@@ -101,6 +101,6 @@ def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
 
 @pytest.mark.parametrize("check", [False, True])
 def test_another_runtime_is_refused(run_main: Any, check: bool) -> None:
-    result = run_main(main, {"images": [PAUSE], "cri_socket": "unix:///run/crio/crio.sock"}, check=check)
+    result = run_main(main, {"images": [PAUSE], "cri_socket": "unix:///run/docker.sock"}, check=check)
 
-    assert result["failed"] and "crio.sock" in result["msg"]
+    assert result["failed"] and "docker.sock" in result["msg"]
