@@ -1,0 +1,504 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A kubeconfig of one's own for an ordinary user: a certificate that the cluster signed, and a role bound to its name.
+
+The key is made on the machine and never leaves it. Files in a home are read and written with the rights of its owner,
+so that a link there leads nobody further than its owner could go.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from . import certificates, kept, plain_yaml
+from .admin_api import administrator, sentence
+from .errors import ClassroomError
+from .files import read_text, write_text
+from .kube_api import Api, ApiError, Denied, NotFound, Refused, address, segment
+from .kubeadm import Machine
+from .kubeconfig import Kubeconfig
+from .steps import Step
+
+SIGNER = "kubernetes.io/kube-apiserver-client"
+_REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_AUTHENTICATED = "system:authenticated"
+_DAY = 86400.0
+# The API takes no shorter time, and the controller manager signs for a year at most
+_MOST_DAYS = 365
+_SIGNING = 30.0
+_SECRET = 0o600
+_BEHIND = re.compile(r"[^a-z0-9.-]+")
+_CONFLICT = 409
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of the machine."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+    cluster_role: str = ""
+    namespace: str = ""
+    cluster: str = "kubernetes"
+    days: int = _MOST_DAYS
+    renew_days: int = 30
+
+    @property
+    def binding(self) -> str:
+        """Where the API has the binding."""
+        kind = "rolebindings" if self.namespace else "clusterrolebindings"
+        inside = "/namespaces/{0}".format(segment(self.namespace)) if self.namespace else ""
+        return "{0}{1}/{2}/{3}".format(_RBAC, inside, kind, segment(self.binding_name))
+
+    @property
+    def binding_name(self) -> str:
+        return "classroom-kubeadm:" + self.user
+
+
+@dataclass(frozen=True)
+class File:
+    """What is at the place of the kubeconfig. `mode` and `owner` are None where there is nothing."""
+
+    text: str | None = None
+    mode: int | None = None
+    owner: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One context of a kubeconfig: where it leads, and as whom."""
+
+    server: str
+    ca: str
+    certificate: str
+    key: str
+    namespace: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What is to be changed, and why; empty reasons where nothing is."""
+
+    kubeconfig_problem: str = ""
+    namespace: str = ""
+    role: str | None = None
+    file: File = File()
+
+
+def check(wish: Wish) -> None:
+    """Refuse what the cluster would refuse, or what would give a user more than a user's rights."""
+    if "system:masters" in wish.groups:
+        raise ClassroomError(
+            "Wanted the group system:masters for {0}, found that the cluster signs no certificate for it: nobody could "
+            "ever take its rights away. Use cluster_role 'cluster-admin' instead.".format(wish.user))
+    if not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days:
+        raise ClassroomError(
+            "Wanted a certificate for {0} days that is renewed {1} days before its end, found that it has to be 1 to "
+            "{2} days, and less for the renewal. Correct days or renew_days.".format(
+                wish.days, wish.renew_days, _MOST_DAYS))
+    if wish.namespace and not wish.cluster_role:
+        raise ClassroomError(
+            "Wanted the rights of {0} in the namespace {1}, found no cluster_role. Name one, such as 'edit'.".format(
+                wish.user, wish.namespace))
+
+
+def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
+    """`lookup` is pwd.getpwnam: users of a school's directory count as well."""
+    try:
+        found = lookup(name)
+    except KeyError as problem:
+        raise ClassroomError(
+            "Wanted a kubeconfig for the user {0}, found no such user on this machine. Create it first, or correct the "
+            "name.".format(name)) from problem
+    if not os.path.isabs(found.pw_dir) or found.pw_dir == "/":
+        raise ClassroomError(
+            "Wanted a kubeconfig in the home of {0}, found '{1}' as home. Give the user a home.".format(
+                name, found.pw_dir))
+    return Account(name, found.pw_uid, found.pw_gid, found.pw_dir)
+
+
+def path_of(account: Account, given: str | None) -> str:
+    return given or os.path.join(account.home, ".kube", "config")
+
+
+@contextmanager
+def acting_as(account: Account) -> Iterator[None]:
+    """The rights of the user, and no more, for what is done with files of a home."""
+    if os.geteuid() != 0 or account.uid == 0:
+        yield
+        return
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups([])
+    os.setegid(account.gid)
+    os.seteuid(account.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+def read_file(machine: Machine, account: Account, path: str) -> File:
+    with acting_as(account):
+        try:
+            found = os.stat(machine.root(path))
+        except FileNotFoundError:
+            return File()
+        except OSError as problem:
+            raise ClassroomError(
+                "Wanted to read {0} as {1}, found: {2}. Let it belong to that user.".format(
+                    path, account.name, problem.strerror)) from problem
+        if not stat.S_ISREG(found.st_mode):
+            raise ClassroomError("Wanted the kubeconfig {0}, found something that is no file. Move it away.".format(
+                path))
+        if not os.access(machine.root(path), os.R_OK, effective_ids=True):
+            raise ClassroomError(
+                "Wanted to read {0} as {1}, found that this user may not. Let it belong to that user.".format(
+                    path, account.name))
+        return File(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
+
+
+def entries(text: str) -> list[Entry]:
+    """All contexts of a kubeconfig in the form in which kubectl writes it, the current one first."""
+    try:
+        document = plain_yaml.load(text)
+        if not document:
+            return []
+        found = [_entry(document, each) for each in document.get("contexts") or []]
+    except (plain_yaml.NotPlainYaml, ValueError, LookupError, AttributeError, TypeError) as problem:
+        raise ClassroomError("it is not in the form in which kubectl writes it") from problem
+    return sorted(found, key=lambda entry: not entry.current)
+
+
+def _entry(document: Mapping[str, Any], context: Mapping[str, Any]) -> Entry:
+    inner = context.get("context") or {}
+    cluster = _named(document, "clusters", "cluster", inner.get("cluster"))
+    user = _named(document, "users", "user", inner.get("user"))
+    return Entry(
+        server=str(cluster.get("server") or ""),
+        ca=_decoded(cluster, "certificate-authority-data"),
+        certificate=_decoded(user, "client-certificate-data"),
+        key=_decoded(user, "client-key-data"),
+        namespace=str(inner.get("namespace") or ""),
+        current=context.get("name") == document.get("current-context"),
+    )
+
+
+def _named(document: Mapping[str, Any], group: str, kind: str, name: Any) -> Mapping[str, Any]:
+    for entry in document.get(group) or []:
+        if entry.get("name") == name:
+            return dict(entry.get(kind) or {})
+    return {}
+
+
+def _decoded(entry: Mapping[str, Any], key: str) -> str:
+    return base64.b64decode(str(entry.get(key) or ""), validate=True).decode("utf-8")
+
+
+def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
+    file = read_file(machine, account, path)
+    problem, namespace = _judged(wish, machine, admin, file, path)
+    return State(problem, namespace, _bound_role(wish, api) if wish.cluster_role else None, file)
+
+
+def _judged(wish: Wish, machine: Machine, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
+    """Why the kubeconfig cannot stay (empty: it can), and the namespace that the user has chosen in it."""
+    if file.text is None or not file.text.strip():
+        return "there is none", ""
+    try:
+        found = entries(file.text)
+    except ClassroomError as problem:
+        raise _refusal(wish, path, str(problem)) from problem
+    ours = [entry for entry in found if _is_this_clusters(entry, admin)]
+    for entry in ours:
+        if not _unfit(wish, machine, admin, entry):
+            return "", entry.namespace
+    if not found:
+        return "it leads to no cluster", ""
+    if len(ours) < len(found):
+        strangers = sorted({address(entry.server) for entry in found if entry not in ours})
+        raise _refusal(wish, path, "it leads to {0} too".format(", ".join(strangers)) if ours
+                       else "it leads to {0}".format(", ".join(strangers)))
+    return _unfit(wish, machine, admin, ours[0]), ours[0].namespace
+
+
+def _refusal(wish: Wish, path: str, found: str) -> ClassroomError:
+    return ClassroomError(
+        "Wanted {0} to be the kubeconfig of {1} for this cluster, found that {2}. It is left as it is: move it away, "
+        "or give another path.".format(path, wish.user, found))
+
+
+def _is_this_clusters(entry: Entry, admin: Kubeconfig) -> bool:
+    """By its CA, or by its address: then it is of a cluster that stood there before."""
+    return entry.ca.strip() == admin.ca.strip() or address(entry.server) == address(admin.server)
+
+
+def _unfit(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+    if entry.ca.strip() != admin.ca.strip():
+        return "it is of a cluster that is no more"
+    if address(entry.server) != address(admin.server):
+        return "the cluster is at another address"
+    if not entry.certificate or not entry.key:
+        return "it has no certificate"
+    try:
+        certificate = certificates.read(entry.certificate)
+    except ClassroomError:
+        return "its certificate cannot be read"
+    if certificate.common_name != wish.user:
+        return "it is of the user {0}".format(certificate.common_name)
+    if certificate.date_problem(machine.now()):
+        return "its certificate " + certificate.date_problem(machine.now())
+    if certificate.not_after - machine.now() < wish.renew_days * _DAY:
+        return "its certificate ends on {0}".format(certificates.as_date(certificate.not_after))
+    return _unknown(wish, machine, admin, entry)
+
+
+def _unknown(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+    """What the API itself says: only it knows whether key and certificate serve, and for which groups."""
+    identity = Kubeconfig("of the user", admin.server, admin.ca, entry.certificate, entry.key)
+    client = machine.connect(admin.server, admin.ca, identity)
+    try:
+        answer = client.post(_REVIEW, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+        info = answer["status"]["userInfo"]
+    except Denied:
+        return "the cluster does not take its certificate"
+    except ApiError as problem:
+        return "the cluster cannot be asked with it: {0}".format(problem)
+    groups = set(info.get("groups") or []) - {_AUTHENTICATED}
+    if info.get("username") != wish.user or groups != set(wish.groups):
+        return "it is of {0} with the groups {1}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
+    return ""
+
+
+def _bound_role(wish: Wish, api: Api) -> str:
+    """The role that the binding of this name gives, empty when there is none of it."""
+    try:
+        found = api.get(wish.binding)
+    except NotFound:
+        return ""
+    subjects = [(one.get("kind"), one.get("name")) for one in found.get("subjects") or []]
+    role = found.get("roleRef") or {}
+    if subjects != [("User", wish.user)] or role.get("kind") != "ClusterRole":
+        return "another"
+    return str(role.get("name") or "another")
+
+
+def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
+    steps = []
+    if state.role is not None and state.role != wish.cluster_role:
+        steps.append(Step("role", "of {0}".format(wish.user), state.role or "none", _role_words(wish),
+                          "another is bound" if state.role else "none is bound"))
+    if state.kubeconfig_problem:
+        steps.append(Step("kubeconfig", path, "see the reason", "{0} at this cluster".format(wish.user),
+                          state.kubeconfig_problem))
+    elif state.file.mode is not None and state.file.mode & 0o077:
+        steps.append(Step("mode", path, "{0:04o}".format(state.file.mode), "{0:04o}".format(_SECRET),
+                          "others could read the key"))
+    return steps
+
+
+def _role_words(wish: Wish) -> str:
+    return wish.cluster_role + (" in {0}".format(wish.namespace) if wish.namespace else "")
+
+
+class Performer:
+    """Carries a plan out. The role is bound first: a kubeconfig that is there works."""
+
+    def __init__(self, wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account) -> None:
+        self._wish = wish
+        self._machine = machine
+        self._admin = admin
+        self._api = api
+        self._account = account
+
+    def perform(self, steps: list[Step], state: State, path: str) -> None:
+        for step in steps:
+            if step.action == "role":
+                self._bind(state)
+            elif step.action == "kubeconfig":
+                self._give(state, path)
+            elif step.action == "mode":
+                with acting_as(self._account):
+                    os.chmod(self._machine.root(path), _SECRET)
+
+    def _bind(self, state: State) -> None:
+        # A binding's role cannot be changed
+        if state.role:
+            self._api.delete(self._wish.binding)
+        try:
+            self._api.post(self._wish.binding.rpartition("/")[0], binding_of(self._wish))
+        except Refused as problem:
+            # Another run was as fast; the next one sees whether it wanted the same
+            if problem.status != _CONFLICT:
+                raise
+
+    def _give(self, state: State, path: str) -> None:
+        key, request = self._key_and_request()
+        text = kubeconfig_text(self._wish, self._admin, self._signed(request), key, state.namespace)
+        kept.keep(self._machine.root, kept.former_files(self._machine.root, {path: text}))
+        with acting_as(self._account):
+            directory = os.path.dirname(self._machine.root(path))
+            if not os.path.isdir(directory):
+                os.makedirs(directory, mode=0o700)
+            write_text(self._machine.root(path), text, _SECRET)
+
+    def _key_and_request(self) -> tuple[str, str]:
+        with tempfile.TemporaryDirectory(prefix="kubeadm-user-") as work:
+            key, request, settings = (os.path.join(work, name) for name in ("key", "request", "settings"))
+            write_text(settings, "[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
+                       + subject_lines(self._wish), _SECRET)
+            self._machine.run(
+                ["openssl", "req", "-new", "-config", settings, "-utf8", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request])
+            return read_text(key) or "", read_text(request) or ""
+
+    def _signed(self, request: str) -> str:
+        made = self._api.post(_REQUESTS, request_of(self._wish, request))
+        path = "{0}/{1}".format(_REQUESTS, segment(made["metadata"]["name"]))
+        try:
+            self._api.patch(path + "/approval", {"status": {"conditions": [{
+                "type": "Approved", "status": "True", "reason": "KubeadmUser",
+                "message": "classroom.kubeadm made it for the user {0}".format(self._wish.user)}]}})
+            return self._certificate(path)
+        finally:
+            self._forget(path)
+
+    def _certificate(self, path: str) -> str:
+        found: dict[str, Any] = {}
+
+        def there() -> bool:
+            found.update(self._api.get(path).get("status") or {})
+            failed = [one for one in found.get("conditions") or [] if one.get("type") in ("Denied", "Failed")]
+            if failed:
+                raise ClassroomError(
+                    "Wanted a certificate for {0}, found that the cluster refuses to sign it: {1}. Correct what it "
+                    "names.".format(self._wish.user, failed[0].get("message") or "no reason given"))
+            return bool(found.get("certificate"))
+
+        if not self._machine.wait(there, _SIGNING):
+            raise ClassroomError(
+                "Wanted a certificate for {0}, found that nobody signed it within {1:g} s. Does the controller manager "
+                "run? See 'kubectl -n kube-system get pods'.".format(self._wish.user, _SIGNING))
+        return base64.b64decode(found["certificate"]).decode("ascii")
+
+    def _forget(self, path: str) -> None:
+        try:
+            self._api.delete(path)
+        except ApiError:
+            # The cluster removes what was signed after an hour itself
+            return
+
+
+def subject_lines(wish: Wish) -> str:
+    """The subject for openssl: groups are organisations, the user is the common name."""
+    lines = ["{0}.O = {1}\n".format(number, _escaped(group)) for number, group in enumerate(wish.groups)]
+    return "".join(lines) + "CN = {0}\n".format(_escaped(wish.user))
+
+
+def _escaped(text: str) -> str:
+    """A value in openssl's settings; its own signs stand for themselves."""
+    return re.sub(r"([\\$#\"'])", r"\\\1", text)
+
+
+def request_of(wish: Wish, request: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"generateName": "classroom-kubeadm-{0}-".format(_BEHIND.sub("-", wish.user.lower()).strip(".-"))},
+        "spec": {
+            "request": base64.b64encode(request.encode("ascii")).decode("ascii"),
+            "signerName": SIGNER,
+            "usages": ["client auth"],
+            "expirationSeconds": int(wish.days * _DAY),
+        },
+    }
+
+
+def binding_of(wish: Wish) -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding" if wish.namespace else "ClusterRoleBinding",
+        "metadata": {"name": wish.binding_name, "labels": {"app.kubernetes.io/managed-by": "classroom.kubeadm"}},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": wish.cluster_role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": wish.user}],
+    }
+
+
+def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, namespace: str = "") -> str:
+    """JSON is YAML, and kubectl writes its own form at the first change."""
+    encoded = {name: base64.b64encode(text.encode("utf-8")).decode("ascii")
+               for name, text in (("ca", admin.ca), ("certificate", certificate), ("key", key))}
+    context = {"cluster": wish.cluster, "user": wish.user}
+    name = "{0}@{1}".format(wish.user, wish.cluster)
+    return json.dumps({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": wish.cluster, "cluster": {
+            "server": admin.server, "certificate-authority-data": encoded["ca"]}}],
+        "users": [{"name": wish.user, "user": {
+            "client-certificate-data": encoded["certificate"], "client-key-data": encoded["key"]}}],
+        "contexts": [{"name": name, "context": dict(context, namespace=namespace) if namespace else context}],
+        "current-context": name,
+    }, indent=2) + "\n"
+
+
+def converge(
+    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+) -> tuple[list[Step], str]:
+    """Steps that were, or in check mode would be, done, and the path of the user's kubeconfig."""
+    check(wish)
+    account = account_of(wish.user, lookup)
+    path = path_of(account, given)
+    admin = administrator(machine, "give {0} a kubeconfig".format(wish.user), kubeconfig)
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        state = read_state(wish, machine, admin, api, account, path)
+        if wish.cluster_role and state.role != wish.cluster_role:
+            _require_role(wish, api)
+        steps = plan(wish, state, account, path)
+        if not check_mode:
+            Performer(wish, machine, admin, api, account).perform(steps, state, path)
+    except ApiError as problem:
+        raise sentence("give {0} a kubeconfig".format(wish.user), admin, problem) from problem
+    return steps, path
+
+
+def _require_role(wish: Wish, api: Api) -> None:
+    try:
+        api.get("{0}/clusterroles/{1}".format(_RBAC, segment(wish.cluster_role)))
+    except NotFound as problem:
+        raise ClassroomError(
+            "Wanted the cluster role {0} for {1}, found no such role. Name one that 'kubectl get clusterroles' "
+            "lists.".format(wish.cluster_role, wish.user)) from problem
+    try:
+        if wish.namespace:
+            api.get("/api/v1/namespaces/" + segment(wish.namespace))
+    except NotFound as problem:
+        raise ClassroomError(
+            "Wanted the role {0} for {1}, found that the cluster has no such namespace. Create it, or correct "
+            "it.".format(_role_words(wish), wish.user)) from problem

@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_user
+short_description: A kubeconfig of one's own for an ordinary user
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Gives a user of a control plane a kubeconfig with a client certificate of the user's own, which the cluster signs,
+    and binds a role to the user's name.
+  - The key is made on the machine by its C(openssl). It is in the kubeconfig only, which belongs to the user and which
+    nobody else may read; neither results nor differences show it.
+  - The certificate is made anew when it ends soon or the cluster does not take it, when the cluster is a new one or
+    has another address, or when the kubeconfig is of another user or of other groups. The namespace that the user
+    has chosen stays.
+  - A kubeconfig that leads to another cluster is never replaced. Where it leads to this one as well, as the right user,
+    all is as wished; otherwise the module says so and fails.
+  - Certificates cannot be revoked. What a user may do ends with the binding.
+  - A reset of the machine removes the kubeconfig, as it does copies of F(/etc/kubernetes/admin.conf).
+requirements:
+  - openssl
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
+options:
+  name:
+    description: The user, on the machine and in the cluster.
+    type: str
+    required: true
+  groups:
+    description:
+      - Groups of the user in the cluster. V(system:masters) is refused, as the cluster does.
+    type: list
+    elements: str
+    default: []
+  cluster_role:
+    description:
+      - The ClusterRole that the user gets. Without it no role is bound, and an earlier binding is left as it is.
+    type: str
+    default: ""
+  namespace:
+    description: The namespace in which it counts. Everywhere when empty.
+    type: str
+    default: ""
+  cluster:
+    description: What the cluster is called in the kubeconfig.
+    type: str
+    default: kubernetes
+  days:
+    description: How many days the certificate is valid, 365 at most.
+    type: int
+    default: 365
+  renew_days:
+    description: A certificate that ends within so many days is made anew.
+    type: int
+    default: 30
+  path:
+    description: Where the kubeconfig is. C(.kube/config) in the user's home when it is not given.
+    type: path
+  kubeconfig:
+    description: Kubeconfig of an administrator, on the managed machine.
+    type: path
+    default: /etc/kubernetes/admin.conf
+"""
+
+EXAMPLES = r"""
+- name: The student works in the whole cluster
+  classroom.kubeadm.kubeadm_user:
+    name: student
+    cluster_role: edit
+
+- name: The guest looks on in one namespace, for a week
+  classroom.kubeadm.kubeadm_user:
+    name: guest
+    cluster_role: view
+    namespace: lessons
+    days: 7
+    renew_days: 1
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed (in check mode - what would be), each with the reason.
+  returned: success
+  type: list
+  elements: str
+  sample: ["kubeconfig /home/student/.kube/config: there is none"]
+path:
+  description: Where the kubeconfig is.
+  returned: success
+  type: str
+  sample: /home/student/.kube/config
+"""
+
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "groups": {"type": "list", "elements": "str", "default": []},
+            "cluster_role": {"type": "str", "default": ""},
+            "namespace": {"type": "str", "default": ""},
+            "cluster": {"type": "str", "default": "kubernetes"},
+            "days": {"type": "int", "default": 365},
+            "renew_days": {"type": "int", "default": 30},
+            "path": {"type": "path"},
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    wish = Wish(
+        user=given["name"], groups=tuple(given["groups"]), cluster_role=given["cluster_role"],
+        namespace=given["namespace"], cluster=given["cluster"], days=given["days"], renew_days=given["renew_days"],
+    )
+    try:
+        steps, path = converge(
+            wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
+    except (ClassroomError, CommandFailed) as problem:
+        module.fail_json(msg=str(problem))
+    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), path=path)
+
+
+if __name__ == "__main__":
+    main()
