@@ -1,0 +1,156 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A class of seats as an inventory."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: seats
+short_description: A class of seats out of a file of ten lines
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Reads a class file, in YAML and with the key C(plugin), and makes hosts, groups and variables of it. Each seat is a
+    cluster of its own.
+  - A machine of seat 1 is in the groups C(seat01), C(seat01_control_plane) or C(seat01_workers), and so in
+    C(control_plane) or C(workers), and C(k8s_cluster).
+  - Each machine has C(cluster_name), C(cluster_machines) and C(cluster_control_plane), by which every role finds the
+    machines that belong together, and C(seat_number), C(seat_name) and C(seat_student).
+  - The collection's playbooks act for one cluster a run, so name a seat with C(--limit).
+  - Kubernetes' own networks may be the same for all seats. A name, an address or an endpoint that two of them have is
+    an error, as is everything else that is wrong, with the line and the key.
+options:
+  plugin:
+    description: What makes a YAML file this plugin's.
+    type: str
+    required: true
+    choices: [classroom.kubeadm.seats]
+  class:
+    description: Name of the class.
+    type: str
+    default: class
+  seats:
+    description:
+      - A range such as V(1-20), or a list of numbers, ranges and single seats with wishes of their own.
+      - Of a single seat C(number) is required; C(student), C(machines), C(addresses) (a list, one for each machine) and
+        C(variables) are possible.
+    type: raw
+    required: true
+  seat:
+    description: Pattern of a seat's name, which is also its group's and its cluster's, with C({number}).
+    type: str
+    default: "seat{number:02}"
+  machines:
+    description: The machines of each seat, its control plane first.
+    type: list
+    elements: str
+    default: [master, node1, node2]
+  names:
+    description: Pattern of a machine's name, with C({seat}), C({number}) and C({machine}).
+    type: str
+    default: "{seat}-{machine}"
+  addresses:
+    description:
+      - The rule of the addresses. C(first) is that of the first machine of seat 1, be there one or not; C(next_machine)
+        (V(1)) and C(next_seat) (V(10)) say how many addresses further the next one is.
+      - Needed unless each seat has a list of its own.
+    type: dict
+  students:
+    description: Names of the students, a list in the order of the seats, or names by the number of their seat.
+    type: raw
+  variables:
+    description:
+      - Variables of all machines, as in C(group_vars/all) beside the file, which goes before them. A seat's own are its
+        machines' and go before both.
+    type: dict
+    default: {}
+  utility:
+    description: C(name) and C(address) of the machine that serves all seats, put into the group C(utility).
+    type: dict
+"""
+
+EXAMPLES = r"""
+# class.yml: ansible-inventory -i class.yml --graph
+plugin: classroom.kubeadm.seats
+class: kubernetes-basics
+seats:
+  - 1-19
+  - {number: 20, student: Łukasz Żak, machines: [master], variables: {cluster_runtime: crio}}
+addresses: {first: 10.20.0.10, next_seat: 10}
+utility: {name: utility.example.com, address: 10.20.0.2}
+students: [Anna Müller, Ben Sørensen]
+variables:
+  cluster_packages_from: utility
+  cluster_images_from: utility
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_file import (
+    Class,
+    ClassFileError,
+    Seat,
+    read_class,
+)
+
+CONTROL_PLANE = "control_plane"
+WORKERS = "workers"
+CLUSTER = "k8s_cluster"
+UTILITY = "utility"
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """Ansible's entry point."""
+
+    NAME = "classroom.kubeadm.seats"
+
+    def verify_file(self, path: str) -> bool:
+        """Any YAML file; by its key `plugin` Ansible knows that it is a class file."""
+        return bool(super().verify_file(path)) and path.endswith((".yml", ".yaml"))
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        data = loader.load_from_file(path, cache="none", trusted_as_template=True)
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = read_class(data, file.read(), path)
+        except ClassFileError as problem:
+            raise AnsibleParserError(str(problem)) from problem
+        self._fill(found)
+
+    def _fill(self, found: Class) -> None:
+        for child in (CONTROL_PLANE, WORKERS):
+            self.inventory.add_group(CLUSTER)
+            self.inventory.add_group(child)
+            self.inventory.add_child(CLUSTER, child)
+        for name, value in {**found.variables, "class_name": found.name}.items():
+            self.inventory.set_variable("all", name, value)
+        for seat in found.seats:
+            self._fill_seat(seat)
+        if found.utility is not None:
+            self.inventory.add_group(UTILITY)
+            self.inventory.add_host(found.utility.name, group=UTILITY)
+            self.inventory.set_variable(found.utility.name, "ansible_host", found.utility.address)
+
+    def _fill_seat(self, seat: Seat) -> None:
+        group = self.inventory.add_group(seat.name)
+        names = [machine.name for machine in seat.machines]
+        variables = {
+            "cluster_name": seat.name, "cluster_machines": names, "cluster_control_plane": names[0],
+            "seat_number": seat.number, "seat_name": seat.name, "seat_student": seat.student, **seat.variables,
+        }
+        for index, machine in enumerate(seat.machines):
+            role = WORKERS if index else CONTROL_PLANE
+            part = self.inventory.add_group("{0}_{1}".format(seat.name, role))
+            self.inventory.add_child(group, part)
+            self.inventory.add_child(role, part)
+            self.inventory.add_host(machine.name, group=part)
+            # The machines' own, since those of a group would give way to the inventory's group_vars/all
+            for name, value in {"ansible_host": machine.address, **variables}.items():
+                self.inventory.set_variable(machine.name, name, value)
