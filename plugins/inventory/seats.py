@@ -19,7 +19,7 @@ description:
     C(control_plane) or C(workers), and C(k8s_cluster).
   - Each machine has C(cluster_name), C(cluster_machines) and C(cluster_control_plane), by which every role finds the
     machines that belong together, and C(seat_number), C(seat_name) and C(seat_student).
-  - The collection's playbooks act for one cluster a run, so name a seat with C(--limit).
+  - The collection's playbooks act for one cluster a run as yet.
   - Kubernetes' own networks may be the same for all seats. A name, an address or an endpoint that two of them have is
     an error, as is everything else that is wrong, with the line and the key.
 options:
