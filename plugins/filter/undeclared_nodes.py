@@ -51,7 +51,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import Node, check, steps, wish_from
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata_plan import (
+    Node,
+    check,
+    steps,
+    wish_from,
+)
 
 
 def undeclared_nodes(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

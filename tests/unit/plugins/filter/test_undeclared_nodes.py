@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.filter.undeclared_nodes import undeclared_nodes
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import wish_from
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata_plan import wish_from
 from ansible_collections.classroom.kubeadm.plugins.module_utils.node_object import ANNOTATION, declared_part
 
 SSD: dict[str, Any] = {"name": "node1", "labels": {"disk": "ssd"}}

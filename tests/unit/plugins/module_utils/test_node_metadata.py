@@ -17,7 +17,8 @@ from kubeadm_lab import Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Denied, Refused, Unreachable, Untrusted
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import Change, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata_plan import Change
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes
 
 CONF = "/etc/kubernetes/admin.conf"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import (
+from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata_plan import (
     Declared,
     Node,
     Taint,
