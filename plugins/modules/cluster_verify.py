@@ -33,6 +33,13 @@ options:
     type: list
     elements: str
     default: []
+  left_out:
+    description:
+      - Names of machines of the cluster for which nothing can be proved, because something has failed on them before.
+      - They are named in a warning, and pods of the system on them are not waited for.
+    type: list
+    elements: str
+    default: []
   image:
     description:
       - Image of the proof's pods, upstream's C(agnhost) with its program at C(/agnhost).
@@ -120,6 +127,12 @@ nodes:
       role: control-plane
       version: v1.36.3
       ready: true
+left_out:
+  description: The machines that the proof says nothing about.
+  returned: always, once the API server answered
+  type: list
+  elements: str
+  sample: []
 seconds:
   description: How long the proof took.
   returned: always, once the API server answered
@@ -148,7 +161,10 @@ def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
     """Run the proof; in check mode, a cluster that is not there yet has nothing to prove."""
     params = module.params
     kubectl = Kubectl.of(module.params)
-    wish = Wish(tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]))
+    wish = Wish(
+        tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]),
+        left_out=frozenset(params["left_out"]),
+    )
     missing = kubectl.missing()
     if missing:
         if module.check_mode:
@@ -166,6 +182,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "left_out": {"type": "list", "elements": "str", "default": []},
             "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
             "service": {"type": "str", "default": "kubernetes.default.svc.cluster.local"},
             "namespaces": {"type": "list", "elements": "str", "default": ["kube-system", "kube-flannel"]},
@@ -186,8 +203,12 @@ def main() -> None:
     result = {
         "checks": [asdict(check) for check in found.checks],
         "nodes": [asdict(row) for row in found.nodes],
+        "left_out": module.params["left_out"],
         "seconds": clock.seconds,
     }
+    if module.params["left_out"]:
+        module.warn("The proof is for {0} only: {1} failed before, and so the cluster is not complete.".format(
+            ", ".join(module.params["nodes"]) or "the other machines", ", ".join(module.params["left_out"])))
     if found.failed:
         module.fail_json(
             msg="The cluster does not work, {0} of {1} checks failed:\n- {2}".format(

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clusters that cannot be built from what the inventory says; found on the controller, before any machine is asked."""
+"""Clusters that cannot be built from what the inventory says; found on the controller, before any machine is asked.
+
+Each of a cluster's machines fails with the same words; the utility, which could be another cluster's, does not.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,13 @@ from tests.playbook_runs import inventory
 from tests.refusals import beside, refused
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
+ALL = "master node1 node2"
 
 
 def test_one_address_for_two_machines(tmp_path: Path) -> None:
     same = beside(tmp_path / "extra.yml", f"all: {{hosts: {{node2: {{ansible_host: {NET}.101}}}}}}\n")
     found = f"found {NET}.101 on node1 ({NET}.101) and node2 ({NET}.101)"
-    refused("master", inventories=same, says=("Wanted every address once", found, "give each its own address"))
+    refused(ALL, inventories=same, says=("Wanted every address once", found, "give each its own address"))
 
 
 @pytest.mark.parametrize("twin", ["node1.example.com", "node1.example.org"], ids=["full name", "short name"])
@@ -28,13 +32,14 @@ def test_one_name_for_two_machines(tmp_path: Path, twin: str) -> None:
     group = f"{{hosts: {{{twin}: {{ansible_host: {NET}.103}}}}}}"
     same = beside(tmp_path / "extra.yml", f"workers: {group}\nk8s_cluster: {group}\n")
     found = f"on node1 ({NET}.101) and {twin} ({NET}.103)"
-    refused("master", inventories=same, says=("Wanted every name once, found the name node1", found, "rename all but"))
+    says = ("Wanted every name once, found the name node1", found, "rename all but")
+    refused(f"{ALL} {twin}", inventories=same, says=says)
 
 
 def test_a_worker_outside_of_the_cluster(tmp_path: Path) -> None:
     outside = beside(tmp_path / "extra.yml", f"workers: {{hosts: {{node3: {{ansible_host: {NET}.103}}}}}}\n")
     found = "node3: wanted every machine of workers in k8s_cluster as well, found it in workers only"
-    refused("master", inventories=outside, says=(found, "make workers a child of k8s_cluster"))
+    refused(ALL, inventories=outside, says=(found, "make workers a child of k8s_cluster"))
 
 
 def test_no_control_plane(tmp_path: Path) -> None:
@@ -44,7 +49,7 @@ def test_no_control_plane(tmp_path: Path) -> None:
     )
     without = inventory() / "addresses.yml", beside(tmp_path / "extra.yml", text)[1]
     words = "in the group control_plane, found none, so node1 and node2 would have no cluster to join"
-    refused("node1", inventories=without, says=(words, "put the master into the group"))
+    refused("node1 node2", inventories=without, says=(words, "put the master into the group"))
 
 
 OUTSIDE = "wanted its address outside of the cluster's own networks, found"
@@ -62,4 +67,4 @@ CONTRADICTIONS = {
 
 @pytest.mark.parametrize(("setting", "says"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_settings_that_contradict(setting: str, says: tuple[str, ...]) -> None:
-    refused("master", "--extra-vars", setting, says=says)
+    refused(ALL, "--extra-vars", setting, says=says)

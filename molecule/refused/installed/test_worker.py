@@ -100,6 +100,16 @@ def test_the_master_itself_is_away(tmp_path: Path) -> None:
     refused("node2", *ALONE, inventories=away, says=says, status=UNREACHABLE)
 
 
+def test_the_master_failed_before_in_the_same_run(tmp_path: Path) -> None:
+    """A worker does not wait for an API of which the run knows that nobody has made it."""
+    away = beside(tmp_path / "extra.yml", "all: {hosts: {master: {ansible_port: 2}}}\n")
+    run = playbook("site.yml", "--limit", "master,node2", inventories=away)
+    assert run.status == UNREACHABLE, run.output
+    assert set(run.failures) == {"master", "node2"}, run.output
+    assert "node2 waits for master: wanted to join the cluster 'lab'" in run.failures["node2"]
+    assert set(run.changed.values()) == {0}, run.output
+
+
 @pytest.mark.usefixtures("other_cluster")
 def test_it_belongs_to_another_cluster() -> None:
     found = f"this machine belongs to the cluster at {NET}.200:6443 (CA sha256:"

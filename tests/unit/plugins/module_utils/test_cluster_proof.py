@@ -116,6 +116,20 @@ def test_check_mode_only_reads(tmp_path: Path) -> None:
     assert {call[0] for call in fake.calls} == {"get"}
 
 
+@pytest.mark.parametrize(("left_out", "failed"), [((), ["system pods"]), (("node2",), [])])
+def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
+    tmp_path: Path, left_out: tuple[str, ...], failed: list[str]
+) -> None:
+    dead = {**pod("proxy-node2", "node2"), "status": {"phase": "Unknown"}}
+    pods = listed(pod("proxy-master", "master"), pod("proxy-node1", "node1"), dead)
+    fake = working_cluster(**{"get --raw /api/v1/namespaces/kube-system/pods": pods})
+    wish = Wish(("master", "node1"), WISH.image, WISH.service, WISH.namespaces, frozenset(left_out))
+
+    verdict = prove(connected(tmp_path, fake), wish, Clock(0.2, pause=0.01), touch=True)
+
+    assert [check.name for check in verdict.failed] == failed
+
+
 def test_without_names_it_is_the_nodes_that_there_are(tmp_path: Path) -> None:
     wish = Wish((), WISH.image, WISH.service, WISH.namespaces)
 

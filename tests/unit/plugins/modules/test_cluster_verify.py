@@ -64,3 +64,15 @@ def test_without_a_cluster_it_passes_only_in_check_mode(
     result = run_main(main, options, check=check)
 
     assert (result["failed"], result["changed"]) == (not check, False)
+
+
+def test_who_is_left_out_is_said(run_main: Any, kubectl: Any) -> None:
+    kubectl.answers({
+        "get --raw /api/v1/nodes": listed(NODE), "get --raw /apis/coordination": listed(LEASE),
+        "get --raw /api/v1/namespaces": listed(POD),
+    })
+
+    result = run_main(main, {**kubectl.options, "timeout": 0, "nodes": ["master"], "left_out": ["node1"]}, check=True)
+
+    assert result["left_out"] == ["node1"]
+    assert any("for master only: node1 failed before" in str(warning) for warning in result["warnings"])
