@@ -19,7 +19,6 @@ description:
     C(control_plane) or C(workers), and C(k8s_cluster).
   - Each machine has C(cluster_name), C(cluster_machines) and C(cluster_control_plane), by which every role finds the
     machines that belong together, and C(seat_number), C(seat_name) and C(seat_student).
-  - The collection's playbooks act for one cluster a run as yet.
   - Kubernetes' own networks may be the same for all seats. A name, an address or an endpoint that two of them have is
     an error, as is everything else that is wrong, with the line and the key.
 options:
@@ -91,10 +90,12 @@ from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_file import (
     Class,
     ClassFileError,
+    Machine,
     Seat,
     read_class,
 )
@@ -136,7 +137,7 @@ class InventoryModule(BaseInventoryPlugin):
         if found.utility is not None:
             self.inventory.add_group(UTILITY)
             self.inventory.add_host(found.utility.name, group=UTILITY)
-            self.inventory.set_variable(found.utility.name, "ansible_host", found.utility.address)
+            self.inventory.set_variable(found.utility.name, "ansible_host", _address(found.utility))
 
     def _fill_seat(self, seat: Seat) -> None:
         group = self.inventory.add_group(seat.name)
@@ -152,5 +153,10 @@ class InventoryModule(BaseInventoryPlugin):
             self.inventory.add_child(role, part)
             self.inventory.add_host(machine.name, group=part)
             # The machines' own, since those of a group would give way to the inventory's group_vars/all
-            for name, value in {"ansible_host": machine.address, **variables}.items():
+            for name, value in {"ansible_host": _address(machine), **variables}.items():
                 self.inventory.set_variable(machine.name, name, value)
+
+
+def _address(machine: Machine) -> Any:
+    """No mark of what might be a template: programs that read `ansible-inventory --list` take an address for a text."""
+    return trust_as_template(machine.address)

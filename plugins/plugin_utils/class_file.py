@@ -24,6 +24,12 @@ _CLASS_KEYS = ("plugin", "class", "seats", "seat", "machines", "names", "address
 _SEAT_KEYS = ("number", "student", "machines", "addresses", "variables")
 _RULE_KEYS = ("first", "next_machine", "next_seat")
 _UTILITY_KEYS = ("name", "address")
+# What Ansible takes for a group without a warning, and the groups that all seats share
+_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_GROUPS = ("all", "ungrouped", "control_plane", "workers", "k8s_cluster", "utility")
+# The keys, of a seat or of the class, that say what has to be there once
+_ONCE: Mapping[str, Place] = {
+    "name": ("names",), "address": ("addresses",), "endpoint": ("variables", "cluster_endpoint")}
 _RANGE = re.compile(r"\s*(\d+)\s*-\s*(\d+)\s*")
 # More seats than any room has are a slip, and each of them would be a cluster
 _MOST_SEATS = 1000
@@ -100,6 +106,8 @@ class _Reader:
     def __init__(self, known_lines: Mapping[Place, int]) -> None:
         self.problems: list[str] = []
         self._lines = known_lines
+        # Where in the file each seat is, by what the sentences call it
+        self._places: dict[str, Place] = {}
 
     def _problem(self, place: Place, sentence: str) -> None:
         shown = place
@@ -119,9 +127,10 @@ class _Reader:
         name = self._text(data, "class", (), "class")
         seats = self._seats(data)
         utility = self._utility(data.get("utility"))
+        variables = self._mapping(data, "variables", ())
         if not self.problems:
-            self._apart(seats, utility)
-        return Class(name, tuple(seats), self._mapping(data, "variables", ()), utility)
+            self._apart(seats, utility, variables)
+        return Class(name, tuple(seats), variables, utility)
 
     def _unknown(self, data: Mapping[str, Any], known: Sequence[str], place: Place) -> None:
         for key in data:
@@ -176,6 +185,7 @@ class _Reader:
                     number, self._lines.get(seen[number], "?")))
                 continue
             seen[number] = place
+            self._places["seat {0}".format(number)] = place
             own = self._machines(wish, place, machines)
             addresses = self._addresses(wish, place, rule, number, own)
             seat = called.format(number=number) if called else ""
@@ -324,26 +334,33 @@ class _Reader:
             self._problem(("utility", "address"), "wanted an IP address, found '{0}'.".format(value.get("address")))
             return None
 
-    def _apart(self, seats: Sequence[Seat], utility: Machine | None) -> None:
+    def _apart(self, seats: Sequence[Seat], utility: Machine | None, variables: Mapping[str, Any]) -> None:
         """Networks of Kubernetes may be the same in all seats; machines, names and endpoints may not."""
         owners: dict[tuple[str, str], str] = {}
+        common = str(variables.get("cluster_endpoint") or "")
         claims = [("name", utility.name, "the utility"), ("address", utility.address, "the utility")] if utility else []
         for seat in seats:
             whose = "seat {0}".format(seat.number)
             claims.append(("name", seat.name, whose + " itself"))
+            if not _GROUP.fullmatch(seat.name) or seat.name in _GROUPS:
+                self._problem(("seat",), "wanted names for seats that a group can have (letters, digits and '_', and "
+                              "none of {0}), found '{1}'.".format(", ".join(_GROUPS), seat.name))
             for machine in seat.machines:
                 if not is_dns_subdomain(machine.name):
                     self._problem(("names",), "wanted names that a Kubernetes Node can have (lower case letters, "
                                   "digits, '-' and '.'), found '{0}'.".format(machine.name))
                 claims += [("name", machine.name, whose), ("address", machine.address, whose)]
-            endpoint = seat.variables.get("cluster_endpoint")
-            if endpoint:
-                claims.append(("endpoint", str(endpoint), whose))
+            # A template may give another one at each seat
+            endpoint = str(seat.variables.get("cluster_endpoint") or common)
+            if endpoint and "{{" not in endpoint:
+                claims.append(("endpoint", endpoint, whose))
         for kind, value, whose in claims:
-            other = owners.setdefault((kind, value), whose)
-            if other is not whose:
+            other = owners.get((kind, value))
+            owners[kind, value] = whose
+            if other is not None:
+                own = (*self._places.get(whose, ()), *_ONCE[kind])
                 self._problem(
-                    ("addresses" if kind == "address" else "seats" if kind == "endpoint" else "names",),
+                    own if own in self._lines else _ONCE[kind],
                     "wanted every {0} once, found {1} for {2} and for {3}; {4}.".format(kind, value, other, whose, {
                         "name": "put {seat} (or {number}) and {machine} into the pattern",
                         "address": "choose larger steps, or other addresses",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools.checkout import environment
+from tools.checkout import ROOT, environment
 
 CLASS = """\
 plugin: classroom.kubeadm.seats
@@ -67,11 +67,29 @@ def test_every_machine_knows_its_peers(listed: dict[str, Any]) -> None:
     assert machines["seat20-master"]["node_domain"] == "{{ seat_name }}.school.example"
 
 
+def test_the_graph_shows_each_seat(tmp_path: Path) -> None:
+    done = inventory(tmp_path, CLASS, "--graph", "seat01")
+    assert done.returncode == 0 and not done.stderr
+    assert done.stdout.splitlines() == [
+        "@seat01:", "  |--@seat01_control_plane:", "  |  |--seat01-master",
+        "  |--@seat01_workers:", "  |  |--seat01-node1", "  |  |--seat01-node2"]
+
+
+def test_the_example_is_an_inventory() -> None:
+    done = subprocess.run(["ansible-inventory", "-i", str(ROOT / "inventories/class"), "--list"], env=environment(),
+                          check=False, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr
+    assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 61
+
+
 @pytest.mark.parametrize(("text", "words"), [
     (CLASS.replace("{first: 10.20.0.10}", "{first: 10.20.0.10, next_seat: 1}"), "wanted every address once"),
+    (CLASS + "names: node-{number}\n", "line 12, names: wanted every name once, found node-1 for seat 1"),
+    (CLASS.replace("machines: [master],", "machines: [master, node1], addresses: [10.20.1.1],"),
+     "line 5, seats.addresses: wanted a list of 2 addresses, one for each of master, node1, found 1."),
     (CLASS + "machine: x\n", "line 12, machine: wanted one of"),
     (CLASS.replace("- 1-2", "- [1-2"), "YAML"),
 ])
 def test_a_bad_file_is_no_inventory(tmp_path: Path, text: str, words: str) -> None:
     done = inventory(tmp_path, text, "--list")
-    assert words in done.stderr and "seat01" not in done.stdout
+    assert done.returncode != 0 and words in done.stderr and "seat01" not in done.stdout

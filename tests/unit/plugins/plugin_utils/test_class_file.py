@@ -76,6 +76,10 @@ def test_a_seat_has_wishes_of_its_own() -> None:
     assert machines(found)["seat02-m"] == "10.9.9.9" and len(machines(found)) == 4
 
 
+def test_a_template_may_be_another_endpoint_at_each_seat() -> None:
+    assert read(HEAD + "seats: 1-2\nvariables: {cluster_endpoint: '{{ seat_name }}.school.example:6443'}\n" + RULE)
+
+
 @pytest.mark.parametrize("students", ["[Anna Müller, Ben Sørensen]", "{1: Anna Müller, 3: Ben Sørensen}"])
 def test_students_by_order_or_by_number(students: str) -> None:
     found = read(HEAD + f"seats: [1, 3]\nstudents: {students}\n" + RULE)
@@ -106,6 +110,9 @@ def test_kubernetes_networks_may_be_the_same_in_every_seat() -> None:
     (HEAD + "seats: 1-2\nnames: '{machine}'\n" + RULE, [
         "line 3, names: wanted every name once, found master for seat 1", "seat 2; put {seat}"]),
     (HEAD + "seats: 1-2\nseat: place\n" + RULE, ["wanted every name once, found place"]),
+    (HEAD + "seats: 1\nnames: '{seat}-m'\n" + RULE, ["line 3, names: wanted every name once, found seat01-m for seat"]),
+    (HEAD + "seats: 1\nseat: 'room-{number}'\n" + RULE, ["line 3, seat: wanted names for seats that", "'room-1'"]),
+    (HEAD + "seats: 1\nseat: workers\n" + RULE, ["none of all, ungrouped, control_plane, workers", "found 'workers'"]),
     (HEAD + "seats: 1\nnames: '{host}'\n" + RULE, ["line 3, names: wanted a pattern with {machine}, {number}, {seat}"]),
     (HEAD + "seats: 1\nnames: '{machine'\n" + RULE, ["wanted a pattern"]),
     (HEAD + "seats: 1\nnames: '{seat}_{machine}'\n" + RULE, ["names that a Kubernetes Node can have", "seat01_master"]),
@@ -120,6 +127,10 @@ def test_kubernetes_networks_may_be_the_same_in_every_seat() -> None:
         "line 3, addresses: wanted every address once, found 10.0.0.3 for seat 1 and for seat 2"]),
     (HEAD + "seats: 1-2\naddresses: {first: 255.255.255.250}\n", ["the rule runs out"]),
     (HEAD + "seats: [{number: 1, addresses: [10.0.0.1]}]\n", ["seats.addresses: wanted a list of 3", "found 1."]),
+    (HEAD + "seats: [{number: 1, machines: [m, n], addresses: [10.0.0.1, 10.0.0.1]}]\n", [
+        "line 2, seats.addresses: wanted every address once, found 10.0.0.1 for seat 1 and for seat 1"]),
+    (HEAD + "seats:\n- 1\n- {number: 2, machines: [m],\n   addresses: [10.20.0.12]}\n" + RULE, [
+        "line 5, seats.addresses: wanted every address once, found 10.20.0.12 for seat 1 and for seat 2"]),
     (HEAD + "seats: [{number: 1, machines: [m], addresses: [x]}]\n", ["wanted an IP address, found 'x'"]),
     (HEAD + "seats: 1\nstudents: Anna\n" + RULE, ["line 3, students: wanted a list of names"]),
     (HEAD + "seats: 1\nstudents: [Anna, Ben]\n" + RULE, ["at most as many students as seats (1), found 2"]),
@@ -130,7 +141,8 @@ def test_kubernetes_networks_may_be_the_same_in_every_seat() -> None:
     (HEAD + "seats: 1\nutility: {name: u}\n" + RULE, ["utility.address: wanted an IP address, found 'None'"]),
     (HEAD + "seats: 1\nutility: {address: 10.20.0.11}\n" + RULE, ["10.20.0.11 for the utility and for seat 1"]),
     (HEAD + "seats:\n" + "".join(f"- {{number: {n}, variables: {{cluster_endpoint: 'a:1'}}}}\n" for n in (1, 2)) + RULE,
-     ["wanted every endpoint once, found a:1", "its own cluster_endpoint"]),
+     ["line 4, seats.variables.cluster_endpoint: wanted every endpoint once, found a:1", "its own cluster_endpoint"]),
+    (HEAD + "seats: 1-2\nvariables: {cluster_endpoint: 'a:1'}\n" + RULE, ["wanted every endpoint once, found a:1"]),
 ])
 def test_what_is_wrong_is_said_with_line_and_key(text: str, words: list[str]) -> None:
     said = refused(text)
