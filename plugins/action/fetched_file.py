@@ -20,9 +20,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.files import mod
 
 # The documentation of the options is in modules/fetched_file.py, where Ansible looks for it
 SPEC = {
-    "src": {"type": "path", "required": True},
+    "src": {"type": "path"},
     "dest": {"type": "path", "required": True},
     "mode": {"type": "str", "default": "0600"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 MODE = re.compile(r"0?[0-7]{3}")
 
@@ -55,11 +56,14 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, given = self.validate_argument_spec(argument_spec=SPEC)
+        _validation, given = self.validate_argument_spec(
+            argument_spec=SPEC, required_if=[("state", "present", ["src"])])
         if not MODE.fullmatch(given["mode"]):
             raise AnsibleError(
                 "Wanted a mode of three or four octal digits, found '{0}'. Write it like 0600.".format(given["mode"])
             )
+        if given["state"] == "absent":
+            return {**result, **self._absent(given["dest"])}
         slurped = self._execute_module("ansible.builtin.slurp", {"src": given["src"]}, task_vars=task_vars)
         if slurped.get("failed"):
             return {**result, "failed": True, "msg": slurped.get("msg", "")}
@@ -72,3 +76,14 @@ class ActionModule(ActionBase):
         except ClassroomError as problem:
             raise AnsibleError(str(problem)) from problem
         return {**result, "changed": bool(reason), "dest": dest, "reason": reason}
+
+    def _absent(self, dest: str) -> dict[str, Any]:
+        """The file is gone from the controller; the machine is not asked."""
+        there = os.path.lexists(dest)
+        if there and not self._task.check_mode:
+            try:
+                os.remove(dest)
+            except OSError as problem:
+                raise AnsibleError("Wanted {0} to be gone from the controller, found: {1}. Correct the path.".format(
+                    dest, problem.strerror)) from problem
+        return {"changed": there, "dest": dest, "reason": "it is not to be there" if there else ""}

@@ -17,12 +17,13 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 from . import certificates, kept, plain_yaml
-from .admin_api import administrator, sentence
+from .admin_api import NoAdministrator, administrator, sentence
 from .errors import ClassroomError
 from .files import read_text, write_text
 from .kube_api import Api, ApiError, Denied, NotFound, Refused, address, segment
@@ -35,9 +36,14 @@ _REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _AUTHENTICATED = "system:authenticated"
+_NAMESPACES = "/api/v1/namespaces"
+_MANAGED = {"app.kubernetes.io/managed-by": "classroom.kubeadm"}
 _DAY = 86400.0
 # The API takes no shorter time, and the controller manager signs for a year at most
 _MOST_DAYS = 365
+_SHORTEST = 600.0
+# What is signed ends some seconds or minutes beside the wished moment
+_NEAR = 3600.0
 _SIGNING = 30.0
 _SECRET = 0o600
 _BEHIND = re.compile(r"[^a-z0-9.-]+")
@@ -56,7 +62,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Wish:
-    """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere."""
+    """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere.
+
+    `until` is the last day of the certificate as a date, and goes before the days. `account` is the machine's user to
+    whom the file belongs, where that is somebody else.
+    """
 
     user: str
     groups: tuple[str, ...] = ()
@@ -65,13 +75,19 @@ class Wish:
     cluster: str = "kubernetes"
     days: int = _MOST_DAYS
     renew_days: int = 30
+    until: str = ""
+    account: str = ""
+    make_namespace: bool = False
 
     @property
     def binding(self) -> str:
         """Where the API has the binding."""
-        kind = "rolebindings" if self.namespace else "clusterrolebindings"
-        inside = "/namespaces/{0}".format(segment(self.namespace)) if self.namespace else ""
-        return "{0}{1}/{2}/{3}".format(_RBAC, inside, kind, segment(self.binding_name))
+        return _binding(self.namespace, self.binding_name)
+
+    @property
+    def end(self) -> float:
+        """The end of the last day, 0 where none is wished."""
+        return end_of(self.until) if self.until else 0.0
 
     @property
     def binding_name(self) -> str:
@@ -105,8 +121,26 @@ class State:
 
     kubeconfig_problem: str = ""
     namespace: str = ""
-    role: str | None = None
+    # What the bindings of the user's name give, by where the API has them; None where no role is wished
+    roles: Mapping[str, str] | None = None
+    no_namespace: bool = False
     file: File = File()
+
+
+def _binding(namespace: str, name: str) -> str:
+    kind = "rolebindings" if namespace else "clusterrolebindings"
+    inside = "/namespaces/{0}".format(segment(namespace)) if namespace else ""
+    return "{0}{1}/{2}/{3}".format(_RBAC, inside, kind, segment(name))
+
+
+def end_of(date: str) -> float:
+    """The moment at which a day ends, everywhere at the same time."""
+    try:
+        day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    except ValueError as problem:
+        raise ClassroomError(
+            "Wanted the last day of a certificate, found '{0}'. Write a date as 2026-12-18.".format(date)) from problem
+    return (day + timedelta(days=1)).timestamp()
 
 
 def check(wish: Wish) -> None:
@@ -115,15 +149,35 @@ def check(wish: Wish) -> None:
         raise ClassroomError(
             "Wanted the group system:masters for {0}, found that the cluster signs no certificate for it: nobody could "
             "ever take its rights away. Use cluster_role 'cluster-admin' instead.".format(wish.user))
-    if not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days:
+    if not wish.until and (not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days):
         raise ClassroomError(
             "Wanted a certificate for {0} days that is renewed {1} days before its end, found that it has to be 1 to "
             "{2} days, and less for the renewal. Correct days or renew_days.".format(
                 wish.days, wish.renew_days, _MOST_DAYS))
+    if wish.make_namespace and not wish.namespace:
+        raise ClassroomError(
+            "Wanted a namespace to be made for {0}, found no name. Give it as namespace.".format(wish.user))
     if wish.namespace and not wish.cluster_role:
         raise ClassroomError(
             "Wanted the rights of {0} in the namespace {1}, found no cluster_role. Name one, such as 'edit'.".format(
                 wish.user, wish.namespace))
+
+
+def check_end(wish: Wish, now: float, admin: Kubeconfig) -> None:
+    """Refuse a last day that is over, or one that no certificate of this cluster can have."""
+    if not wish.until:
+        return
+    wanted = "Wanted a certificate for {0} until {1}, found that ".format(wish.user, wish.until)
+    if wish.end - now < _SHORTEST:
+        raise ClassroomError(wanted + "this day is over, by this machine's clock ({0}). Name a day to come.".format(
+            certificates.as_date(now)))
+    if wish.end - now > (_MOST_DAYS + 1) * _DAY:
+        raise ClassroomError(wanted + "clusters sign for {0} days at most. Name an earlier day; later a run makes "
+                             "another.".format(_MOST_DAYS))
+    authority = certificates.read(admin.ca).not_after
+    if wish.end > authority:
+        raise ClassroomError(wanted + "the cluster's own CA ends on {0}. Name an earlier day, or renew the CA.".format(
+            certificates.as_date(authority)))
 
 
 def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
@@ -223,7 +277,8 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
 def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
     file = read_file(machine, account, path)
     problem, namespace = _judged(wish, machine, admin, file, path)
-    return State(problem, namespace, _bound_role(wish, api) if wish.cluster_role else None, file)
+    roles = _bound_roles(wish, api) if wish.cluster_role else None
+    return State(problem, namespace, roles, wish.make_namespace and not _has_namespace(wish, api), file)
 
 
 def _judged(wish: Wish, machine: Machine, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
@@ -273,8 +328,13 @@ def _unfit(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str
         return "it is of the user {0}".format(certificate.common_name)
     if certificate.date_problem(machine.now()):
         return "its certificate " + certificate.date_problem(machine.now())
-    if certificate.not_after - machine.now() < wish.renew_days * _DAY:
+    if wish.until and abs(certificate.not_after - wish.end) > _NEAR:
+        return "its certificate ends on {0}, and is wished until the end of {1}".format(
+            certificates.as_date(certificate.not_after), wish.until)
+    if not wish.until and certificate.not_after - machine.now() < wish.renew_days * _DAY:
         return "its certificate ends on {0}".format(certificates.as_date(certificate.not_after))
+    if wish.make_namespace and not entry.namespace:
+        return "it names no namespace"
     return _unknown(wish, machine, admin, entry)
 
 
@@ -295,30 +355,70 @@ def _unknown(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> s
     return ""
 
 
-def _bound_role(wish: Wish, api: Api) -> str:
-    """The role that the binding of this name gives, empty when there is none of it."""
+def _bound_roles(wish: Wish, api: Api) -> dict[str, str]:
+    """The roles that bindings of this name give, everywhere and in namespaces, by where they are."""
+    found = {}
     try:
-        found = api.get(wish.binding)
+        everywhere = _binding("", wish.binding_name)
+        found[everywhere] = _role_of(wish, api.get(everywhere))
     except NotFound:
-        return ""
-    subjects = [(one.get("kind"), one.get("name")) for one in found.get("subjects") or []]
-    role = found.get("roleRef") or {}
+        pass
+    listed = api.get("{0}/rolebindings?fieldSelector=metadata.name%3D{1}".format(_RBAC, segment(wish.binding_name)))
+    for item in listed["items"]:
+        found[_binding(item["metadata"]["namespace"], wish.binding_name)] = _role_of(wish, item)
+    return found
+
+
+def _role_of(wish: Wish, binding: Mapping[str, Any]) -> str:
+    subjects = [(one.get("kind"), one.get("name")) for one in binding.get("subjects") or []]
+    role = binding.get("roleRef") or {}
     if subjects != [("User", wish.user)] or role.get("kind") != "ClusterRole":
         return "another"
     return str(role.get("name") or "another")
 
 
+def _has_namespace(wish: Wish, api: Api) -> bool:
+    try:
+        api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+    except NotFound:
+        return False
+    return True
+
+
 def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
     steps = []
-    if state.role is not None and state.role != wish.cluster_role:
-        steps.append(Step("role", "of {0}".format(wish.user), state.role or "none", _role_words(wish),
-                          "another is bound" if state.role else "none is bound"))
+    if state.no_namespace:
+        steps.append(Step("namespace", wish.namespace, "absent", "present", "there is none"))
+    steps += _role_steps(wish, state.roles or {}) if wish.cluster_role else []
     if state.kubeconfig_problem:
         steps.append(Step("kubeconfig", path, "see the reason", "{0} at this cluster".format(wish.user),
                           state.kubeconfig_problem))
     elif state.file.mode is not None and state.file.mode & 0o077:
         steps.append(Step("mode", path, "{0:04o}".format(state.file.mode), "{0:04o}".format(_SECRET),
                           "others could read the key"))
+    return steps
+
+
+def _role_steps(wish: Wish, roles: Mapping[str, str]) -> list[Step]:
+    """The wished binding, and an end to what earlier wishes bound elsewhere, which would otherwise go on to count."""
+    steps = []
+    role = roles.get(wish.binding, "")
+    if role != wish.cluster_role:
+        steps.append(Step("role", "of {0}".format(wish.user), role or "none", _role_words(wish),
+                          "another is bound" if role else "none is bound"))
+    others = sorted(path for path in roles if path != wish.binding)
+    return steps + [_unbind_step(path, roles[path], "it is bound elsewhere now") for path in others]
+
+
+def _unbind_step(path: str, role: str, reason: str) -> Step:
+    return Step("binding", path, role, "none", reason)
+
+
+def plan_absence(wish: Wish, roles: Mapping[str, str], file: File, path: str) -> list[Step]:
+    reason = "{0} is not to be there any more".format(wish.user)
+    steps = [_unbind_step(each, roles[each], reason) for each in sorted(roles)]
+    if file.text is not None:
+        steps.append(Step("removal", path, "present", "absent", reason))
     return steps
 
 
@@ -338,20 +438,35 @@ class Performer:
 
     def perform(self, steps: list[Step], state: State, path: str) -> None:
         for step in steps:
-            if step.action == "role":
+            if step.action == "namespace":
+                self._make(_NAMESPACES, namespace_of(self._wish))
+            elif step.action == "role":
                 self._bind(state)
+            elif step.action == "binding":
+                self._unbind(step.target)
             elif step.action == "kubeconfig":
                 self._give(state, path)
             elif step.action == "mode":
                 with acting_as(self._account):
                     os.chmod(self._machine.root(path), _SECRET)
+            elif step.action == "removal":
+                with acting_as(self._account):
+                    os.remove(self._machine.root(path))
 
     def _bind(self, state: State) -> None:
         # A binding's role cannot be changed
-        if state.role:
+        if (state.roles or {}).get(self._wish.binding):
             self._api.delete(self._wish.binding)
+        self._make(self._wish.binding.rpartition("/")[0], binding_of(self._wish))
+
+    def _unbind(self, path: str) -> None:
+        # Gone meanwhile is gone
+        with suppress(NotFound):
+            self._api.delete(path)
+
+    def _make(self, collection: str, body: dict[str, Any]) -> None:
         try:
-            self._api.post(self._wish.binding.rpartition("/")[0], binding_of(self._wish))
+            self._api.post(collection, body)
         except Refused as problem:
             # Another run was as fast; the next one sees whether it wanted the same
             if problem.status != _CONFLICT:
@@ -359,7 +474,10 @@ class Performer:
 
     def _give(self, state: State, path: str) -> None:
         key, request = self._key_and_request()
-        text = kubeconfig_text(self._wish, self._admin, self._signed(request), key, state.namespace)
+        certificate = self._signed(request)
+        self._check_signed(certificate)
+        text = kubeconfig_text(
+            self._wish, self._admin, certificate, key, state.namespace or self._wish.namespace)
         kept.keep(self._machine.root, kept.former_files(self._machine.root, {path: text}))
         with acting_as(self._account):
             directory = os.path.dirname(self._machine.root(path))
@@ -378,7 +496,7 @@ class Performer:
             return read_text(key) or "", read_text(request) or ""
 
     def _signed(self, request: str) -> str:
-        made = self._api.post(_REQUESTS, request_of(self._wish, request))
+        made = self._api.post(_REQUESTS, request_of(self._wish, request, self._machine.now()))
         path = "{0}/{1}".format(_REQUESTS, segment(made["metadata"]["name"]))
         try:
             self._api.patch(path + "/approval", {"status": {"conditions": [{
@@ -387,6 +505,15 @@ class Performer:
             return self._certificate(path)
         finally:
             self._forget(path)
+
+    def _check_signed(self, certificate: str) -> None:
+        """A cluster may have been told to sign for less than a year; the next run would find it wrong again."""
+        end = certificates.read(certificate).not_after
+        if self._wish.until and abs(end - self._wish.end) > _NEAR:
+            raise ClassroomError(
+                "Wanted a certificate for {0} until the end of {1}, found that the cluster signs until {2} only. Name "
+                "an earlier day, or see --cluster-signing-duration of the controller manager.".format(
+                    self._wish.user, self._wish.until, certificates.as_date(end)))
 
     def _certificate(self, path: str) -> str:
         found: dict[str, Any] = {}
@@ -425,7 +552,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\$#\"'])", r"\\\1", text)
 
 
-def request_of(wish: Wish, request: str) -> dict[str, Any]:
+def request_of(wish: Wish, request: str, now: float) -> dict[str, Any]:
     return {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",
@@ -434,16 +561,20 @@ def request_of(wish: Wish, request: str) -> dict[str, Any]:
             "request": base64.b64encode(request.encode("ascii")).decode("ascii"),
             "signerName": SIGNER,
             "usages": ["client auth"],
-            "expirationSeconds": int(wish.days * _DAY),
+            "expirationSeconds": int(wish.end - now if wish.until else wish.days * _DAY),
         },
     }
+
+
+def namespace_of(wish: Wish) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wish.namespace, "labels": _MANAGED}}
 
 
 def binding_of(wish: Wish) -> dict[str, Any]:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding" if wish.namespace else "ClusterRoleBinding",
-        "metadata": {"name": wish.binding_name, "labels": {"app.kubernetes.io/managed-by": "classroom.kubeadm"}},
+        "metadata": {"name": wish.binding_name, "labels": _MANAGED},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": wish.cluster_role},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": wish.user}],
     }
@@ -472,13 +603,14 @@ def converge(
 ) -> tuple[list[Step], str]:
     """Steps that were, or in check mode would be, done, and the path of the user's kubeconfig."""
     check(wish)
-    account = account_of(wish.user, lookup)
+    account = account_of(wish.account or wish.user, lookup)
     path = path_of(account, given)
     admin = administrator(machine, "give {0} a kubeconfig".format(wish.user), kubeconfig)
+    check_end(wish, machine.now(), admin)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         state = read_state(wish, machine, admin, api, account, path)
-        if wish.cluster_role and state.role != wish.cluster_role:
+        if wish.cluster_role and (state.roles or {}).get(wish.binding) != wish.cluster_role:
             _require_role(wish, api)
         steps = plan(wish, state, account, path)
         if not check_mode:
@@ -486,6 +618,42 @@ def converge(
     except ApiError as problem:
         raise sentence("give {0} a kubeconfig".format(wish.user), admin, problem) from problem
     return steps, path
+
+
+def remove(
+    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+) -> tuple[list[Step], str]:
+    """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
+    account = account_of(wish.account or wish.user, lookup)
+    path = path_of(account, given)
+    wanted = "take the kubeconfig of {0} away".format(wish.user)
+    try:
+        admin = administrator(machine, wanted, kubeconfig)
+    except NoAdministrator:
+        if read_file(machine, account, path).text is None:
+            # Without a cluster there is nothing to be taken from
+            return [], path
+        raise
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        file = read_file(machine, account, path)
+        _refuse_strangers(wish, admin, file, path)
+        steps = plan_absence(wish, _bound_roles(wish, api), file, path)
+        if not check_mode:
+            Performer(wish, machine, admin, api, account).perform(steps, State(), path)
+    except ApiError as problem:
+        raise sentence(wanted, admin, problem) from problem
+    return steps, path
+
+
+def _refuse_strangers(wish: Wish, admin: Kubeconfig, file: File, path: str) -> None:
+    try:
+        found = entries(file.text or "")
+    except ClassroomError as problem:
+        raise _refusal(wish, path, str(problem)) from problem
+    strangers = sorted({address(entry.server) for entry in found if not _is_this_clusters(entry, admin)})
+    if strangers:
+        raise _refusal(wish, path, "it leads to {0}".format(", ".join(strangers)))
 
 
 def _require_role(wish: Wish, api: Api) -> None:
@@ -496,8 +664,8 @@ def _require_role(wish: Wish, api: Api) -> None:
             "Wanted the cluster role {0} for {1}, found no such role. Name one that 'kubectl get clusterroles' "
             "lists.".format(wish.cluster_role, wish.user)) from problem
     try:
-        if wish.namespace:
-            api.get("/api/v1/namespaces/" + segment(wish.namespace))
+        if wish.namespace and not wish.make_namespace:
+            api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
     except NotFound as problem:
         raise ClassroomError(
             "Wanted the role {0} for {1}, found that the cluster has no such namespace. Create it, or correct "

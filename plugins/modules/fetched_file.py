@@ -24,9 +24,8 @@ attributes:
     support: none
 options:
   src:
-    description: Path of the file on the machine.
+    description: Path of the file on the machine. Required when O(state=present).
     type: path
-    required: true
   dest:
     description: Path of the file on the controller, absolute or relative to the working directory.
     type: path
@@ -35,6 +34,11 @@ options:
     description: Mode of the file on the controller, in octal digits.
     type: str
     default: "0600"
+  state:
+    description: With V(absent) the file is removed from the controller, and the machine is not asked.
+    type: str
+    choices: [present, absent]
+    default: present
 """
 
 EXAMPLES = r"""

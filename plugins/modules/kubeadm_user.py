@@ -21,7 +21,7 @@ description:
     has chosen stays.
   - A kubeconfig that leads to another cluster is never replaced. Where it leads to this one as well, as the right user,
     all is as wished; otherwise the module says so and fails.
-  - Certificates cannot be revoked. What a user may do ends with the binding.
+  - Certificates cannot be revoked. What a user may do ends with the binding, which O(state=absent) takes away.
   - A reset of the machine removes the kubeconfig, as it does copies of F(/etc/kubernetes/admin.conf).
 requirements:
   - openssl
@@ -41,12 +41,22 @@ options:
   cluster_role:
     description:
       - The ClusterRole that the user gets. Without it no role is bound, and an earlier binding is left as it is.
+      - What an earlier run bound for the user in another namespace, or everywhere, is taken away.
     type: str
     default: ""
   namespace:
     description: The namespace in which it counts. Everywhere when empty.
     type: str
     default: ""
+  make_namespace:
+    description: Whether the namespace is made when the cluster has none of that name. It is never removed.
+    type: bool
+    default: false
+  state:
+    description: With V(absent) kubeconfig and bindings of the user are gone. The namespace and its objects stay.
+    type: str
+    choices: [present, absent]
+    default: present
   cluster:
     description: What the cluster is called in the kubeconfig.
     type: str
@@ -59,6 +69,16 @@ options:
     description: A certificate that ends within so many days is made anew.
     type: int
     default: 30
+  until:
+    description:
+      - The last day of the certificate, such as V(2026-12-18), by UTC. It goes before O(days) and O(renew_days).
+      - A day that is over, and one that the cluster cannot sign for, are refused.
+    type: str
+    default: ""
+  account:
+    description: The user of the machine to whom the kubeconfig belongs, where that is not O(name).
+    type: str
+    default: ""
   path:
     description: Where the kubeconfig is. C(.kube/config) in the user's home when it is not given.
     type: path
@@ -81,6 +101,16 @@ EXAMPLES = r"""
     namespace: lessons
     days: 7
     renew_days: 1
+
+- name: Somebody who is no user of the machine works in a namespace of their own until the course ends
+  classroom.kubeadm.kubeadm_user:
+    name: anna
+    account: root
+    path: /etc/kubernetes/students/anna.conf
+    cluster_role: admin
+    namespace: anna
+    make_namespace: true
+    until: "2026-12-18"
 """
 
 RETURN = r"""
@@ -104,7 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge, remove
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
 
 
@@ -118,6 +148,10 @@ def main() -> None:
             "cluster": {"type": "str", "default": "kubernetes"},
             "days": {"type": "int", "default": 365},
             "renew_days": {"type": "int", "default": 30},
+            "until": {"type": "str", "default": ""},
+            "account": {"type": "str", "default": ""},
+            "make_namespace": {"type": "bool", "default": False},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path"},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
@@ -127,9 +161,10 @@ def main() -> None:
     wish = Wish(
         user=given["name"], groups=tuple(given["groups"]), cluster_role=given["cluster_role"],
         namespace=given["namespace"], cluster=given["cluster"], days=given["days"], renew_days=given["renew_days"],
+        until=given["until"], account=given["account"], make_namespace=given["make_namespace"],
     )
     try:
-        steps, path = converge(
+        steps, path = (converge if given["state"] == "present" else remove)(
             wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
     except (ClassroomError, CommandFailed) as problem:
         module.fail_json(msg=str(problem))

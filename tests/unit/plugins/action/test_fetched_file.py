@@ -51,9 +51,10 @@ def test_a_directory_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
         write(str(tmp_path / "file" / "b"), "x", 0o600)
 
 
-def fetched(tmp_path: Path, *options: str, **arguments: str) -> str:
+def fetched(tmp_path: Path, *options: str, **arguments: str | None) -> str:
     """What a person sees of a real run, this machine being both sides."""
     given = {"src": str(tmp_path / "src"), "dest": str(tmp_path / "new" / "dest"), **arguments}
+    given = {key: value for key, value in given.items() if value is not None}
     done = subprocess.run(
         ["ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "classroom.kubeadm.fetched_file",
          "-e", f"ansible_python_interpreter={sys.executable}", "-a", json.dumps(given), *options],
@@ -72,6 +73,20 @@ def test_it_is_fetched_once_and_never_shown(tmp_path: Path) -> None:
     again = fetched(tmp_path)
     assert "changed: false" in again
     assert "secret" not in said + again
+
+
+def test_it_is_gone_when_that_is_wished(tmp_path: Path) -> None:
+    dest = tmp_path / "new" / "dest"
+    dest.parent.mkdir()
+    dest.write_text("a secret")
+    assert "it is not to be there" in fetched(tmp_path, "--check", state="absent") and dest.exists()
+    assert "changed: true" in fetched(tmp_path, state="absent") and not dest.exists()
+    assert "changed: false" in fetched(tmp_path, state="absent")
+
+
+def test_without_a_source_it_is_told(tmp_path: Path) -> None:
+    said = fetched(tmp_path, src=None)
+    assert "FAILED" in said and "src" in said
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -15,14 +15,19 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from kubeadm_lab import Authority, FakeApi, Lab, kubeconfig_text
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
+from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates, kept
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Denied, Unreachable
@@ -33,7 +38,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user imp
     acting_as,
     check,
     converge,
+    end_of,
     entries,
+    remove,
     subject_lines,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeconfig import Kubeconfig
@@ -42,6 +49,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_
 SERVER, OTHER = "https://192.168.90.100:6443", "https://192.0.2.1:6443"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+RBAC = "/apis/rbac.authorization.k8s.io/v1/"
 ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles/"
 CONFIG = "/home/student/.kube/config"
 WISH = Wish("student", cluster_role="edit")
@@ -63,7 +71,8 @@ class Cluster(FakeApi):
         self.silent = False
         self.refusal = ""
         self.denied: Callable[[], None] = lambda: None
-        for role in ("edit", "view"):
+        self.longest = 366 * DAY
+        for role in ("edit", "view", "admin"):
             self.objects[ROLES + role] = {}
 
     def connect(self, server: str, ca: str, identity: Kubeconfig | None = None, timeout: float = 5.0) -> FakeApi:
@@ -90,13 +99,29 @@ class Cluster(FakeApi):
             status["certificate"] = base64.b64encode(self.sign(spec).encode()).decode()
         return answer
 
+    def get(self, path: str) -> Any:
+        if "/rolebindings?" not in path:
+            return super().get(path)
+        self.calls.append("GET " + path)
+        name = path.rpartition("%3D")[2]
+        found = {}
+        for where, body in self.objects.items():
+            if where.startswith(RBAC + "namespaces/") and where.endswith("/rolebindings/" + name):
+                found[where] = {**body, "metadata": {**body["metadata"], "namespace": where.split("/")[-3]}}
+        return {"items": list(found.values())}
+
     def sign(self, spec: dict[str, Any]) -> str:
+        """To the second, as the controller manager does it."""
         place = self.authority.directory
-        (place / "in.csr").write_bytes(base64.b64decode(spec["request"]))
-        days = str(max(1, round(spec["expirationSeconds"] / DAY)))
-        return subprocess.run(
-            ["openssl", "x509", "-req", "-in", place / "in.csr", "-CA", place / "ca.crt", "-CAkey", place / "ca.key",
-             "-CAcreateserial", "-days", days], check=True, capture_output=True, text=True).stdout
+        request = x509.load_pem_x509_csr(base64.b64decode(spec["request"]))
+        begin = datetime.now(UTC)
+        certificate = x509.CertificateBuilder(
+            x509.load_pem_x509_certificate((place / "ca.crt").read_bytes()).subject, request.subject,
+            request.public_key(), x509.random_serial_number(), begin,
+            begin + timedelta(seconds=min(spec["expirationSeconds"], self.longest)))
+        key = load_pem_private_key((place / "ca.key").read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        return certificate.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
 
     def review(self) -> dict[str, Any]:
         """By the certificate's subject, as the API server does it."""
@@ -135,6 +160,10 @@ class Seat:
     def __call__(self, wish: Wish = WISH, check_mode: bool = False, path: str | None = None) -> list[str]:
         machine = replace(self.lab.machine, run=run)
         return as_changes(converge(wish, machine, ADMIN_CONF, path, check_mode, self.lookup)[0])
+
+    def without(self, wish: Wish = WISH, check_mode: bool = False) -> list[str]:
+        machine = replace(self.lab.machine, run=run)
+        return as_changes(remove(wish, machine, ADMIN_CONF, None, check_mode, self.lookup)[0])
 
     @property
     def config(self) -> Path:
@@ -320,12 +349,108 @@ def test_a_binding_follows_the_wish(seat: Seat) -> None:
     assert seat(replace(WISH, cluster_role="")) == []
 
 
+OWN = Wish("student", cluster_role="admin", namespace="student", make_namespace=True)
+OWN_BINDING = RBAC + "namespaces/student/rolebindings/classroom-kubeadm:student"
+
+
+def in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+
+
+def ends(seat: Seat) -> float:
+    [entry] = entries(seat.config.read_text())
+    return certificates.read(entry.certificate).not_after
+
+
+def test_a_namespace_of_ones_own(seat: Seat) -> None:
+    expected = ["namespace student: there is none", "role of student: none is bound",
+                "kubeconfig {0}: there is none".format(CONFIG)]
+    assert seat(OWN, check_mode=True) == expected and writes(seat) == []
+    assert seat(OWN) == expected
+    assert seat.api.objects[OWN_BINDING]["roleRef"]["name"] == "admin"
+    assert seat.document()["contexts"][0]["context"]["namespace"] == "student"
+    assert seat(OWN) == []
+
+
+def test_what_was_bound_elsewhere_counts_no_longer(seat: Seat) -> None:
+    seat()
+    gone = "binding {0}/classroom-kubeadm:student: it is bound elsewhere now".format(BINDINGS)
+    assert seat(OWN) == ["namespace student: there is none", "role of student: none is bound", gone,
+                         "kubeconfig {0}: it names no namespace".format(CONFIG)]
+    assert BINDINGS + "/classroom-kubeadm:student" not in seat.api.objects and seat(OWN) == []
+    assert seat() == ["role of student: none is bound",
+                      "binding {0}: it is bound elsewhere now".format(OWN_BINDING)]
+    assert OWN_BINDING not in seat.api.objects and seat() == []
+
+
+def test_a_certificate_until_a_day(seat: Seat) -> None:
+    """The days to its end are not looked at: it is not made anew every day of the last month."""
+    wish = replace(WISH, until=in_days(20))
+    seat(wish)
+    assert abs(ends(seat) - end_of(wish.until)) < 120
+    assert seat(wish) == []
+    sooner = replace(WISH, until=in_days(10))
+    [change] = seat(sooner)
+    assert "its certificate ends on " in change and "and is wished until the end of " + sooner.until in change
+    assert abs(ends(seat) - end_of(sooner.until)) < 120 and seat(sooner) == []
+
+
+@pytest.mark.parametrize(("until", "later_days", "says"), [
+    ("18.12.2026", 0, r"found '18\.12\.2026'. Write a date as 2026-12-18"),
+    (in_days(-1), 0, r"found that this day is over, by this machine's clock \(20"),
+    (in_days(400), 0, "found that clusters sign for 365 days at most. Name an earlier day"),
+    (in_days(3700), 3600, "the cluster's own CA ends on 20.*Name an earlier day, or renew the CA"),
+])
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_day_that_cannot_be_is_refused(seat: Seat, until: str, later_days: int, says: str, check_mode: bool) -> None:
+    seat.lab.clock.moment += later_days * DAY
+    with pytest.raises(ClassroomError, match=says):
+        seat(replace(WISH, until=until), check_mode)
+    assert not seat.config.exists() and writes(seat) == []
+
+
+def test_a_cluster_that_signs_for_less_says_so(seat: Seat) -> None:
+    seat.api.longest = 5 * DAY
+    with pytest.raises(ClassroomError, match=r"found that the cluster signs until 20.* only. Name an earlier day, or"):
+        seat(replace(WISH, until=in_days(20)))
+    assert not seat.config.exists()
+
+
+def test_whoever_leaves_keeps_nothing(seat: Seat) -> None:
+    seat(OWN)
+    expected = ["binding {0}: student is not to be there any more".format(OWN_BINDING),
+                "removal {0}: student is not to be there any more".format(CONFIG)]
+    seat.api.calls.clear()
+    assert seat.without(OWN, check_mode=True) == expected and writes(seat) == [] and seat.config.exists()
+    assert seat.without(OWN) == expected
+    assert OWN_BINDING not in seat.api.objects and not seat.config.exists()
+    assert seat.without(OWN) == []
+
+
+def test_whoever_leaves_keeps_the_kubeconfig_of_another_cluster(seat: Seat) -> None:
+    document = two_clusters(seat)
+    seat.config.write_text(json.dumps(document))
+    with pytest.raises(ClassroomError, match=r"found that it leads to 192\.0\.2\.1:6443\. It is left as it is"):
+        seat.without()
+    assert seat.config.exists() and BINDINGS + "/classroom-kubeadm:student" in seat.api.objects
+
+
+def test_nobody_has_to_leave_where_there_is_no_cluster(seat: Seat) -> None:
+    seat.lab.remove(ADMIN_CONF)
+    assert seat.without() == []
+    seat.config.parent.mkdir()
+    seat.config.write_text("{}")
+    with pytest.raises(ClassroomError, match="wanted to take the kubeconfig of student away with"):
+        seat.without()
+
+
 REFUSED: dict[str, tuple[Wish, str]] = {
     "no such user": (Wish("nobody"), "found no such user on this machine. Create it first"),
     "masters": (Wish("student", ("system:masters",)), "the cluster signs no certificate for it"),
     "no such role": (Wish("student", cluster_role="head"), "Wanted the cluster role head for student, found no such"),
     "no such namespace": (replace(WISH, namespace="none"), "Wanted the role edit in none for student, found that the"),
     "a namespace without a role": (Wish("student", namespace="x"), "found no cluster_role"),
+    "a namespace without a name": (replace(WISH, make_namespace=True), "found no name. Give it as namespace"),
     "no days": (replace(WISH, days=0), "it has to be 1 to 365 days"),
     "too many days": (replace(WISH, days=366), "it has to be 1 to 365 days"),
     "always due": (replace(WISH, days=30, renew_days=30), "and less for the renewal"),
