@@ -65,10 +65,10 @@ def kept_prints() -> Path:
     return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "before.json"
 
 
-def playbook(name: str, *arguments: str, inventories: tuple[Path, ...] = ()) -> Run:
-    """Run a playbook of the collection on the scenario's inventory, or on others."""
+def playbook(name: str, *arguments: str, inventories: tuple[Path, ...] = (), **more: str) -> Run:
+    """Run a playbook of the collection on the scenario's inventory, or on others; `more` is environment."""
     sources = [f"--inventory={path}" for path in inventories or (inventory(),)]
-    return _run(["ansible-playbook", str(ROOT / "playbooks" / name), *sources, *arguments])
+    return _run(["ansible-playbook", str(ROOT / "playbooks" / name), *sources, *arguments], **more)
 
 
 def ad_hoc(host: str, module: str, options: Mapping[str, Any], *arguments: str) -> Run:
@@ -76,10 +76,12 @@ def ad_hoc(host: str, module: str, options: Mapping[str, Any], *arguments: str) 
     return _run(["ansible", host, f"--inventory={inventory()}", "-m", module, "-a", json.dumps(options), *arguments])
 
 
-def _run(argv: Sequence[str]) -> Run:
+def _run(argv: Sequence[str], **more: str) -> Run:
     done = subprocess.run(
         argv,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        # The words of Ansible's own output are what is looked for
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0",
+             "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", **more},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -31,10 +31,11 @@ options:
 """
 
 import json
-import time
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.stage_times import StageTimes
 
 
 class CallbackModule(CallbackBase):
@@ -47,29 +48,22 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stages: list[tuple[str, float]] = []
-        self._open: tuple[str, float] | None = None
-
-    def _close(self) -> None:
-        if self._open is not None:
-            name, started = self._open
-            self._stages.append((name, time.monotonic() - started))
-            self._open = None
+        self._times = StageTimes()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        self._close()
-        self._open = (play.get_name().strip(), time.monotonic())
+        self._times.begin(play.get_name().strip())
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        self._open = None
+        self._times.drop()
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        self._close()
-        width = max((len(name) for name, _seconds in self._stages), default=0)
+        self._times.end()
+        stages = self._times.done
+        width = max((len(name) for name, _seconds in stages), default=0)
         self._display.banner("STAGES")
-        for name, seconds in self._stages:
+        for name, seconds in stages:
             self._display.display("{0:<{1}} {2:7.1f} s".format(name, width, seconds))
         path = self.get_option("file")
         if path:
             with open(path, "w", encoding="utf-8") as handle:
-                json.dump([{"stage": name, "seconds": round(seconds, 2)} for name, seconds in self._stages], handle)
+                json.dump([{"stage": name, "seconds": round(seconds, 2)} for name, seconds in stages], handle)

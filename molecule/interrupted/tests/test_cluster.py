@@ -32,6 +32,8 @@ def test_the_cluster_works() -> None:
         text=True,
         check=False,
         cwd=directory,
+        # The name of the task is what is looked for
+        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "TASK [classroom.kubeadm.verify : The cluster works]" in done.stdout

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs in the controller's own process: what other tasks registered is read, and two files are written there."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import place_of
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, counts
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
+    AUDIT_FAILURE,
+    REGISTERED,
+    Watched,
+    kept,
+    seat_reports,
+)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
+
+# The documentation of the options is in modules/class_report.py, where Ansible looks for it
+SPEC = {
+    "directory": {"type": "str", "required": True},
+    "title": {"type": "str", "default": "class"},
+    "machines": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def watched(name: str, variables: Mapping[str, Any], groups: list[str]) -> Watched:
+    """Looked up by name: to go through all variables of a machine would evaluate them all."""
+    results: dict[str, Mapping[str, Any]] = {}
+    for registered in (*REGISTERED, AUDIT_FAILURE):
+        found = variables.get(registered)
+        if isinstance(found, Mapping):
+            results[registered] = kept(transform_to_native_types(dict(found)))
+    family = variables.get("ansible_facts", {}).get("classroom_machine", {}).get("os_family", "")
+    results["ansible_facts"] = {"classroom_machine": {"os_family": family}}
+    known = {key: variables.get(key) for key in (
+        "seat_name", "seat_student", "cluster_name", "cluster_control_plane", "cluster_machines")}
+    return Watched(name, place_of(name, known, groups), str(variables.get("ansible_host", "")), results)
+
+
+class ActionModule(ActionBase):
+    """Ansible's entry point."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(argument_spec=SPEC)
+        hostvars = (task_vars or {})["hostvars"]
+        machines = [
+            watched(name, hostvars[name], list(hostvars[name].get("group_names", ())))
+            for name in dict.fromkeys(options["machines"]) if name in hostvars]
+        # What nobody looked at has nothing to tell
+        seen = [machine for machine in machines if set(machine.results) - {"ansible_facts"}]
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        report = Report(
+            options["title"], now, "report.yml", False, 0.0, tuple(seat_reports(seen, now, check=True)))
+        try:
+            page = write_report(options["directory"], report, Display().warning)
+        except ReportNotWritten as error:
+            result.update(failed=True, msg=str(error))
+            return result
+        result.update(changed=False, page=str(page), counts=counts(report))
+        return result

@@ -1,0 +1,402 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run as the seats of a class see it: one row a seat."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: seats
+type: stdout
+short_description: A live table with a row a seat
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - In a terminal it draws a table with a row a seat - stage, progress, time and state, in colour and in words.
+    Elsewhere, and in a terminal that can do nothing (C(TERM=dumb)), it writes plain lines - each stage when it begins
+    and ends, each failure when it happens - and the same table at the end.
+  - A seat is what the inventory plugin P(classroom.kubeadm.seats#inventory) makes. With another inventory a cluster is
+    a row. A machine that is in no cluster, such as the utility, has a row of its own.
+  - At the end it shows all errors in full, grouped by seat, and the command that does again only what failed. What a
+    task hides with C(no_log) stays hidden.
+  - Messages of C(debug) and C(assert), warnings and questions stand above the table. With C(-v) or C(--diff) it is
+    P(ansible.builtin.default#callback) that writes while the run goes on, with all of its options, and the table, the
+    errors and the command follow at the end. Its C(display_skipped_hosts) and C(display_ok_hosts) matter only then.
+  - Can write a report of the class, as M(classroom.kubeadm.class_report) does, at the end of each run.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - rich for the table in a terminal. Without it there are plain lines and a warning.
+options:
+  frames:
+    description: How often a second the table is drawn.
+    type: int
+    default: 4
+    env:
+      - name: CLASSROOM_FRAMES
+    ini:
+      - section: callback_seats
+        key: frames
+  report:
+    description:
+      - A directory into which C(report.html) and C(report.json) are written at the end of each run of a cluster's
+        machines, built on what the last one left there.
+      - Nothing is written when it is not set, or when the run itself has written a report with
+        M(classroom.kubeadm.class_report).
+    type: path
+    env:
+      - name: CLASSROOM_REPORT
+    ini:
+      - section: callback_seats
+        key: report
+"""
+
+import atexit
+import datetime
+import os
+import sys
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.utils import color
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_live import RICH_MISSING, LiveTable
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_retry import limit, retry_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import (
+    AS_WISHED,
+    AUDIT,
+    INIT,
+    MEMBERSHIP,
+    PROOF,
+    Failure,
+    Run,
+    place_of,
+)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_text import (
+    at_once,
+    duration,
+    errors,
+    failure_text,
+    several,
+    summary,
+    table,
+)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
+    AUDIT_FAILURE,
+    REGISTERED,
+    Watched,
+    kept,
+    seat_reports,
+)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
+
+_REPORT_TASKS = frozenset(("class_report", "classroom.kubeadm.class_report"))
+# Where a play goes on although the answer is no, and a person wants to see it
+_QUESTIONS = frozenset((PROOF, AUDIT))
+_PAUSES = frozenset(("pause", "ansible.builtin.pause", "ansible.legacy.pause"))
+
+
+class CallbackModule(Default):
+    """Ansible's events for a Run, and what comes out of it for a terminal, or a file."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "classroom.kubeadm.seats"
+
+    def __init__(self) -> None:
+        super().__init__()
+        arguments = context.CLIARGS
+        self._run = Run(check=bool(arguments.get("check")))
+        self._details = self._display.verbosity > 0 or bool(arguments.get("diff"))
+        self._live: LiveTable | None = None
+        # For the report: what was registered on each machine, and its address
+        self._results: dict[str, dict[str, Any]] = {}
+        self._addresses: dict[str, str] = {}
+        self._playbook = ""
+        self._reported = False
+
+    # The run and its stages
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        super().v2_playbook_on_start(playbook)
+        self._run.total = len(playbook.get_plays())
+        self._playbook = os.path.basename(playbook._file_name)
+        self._live = self._made_live()
+
+    def _made_live(self) -> LiveTable | None:
+        """The table, where there is a terminal that can have one."""
+        if self._details or not sys.stdout.isatty():
+            return None
+        if RICH_MISSING:
+            self._display.warning(
+                "Wanted the Python library rich for the table of seats, found none ({0}); install it, for example with "
+                "'pip install rich', beside Ansible. Until then there are plain lines.".format(RICH_MISSING))
+            return None
+        lock = getattr(self._display, "_lock", None)
+        if lock is None:
+            # Without Ansible's own lock a second thread must not write
+            return None
+        live = LiveTable(self._run, lock, bool(color.ANSIBLE_COLOR), max(1, self.get_option("frames")))
+        if live.console.is_dumb_terminal or not live.console.is_terminal:
+            return None
+        atexit.register(live.close)
+        return live
+
+    def v2_playbook_on_vars_prompt(self, *arguments: Any, **more: Any) -> None:
+        """Somebody is asked in the terminal before a play begins."""
+        if self._live is not None:
+            self._live.stop()
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._stage_is_over()
+        if self._details:
+            super().v2_playbook_on_play_start(play)
+        self._play = play
+        self._add_machines(play)
+        self._run.stage_begins(play.get_name().strip())
+        if self._live is not None:
+            self._live.start()
+        elif not self._details:
+            self._line("{0} begins".format(self._stage_name()))
+
+    def _stage_name(self) -> str:
+        return "[{0}/{1}] {2}{3}".format(
+            self._run.number, max(self._run.total, self._run.number), self._run.stage,
+            " (check mode)" if self._run.check else "")
+
+    def _stage_is_over(self) -> None:
+        if self._run.stage and self._live is None and not self._details:
+            failed = [seat.place.seat for seat in self._run.seats.values() if seat.failures]
+            self._line("{0} ended after {1}{2}".format(
+                self._stage_name(), duration(self._run.times.seconds),
+                ", stuck: " + ", ".join(failed) if failed else ""))
+        self._run.times.end()
+
+    def _add_machines(self, play: Any) -> None:
+        """All machines of the play at once, so that those that wait for their turn are in the table too."""
+        manager = play.get_variable_manager()
+        inventory = getattr(manager, "_inventory", None)
+        for host in inventory.get_hosts(play.hosts) if inventory is not None else ():
+            self._add(host)
+
+    def _add(self, host: Any) -> None:
+        """What the class inventory says of a machine is at hand; for others the variables are gathered, once."""
+        if self._run.knows(host.name):
+            return
+        variables = host.vars
+        self._addresses[host.name] = str(variables.get("ansible_host", host.address))
+        if "seat_name" not in variables and self._play is not None:
+            variables = self._play.get_variable_manager().get_vars(host=host, include_hostvars=False)
+        self._run.add(host.name, place_of(host.name, variables, [group.name for group in host.groups]))
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        if self._details:
+            super().v2_playbook_on_no_hosts_matched()
+        elif self._live is None:
+            self._line("{0} has no machine".format(self._stage_name()))
+        self._run.stage_empty()
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        if self._details:
+            super().v2_playbook_on_no_hosts_remaining()
+
+    # Tasks
+
+    def _task_start(self, task: Any, prefix: str | None = None) -> None:
+        if self._details:
+            super()._task_start(task, prefix)
+        else:
+            # For the head of what a task prints in any case
+            self._task_type_cache[task._uuid] = prefix or "TASK"
+            self._last_task_name = task.get_name().strip()
+        self._run.task_begins(task.name or task.get_name())
+        self._reported = self._reported or task.action in _REPORT_TASKS
+        if self._live is not None:
+            if task.action in _PAUSES:
+                self._live.stop()
+            else:
+                self._live.start()
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if self._details:
+            super().v2_runner_on_start(host, task)
+        self._add(host)
+        self._run.machine_begins(host.name)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        if self._details:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        if self._details:
+            super().v2_on_file_diff(result)
+
+    # Results
+
+    def _shown(self, result: Any) -> bool:
+        """Whether a result is there to be read, as those of debug are."""
+        return self._details or bool(self._run_is_verbose(result))
+
+    def _collect(self, result: Any, **flags: bool) -> None:
+        """What the report needs of it; nothing else is kept."""
+        if not self.get_option("report"):
+            return
+        mine = self._results.setdefault(result.host.name, {})
+        if result.task.register in REGISTERED:
+            mine[result.task.register] = kept(result.result, **flags)
+        facts = result.result.get("ansible_facts")
+        if isinstance(facts, dict) and "classroom_machine" in facts:
+            mine["ansible_facts"] = {"classroom_machine": {"os_family": facts["classroom_machine"].get("os_family")}}
+        if isinstance(facts, dict) and AUDIT_FAILURE in facts:
+            mine[AUDIT_FAILURE] = facts[AUDIT_FAILURE]
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._collect(result)
+        register = result.task.register
+        self._run.machine_ends(
+            result.host.name, changed=result.is_changed(), proven=register == PROOF,
+            settled=register in (INIT, MEMBERSHIP) and result.result.get("decision") == AS_WISHED)
+        if self._shown(result):
+            super().v2_runner_on_ok(result)
+        else:
+            self._handle_warnings(result.result)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._collect(result, skipped=True)
+        self._run.machine_ends(result.host.name)
+        if self._details:
+            super().v2_runner_on_skipped(result)
+        else:
+            self._handle_warnings(result.result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._collect(result, failed=True)
+        tolerated = ignore_errors or _will_be_rescued(result.task)
+        if tolerated and result.task.register not in _QUESTIONS:
+            self._run.machine_ends(result.host.name)
+        else:
+            self._fails(result, unreachable=False, tolerated=tolerated)
+        if self._details:
+            super().v2_runner_on_failed(result, ignore_errors)
+        else:
+            self._handle_warnings(result.result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._collect(result, unreachable=True)
+        tolerated = bool(result.task.ignore_unreachable)
+        if tolerated and result.task.register not in _QUESTIONS:
+            self._run.machine_ends(result.host.name)
+        else:
+            self._fails(result, unreachable=True, tolerated=tolerated)
+        if self._details:
+            super().v2_runner_on_unreachable(result)
+        else:
+            self._handle_warnings(result.result)
+
+    def _fails(self, result: Any, unreachable: bool, tolerated: bool) -> None:
+        failure = self._run.fails(Failure(
+            result.host.name, str(result.task_fields.get("name") or result.task.get_name()),
+            failure_text(result.result), unreachable, tolerated))
+        if self._live is None and not self._details:
+            self._display.display(at_once(self._run.seat_of(failure.machine), failure), color=C.COLOR_ERROR)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        if self._shown(result):
+            super().v2_runner_item_on_ok(result)
+        else:
+            self._handle_warnings(result.result)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        if self._details:
+            super().v2_runner_item_on_failed(result)
+        else:
+            self._handle_warnings(result.result)
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        if self._details:
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_runner_retry(self, result: Any) -> None:
+        if self._details:
+            super().v2_runner_retry(result)
+
+    # The end
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._stage_is_over()
+        summaries = {name: stats.summarize(name) for name in stats.processed}
+        self._run.ends(lambda name: bool(
+            summaries.get(name, {}).get("failures") or summaries.get(name, {}).get("unreachable")))
+        if self._live is not None:
+            self._live.close()
+        if self._live is None or (stats.custom and self.get_option("show_custom_stats")):
+            super().v2_playbook_on_stats(stats)
+        if self._live is not None:
+            self._live.final()
+        else:
+            self._display.banner("SEATS")
+            for line in table(self._run.rows(), self._run.with_students, max(60, self._display.columns)):
+                self._line(line)
+        self._line("")
+        self._line(summary(self._run))
+        self._show_errors()
+        self._write_report()
+        command = retry_command(sys.argv, limit(self._run))
+        if command:
+            self._line("\nAgain for what failed:\n  " + command)
+
+    def _show_errors(self) -> None:
+        grouped = errors(self._run)
+        if grouped:
+            self._line("\n{0} with errors:".format(several(len(grouped), "seat")))
+        for seat, lines in grouped:
+            self._display.display(seat, color=C.COLOR_ERROR)
+            self._line("\n".join(lines))
+
+    def _write_report(self) -> None:
+        directory = self.get_option("report")
+        if not directory or self._reported or all(seat.alone for seat in self._run.seats.values()):
+            return
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        machines = [
+            Watched(name, seat.place, self._addresses.get(name, ""), self._results.get(name, {}),
+                    tuple(each for each in seat.failures if each.machine == name and not each.tolerated))
+            for seat in self._run.seats.values() if seat.began is not None for name in seat.machines]
+        seats = seat_reports(
+            machines, now, check=self._run.check, ran=self._playbook,
+            stages={name: seat.stages for name, seat in self._run.seats.items()})
+        report = Report(self._title(), now, self._playbook, self._run.check, self._run.seconds, tuple(seats))
+        try:
+            page = write_report(directory, report, self._display.warning)
+        except ReportNotWritten as problem:
+            self._display.warning(str(problem))
+        else:
+            self._line("\nThe report is in {0}".format(page))
+
+    def _title(self) -> str:
+        """The name of the class; without one, of the only cluster."""
+        manager = self._play.get_variable_manager()
+        inventory = getattr(manager, "_inventory", None)
+        host = inventory.get_host(next(iter(self._addresses))) if inventory is not None else None
+        name = manager.get_vars(host=host, include_hostvars=False).get("class_name") if host is not None else None
+        seats = [seat.place.seat for seat in self._run.seats.values() if not seat.alone]
+        return str(name or (seats[0] if len(seats) == 1 else "class"))
+
+    def _line(self, text: str) -> None:
+        self._display.display(text)
+
+
+def _will_be_rescued(task: Any) -> bool:
+    """Whether a failure of the task leads into a rescue section; the end of the run has the last word."""
+    child, parent = task, getattr(task, "_parent", None)
+    while parent is not None:
+        if getattr(parent, "rescue", None) and any(each._uuid == child._uuid for each in parent.block):
+            return True
+        child, parent = parent, getattr(parent, "_parent", None)
+    return False

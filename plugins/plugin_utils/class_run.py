@@ -1,0 +1,283 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run of a playbook as seats see it: who is at which stage, who is done, who is stuck and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .stage_times import StageTimes
+
+WAITING = "waiting"
+WORKING = "working"
+STUCK = "stuck"
+UNREACHABLE = "unreachable"
+READY = "ready"
+DONE = "done"
+CHECKED = "checked"
+# What needs a person first
+URGENCY = (STUCK, UNREACHABLE, WORKING, WAITING, CHECKED, DONE, READY)
+
+# Registered by the proof of a cluster, and by an audit of a machine
+PROOF = "__verify"
+AUDIT = "__audit_machine"
+# Registered by what reads the truth of a control plane and of a worker: a run with nothing to do proves nothing again
+INIT = "__control_plane_init"
+MEMBERSHIP = "__worker_membership"
+AS_WISHED = "none"
+# How a machine says that not it is what is broken
+_WAITS = "waits for"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The seat that a machine belongs to.
+
+    `group` is set when the inventory has a group of the seat's name, `size` is its number of machines, where known.
+    """
+
+    seat: str
+    student: str = ""
+    control_plane: str = ""
+    group: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What kept a machine from going on; `text` is for a person, without secrets.
+
+    A tolerated one did not: the play wanted to know and went on.
+    """
+
+    machine: str
+    task: str
+    text: str
+    unreachable: bool = False
+    tolerated: bool = False
+    stage: str = ""
+    number: int = 0
+
+    @property
+    def waits(self) -> bool:
+        return _WAITS in self.text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A seat in the table, at one moment."""
+
+    seat: str
+    student: str
+    stage: str
+    number: int
+    total: int
+    seconds: float
+    state: str
+    detail: str
+
+
+@dataclass
+class SeatRun:
+    """What is known of a seat so far."""
+
+    place: Place
+    machines: list[str] = field(default_factory=list)
+    stage: str = ""
+    number: int = 0
+    began: float | None = None
+    last: float | None = None
+    pending: set[str] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    changed: int = 0
+    proven: bool = False
+    settled: set[str] = field(default_factory=set)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was proven, or every machine of it was found as it should be."""
+        return self.proven or (set(self.machines) <= self.settled and len(self.machines) >= self.place.size)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is a machine of no cluster, which stands for itself."""
+        return self.machines == [self.place.seat]
+
+    @property
+    def first(self) -> Failure | None:
+        """The failure that the others come from."""
+        return next((each for each in self.failures if not each.waits), next(iter(self.failures), None))
+
+
+def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) -> Place:
+    """By what the inventory says of a machine. One that is in no cluster stands for itself, as the utility does."""
+    groups = set(groups)
+    seat = _text(variables.get("seat_name"))
+    control_plane = _text(variables.get("cluster_control_plane"))
+    if seat:
+        machines = variables.get("cluster_machines")
+        return Place(seat, _text(variables.get("seat_student")), control_plane, seat in groups,
+                     len(machines) if isinstance(machines, list) else 0)
+    cluster = _text(variables.get("cluster_name"))
+    if groups & {"k8s_cluster", "control_plane", "workers"}:
+        return Place(cluster or "kubernetes", "", control_plane, cluster in groups)
+    return Place(machine)
+
+
+def _text(value: Any) -> str:
+    """A template is no name."""
+    return str(value) if isinstance(value, str) and "{{" not in value else ""
+
+
+class Run:
+    """Takes events and answers with rows. Nothing of it knows Ansible."""
+
+    def __init__(self, total: int = 0, check: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
+        self.check = check
+        self.task = ""
+        self.times = StageTimes(clock)
+        self.ended: float | None = None
+        self.seats: dict[str, SeatRun] = {}
+        self._clock = clock
+        self._number = 0
+        self._seat_of: dict[str, SeatRun] = {}
+        self.began = clock()
+
+    def knows(self, machine: str) -> bool:
+        return machine in self._seat_of
+
+    def add(self, machine: str, place: Place) -> None:
+        if machine not in self._seat_of:
+            seat = self.seats.setdefault(place.seat, SeatRun(place))
+            seat.machines.append(machine)
+            self._seat_of[machine] = seat
+
+    def seat_of(self, machine: str) -> SeatRun:
+        if machine not in self._seat_of:
+            self.add(machine, Place(machine))
+        return self._seat_of[machine]
+
+    @property
+    def stage(self) -> str:
+        return self.times.name
+
+    @property
+    def number(self) -> int:
+        return self._number
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended if self.ended is not None else self._clock()) - self.began
+
+    def stage_begins(self, name: str) -> None:
+        self.times.begin(name)
+        self._number += 1
+        self.task = ""
+
+    def stage_empty(self) -> None:
+        self.times.drop()
+
+    def task_begins(self, name: str) -> None:
+        self.task = name
+
+    def machine_begins(self, machine: str) -> None:
+        seat = self.seat_of(machine)
+        seat.pending.add(machine)
+        seat.began = self._clock() if seat.began is None else seat.began
+        if seat.stage != self.stage or seat.number != self._number:
+            seat.stage, seat.number = self.stage, self._number
+
+    def machine_ends(self, machine: str, *, changed: bool = False, proven: bool = False, settled: bool = False) -> None:
+        """A task is over on a machine, however it ended."""
+        seat = self.seat_of(machine)
+        seat.pending.discard(machine)
+        seat.last = self._clock()
+        seat.changed += changed
+        seat.proven = seat.proven or proven
+        if settled:
+            seat.settled.add(machine)
+        if self.stage:
+            seat.stages[self.stage] = seat.last - self.times.began
+
+    def fails(self, failure: Failure) -> Failure:
+        """The failure, with the stage at which it happened."""
+        self.machine_ends(failure.machine)
+        failure = replace(failure, stage=self.stage, number=self._number)
+        self.seat_of(failure.machine).failures.append(failure)
+        return failure
+
+    def ends(self, failed: Callable[[str], bool]) -> None:
+        """The run is over; `failed` has the last word on each machine, as a failure may have been rescued."""
+        self.times.end()
+        self.ended = self._clock()
+        for seat in self.seats.values():
+            seat.pending.clear()
+            seat.failures = [each for each in seat.failures if each.tolerated or failed(each.machine)]
+
+    @property
+    def failures(self) -> list[Failure]:
+        return [failure for seat in self.seats.values() for failure in seat.failures]
+
+    @property
+    def with_students(self) -> bool:
+        return any(seat.place.student for seat in self.seats.values())
+
+    def state(self, seat: SeatRun) -> str:
+        first = seat.first
+        if first is not None:
+            return UNREACHABLE if first.unreachable else STUCK
+        if seat.began is None:
+            return WAITING
+        if self.ended is None:
+            return WORKING if seat.pending or seat.number == self._number else WAITING
+        if self.check:
+            return CHECKED
+        return READY if seat.ready else DONE
+
+    def rows(self) -> list[Row]:
+        return [self._row(seat) for seat in self.seats.values()]
+
+    def _row(self, seat: SeatRun) -> Row:
+        state, first = self.state(seat), seat.first
+        # A seat stands where it got stuck, however far its other machines went
+        stage, number = (first.stage, first.number) if first is not None else (seat.stage, seat.number)
+        if state in (READY, DONE, CHECKED):
+            number = self.total
+        return Row(seat.place.seat, seat.place.student, stage, number, max(self.total, self._number),
+                   self._seconds(seat, state), state, self._detail(seat))
+
+    def _seconds(self, seat: SeatRun, state: str) -> float:
+        if seat.began is None:
+            return 0.0
+        if state == WORKING:
+            return self._clock() - seat.began
+        return (seat.last if seat.last is not None else seat.began) - seat.began
+
+    def _detail(self, seat: SeatRun) -> str:
+        first = seat.first
+        if first is not None:
+            return "{0}: {1}".format(short(first.machine, seat.place.seat), first.text.strip().split("\n")[0])
+        return ", ".join(short(machine, seat.place.seat) for machine in seat.machines if machine in seat.pending)
+
+
+def short(machine: str, seat: str) -> str:
+    """seat03-node1 is node1 beside its seat."""
+    for separator in "-_.":
+        if machine.startswith(seat + separator):
+            return machine[len(seat) + 1:]
+    return machine
+
+
+def counted(rows: Iterable[Row]) -> dict[str, int]:
+    """How many seats are in which state, the urgent ones last as they are what is read."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.state] = found.get(row.state, 0) + 1
+    return {state: found[state] for state in reversed(URGENCY) if state in found}

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run of a class in words: durations, columns, failures. Needs no library and no terminal."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from .class_run import Failure, Row, Run, SeatRun, counted
+
+CENSORED = "What it said is hidden, since the task handles a secret (no_log)."
+SILENT = "It gave no reason; run it again with -v to see everything that it returned."
+# What explains a failure beside its message; all the rest is for -v
+_EXPLAINS = ("cmd", "rc", "stderr", "stdout", "module_stderr", "module_stdout")
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return "{0}:{1:02}:{2:02}".format(hours, minutes, rest) if hours else "{0}:{1:02}".format(minutes, rest)
+
+
+def width(text: str) -> int:
+    """Columns of a terminal: a letter of East Asia takes two, a combining accent none."""
+    return sum(
+        0 if unicodedata.combining(letter) or unicodedata.category(letter) in ("Cf", "Cc", "Mn", "Me")
+        else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Not wider than so many columns; what is left out is shown by a mark."""
+    if width(text) <= columns:
+        return text
+    kept = ""
+    for letter in text:
+        if width(kept + letter) > columns - 1:
+            break
+        kept += letter
+    return kept + "…"
+
+
+def padded(text: str, columns: int) -> str:
+    return text + " " * max(columns - width(text), 0)
+
+
+def plain(text: str) -> str:
+    """One line without what would steer a terminal."""
+    return " ".join("".join(
+        letter if unicodedata.category(letter) != "Cc" else " " for letter in text).split())
+
+
+def progress(row: Row) -> str:
+    return "{0}/{1}".format(row.number, row.total) if row.total else ""
+
+
+def table(rows: Sequence[Row], students: bool, columns: int) -> list[str]:
+    """Aligned lines for where there is no terminal to draw on."""
+    heads = ["seat", *(["student"] if students else []), "stage", "progress", "time", "state"]
+    cells = [heads] + [[
+        plain(row.seat), *([plain(row.student)] if students else []), row.stage, progress(row), duration(row.seconds),
+        row.state] for row in rows]
+    widths = [max(width(line[index]) for line in cells) for index in range(len(heads))]
+    # What is long gives way, so that the state stays in sight
+    for head in ("student", "stage", "seat"):
+        if head in heads:
+            index = heads.index(head)
+            over = sum(widths) + 2 * (len(widths) - 1) - columns
+            widths[index] = max(widths[index] - max(over, 0), min(widths[index], 8))
+    lines = ["  ".join(padded(cut(cell, widths[index]), widths[index]) for index, cell in enumerate(line)).rstrip()
+             for line in cells]
+    return [cut(line, columns) for line in lines]
+
+
+def summary(run: Run) -> str:
+    """The whole run in one line. A machine that stands for itself, as the utility, counts where there are no seats."""
+    alone = {name for name, seat in run.seats.items() if seat.alone}
+    rows = [row for row in run.rows() if row.seat not in alone]
+    what, shown = ("seat", rows) if rows else ("machine", run.rows())
+    states = ", ".join("{0} {1}".format(number, state) for state, number in counted(shown).items())
+    changed = sum(seat.changed for seat in run.seats.values())
+    text = "{0}: {1}; {2}; {3}".format(
+        several(len(shown), what), states or "nothing to do", several(changed, "change"), duration(run.seconds))
+    return text + ". Check mode: nothing was changed" if run.check else text
+
+
+def several(number: int, what: str) -> str:
+    return "{0} {1}{2}".format(number, what, "" if number == 1 else "s")
+
+
+def errors(run: Run) -> list[tuple[str, list[str]]]:
+    """All failures in full, a seat each with its lines; what several machines say alike is said once."""
+    found = []
+    for seat in run.seats.values():
+        if seat.failures:
+            found.append((_title(seat), _seat_lines(seat.failures)))
+    return found
+
+
+def _title(seat: SeatRun) -> str:
+    place = seat.place
+    return "{0} ({1})".format(plain(place.seat), plain(place.student)) if place.student else plain(place.seat)
+
+
+def _seat_lines(failures: Iterable[Failure]) -> list[str]:
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for each in failures:
+        alike.setdefault((each.stage, each.task, each.text), []).append(each.machine)
+    lines = []
+    for (stage, task, text), machines in alike.items():
+        lines.append("  {0}, {1}: {2}".format(", ".join(dict.fromkeys(machines)), stage, task))
+        lines += textwrap.indent(text.strip(), "    ", lambda line: True).split("\n")
+    return lines
+
+
+def at_once(seat: SeatRun, failure: Failure) -> str:
+    """A failure in one line, when it happens and nobody sees a table."""
+    verb = "was not reached" if failure.unreachable else "waits" if failure.waits else "failed"
+    return "{0}: {1} {2} at {3}, {4}: {5}".format(
+        _title(seat), failure.machine, verb, failure.stage, failure.task, plain(failure.text.strip().split("\n")[0]))
+
+
+def failure_text(result: Mapping[str, Any]) -> str:
+    """What a failed result says, in full and without what a task wants hidden."""
+    if _hidden(result):
+        return CENSORED
+    results = result.get("results")
+    if isinstance(results, Sequence) and not isinstance(results, str):
+        failed = [each for each in results if isinstance(each, Mapping) and _bad(each)]
+        if failed:
+            return "\n".join(dict.fromkeys(_item_text(each) for each in failed))
+    parts = [_words(result.get("msg"))]
+    for key in _EXPLAINS:
+        text = _words(result.get(key))
+        if text and text not in parts[0] and not (key == "rc" and text == "0"):
+            parts.append("{0}: {1}".format(key, text) if "\n" not in text else
+                         "{0}:\n{1}".format(key, textwrap.indent(text, "  ")))
+    if parts[0] == "Assertion failed" and result.get("assertion"):
+        parts.append("assertion: " + _words(result["assertion"]))
+    if not parts[0] and result.get("failed_when_result"):
+        parts[0] = "The task counts this as a failure (failed_when)."
+    return "\n".join(part for part in parts if part) or SILENT
+
+
+def _item_text(result: Mapping[str, Any]) -> str:
+    if _hidden(result):
+        return CENSORED
+    label = result.get("_ansible_item_label", result.get("item"))
+    text = failure_text(result)
+    return "{0}: {1}".format(_words(label), text) if label is not None else text
+
+
+def _bad(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def _hidden(result: Mapping[str, Any]) -> bool:
+    return "censored" in result or result.get("_ansible_no_log") is True
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (str, int, float)):
+        return _visible(str(value))
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000)
+    return _visible(str(text))
+
+
+def _visible(text: str) -> str:
+    """Lines and tabs stay; what would steer a terminal does not."""
+    return "".join(letter for letter in text.replace("\r\n", "\n")
+                   if letter in "\n\t" or unicodedata.category(letter) != "Cc").strip()

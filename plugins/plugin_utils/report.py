@@ -1,0 +1,251 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of a class: what is known of every seat, put together from run to run, and what changed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+FORMAT = 1
+READY = "ready"
+STUCK = "stuck"
+UNREACHABLE = "unreachable"
+RESET = "reset"
+NO_CLUSTER = "no cluster"
+UNKNOWN = "unknown"
+# Of a machine, or of what stands for itself: there was nothing wrong with it
+ANSWERS = "answers"
+# What a person has to look at stands first
+STATES = (STUCK, UNREACHABLE, UNKNOWN, NO_CLUSTER, RESET, READY)
+
+CONTROL_PLANE = "control plane"
+WORKER = "worker"
+
+
+class ReportError(Exception):
+    """Why what is there cannot be read as a report."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an audit found on a machine."""
+
+    section: str
+    kind: str
+    subject: str
+    command: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MachineReport:
+    """A machine. `findings` is None as long as nobody has looked; `audited` is when somebody did."""
+
+    name: str
+    address: str = ""
+    role: str = ""
+    state: str = ""
+    why: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] | None = None
+    audited: str = ""
+
+
+@dataclass(frozen=True)
+class SeatReport:
+    """A seat, or a machine that stands for itself. An empty `state` is that of a run that says nothing of it."""
+
+    name: str
+    student: str = ""
+    cluster: bool = True
+    state: str = ""
+    why: str = ""
+    kubernetes: str = ""
+    machines: tuple[MachineReport, ...] = ()
+    # Of the last run that did something, which `ran` names
+    stages: tuple[tuple[str, float], ...] = ()
+    seconds: float = 0.0
+    ran: str = ""
+    # When its state was last seen
+    seen: str = ""
+
+    @property
+    def findings(self) -> int:
+        return sum(len(machine.findings or ()) for machine in self.machines)
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    written: str
+    playbook: str
+    check: bool
+    seconds: float
+    seats: tuple[SeatReport, ...]
+    changes: tuple[str, ...] = ()
+    since: str = ""
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Seats by state; what is no cluster is not counted."""
+    states = [seat.state for seat in report.seats if seat.cluster]
+    return {state: states.count(state) for state in STATES if state in states}
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    document = {"format": FORMAT, **asdict(report), "counts": counts(report)}
+    for seat in document["seats"]:
+        seat["stages"] = [{"stage": stage, "seconds": round(seconds, 1)} for stage, seconds in seat["stages"]]
+        seat["seconds"] = round(seat["seconds"], 1)
+        for machine in seat["machines"]:
+            machine["versions"] = dict(machine["versions"])
+    document["seconds"] = round(report.seconds, 1)
+    return document
+
+
+def from_json(document: Any) -> Report:
+    """The report that as_json() made. Raises ReportError with what was found instead."""
+    if not isinstance(document, Mapping) or "format" not in document:
+        raise ReportError("something that is no report of a class")
+    if document["format"] != FORMAT:
+        raise ReportError("format {0!r} of a report, while this version knows {1}".format(document["format"], FORMAT))
+    try:
+        return Report(
+            title=_text(document["title"]), written=_text(document["written"]), playbook=_text(document["playbook"]),
+            check=bool(document["check"]), seconds=float(document["seconds"]),
+            seats=tuple(_seat(each) for each in document["seats"]),
+            changes=tuple(_text(each) for each in document["changes"]), since=_text(document["since"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError("a report with parts missing or of another kind ({0}: {1})".format(
+            type(error).__name__, error)) from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("wanted a text, found {0!r}".format(value))
+    return value
+
+
+def _seat(data: Mapping[str, Any]) -> SeatReport:
+    return SeatReport(
+        name=_text(data["name"]), student=_text(data["student"]), cluster=bool(data["cluster"]),
+        state=_text(data["state"]), why=_text(data["why"]), kubernetes=_text(data["kubernetes"]),
+        machines=tuple(_machine(each) for each in data["machines"]),
+        stages=tuple((_text(each["stage"]), float(each["seconds"])) for each in data["stages"]),
+        seconds=float(data["seconds"]), ran=_text(data["ran"]), seen=_text(data["seen"]))
+
+
+def _machine(data: Mapping[str, Any]) -> MachineReport:
+    found = data["findings"]
+    return MachineReport(
+        name=_text(data["name"]), address=_text(data["address"]), role=_text(data["role"]), state=_text(data["state"]),
+        why=_text(data["why"]),
+        versions=tuple((_text(name), _text(version)) for name, version in data["versions"].items()),
+        findings=None if found is None else tuple(
+            Finding(*(_text(each[key]) for key in ("section", "kind", "subject", "command", "reason")))
+            for each in found),
+        audited=_text(data["audited"]))
+
+
+def merged(former: Report | None, latest: Report) -> Report:
+    """What the latest run saw beside what is known of all else, and what is different now."""
+    if former is None:
+        return replace(latest, seats=_sorted(_settled(seat) for seat in latest.seats))
+    known = {seat.name: seat for seat in former.seats}
+    for seat in latest.seats:
+        known[seat.name] = _merged_seat(known[seat.name], seat) if seat.name in known else _settled(seat)
+    seats = _sorted(known.values())
+    return replace(latest, seats=seats, changes=tuple(_changes(former.seats, seats)), since=former.written)
+
+
+def _sorted(seats: Iterable[SeatReport]) -> tuple[SeatReport, ...]:
+    """By name, numbers among them as numbers; what is no cluster stands last, and a control plane first."""
+    return tuple(
+        replace(seat, machines=tuple(sorted(
+            seat.machines, key=lambda machine: (machine.role != CONTROL_PLANE, _natural(machine.name)))))
+        for seat in sorted(seats, key=lambda seat: (not seat.cluster, _natural(seat.name))))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    parts: list[tuple[int, str]] = []
+    digits = ""
+    for letter in [*name, ""]:
+        if letter.isdecimal():
+            digits += letter
+            continue
+        if digits:
+            parts.append((int(digits), ""))
+            digits = ""
+        parts.append((-1, letter))
+    return parts
+
+
+def _settled(seat: SeatReport) -> SeatReport:
+    return seat if seat.state else replace(seat, state=UNKNOWN)
+
+
+def _merged_seat(former: SeatReport, latest: SeatReport) -> SeatReport:
+    machines = {machine.name: machine for machine in former.machines}
+    for machine in latest.machines:
+        machines[machine.name] = _merged_machine(machines.get(machine.name), machine)
+    judged = latest if latest.state else former
+    ran = latest if latest.stages else former
+    return replace(
+        latest, machines=tuple(machines.values()), state=judged.state, why=judged.why, seen=judged.seen,
+        kubernetes="" if latest.state in (RESET, NO_CLUSTER) else latest.kubernetes or former.kubernetes,
+        stages=ran.stages, seconds=ran.seconds, ran=ran.ran, student=latest.student or former.student)
+
+
+def _merged_machine(former: MachineReport | None, latest: MachineReport) -> MachineReport:
+    if former is None:
+        return latest
+    looked = latest if latest.findings is not None else former
+    judged = latest if latest.state else former
+    return replace(
+        latest, address=latest.address or former.address, state=judged.state, why=judged.why,
+        versions=tuple({**dict(former.versions), **dict(latest.versions)}.items()),
+        findings=looked.findings, audited=looked.audited)
+
+
+def _changes(former: Sequence[SeatReport], latest: Sequence[SeatReport]) -> Iterator[str]:
+    known = {seat.name: seat for seat in former}
+    for seat in latest:
+        if seat.name not in known:
+            yield "{0} is new: {1}".format(seat.name, seat.state)
+            continue
+        before = known[seat.name]
+        if before.state != seat.state:
+            yield "{0}: {1}, was {2}".format(seat.name, seat.state, before.state)
+        elif before.why != seat.why and seat.why:
+            yield "{0}: {1} for another reason".format(seat.name, seat.state)
+        if before.kubernetes and seat.kubernetes and before.kubernetes != seat.kubernetes:
+            yield "{0}: Kubernetes {1}, was {2}".format(seat.name, seat.kubernetes, before.kubernetes)
+        yield from _machine_changes(before, seat)
+
+
+def _machine_changes(former: SeatReport, latest: SeatReport) -> Iterator[str]:
+    known = {machine.name: machine for machine in former.machines}
+    for machine in latest.machines:
+        before = known.get(machine.name)
+        if before is None:
+            yield "{0}: {1} is new".format(latest.name, machine.name)
+            continue
+        old = dict(before.versions)
+        for name, version in machine.versions:
+            if name in old and old[name] != version:
+                yield "{0}: {1} {2}, was {3}".format(machine.name, name, version, old[name])
+        if before.findings is not None and machine.findings is not None:
+            yield from _finding_changes(machine.name, before.findings, machine.findings)
+
+
+def _finding_changes(machine: str, former: Iterable[Finding], latest: Iterable[Finding]) -> Iterator[str]:
+    def names(findings: Iterable[Finding]) -> dict[str, None]:
+        return dict.fromkeys("{0} {1} {2}".format(each.section, each.kind, each.subject) for each in findings)
+
+    before, now = names(former), names(latest)
+    yield from ("{0}: found {1}".format(machine, name) for name in now if name not in before)
+    yield from ("{0}: no longer {1}".format(machine, name) for name in before if name not in now)

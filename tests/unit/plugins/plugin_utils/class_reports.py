@@ -1,0 +1,61 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reports of classes for tests and for pictures, made by the code that makes real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import Failure, Place
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, merged
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import Watched, seat_reports
+
+STUDENTS = ("Anna Müller", "Łukasz Żak", "王小明", "Zoë Ångström", "<b>Ben</b> & \"Co\"", "")
+STAGES = {
+    "Preflight": 6.0, "Machines": 21.0, "Control plane": 24.0, "Workers": 8.0, "Labels and taints": 3.0, "Proof": 21.0}
+UNIT = {"kind": "interface", "subject": "cni0", "command": "ip -br link show cni0", "reason": "an address is left"}
+
+
+def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: int = 1) -> Report:
+    """A run of site.yml for so many seats of three machines, each with an identity of its own."""
+    machines: list[Watched] = []
+    stages: dict[str, dict[str, float]] = {"utility": {"Preflight": 5.0, "Utility": 16.0}}
+    for number in range(1, seats + 1):
+        name = "seat{0:02}".format(number)
+        place = Place(name, STUDENTS[number % len(STUDENTS)], name + "-master", True)
+        for index, machine in enumerate(("master", "node1", "node2")):
+            own = "{0}-{1}".format(name, machine)
+            failed = number in stuck and index == 1
+            text = "Wanted the package kubelet {0}, found no repository that has it{1}.".format("1.36.3", evil)
+            failures = [Failure(own, "Packages and configuration are there", text, stage="Machines")]
+            machines.append(Watched(
+                own, place, "10.20.0.{0}".format(number * 10 + index), _results(number, index, evil),
+                tuple(failures[:failed])))
+        stages[name] = {stage: seconds + number * 0.7 for stage, seconds in STAGES.items()}
+        if number in stuck:
+            stages[name].pop("Proof")
+    machines.append(Watched("utility", Place("utility"), "10.20.0.2", {}))
+    written = "2026-09-0{0}T08:15:00+00:00".format(day)
+    reports = seat_reports(machines, written, ran="site.yml", stages=stages)
+    return Report("kubernetes-basics" + evil, written, "site.yml", False, 132.0, tuple(reports))
+
+
+def _results(number: int, index: int, evil: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "__containerd": {"versions": {"containerd": "2.4.2-1"}},
+        "__kubernetes": {"changes": [], "versions": {"kubelet": "1.36.3-1" + evil}},
+        "__audit_machine": {
+            "cluster": "worker" if index else "control plane", "hygiene": [],
+            "residue": [{**UNIT, "reason": UNIT["reason"] + evil}] if (number, index) == (7, 2) else [],
+            "identity": {"machine_id": "{0:032x}".format(3 * number + index), "container": True}},
+    }
+    if index == 0:
+        found["__verify"] = {"nodes": [{"name": "m", "role": "control-plane", "version": "v1.36.3", "ready": True}]}
+    return found
+
+
+def two_days(seats: int) -> Report:
+    """The second report, which knows what changed: seat 3 works now, seat 12 does not any more."""
+    return merged(merged(None, class_report(seats, (3, 17))), class_report(seats, (12, 17), day=2))

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, SeatReport
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
+
+NEW = Report("class", "2026-01-02T10:00:00+00:00", "site.yml", False, 1.0, (SeatReport("seat01", state="ready"),))
+
+
+def quiet(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+def test_two_files_for_everybody_who_may_read_there(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        page = write_report(str(tmp_path / "a" / "b"), NEW, quiet)
+    finally:
+        os.umask(old)
+    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
+    assert {path.stat().st_mode & 0o777 for path in page.parent.iterdir()} == {0o640}
+    assert json.loads((page.parent / "report.json").read_text(encoding="utf-8"))["seats"][0]["state"] == "ready"
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("{", "is not JSON"), ("", "is not JSON"), ("[]", "no report of a class"), ('{"format": 99}', "format 99"),
+    ('{"format": 1, "seats": {}}', "parts missing"), ("\x00\xff", "is not JSON")])
+def test_what_cannot_be_read_is_kept(tmp_path: Path, text: str, found: str) -> None:
+    sentences: list[str] = []
+    for _twice in range(2):
+        (tmp_path / "report.json").write_bytes(text.encode("latin-1"))
+        write_report(str(tmp_path), NEW, sentences.append)
+    kept = sorted(path.name for path in tmp_path.glob("report-*.json"))
+    assert kept == ["report-2026-01-02T100000+0000-1.json", "report-2026-01-02T100000+0000-2.json"]
+    assert {(tmp_path / name).read_bytes() for name in kept} == {text.encode("latin-1")}
+    assert len(sentences) == 2 and found in sentences[0] and kept[0] in sentences[0]
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["format"] == 1
+
+
+def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ReportNotWritten, match=re.escape("Wanted to write the report into")):
+        write_report(str(tmp_path / "file"), NEW, quiet)
+
+
+def test_an_interrupted_write_leaves_the_former_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_report(str(tmp_path), NEW, quiet)
+    before = (tmp_path / "report.json").read_text(encoding="utf-8")
+
+    def no(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no)
+    with pytest.raises(ReportNotWritten, match="No space left on device"):
+        write_report(str(tmp_path), NEW, quiet)
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == before
+    assert len(list(tmp_path.iterdir())) == 2
