@@ -1,0 +1,70 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The image of a controller has what the project is tested with, and all that its plugins import there."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import ansible_collections
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+# What runs on the controller; modules and what they import need nothing but Python on a machine
+CONTROLLER = ("action", "callback", "filter", "inventory", "plugin_utils", "test")
+# The collection, Ansible, and what ansible-core itself depends on
+OF_ANSIBLE = {"ansible", "ansible_collections", "yaml", "jinja2", "packaging", "cryptography"}
+
+
+def described() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def requirements() -> dict[str, str]:
+    return pins((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
+
+
+def imported() -> set[str]:
+    """Packages that the controller's plugins import, wherever in a file."""
+    files = [path for kind in CONTROLLER for path in (ROOT / "plugins" / kind).glob("*.py")]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+
+
+def test_the_versions_are_those_that_are_tested() -> None:
+    dependencies = described()["dependencies"]
+    wanted = pins([*dependencies["python"], dependencies["ansible_core"]["package_pip"]])
+    assert set(wanted) >= {"ansible", "ansible-core"}
+    assert wanted == {name: requirements().get(name) for name in wanted}
+
+
+def test_the_collections_come_with_the_package_ansible() -> None:
+    wanted = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]
+    places = [Path(path) for path in ansible_collections.__path__]
+    missing = [name for name in wanted if not any((place / name.replace(".", "/")).is_dir() for place in places)]
+    assert wanted and missing == []
+
+
+def test_what_the_plugins_import_is_there() -> None:
+    assert imported() - OF_ANSIBLE <= set(pins(described()["dependencies"]["python"]))
+
+
+def test_the_system_has_ssh() -> None:
+    assert [line.split()[0] for line in described()["dependencies"]["system"]] == ["openssh-client"]
+
+
+def test_it_is_no_part_of_the_collection() -> None:
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+    assert "execution-environment.yml" in galaxy["build_ignore"]
