@@ -83,6 +83,10 @@ class Fleet:
         files = [DESCRIPTION, *([Path(SCENARIO.format(self.machines.scenario))] if self.machines.scenario else [])]
         return platforms([(self.checkout.root / file).read_text() for file in files], self.machines, self.checkout)
 
+    def worth(self, machines: int) -> int:
+        """How many machines of a cluster so many of these are for the host."""
+        return machines
+
     def image_of(self, platform: Platform) -> Image:
         """What a machine is made of."""
         known = images(self.checkout)
@@ -116,7 +120,7 @@ class Fleet:
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:
-        host.require(self.run, self.checkout.podman, len(pending))
+        host.require(self.run, self.checkout.podman, self.worth(len(pending)))
         self._refuse_conflict()
         keys.ensure_key(self.checkout, self.run)
         for image in dict.fromkeys(self.image_of(platform) for platform in pending):
