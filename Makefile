@@ -1,7 +1,7 @@
 # The two commands of the README are `make lab` and `make test`; `make help` lists all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests bundle lab lab-down test lint unit sanity molecule bench soak docs clean
+.PHONY: help setup setup-tests bundle lab lab-down test lint unit sanity molecule bench scale soak docs clean
 
 PYTHON := .venv/bin/python
 SCENARIO ?= cluster
@@ -42,6 +42,9 @@ molecule: setup-tests ## One scenario on real machines: make molecule SCENARIO=c
 
 bench: setup-tests ## The playbooks beside scripts by hand, on the same machines
 	@$(PYTHON) tools/bench.py
+
+scale: setup-tests ## What a class costs its controller, by machines and forks
+	@$(PYTHON) tools/scale.py
 
 soak: setup ## Reset and install again and again: make soak CYCLES=20
 	@$(PYTHON) tools/soak.py --cycles $(CYCLES)
