@@ -34,7 +34,12 @@ from tools.checkout import CACHE, ROOT, environment, machine_environment
 
 PYTHON = sys.executable
 # The longest first, so that none of them is left alone at the end
-SCENARIOS = ("airgap", "lifecycle", "redhat", "refused", "exercise", "host", "interrupted", "crio", "cluster")
+SCENARIOS = (
+    "class", "airgap", "lifecycle", "redhat", "refused", "enroll", "exercise", "host", "interrupted", "crio", "cluster",
+)
+PLAYBOOKS = (
+    "site", "bundle", "utility", "verify", "reset", "audit", "harvest", "workbench", "enroll", "students", "report",
+)
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
 # The width of a stage's name
@@ -196,7 +201,7 @@ def package(tally: Tally, _place: Path) -> None:
     installed = base / "installed"
     remove(installed)
     call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
-    for playbook in ("site", "bundle", "utility", "verify", "reset", "audit", "harvest", "workbench"):
+    for playbook in PLAYBOOKS:
         call(
             tally,
             ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],
