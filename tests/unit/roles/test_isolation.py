@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-FILES = [f"{role}/{kind}" for role in ("cluster", "preflight", "reset", "verify") for kind in ("defaults", "vars")]
+ENDING = ("firewall", "network", "crio", "verify", "control_plane")
+FILES = [
+    f"{role}/{kind}" for role in ("cluster", "preflight", "reset", *ENDING) for kind in ("defaults", "vars")
+    if (ROLES / role / kind).is_dir()
+]
 SEATS = {"s1": ["s1-master", "s1-node1", "s1-node2"], "s2": ["s2-master", "s2-node1"]}
 MACHINES = [machine for seat in SEATS.values() for machine in seat]
 ALL = [*MACHINES, "utility"]
@@ -83,6 +88,32 @@ def test_a_variable_without_a_value_is_for_the_task_that_needs_it(wrong: str) ->
         assert value("_cluster_refusal", "s1-node1", ALL, ("s2-master",), **given) == ""
     given = {"cluster_internal_network": trust_as_template(wrong)}
     assert value("_cluster_networks | default('?')", "s1-node1", ALL, **given) == "?"
+
+
+def conditions(role: str) -> dict[str, str]:
+    """By the name of the task, the conditions under which a role ends early."""
+    found = {}
+    for path in sorted((ROLES / role / "tasks").glob("*.yml")):
+        for task in yaml.safe_load(path.read_text(encoding="utf-8")):
+            if task.get("ansible.builtin.meta") == "end_role":
+                found[task["name"]] = task["when"]
+    return found
+
+
+@pytest.mark.parametrize(("role", "name"), [
+    ("firewall", "firewall_state"), ("network", "network_preload"), ("crio", "crio_oci_runtime"),
+    ("verify", "verify_unchanged"), ("control_plane", "control_plane_kubeconfig"),
+])
+def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fails(role: str, name: str) -> None:
+    given: dict[str, Any] = {
+        name: trust_as_template("{{ nowhere }}"), "__kubernetes": {"changed": True},
+        "__control_plane_init": {"admin_conf_sha256": "0"},
+        "hostvars": {machine: {"__crio_programs": ["kata"]} for machine in ALL},
+    }
+    ends = conditions(role)
+    assert ends
+    for title, condition in ends.items():
+        assert value(condition, "s1-master", ALL, **given) in (False, True), title
 
 
 @pytest.mark.parametrize(("host", "run", "failed", "wanted"), [
