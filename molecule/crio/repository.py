@@ -68,7 +68,8 @@ def main() -> int:
     if not debs and not all((source / name).is_file() for name in PROGRAMS):
         print(f"Wanted packages (*.deb) or the programs {' and '.join(PROGRAMS)} in {source}, found neither.")
         return 1
-    shutil.rmtree(target, ignore_errors=True)
+    if target.exists():
+        shutil.rmtree(target)
     pool = target / bundle_repository.POOL
     pool.mkdir(parents=True)
     if debs:

@@ -40,6 +40,7 @@ SITE = [
         {"name": "Rescued", "when": "inventory_hostname == 'seat01-master'", "block": [
             {"name": "It fails", "ansible.builtin.fail": {"msg": "rescued"}}], "rescue": [
             {"name": "It is rescued", "ansible.builtin.set_fact": {"a": 1}}]},
+        # What is tested: that an ignored failure is not shown as one
         {"name": "Ignored", "ansible.builtin.fail": {"msg": "ignored"}, "ignore_errors": True,
          "when": "inventory_hostname == 'seat01-node1'"},
     ]},

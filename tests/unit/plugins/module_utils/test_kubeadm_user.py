@@ -526,6 +526,7 @@ def test_the_current_context_comes_first() -> None:
     assert [entry.server for entry in entries(text)] == ["B", "A"]
 
 
+# The kernel lets nobody else change a process' user; CI runs as root, and there it is run
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 def test_a_link_leads_no_further_than_its_owner(tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")
