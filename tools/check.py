@@ -9,11 +9,15 @@ otherwise one for the stage. The exit status is 0 only when nothing failed and s
 
 What needs no machines runs beside what does, and two scenarios beside each other where the host has the room: the
 second in a copy of this checkout, which has machines of its own. So each line begins with the name of its stage.
+
+BUDGETS has the measured minutes of every stage. A stage that takes three times its budget is killed, together with all
+processes that it started, and what it had logged is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shutil
 import subprocess
@@ -31,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import yaml
 
 from tools.checkout import CACHE, ROOT, environment, machine_environment
+from tools.process_group import ProcessGroup
 
 PYTHON = sys.executable
 # The longest first, so that none of them is left alone at the end
@@ -42,6 +47,12 @@ PLAYBOOKS = (
 )
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3
+# A stage that takes this many times its budget is killed
+LIMIT_FACTOR = 3
+# What the plan may take on an idle machine; CI gives 90, on machines whose speed varies by half
+PLAN_MINUTES = 58
+# How many lines of its log are printed for a stage that was killed
+LOG_LINES = 200
 # The width of a stage's name
 NAMES = 16
 # Molecule colours what it passes on, and puts a bar before it
@@ -52,7 +63,11 @@ PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error|skipped))(?:
 
 @dataclass
 class Tally:
-    """What a stage proved; a stage without tests of its own counts as one."""
+    """What a stage proved; a stage without tests of its own counts as one.
+
+    `deadline` is the time, by the monotonic clock, at which the stage is killed. `log` is a file in which its programs
+    keep what they do not print before they end.
+    """
 
     name: str
     passed: int = 0
@@ -60,6 +75,24 @@ class Tally:
     skipped: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    deadline: float = math.inf
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The minutes of a stage in its lane, measured on an idle machine with nothing compiled before.
+
+    A stage is `alone` when its tests watch the clock so closely that another stage would disturb them.
+    """
+
+    minutes: float
+    alone: bool = False
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which the stage is killed."""
+        return self.minutes * 60 * LIMIT_FACTOR
 
 
 @dataclass(frozen=True)
@@ -74,6 +107,10 @@ class Stage:
     run: Callable[[Tally, Path], object]
     needs: tuple[str, ...] = ()
     heavy: bool = False
+
+
+class TimedOut(Exception):
+    """A stage took three times its budget."""
 
 
 class Failed(Exception):
@@ -93,19 +130,9 @@ def say(stage: str, line: str) -> None:
 def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
     """Run one command, pass its output on as it comes, count the tests it reports, and return what it printed."""
     say(tally.name, f"+ {' '.join(argv)}")
-    process = subprocess.Popen(
-        argv,
-        cwd=cwd,
-        env=environment(**{"PWD": str(cwd), **(env or {})}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    assert process.stdout is not None
     printed = []
-    for line in process.stdout:
+
+    def take(line: str) -> None:
         say(tally.name, line.rstrip("\n"))
         printed.append(line)
         plain = COLOUR.sub("", line).lstrip(" │")
@@ -113,8 +140,14 @@ def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, 
             tally.passed += sum(int(count) for count in re.findall(r"(\d+) passed", plain))
             tally.failed += sum(int(count) for count in re.findall(r"(\d+) (?:failed|error)", plain))
             tally.skipped += sum(int(count) for count in re.findall(r"(\d+) skipped", plain))
-    if process.wait() != 0:
-        raise Failed(argv, process.returncode)
+
+    group = ProcessGroup(argv, cwd, environment(**{"PWD": str(cwd), **(env or {})}), take)
+    status = group.wait(tally.deadline - time.monotonic())
+    if status is None:
+        running = group.kill()
+        raise TimedOut(f"'{' '.join(argv)}' was still running and was killed, with: {'; '.join(running)}")
+    if status != 0:
+        raise Failed(argv, status)
     return "".join(printed)
 
 
@@ -248,9 +281,21 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
     def run(tally: Tally, place: Path) -> None:
         # Molecule holds back the output of a play; building the image takes longer than anybody likes to see nothing
         call(tally, [PYTHON, "machines/machines.py", "image", "--scenario", scenario], place)
-        env = {**machine_environment(place), "CLASSROOM_NET": NETWORKS.take(place)}
+        tally.log = place / ".cache" / "logs" / f"{scenario}.log"
+        tally.log.parent.mkdir(parents=True, exist_ok=True)
+        tally.log.unlink(missing_ok=True)
+        env = {
+            **machine_environment(place), "CLASSROOM_NET": NETWORKS.take(place),
+            # Molecule prints a playbook's output only when the playbook has ended
+            "ANSIBLE_LOG_PATH": str(tally.log),
+        }
         call(tally, ["molecule", "destroy", "-s", scenario], place, env)
-        call(tally, ["molecule", "test", "-s", scenario], place, env)
+        try:
+            call(tally, ["molecule", "test", "-s", scenario], place, env)
+        except TimedOut:
+            # The next scenario here would find them
+            call(Tally(scenario), [PYTHON, "machines/machines.py", "down", "--set", "molecule"], place)
+            raise
 
     return run
 
@@ -263,6 +308,48 @@ def lab(tally: Tally, place: Path) -> None:
             raise
         tally.skipped = 1
         tally.notes.append("not run: the lab's network is another checkout's, see above")
+
+
+# Measured as docs/development/testing.md describes
+BUDGETS: Mapping[str, Budget] = {
+    "lint": Budget(3),
+    "unit": Budget(5),
+    "sanity": Budget(3),
+    "package": Budget(1),
+    "bundle": Budget(14),
+    "mirror": Budget(2),
+    "bundle-playbook": Budget(2),
+    "class": Budget(7),
+    "airgap": Budget(8),
+    "lifecycle": Budget(8),
+    "redhat": Budget(7),
+    "refused": Budget(6),
+    "enroll": Budget(5),
+    "exercise": Budget(5),
+    "host": Budget(5),
+    "interrupted": Budget(5),
+    "crio": Budget(5),
+    "cluster": Budget(5),
+    "lab": Budget(3),
+}
+
+
+def planned_minutes(chosen: Sequence[Stage], budgets: Mapping[str, Budget], places: int) -> float:
+    """The minutes from the first stage's start to the last one's end, when each takes its budget.
+
+    Simulates `run_all` with one lane for what needs no machines and `places` lanes for what does.
+    """
+    ends: dict[str, float] = {}
+    together = [stage for stage in chosen if not budgets[stage.name].alone]
+    lanes = {True: [0.0] * places, False: [0.0]}
+    # The bundle first: what waits for it cannot begin earlier, and each lane is taken by the stage that comes next
+    for stage in sorted(together, key=lambda stage: stage.name != "bundle"):
+        lane = lanes[stage.heavy]
+        free = lane.index(min(lane))
+        begin = max([lane[free], *(ends[name] for name in stage.needs if name in ends)])
+        lane[free] = ends[stage.name] = begin + budgets[stage.name].minutes
+    alone = sum(budgets[stage.name].minutes for stage in chosen if budgets[stage.name].alone)
+    return max(ends.values(), default=0.0) + alone
 
 
 def stages() -> list[Stage]:
@@ -281,10 +368,15 @@ def stages() -> list[Stage]:
 
 def run_stage(stage: Stage, place: Path) -> Tally:
     say(stage.name, "=== begins")
-    tally = Tally(stage.name)
     started = time.monotonic()
+    limit = BUDGETS[stage.name].limit if stage.name in BUDGETS else math.inf
+    tally = Tally(stage.name, deadline=started + limit)
     try:
         stage.run(tally, place)
+    except TimedOut as problem:
+        tally.notes.append(f"killed after {limit:.0f} s, three times its budget: {problem}")
+        tally.failed = tally.failed or 1
+        show_log(tally)
     except (Failed, OSError, RuntimeError, subprocess.SubprocessError, StopIteration) as error:
         tally.notes.append(str(error) or type(error).__name__)
         # Also when all of its tests passed: the command knows more than they do
@@ -293,6 +385,15 @@ def run_stage(stage: Stage, place: Path) -> Tally:
     tally.seconds = time.monotonic() - started
     say(stage.name, f"=== {'failed' if tally.failed else 'passed'} in {tally.seconds:.0f} s")
     return tally
+
+
+def show_log(tally: Tally) -> None:
+    """Print the end of what the stage's programs kept to themselves."""
+    if tally.log is not None and tally.log.exists():
+        lines = tally.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        say(tally.name, f"=== the last lines of {tally.log.name}, of {len(lines)}")
+        for line in lines[-LOG_LINES:]:
+            say(tally.name, line)
 
 
 def copy_of_checkout() -> Path:
@@ -346,12 +447,18 @@ def run_all(chosen: Sequence[Stage], places: Sequence[Path]) -> list[Tally]:
     done: dict[str, Future[Tally]] = {stage.name: Future() for stage in chosen}
     light: Queue[Stage] = Queue()
     heavy: Queue[Stage] = Queue()
+    alone: Queue[Stage] = Queue()
     for stage in chosen:
-        (heavy if stage.heavy else light).put(stage)
+        if stage.name in BUDGETS and BUDGETS[stage.name].alone:
+            alone.put(stage)
+        else:
+            (heavy if stage.heavy else light).put(stage)
     with ThreadPoolExecutor(len(places) + 1) as pool:
         pool.submit(run_lane, light, ROOT, done)
         for place in places:
             pool.submit(run_lane, heavy, place, done)
+    # The pool's end is the end of all lanes
+    run_lane(alone, ROOT, done)
     return [done[stage.name].result() for stage in chosen]
 
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bundle.builder.errors import BundleError
+
+# Seconds before a failed download is tried again
+DOWNLOAD_PAUSE = 5.0
 
 _running: set[subprocess.Popen[str]] = set()
 _running_lock = threading.Lock()
@@ -44,6 +49,15 @@ def run(
             f"exit code {code}:\n    " + "\n    ".join(last) + "\n",
             f"see {log}; the next build goes on from here",
         )
+
+
+def download(argv: Sequence[str], log: Path, **context: Any) -> None:
+    """Run a program that only downloads, as `run` does, and once more when it fails: registries have bad moments."""
+    try:
+        run(argv, log, **context)
+    except BundleError:
+        time.sleep(DOWNLOAD_PAUSE)
+        run(argv, log, **context)
 
 
 def output(

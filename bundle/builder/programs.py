@@ -14,7 +14,7 @@ from pathlib import Path
 from bundle.builder.digest import key_of
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import PARTIAL, Paths, unfinished
-from bundle.builder.process import output, run
+from bundle.builder.process import download, output, run
 from bundle.builder.progress import Progress, Step
 from bundle.builder.recipe import Module
 from bundle.builder.toolchain import go_environment
@@ -54,12 +54,20 @@ class Programs:
         return finished
 
     def _compile(self, module: Module, target: Path, step: Step) -> None:
-        flags = [f"-tags={','.join(module.tags)}", f"-ldflags={module.linker_flags()}"]
+        tags = f"-tags={','.join(module.tags)}"
+        source = self._paths.source / "go" / module.name
+        environment = {**go_environment(self._paths), "CGO_ENABLED": "1" if module.cgo else "0"}
+        step.detail = "modules"
+        # Loads the source of every package that is compiled. A step of its own, because only downloads are tried again
+        download(
+            ["go", "list", "-deps", "-mod=readonly", tags, *module.programs.values()],
+            self._paths.logs / f"download-{module.name}.log", cwd=source, env=environment,
+        )
         run(
-            [*COMMAND, *flags, "-o", f"{target}/", *module.programs.values()],
+            [*COMMAND, tags, f"-ldflags={module.linker_flags()}", "-o", f"{target}/", *module.programs.values()],
             self._paths.logs / f"compile-{module.name}.log",
-            cwd=self._paths.source / "go" / module.name,
-            env={**go_environment(self._paths), "CGO_ENABLED": "1" if module.cgo else "0"},
+            cwd=source,
+            env=environment,
             on_line=_Counter(step).line,
         )
         for name, package in module.programs.items():

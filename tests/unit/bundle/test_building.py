@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
-from bundle.builder import build
+from bundle.builder import build, process
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import output, run
@@ -37,7 +37,12 @@ GO = """\
 #!/bin/sh
 case "$1" in
     env) echo "$FAKE_GO_VERSION"; exit ;;
-    list) echo {root}/module; exit ;;
+    list)
+        echo {root}/module
+        case "$*" in *-deps*) ;; *) exit ;; esac
+        echo "$*" >> {root}/downloads
+        [ "$(wc -l < {root}/downloads)" -gt "${{FAKE_GO_REFUSALS:-0}}" ]
+        exit ;;
 esac
 echo "$GOFLAGS $CGO_ENABLED $*" >> {root}/calls
 echo go.etcd.io/etcd/pkg/types >&2
@@ -99,6 +104,21 @@ def test_a_failed_compilation_is_told_and_taken_up_again(paths: Paths) -> None:
     assert not programs.directory(MODULE).exists()
     broken.unlink()
     assert programs.build(MODULE, Progress()).is_dir()
+
+
+@pytest.mark.parametrize(("refusals", "downloads", "good"), [(0, 1, True), (1, 2, True), (2, 2, False)])
+def test_a_failed_download_is_tried_once_more(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, refusals: int, downloads: int, good: bool
+) -> None:
+    monkeypatch.setattr(process, "DOWNLOAD_PAUSE", 0.0)
+    monkeypatch.setenv("FAKE_GO_REFUSALS", str(refusals))
+    if good:
+        Programs(paths, "go1.26.8").build(MODULE, Progress())
+    else:
+        with pytest.raises(BundleError, match="`go list -deps"):
+            Programs(paths, "go1.26.8").build(MODULE, Progress())
+    assert len((paths.cache.parent / "downloads").read_text(encoding="utf-8").splitlines()) == downloads
+    assert len(calls(paths)) == (1 if good else 0)
 
 
 def test_a_new_version_replaces_the_former_programs(paths: Paths) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tools import check
-from tools.check import Stage, Tally, call, report
+from tools.check import BUDGETS, PLAN_MINUTES, Budget, Stage, Tally, call, planned_minutes, report, stages
 from tools.checkout import ROOT
+from tools.process_group import is_running
 
 PATIENCE = 20.0
 
@@ -129,3 +131,85 @@ def test_an_unknown_stage_is_refused_before_anything_runs() -> None:
     done = subprocess.run(
         [sys.executable, "tools/check.py", "lint", "nonsense"], check=False, capture_output=True, text=True)
     assert done.returncode == 2 and "no stage nonsense; there are lint, unit" in done.stderr
+
+
+# A program that starts another one in a session of its own, prints its number and ignores a polite end
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+print("child", child.pid, flush=True)
+time.sleep(300)
+"""
+
+
+def test_a_stage_over_its_limit_is_killed_with_all_it_started_and_its_log_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "BUDGETS", {"cluster": Budget(minutes=1 / 60)})
+    log = tmp_path / "cluster.log"
+    log.write_text("TASK [Initialise the control plane]\n", encoding="utf-8")
+
+    def hangs(tally: Tally, _place: Path) -> None:
+        tally.log = log
+        call(tally, [sys.executable, "-c", STUBBORN])
+
+    started = time.monotonic()
+    done = run_all([Stage("cluster", hangs, heavy=True), Stage("lab", fine, needs=("cluster",), heavy=True)])
+    assert time.monotonic() - started < PATIENCE
+    assert [tally.failed for tally in done] == [1, 1]
+    assert "killed after 3 s, three times its budget" in done[0].notes[0] and "sleep 300" in done[0].notes[0]
+    printed = capsys.readouterr().out
+    assert "cluster          TASK [Initialise the control plane]" in printed
+    child = next(line.split()[-1] for line in printed.splitlines() if line.startswith("cluster          child "))
+    # It may be waiting for process 1 to collect its exit status
+    assert not is_running(int(child))
+
+
+def test_a_stage_alone_begins_when_all_others_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "BUDGETS", {"timing": Budget(1, alone=True)})
+    order: list[str] = []
+
+    def slow(tally: Tally, _place: Path) -> None:
+        time.sleep(0.3)
+        order.append(tally.name)
+
+    run_all([Stage("timing", slow), Stage("unit", slow), Stage("bundle", slow, heavy=True)])
+    assert order[-1] == "timing" and sorted(order) == ["bundle", "timing", "unit"]
+
+
+def test_each_stage_has_a_budget_and_no_budget_is_left_over() -> None:
+    assert [stage.name for stage in stages()] == list(BUDGETS)
+
+
+def test_the_plan_fits_an_idle_machine_with_nothing_compiled() -> None:
+    """A new stage frees as much as it costs, or goes to `make test-long`."""
+    assert planned_minutes(stages(), BUDGETS, places=2) <= PLAN_MINUTES
+
+
+@pytest.mark.parametrize(("names", "places", "minutes"), [
+    ("unit", 1, 2),
+    ("unit lint", 1, 5),
+    # Beside each other, in lanes of their own
+    ("unit bundle", 1, 10),
+    # The mirror's tests wait for the bundle
+    ("bundle mirror", 1, 14),
+    ("mirror bundle", 1, 14),
+    ("bundle class cluster", 1, 21),
+    ("bundle class cluster", 2, 16),
+    # Alone means after all others
+    ("bundle class bench", 2, 23),
+])
+def test_the_plan_has_a_lane_for_each_kind_of_stage(names: str, places: int, minutes: float) -> None:
+    budgets = {
+        "unit": Budget(2), "lint": Budget(3), "bundle": Budget(10), "mirror": Budget(4), "class": Budget(6),
+        "cluster": Budget(5), "bench": Budget(7, alone=True),
+    }
+    chosen = [
+        Stage(
+            name, fine, heavy=name in ("bundle", "class", "cluster"),
+            needs=("bundle",) if name in ("mirror", "class", "cluster") else (),
+        )
+        for name in names.split()
+    ]
+    assert planned_minutes(chosen, budgets, places) == minutes
