@@ -16,13 +16,14 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 from . import certificates, kept, plain_yaml
+from ._core.owner_rights import Account, acting_as
 from .admin_api import NoAdministrator, administrator, sentence
 from .errors import ClassroomError
 from .files import read_text, write_text
@@ -48,16 +49,6 @@ _SIGNING = 30.0
 _SECRET = 0o600
 _BEHIND = re.compile(r"[^a-z0-9.-]+")
 _CONFLICT = 409
-
-
-@dataclass(frozen=True)
-class Account:
-    """A user of the machine."""
-
-    name: str
-    uid: int
-    gid: int
-    home: str
 
 
 @dataclass(frozen=True)
@@ -197,24 +188,6 @@ def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
 
 def path_of(account: Account, given: str | None) -> str:
     return given or os.path.join(account.home, ".kube", "config")
-
-
-@contextmanager
-def acting_as(account: Account) -> Iterator[None]:
-    """The rights of the user, and no more, for what is done with files of a home."""
-    if os.geteuid() != 0 or account.uid == 0:
-        yield
-        return
-    groups, group = os.getgroups(), os.getegid()
-    os.setgroups([])
-    os.setegid(account.gid)
-    os.seteuid(account.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
 
 
 def read_file(machine: Machine, account: Account, path: str) -> File:

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open what is in a directory by its descriptor, and never through a symbolic link.
+
+A path is resolved anew by each call that gets it, and a user may exchange a part of it in between. A descriptor stays
+what it is. Nothing but directories and regular files is opened: a FIFO would block, and a device may act.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+# Without O_DIRECTORY: then the kernel does not mount what an automounter only offers here (see open(2), O_PATH)
+_LOCATE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def locate(directory: int, name: str) -> int:
+    """Return a descriptor (O_PATH) of an entry, whatever it is: a link itself, and a FIFO without opening it."""
+    return os.open(name, _LOCATE, dir_fd=directory)
+
+
+def listable(located: int) -> int:
+    """Return a descriptor with which the directory behind one of `locate` can be listed.
+
+    Raises NotADirectoryError for everything else, a link to a directory included.
+    """
+    if not stat.S_ISDIR(os.fstat(located).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    return os.open(".", _LIST, dir_fd=located)
+
+
+def open_directory(directory: int, name: str) -> int:
+    """Return a descriptor of the directory `name`; raises NotADirectoryError for a link, even to a directory."""
+    located = locate(directory, name)
+    try:
+        return listable(located)
+    finally:
+        os.close(located)
+
+
+def read_regular(directory: int, name: str, most: int) -> bytes | None:
+    """Return the content of a regular file; None for anything else, and for a file of more than `most` bytes."""
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        return None
+    with open(os.open(name, _READ, dir_fd=directory), "rb") as stream:
+        # Another entry may have its name by now, and the file may have grown
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return None
+        content = stream.read(most + 1)
+    return content if len(content) <= most else None
+
+
+def mount_id(descriptor: int) -> int:
+    """Return the number of the mount on which an open file lies (proc(5), `/proc/pid/fdinfo`).
+
+    Unlike the device number it is another one behind a bind mount of the same file system. Not to be called within
+    `owner_rights.acting_as`.
+    """
+    with open("/proc/self/fdinfo/{0}".format(descriptor), encoding="ascii") as stream:
+        for line in stream:
+            name, _colon, value = line.partition(":")
+            if name == "mnt_id":
+                return int(value)
+    raise OSError(errno.ENOTSUP, "The kernel does not tell the mount of an open file")
