@@ -188,7 +188,8 @@ def test_an_installed_collection_cannot_compile(tmp_path: Path) -> None:
         ["ansible-playbook", "classroom.kubeadm.bundle", "-i", "localhost,", "-e",
          json.dumps({"bundle_source": "source", "cluster_bundle": str(tmp_path / "bundle" / "current")})],
         cwd=tmp_path, env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path),
-                           "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1"},
+                           "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1",
+                           "ANSIBLE_INJECT_FACT_VARS": "false"},
         capture_output=True, text=True, check=False)
     assert done.returncode == FAILED, done.stdout + done.stderr
     assert "found no builder beside the collection" in " ".join(done.stdout.split())

@@ -65,6 +65,10 @@ def test_the_system_has_ssh() -> None:
     assert [line.split()[0] for line in described()["dependencies"]["system"]] == ["openssh-client"]
 
 
+def test_facts_never_become_variables() -> None:
+    assert "ENV ANSIBLE_INJECT_FACT_VARS=false" in described()["additional_build_steps"]["append_final"]
+
+
 def test_it_is_no_part_of_the_collection() -> None:
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
     assert "execution-environment.yml" in galaxy["build_ignore"]
