@@ -26,6 +26,9 @@ MEBIBYTE = 1024 * 1024
 # What a harvest that was killed left beside this one's directory is taken away after so many seconds.
 _STALE = 3600.0
 _LARGEST = 3
+# tar's messages, in the C locale, about files that are in the archive or were removed by their owner meanwhile
+_HARMLESS = ("file changed as we read it", "File removed before we read it", "socket ignored",
+             "Cannot stat: No such file or directory")
 # Of a harvested directory and of what is in it, the sizes are added up so many levels deep.
 _LEVELS = 3
 
@@ -41,13 +44,21 @@ class Wish:
 
 @dataclass
 class Survey:
-    """What there is. `paths` are absolute, parents before their children; `left_out` are sentences."""
+    """What there is. `paths` are absolute, parents before their children; `left_out` are messages.
+
+    `missing` are those of `left_out` about files that are wanted, belong to this host and could not be read.
+    """
 
     paths: list[str] = field(default_factory=list)
     files: int = 0
     size: int = 0
     sizes: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def unreadable(self, path: str, problem: OSError) -> None:
+        self.left_out.append("{0} cannot be read: {1}.".format(path, problem.strerror))
+        self.missing.append(self.left_out[-1])
 
 
 def survey(root: Root, wish: Wish) -> Survey:
@@ -114,7 +125,7 @@ def _walk(root: Root, top: str, wish: Wish, remote: frozenset[str], found: Surve
         try:
             names = sorted(os.listdir(root(directory)))
         except OSError as problem:
-            found.left_out.append("{0} cannot be read: {1}.".format(directory, problem.strerror))
+            found.unreadable(directory, problem)
             continue
         for name in names:
             path = os.path.join(directory, name)
@@ -131,7 +142,7 @@ def _take(root: Root, top: str, path: str, found: Survey) -> bool:
     try:
         status = os.lstat(root(path))
     except OSError as problem:
-        found.left_out.append("{0} cannot be read: {1}.".format(path, problem.strerror))
+        found.unreadable(path, problem)
         return False
     if stat.S_ISDIR(status.st_mode):
         found.paths.append(path)
@@ -193,6 +204,7 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
             "Wanted an archive of {0} files in {1}, found that tar ends with {2}: {3}. Make room there if that is what "
             "it says.".format(found.files, archive, completed.rc, "; ".join(said[-3:])))
     found.left_out.extend(line if line.endswith(".") else line + "." for line in said)
+    found.missing.extend(line for line in said if not line.endswith(_HARMLESS))
 
 
 def write_private(path: str, text: str) -> None:

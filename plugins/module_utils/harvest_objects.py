@@ -11,13 +11,16 @@ would have written is kept. Left out is what a controller makes by itself: it wo
 from __future__ import annotations
 
 import fnmatch
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from . import block_yaml
 from .errors import ClassroomError
-from .kube_api import Api, ApiError, Unreachable
+from .files import Root
+from .kube_api import Api, ApiError, Unavailable, Unreachable
 from .kubeadm import Machine
 from .kubeconfig import load
 
@@ -28,6 +31,10 @@ RECORDS = frozenset({
     "events", "endpoints", "endpointslices", "leases", "controllerrevisions", "resourceclaimstatuses",
     "csistoragecapacities", "ciliumendpoints",
 })
+# API groups that only report measurements: they store nothing, so a server of theirs that is down loses nothing
+MEASUREMENTS = frozenset({"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"})
+# Any of them shows that a host has, or had, a control plane whose objects a reset deletes
+CONTROL_PLANE = ("/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member")
 # What has to be there before the others; all else comes behind it
 ORDER = (
     "Namespace", "ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "PersistentVolumeClaim",
@@ -55,6 +62,8 @@ _OWN_SECRETS = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/
 _JSON_VALUES = (".dockerconfigjson", ".dockercfg")
 _API_TOKEN = "kube-api-access-"
 _PAGE = 500
+# Seconds before a request that was answered with 429 or 5xx is repeated, once
+_RETRY_DELAY = 2.0
 
 
 @dataclass(frozen=True)
@@ -108,13 +117,54 @@ def of_cluster(machine: Machine, kubeconfig: str, wish: Wish, timeout: float) ->
         admin = load(machine.root, kubeconfig)
         if admin is None:
             return Harvest(), form.format("there is no {0} on this machine".format(kubeconfig))
-        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish), ""
+        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish, machine.sleep), ""
     except (ApiError, ClassroomError) as problem:
         return Harvest(), form.format(str(problem).rstrip("."))
 
 
-def harvest(api: Api, wish: Wish) -> Harvest:
-    """Ask for everything. Raises ApiError when the API does not answer, or not as it should."""
+def missing(root: Root, kubeconfig: str, found: Harvest, reason: str) -> list[str]:
+    """Return what the host's cluster may have and the harvest has not, a message each; without a cluster, nothing."""
+    if not reason:
+        return list(found.left_out)
+    has_cluster = any(os.path.exists(root(path)) for path in (kubeconfig, *CONTROL_PLANE))
+    return [reason] if has_cluster else []
+
+
+class _Patient:
+    """Repeat a request once that the server answered with 429 or 5xx: it may be overloaded for a moment only."""
+
+    def __init__(self, api: Api, sleep: Callable[[float], None]) -> None:
+        self._api = api
+        self._sleep = sleep
+
+    def get(self, path: str) -> Any:
+        try:
+            return self._api.get(path)
+        except Unavailable:
+            self._sleep(_RETRY_DELAY)
+            return self._api.get(path)
+
+    def answers(self) -> bool:
+        """Return whether the server answers at all, for a request that brought no answer."""
+        try:
+            self._api.get("/version")
+        except Unavailable:
+            return True
+        except ApiError:
+            return False
+        return True
+
+
+def harvest(api: Api, wish: Wish, sleep: Callable[[float], None] = time.sleep) -> Harvest:
+    """Read all objects of the namespaces of `wish`.
+
+    One resource that cannot be read is named in `left_out`. Raises ApiError when the server does not answer, or does
+    not list its namespaces.
+    """
+    return _harvest(_Patient(api, sleep), wish)
+
+
+def _harvest(api: _Patient, wish: Wish) -> Harvest:
     found = Harvest()
     for namespace in _items(api, "/api/v1/namespaces"):
         name = namespace["metadata"]["name"]
@@ -135,7 +185,7 @@ def _place(manifest: Json) -> tuple[int, str, str]:
     return ORDER.index(kind) if kind in ORDER else len(ORDER), kind, manifest["metadata"]["name"]
 
 
-def _items(api: Api, path: str) -> Iterator[Json]:
+def _items(api: _Patient, path: str) -> Iterator[Json]:
     """All objects of a collection, page by page: a class may have made thousands."""
     token = ""
     while True:
@@ -146,19 +196,38 @@ def _items(api: Api, path: str) -> Iterator[Json]:
             return
 
 
-def resources(api: Api, left_out: list[str]) -> Iterator[Resource]:
+def resources(api: _Patient, left_out: list[str]) -> Iterator[Resource]:
     """Every kind that can be listed and created in a namespace, in the version that the API prefers."""
-    yield from _resources_of("/api/v1", "v1", api.get("/api/v1"))
-    for group in api.get("/apis").get("groups") or ():
+    yield from _resources_of("/api/v1", "v1", _served(api, "/api/v1", "v1", left_out))
+    for group in _served(api, "/apis", "all API groups", left_out).get("groups") or ():
         version = group["preferredVersion"]["groupVersion"]
-        path = "/apis/" + version
-        try:
-            served = api.get(path)
-        except ApiError as problem:
-            # An extension of the API whose server is down says nothing about the rest.
-            left_out.append("The kinds of {0} are not known: {1}.".format(version, str(problem).rstrip(".")))
-            continue
-        yield from _resources_of(path, version, served)
+        if version.partition("/")[0] not in MEASUREMENTS:
+            path = "/apis/" + version
+            yield from _resources_of(path, version, _served(api, path, version, left_out))
+
+
+def _served(api: _Patient, path: str, version: str, left_out: list[str]) -> Json:
+    """What the API server says that it serves at a path; nothing when it cannot say so."""
+    try:
+        answer = api.get(path)
+        if isinstance(answer, dict):
+            return answer
+        problem = ApiError("{0} is answered with something that is not JSON".format(path))
+    except ApiError as error:
+        problem = error
+        _one_of_many(api, problem)
+    left_out.append("The kinds of {0} are not known: {1}.".format(version, str(problem).rstrip(".")))
+    return {}
+
+
+def _one_of_many(api: _Patient, problem: ApiError) -> None:
+    """Raise `problem` again unless it is about one request only.
+
+    A request may end without an answer although the server is well: the conversion webhook of one resource has longer
+    to answer than this client waits.
+    """
+    if isinstance(problem, Unreachable) and not isinstance(problem, Unavailable) and not api.answers():
+        raise problem
 
 
 def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
@@ -168,12 +237,11 @@ def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
             yield Resource("{0}/{1}".format(path, name), name, each["kind"], version)
 
 
-def _listed(api: Api, resource: Resource, left_out: list[str]) -> Iterator[Json]:
+def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[Json]:
     try:
         yield from _items(api, resource.path)
-    except Unreachable:
-        raise
     except ApiError as problem:
+        _one_of_many(api, problem)
         left_out.append("{0} of {1} cannot be listed: {2}.".format(
             resource.kind, resource.version, str(problem).rstrip(".")))
 

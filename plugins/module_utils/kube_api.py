@@ -32,7 +32,11 @@ class ApiError(Exception):
 
 
 class Unreachable(ApiError):
-    """Nobody answered, or not like an API server, or the server said that it cannot at the moment."""
+    """No answer, an answer that is not an API server's, or (as its subclass Unavailable) a refusal for the moment."""
+
+
+class Unavailable(Unreachable):
+    """The server answered 429 or 5xx: this request failed, and another one may succeed."""
 
 
 class Untrusted(ApiError):
@@ -200,7 +204,7 @@ def _judged(status: int, content: str, request: str) -> Any:
     if status in (401, 403):
         raise Denied(message, status)
     if status == 429 or status >= 500:
-        raise Unreachable(message)
+        raise Unavailable(message)
     raise Refused(message, status)
 
 

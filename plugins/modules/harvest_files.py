@@ -86,6 +86,15 @@ left_out:
   elements: str
   sample:
     - /home/student/agent.sock is a socket, a pipe or a device.
+missing:
+  description:
+    - Those of RV(left_out) about files that could not be read, a message each. Sockets, file systems of other hosts and
+      files that changed meanwhile are not among them.
+    - Before the files are deleted, it has to be empty.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import os
@@ -108,7 +117,8 @@ def archive(module: AnsibleModule) -> None:
     if not module.check_mode:
         harvest_files.sweep(os.path.dirname(params["archive"]))
         harvest_files.pack(root, run, found, params["archive"], params["timeout"])
-    module.exit_json(changed=True, files=found.files, size=found.size, left_out=found.left_out)
+    module.exit_json(changed=True, files=found.files, size=found.size, left_out=found.left_out,
+                     missing=found.missing)
 
 
 def main() -> None:

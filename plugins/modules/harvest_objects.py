@@ -20,7 +20,9 @@ description:
     endpoints, leases, tokens of ServiceAccounts, C(kube-root-ca.crt), the ServiceAccount C(default) unless somebody
     added to it, and the Service C(kubernetes).
   - Values of Secrets are replaced unless asked for. Values in ConfigMaps and in the environment of containers stay.
-  - An API that does not answer is no error. RV(reason) says so, and no file is written.
+  - An API server that does not answer is no error. RV(reason) says so, and no file is written.
+  - A resource that the API server cannot list (it answers 404, 429 or 5xx, the latter two also when asked again) is
+    named in RV(left_out), and all others are harvested.
 notes:
   - Objects outside of namespaces (CustomResourceDefinitions, ClusterRoles, PersistentVolumes) are not harvested, nor is
     the data in volumes.
@@ -98,6 +100,15 @@ left_out:
   type: list
   elements: str
   sample: []
+missing:
+  description:
+    - What the cluster may have and the harvest has not, a message each. It is RV(left_out), or RV(reason) on a host
+      that has a control plane or what is left of one.
+    - Before objects are deleted, it has to be empty.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import os
@@ -129,7 +140,8 @@ def write(module: AnsibleModule, machine: Machine) -> None:
             write_private(path, harvest_objects.as_text(manifests))
     module.exit_json(
         changed=bool(found.namespaces), namespaces=list(found.namespaces), objects=found.names(), reason=reason,
-        left_out=found.left_out)
+        left_out=found.left_out,
+        missing=harvest_objects.missing(machine.root, module.params["kubeconfig"], found, reason))
 
 
 def main() -> None:

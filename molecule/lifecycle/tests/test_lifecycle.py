@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ apiVersion: v1
 kind: Service
 metadata: {name: shop}
 spec: {type: NodePort, selector: {app: shop}, ports: [{port: 8080}]}
+"""
+
+# Resources that the API server knows and cannot list, as of an extension that was removed by half
+BROKEN_RESOURCES = """
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.lessons.example}
+spec:
+  group: lessons.example
+  version: v1
+  groupPriorityMinimum: 100
+  versionPriority: 10
+  insecureSkipTLSVerify: true
+  service: {name: gone, namespace: default}
 """
 
 # An administrator's own, of which nothing may go: a rule for SSH, a chain with a rule, a table, a CNI file, a bridge
@@ -220,6 +235,22 @@ def test_only_the_master_is_refused() -> None:
     assert run.status != 0
     assert "node1" in run.output and "node2" in run.output
     assert machine("master").file("/etc/kubernetes/admin.conf").exists
+
+
+def test_an_incomplete_harvest_stops_the_reset(tmp_path: Path) -> None:
+    kubectl("create configmap lesson --from-literal=weeks=9")
+    command("master", f"echo '{BROKEN_RESOURCES}' | {KUBECTL} apply -f -")
+    # The API server learns of it within a second or two
+    deadline = time.monotonic() + 30
+    while "lessons.example" not in kubectl("get --raw /apis") and time.monotonic() < deadline:
+        time.sleep(1)
+    run = playbook("reset.yml", *CLASS, *CONFIRMED, "-e", "reset_harvest=true", "-e", f"harvest_to={tmp_path}")
+    assert run.status != 0
+    assert "lessons.example/v1" in run.output and "reset_harvest_incomplete=true" in run.output
+    assert len(kubectl("get nodes -o name").split()) == len(NODES)
+    [objects] = tmp_path.glob("*/master/objects/default.yml")
+    assert "name: lesson" in objects.read_text(encoding="utf-8")
+    kubectl("delete apiservice v1.lessons.example")
 
 
 def test_a_reset_can_harvest_first(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,7 +177,19 @@ def test_what_vanished_meanwhile_is_named_and_the_rest_archived(root: Root, tmp_
     harvest_files.pack(root, run, found, str(tmp_path / "x.tar.gz"), 60)
     with tarfile.open(tmp_path / "x.tar.gz") as archive:
         assert sorted(archive.getnames()) == ["root", "root/a"]
-    assert len(found.left_out) == 1 and "root/b" in found.left_out[0]
+    assert len(found.left_out) == 1 and "root/b" in found.left_out[0] and found.missing == []
+
+
+def test_what_cannot_be_read_is_missing(root: Root, tmp_path: Path) -> None:
+    write(root, "/root/a")
+    found = survey(root, "/root", "/srv/none")
+    words = "tar: root/a: Warning: Cannot open: Input/output error"
+
+    def failing(argv: Sequence[str], **_options: Any) -> Completed:
+        return Completed(1, "", words + "\ntar: root/b: file changed as we read it")
+
+    harvest_files.pack(root, failing, found, str(tmp_path / "x.tar.gz"), 60)
+    assert found.missing == [words] and len(found.left_out) == 3
 
 
 @pytest.mark.parametrize(("rc", "err"), [

@@ -15,7 +15,14 @@ from kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_objects import REDACTED_MARK, Wish
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import ApiError, Denied, Unreachable
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import (
+    ApiError,
+    Denied,
+    NotFound,
+    Refused,
+    Unavailable,
+    Unreachable,
+)
 
 CORE = {
     "namespaces": ("Namespace", False), "configmaps": ("ConfigMap", True), "secrets": ("Secret", True),
@@ -37,10 +44,22 @@ def item(namespace: str, name: str, metadata: dict[str, Any] | None = None, **co
 
 
 class Pages(FakeApi):
-    """Collections by path, one object a page, so that whoever does not turn pages misses some."""
+    """Collections by path, one object a page, so that whoever does not turn pages misses some.
+
+    `failing` are the errors of single paths, each raised as often as it is listed, the last one for ever.
+    """
+
+    def __init__(self, objects: dict[str, Any]) -> None:
+        super().__init__(objects)
+        self.failing: dict[str, list[Exception | None]] = {}
 
     def get(self, path: str) -> Any:
         base, _mark, query = path.partition("?")
+        errors = self.failing.get(base)
+        error = (errors.pop(0) if len(errors) > 1 else errors[0]) if errors else None
+        if error is not None:
+            self.calls.append("GET " + base)
+            raise error
         answer = super().get(base)
         if not query:
             return answer
@@ -72,7 +91,7 @@ def api() -> Pages:
 
 
 def harvest(api: Pages, *excepted: str, **wish: Any) -> harvest_objects.Harvest:
-    return harvest_objects.harvest(api, Wish(excepted=excepted or ("kube-*",), **wish))
+    return harvest_objects.harvest(api, Wish(excepted=excepted or ("kube-*",), **wish), lambda _seconds: None)
 
 
 def test_every_kind_that_can_be_made_in_a_namespace_is_asked_for(api: Pages) -> None:
@@ -218,12 +237,77 @@ def test_what_others_need_comes_first(api: Pages) -> None:
                      ("Service", "s"), ("Pod", "a")]
 
 
-def test_an_extension_that_is_down_is_named_and_the_rest_harvested(api: Pages) -> None:
-    del api.objects["/apis/metrics.k8s.io/v1"]
+OVERLOADED = Unavailable("GET /x at 192.0.2.1:6443: 500 conversion webhook for school.example/v1, Kind=Lesson failed")
+SILENT = Unreachable("no answer from 192.0.2.1:6443: time ran out")
+LESSONS = "/apis/school.example/v1/lessons"
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    (LESSONS, "Lesson of school.example/v1 cannot be listed: "),
+    ("/apis/school.example/v1", "The kinds of school.example/v1 are not known: "),
+    ("/apis", "The kinds of all API groups are not known: "),
+])
+@pytest.mark.parametrize(
+    "error", [OVERLOADED, SILENT, NotFound("404"), Denied("403", 403), Refused("405", 405)], ids=repr)
+def test_one_resource_that_cannot_be_read_is_named_and_the_rest_harvested(
+    api: Pages, path: str, said: str, error: ApiError
+) -> None:
+    api.failing[path] = [error]
     api.objects["/api/v1/configmaps"] = [item("student", "c")]
     found = harvest(api)
     assert found.names() == ["student/ConfigMap/c"]
-    assert len(found.left_out) == 1 and found.left_out[0].startswith("The kinds of metrics.k8s.io/v1 are not known")
+    assert [each.startswith(said) for each in found.left_out] == [True]
+    assert api.calls.count("GET " + path) == (2 if error is OVERLOADED else 1)
+
+
+def test_a_moment_of_overload_costs_nothing(api: Pages) -> None:
+    api.objects[LESSONS] = [item("student", name) for name in ("a", "b")]
+    for path in (LESSONS, "/apis", "/api/v1", "/api/v1/namespaces"):
+        api.failing[path] = [OVERLOADED, None]
+    found = harvest(api)
+    assert found.names() == ["student/Lesson/a", "student/Lesson/b"] and found.left_out == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/apis", LESSONS])
+def test_an_api_server_that_goes_away_ends_the_harvest(api: Pages, path: str) -> None:
+    api.failing[path] = [SILENT]
+    api.failing["/version"] = [SILENT]
+    with pytest.raises(Unreachable):
+        harvest(api)
+
+
+def test_without_its_namespaces_there_is_no_harvest(api: Pages) -> None:
+    api.failing["/api/v1/namespaces"] = [OVERLOADED]
+    with pytest.raises(Unavailable):
+        harvest(api)
+
+
+def test_an_answer_that_is_no_json_is_named(api: Pages) -> None:
+    api.objects["/apis/school.example/v1"] = "<html>"
+    [sentence] = harvest(api).left_out
+    assert sentence.startswith("The kinds of school.example/v1 are not known")
+
+
+def test_a_server_of_measurements_that_is_down_loses_nothing(api: Pages) -> None:
+    api.failing["/apis/metrics.k8s.io/v1"] = [OVERLOADED]
+    assert harvest(api).left_out == []
+
+
+@pytest.mark.parametrize(("there", "reason", "left_out", "found"), [
+    ((), "", [], []),
+    ((), "", ["Lesson cannot be listed."], ["Lesson cannot be listed."]),
+    ((), "no admin.conf", [], []),
+    (("/etc/kubernetes/admin.conf",), "refused", [], ["refused"]),
+    (("/var/lib/etcd/member/wal",), "no admin.conf", [], ["no admin.conf"]),
+    (("/etc/kubernetes/manifests/kube-apiserver.yaml",), "no admin.conf", [], ["no admin.conf"]),
+])
+def test_what_is_missing_before_a_reset(
+    lab: Lab, there: tuple[str, ...], reason: str, left_out: list[str], found: list[str]
+) -> None:
+    for path in there:
+        lab.write(path)
+    harvested = harvest_objects.Harvest(left_out=left_out)
+    assert harvest_objects.missing(lab.machine.root, "/etc/kubernetes/admin.conf", harvested, reason) == found
 
 
 def test_a_kind_that_cannot_be_listed_is_named(api: Pages) -> None:

@@ -40,6 +40,7 @@ def test_files(run_on_machine: Any, machine: Any, fake_run: Any, place: Path, ch
     assert fake_run.did("tar") != check and (place / "files.tar.gz").exists() != check
     said = ["There is no directory /srv."]
     assert result["left_out"] == (said if check else [*said, "tar: root/a: file changed as we read it."])
+    assert result["missing"] == []
     # Whoever registers a key of this name reads a task that was passed over
     assert "skipped" not in result
 
@@ -64,6 +65,7 @@ def test_objects_of_a_cluster_that_does_not_answer(
     result = run_on_machine(harvest_objects, {"directory": str(place)})
     assert not result["changed"] and not result.get("failed") and os.listdir(place) == []
     assert result["reason"].startswith("The objects were not harvested: ") and result["objects"] == []
+    assert result["missing"] == ([] if text is None else [result["reason"]])
 
 
 @pytest.mark.parametrize("check", [False, True])

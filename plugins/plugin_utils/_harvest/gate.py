@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the harvest of a cluster is complete, from what its hosts registered; the gate between harvest and reset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# Registered by the role harvest, on the control plane alone the second one
+RESULTS = ("__harvest_files", "__harvest_objects")
+# Set by the role reset where the role harvest failed
+FAILURE = "_reset_harvest_failure"
+# Per host: a home with a thousand unreadable files makes no message that can be read
+_SHOWN = 10
+_LONGEST = 500
+
+
+def missing(
+    variables: Mapping[str, Mapping[str, Any]], hosts: Sequence[str], reached: Iterable[str], control_plane: str,
+) -> list[str]:
+    """Return what could not be harvested of `hosts`, a message each that begins with the host; empty when complete.
+
+    `variables` are the variables of each host, `reached` the hosts that have not failed in the run so far. What hosts
+    registered is not trusted: of another type than expected, it counts as not harvested.
+    """
+    alive = set(reached)
+    found: list[str] = []
+    for host in hosts:
+        if host in alive:
+            found += _of_host(host, variables[host], host == control_plane)
+        else:
+            found.append("{0}: it was not reached, or failed before its harvest was complete".format(host))
+    return found
+
+
+def _of_host(host: str, variables: Mapping[str, Any], has_objects: bool) -> list[str]:
+    failure = variables.get(FAILURE)
+    if failure:
+        return ["{0}: {1}".format(host, _text(failure))]
+    said: list[str] = []
+    for name in RESULTS if has_objects else RESULTS[:1]:
+        result = variables.get(name)
+        messages = result.get("missing") if isinstance(result, Mapping) else None
+        if isinstance(messages, str) or not isinstance(messages, Sequence):
+            what = "objects of its cluster" if name == RESULTS[1] else "files"
+            said.append("{0}: it did not say whether the {1} were harvested".format(host, what))
+            continue
+        said += ["{0}: {1}".format(host, _text(message)) for message in messages[:_SHOWN]]
+        if len(messages) > _SHOWN:
+            said.append("{0}: and {1} more".format(host, len(messages) - _SHOWN))
+    return said
+
+
+def _text(value: Any) -> str:
+    text = " ".join(str(value).split()).rstrip(".")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
