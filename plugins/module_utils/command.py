@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+# How long a command may take to end after SIGTERM, in seconds
+_GRACE = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ def run(
 ) -> Completed:
     """Run `argv` without a shell and return what it printed.
 
-    `timeout` is in seconds; a command that exceeds it is killed and counts as exit status 124, one that is not
-    installed as 127 (the shell's own numbers, so that callers have one thing to look at).
+    `timeout` is in seconds; a command that exceeds it is asked to end (SIGTERM), killed when it does not, and counts
+    as exit status 124, one that is not installed as 127 (the shell's own numbers, one thing for callers to check).
     Raises CommandFailed for a status other than 0 unless `check` is false. Secrets belong into `stdin` or a file,
     never into `argv`: it becomes part of the message.
     """
@@ -60,15 +64,38 @@ def run(
     environment = dict(os.environ, LC_ALL="C.UTF-8", PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
     environment.update(env or {})
     try:
-        process = subprocess.run(
-            list(argv), input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
-            timeout=timeout, check=False, encoding="utf-8", errors="replace", env=environment,
-        )
-        completed = Completed(process.returncode, process.stdout, process.stderr)
+        with subprocess.Popen(
+            list(argv), stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, encoding="utf-8", errors="replace", env=environment,
+        ) as process:
+            completed = _communicate(process, stdin, timeout)
     except FileNotFoundError:
         completed = Completed(127, "", "{0}: command not found".format(argv[0]))
-    except subprocess.TimeoutExpired:
-        completed = Completed(124, "", "no answer within {0:g} s".format(timeout))
     if check and completed.rc != 0:
         raise CommandFailed(argv, completed)
     return completed
+
+
+def _communicate(process: subprocess.Popen[str], stdin: str | None, timeout: float) -> Completed:
+    """Wait for the command's end for `timeout` seconds, then end it.
+
+    A package manager that is killed in the middle leaves half-installed packages, and its children go on alone. So it
+    is asked first, and all processes that have its outputs open are waited for, for a tenth of the timeout at most.
+    """
+    try:
+        out, err = process.communicate(stdin, timeout=timeout)
+        return Completed(process.returncode, out, err)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+    except BaseException:
+        process.kill()
+        raise
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=min(timeout / 10, _GRACE))
+    process.kill()
+    # Not communicate(): a child that has left may hold the outputs open for ever
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    return Completed(124, "", "no answer within {0:g} s".format(timeout))

@@ -38,9 +38,11 @@ _HASH = re.compile(r"Hash Sum mismatch|Hashes of expected file|File has unexpect
 _UNSIGNED = re.compile(
     r"is not signed|NO_PUBKEY|signatures? (?:couldn't be verified|were invalid)|invalid signature|not verified|"
     r"Missing key|does not have a Release file|Malformed|BADSIG|Sub-process .*sqv? returned an error code")
-_OUTDATED = re.compile(
-    r"404|Unable to fetch|Failed to fetch|unmet dependencies|not installable|has no installation candidate|"
-    r"Unable to locate package")
+# A line of a simulation about a package that is there already and gets another version: name, [old], (new ...
+_MOVED = re.compile(r"^Inst (\S+) \[([^\]]+)\] \((\S+)", re.MULTILINE)
+# A line of --print-uris: 'address' file size checksum; and what follows the address of a source in it
+_LISTED = re.compile(r"^'([^']+)' ", re.MULTILINE)
+_BELOW_SOURCE = re.compile(r"/(?:dists/.*|\./[^/]*|[^/]*)$")
 _ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "APT_LISTCHANGES_FRONTEND": "none",
@@ -57,10 +59,14 @@ class Apt:
 
     audit = "dpkg --audit"
 
-    def __init__(self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep,
+        repository: Repository | None = None,
+    ) -> None:
         self._root = root
         self._run = run
         self._sleep = sleep
+        self._repository = repository
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
         """From dpkg's own file: asking dpkg-query and apt-mark would take ten times as long."""
@@ -120,20 +126,74 @@ class Apt:
         if any(version and self._is_lower(version, installed.get(name)) for name, version in versions.items()):
             arguments.append("--allow-downgrades")
         arguments += ["{0}={1}".format(name, version) if version else name for name, version in versions.items()]
-        try:
-            self._apt("install", *arguments)
-        except CommandFailed as problem:
-            if not _OUTDATED.search(problem.completed.text) or _HASH.search(problem.completed.text):
-                raise explained(problem.completed, None) from problem
-            self._install_with_fresh_lists(arguments)
+        refreshed = self._check_resolvable(versions, arguments)
+        before = read_text(self._root(STATUS))
+        answer = self._apt("install", *arguments, check=False)
+        if answer.rc == 0:
+            return
+        # Stale lists name package files that are no longer there, which only the download notices. Where dpkg has
+        # begun, or apt was ended, or the content is wrong, other lists cannot help.
+        is_final = refreshed is not None or _was_ended(answer) or _HASH.search(answer.text)
+        if is_final or read_text(self._root(STATUS)) != before:
+            raise explained(answer, None)
+        refreshed = self._refresh()
+        self._check_resolvable(versions, arguments, refreshed)
+        answer = self._apt("install", *arguments, check=False)
+        if answer.rc != 0:
+            raise self._unavailable(answer, refreshed)
 
-    def _install_with_fresh_lists(self, arguments: Sequence[str]) -> None:
-        """What the packages depend on comes from the system's own sources, whose lists may be old or not there yet."""
-        self._apt("update", check=False)
-        try:
-            self._apt("install", *arguments)
-        except CommandFailed as problem:
-            raise explained(problem.completed, None) from problem
+    def _check_resolvable(
+        self, versions: Mapping[str, str | None], arguments: Sequence[str], refreshed: Completed | None = None,
+    ) -> Completed | None:
+        """Check by simulation that all dependencies are known and that no other installed package changes.
+
+        Return the result of updating all package lists, or None where the known lists were sufficient: a fresh image
+        has none at all, and a mirror that is not needed may be unreachable. Raises ClassroomError.
+        """
+        answer = self._apt("install", "--simulate", *arguments, check=False)
+        if answer.rc != 0 and refreshed is None and not _was_ended(answer):
+            refreshed = self._refresh()
+            answer = self._apt("install", "--simulate", *arguments, check=False)
+        if answer.rc != 0:
+            raise self._unavailable(answer, refreshed)
+        moved = [match for match in _MOVED.findall(answer.out) if match[0].partition(":")[0] not in versions]
+        foreign = [match for match in moved if not self._is_offered(*match[::2])]
+        if foreign:
+            raise ClassroomError(
+                "Cannot install {0} without changing other packages: expected the installed packages to satisfy its "
+                "dependencies, found that these need another version: {1}. Upgrade them first, or choose another "
+                "version. No package was changed.".format(
+                    ", ".join(versions), ", ".join("{0} {1} -> {2}".format(*match) for match in foreign)))
+        return refreshed
+
+    def _is_offered(self, name: str, version: str) -> bool:
+        """Return whether the repository of this run has that version: its packages may move each other."""
+        if self._repository is None:
+            return False
+        answer = self._run(["apt-cache", *_only(self._repository), "madison", name], check=False)
+        return version in [line.split("|")[1].strip() for line in answer.out.splitlines() if line.count("|") > 1]
+
+    def _refresh(self) -> Completed:
+        """Update the lists of all sources. One that is unreachable may not be needed: only its result is returned."""
+        return self._apt("update", "--option=APT::Update::Error-Mode=any", check=False)
+
+    def _unavailable(self, answer: Completed, refreshed: Completed | None) -> ClassroomError:
+        """Return an error that names the sources that could not be fetched, or that lack a package."""
+        if refreshed is None or _was_ended(answer) or _HASH.search(answer.text):
+            return explained(answer, None)
+        fetched = self._run(["apt-get", "update", "--print-uris"], check=False)
+        sources = list(dict.fromkeys(_BELOW_SOURCE.sub("", uri) for uri in _LISTED.findall(fetched.out)))
+        if refreshed.rc != 0:
+            failed = [uri for uri in sources if uri in refreshed.text] or sources
+            return ClassroomError(
+                "Cannot install the packages: expected the package lists of {0}, found that they cannot be fetched. "
+                "Make this mirror reachable from the host, correct its address in /etc/apt, or use a bundle that "
+                "includes the packages of this distribution. apt said:\n{1}\n{2}".format(
+                    ", ".join(failed) or "the host's package sources", refreshed.text, answer.text))
+        return ClassroomError(
+            "Cannot install the packages: expected them and all dependencies in the host's package sources ({0}), "
+            "found that some are not there. Add a mirror of the distribution to /etc/apt, or use a bundle that has "
+            "the packages of this distribution. apt said:\n{1}".format(", ".join(sources) or "none", answer.text))
 
     def _is_lower(self, version: str, installed: Installed | None) -> bool:
         if installed is None:
@@ -175,6 +235,11 @@ class Apt:
         if check and answer.rc != 0:
             raise CommandFailed(argv, answer)
         return answer
+
+
+def _was_ended(answer: Completed) -> bool:
+    """Return whether a signal or the timeout ended the command, or it could not be started."""
+    return answer.rc < 0 or answer.rc in (124, 127)
 
 
 def _installed(status: str, name: str) -> Installed | None:
@@ -240,6 +305,11 @@ def explained(answer: Completed, repository: Repository | None) -> ClassroomErro
     """apt's own words behind a sentence that says what they mean."""
     source = repository.uri if repository else "the package source"
     words = "\n" + answer.text
+    if answer.rc < 0 or answer.rc == 124:
+        return ClassroomError(
+            "apt was ended before it had finished: expected an exit status, found {0}. Run this again: what is half "
+            "installed is completed first. apt said:{1}".format(
+                "no end in time" if answer.rc == 124 else "signal {0}".format(-answer.rc), words))
     if _HASH.search(answer.text):
         return ClassroomError(
             "Wanted packages as {0} has signed them, found files with other contents (Hash Sum mismatch). The "

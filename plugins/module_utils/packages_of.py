@@ -31,7 +31,7 @@ def backend_of(
     if os.path.exists(root(REDHAT)):
         return _dnf()(root, run, sleep, repository)
     if os.path.exists(root(STATUS)):
-        return Apt(root, run, sleep)
+        return Apt(root, run, sleep, repository)
     raise ClassroomError(
         "Wanted a machine of the Debian or Red Hat family, with apt or dnf, found neither {0} nor {1}. This collection "
         "does not know other package managers.".format(STATUS, REDHAT))

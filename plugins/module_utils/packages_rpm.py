@@ -55,6 +55,9 @@ _GONE = re.compile(r"Error downloading packages|Status code: 404")
 _FULL = re.compile(r"more space (?:needed )?on the|No space left on device|disk is full", re.IGNORECASE)
 _LACKS = re.compile(r"nothing provides|Unable to find a match|conflicting requests")
 _DETAIL = re.compile(r"^(?:\[(?:MIRROR|FAILED)\]|All matches were|No match for).*$", re.MULTILINE)
+_DNF = ("dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=*.retries=2")
+_KNOWN_METADATA = ("--setopt=*.metadata_expire=-1", "--setopt=*.skip_if_unavailable=True")
+_FRESH_METADATA = ("--refresh", "--setopt=*.skip_if_unavailable=True")
 # Another dnf (an automatic update) is waited for this long, in seconds.
 _LOCK_PATIENCE = 300
 _PATIENCE = 1800.0
@@ -204,12 +207,48 @@ class Dnf:
             raise
 
     def _transact(self, verb: str, versions: Mapping[str, str | None], lifted: str) -> None:
+        """Change packages with the metadata that is known; where that fails, once more with that of all repositories.
+
+        A repository that is not needed may be unreachable, and an expired cache is sufficient for what it has.
+        """
         wanted = ["{0}-{1}".format(name, version) if version else name for name, version in versions.items()]
-        argv = ["dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=install_weak_deps=False",
-                "--setopt=disable_excludes=" + lifted, verb, *wanted]
-        answer = self._patiently(argv, check=False)
-        if answer.rc != 0:
+        argv = [*_DNF, "--setopt=install_weak_deps=False"]
+        change = ["--setopt=disable_excludes=" + lifted, verb, *wanted]
+        before = self._rows(["--all"])
+        answer = self._patiently([*argv, *_KNOWN_METADATA, *change], check=False)
+        if answer.rc == 0:
+            return
+        if _is_final(answer) or self._rows(["--all"]) != before:
             raise explained(answer, None)
+        again = self._patiently([*argv, *_FRESH_METADATA, *change], check=False)
+        if again.rc != 0:
+            raise explained(again, None) if _is_final(again) else self._unavailable(again)
+
+    def _unavailable(self, answer: Completed) -> ClassroomError:
+        """Return an error that names the repositories whose metadata cannot be fetched, if that is the reason."""
+        fetched = self._patiently(
+            [*_DNF, "--setopt=*.skip_if_unavailable=False", "--refresh", "makecache"], check=False)
+        if fetched.rc == 0:
+            return explained(answer, None)
+        known = self._sources()
+        said = fetched.out + fetched.err
+        failed = ["{0} ({1})".format(name, uri) for name, uri in known.items() if name in said or uri in said]
+        return ClassroomError(
+            "Cannot install the packages: expected the metadata of {0}, found that it cannot be fetched. Make this "
+            "mirror reachable from the host, correct its address in {1}, or disable it. dnf said:\n{2}\n{3}".format(
+                ", ".join(failed or known.values()) or "the host's repositories", REPOSITORIES, fetched.text,
+                answer.text))
+
+    def _sources(self) -> dict[str, str]:
+        """Return the address of each enabled repository, as its file has it."""
+        found = {}
+        for path in sorted(glob.glob(self._root(REPOSITORIES) + "/*.repo")):
+            parser = _parsed(read_text(path) or "")
+            for name in parser.sections():
+                addresses = [parser.get(name, key, fallback="") for key in ("baseurl", "mirrorlist", "metalink")]
+                if parser.get(name, "enabled", fallback="1").strip().lower() not in ("0", "false", "no"):
+                    found[name] = " ".join(" ".join(addresses).split())
+        return found
 
     def _keys(self) -> frozenset[str]:
         return frozenset("{0}-{1}".format(_KEY, row.version) for row in self._query([_KEY]))
@@ -385,6 +424,13 @@ def _remove_tree(path: str) -> None:
     else:
         with contextlib.suppress(OSError):
             os.unlink(path)
+
+
+def _is_final(answer: Completed) -> bool:
+    """Return whether other metadata cannot help; a message that is not recognized may be about metadata."""
+    words = "\n".join(_details(answer))
+    return answer.rc < 0 or answer.rc in (124, 127) or any(
+        pattern.search(words) for pattern in (_FULL, _CHECKSUM, _UNSIGNED))
 
 
 def _details(answer: Completed) -> Iterator[str]:

@@ -78,7 +78,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         parameters = {**result.validated_parameters, "hold": True,
                       "packages": [{"name": name, "version": "1.36.3"} for name in packages]}
         wish: Wish = installed_service.wished_packages(parameters)
-        backends = {"debian": Apt, "redhat": Dnf}
+        backends: dict[str, type[Apt | Dnf]] = {"debian": Apt, "redhat": Dnf}
         backend = backends[machine["os_family"]](Root(str(tmp_path)), lambda *_words, **_options: pytest.fail("run"))
         return dict(backend.files(wish))
 

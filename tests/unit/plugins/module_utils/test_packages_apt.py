@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Installed, Purged, Repository, Wish
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import STATUS, Apt
@@ -138,25 +140,73 @@ def test_the_transaction(machine: Any, fake_run: Any, lower: bool, installed: st
     assert {"--no-install-recommends", "--allow-change-held-packages", "--reinstall"} <= set(call)
 
 
-def test_a_damaged_package_is_named_and_not_tried_again(machine: Any, fake_run: Any) -> None:
-    fake_run.on("apt-get", rc=100, err=HASH)
-    with pytest.raises(ClassroomError, match="Hash Sum mismatch"):
-        Apt(machine.root, fake_run).install({"kubelet": "1.36.3-1.1"}, {})
-    assert len(fake_run.calls) == 1
+class Answers:
+    """apt that answers simulations and installations apart: (status, words) one after another, the last again."""
+
+    def __init__(self, simulate: list[tuple[int, str]], install: list[tuple[int, str]], update: int = 0) -> None:
+        self.answers = {"--simulate": simulate, "--print-uris": OK, "install": install,
+                        "update": [(update, "E: http://x/debian/ is down")]}
+        self.calls: list[str] = []
+
+    def __call__(self, argv: Sequence[str], *, check: bool = True, **options: Any) -> Completed:
+        word = next(each for each in self.answers if each in argv)
+        self.calls.append(word)
+        answers = self.answers[word]
+        rc, words = answers.pop(0) if len(answers) > 1 else answers[0]
+        if word == "--print-uris":
+            return Completed(0, "'http://x/debian/dists/trixie/InRelease' x 0 \n'http://y/apt/./InRelease' y 0 \n", "")
+        return Completed(rc, "", words)
 
 
-@pytest.mark.parametrize("helps", [True, False])
-def test_old_lists_of_the_system_are_renewed_once(machine: Any, fake_run: Any, helps: bool) -> None:
-    old = {"rc": 100, "err": "E: Failed to fetch http://x/pool/socat_1.deb  404  Not Found"}
-    fake_run.on("apt-get", **old).on("apt-get").on("apt-get", **({} if helps else old))
-    backend = Apt(machine.root, fake_run)
-    if helps:
+OK = [(0, "")]
+STALE = (100, "E: Failed to fetch http://x/pool/socat_1.deb  404  Not Found")
+OTHER_WORDS = (100, "E: words that no apt of today says")
+FRESH = ["update", "--simulate", "install"]
+
+
+@pytest.mark.parametrize(("simulate", "install", "update", "calls", "message"), [
+    pytest.param(OK, OK, 0, ["--simulate", "install"], None, id="all is known"),
+    pytest.param([OTHER_WORDS, *OK], OK, 0, ["--simulate", *FRESH], None, id="no lists"),
+    pytest.param([OTHER_WORDS, *OK], OK, 100, ["--simulate", *FRESH], None, id="a mirror that is not needed"),
+    pytest.param([OTHER_WORDS], OK, 100, ["--simulate", "update", "--simulate", "--print-uris"],
+                 "expected the package lists of http://x/debian, found that they cannot be fetched", id="unreachable"),
+    pytest.param([OTHER_WORDS], OK, 0, ["--simulate", "update", "--simulate", "--print-uris"],
+                 "(http://x/debian, http://y/apt), found that some are not there", id="nowhere"),
+    pytest.param(OK, [STALE, *OK], 0, ["--simulate", "install", *FRESH], None, id="stale"),
+    pytest.param(OK, [OTHER_WORDS, *OK], 0, ["--simulate", "install", *FRESH], None, id="stale, in other words"),
+    pytest.param(OK, [STALE], 100, ["--simulate", "install", *FRESH, "--print-uris"],
+                 "expected the package lists of http://x/debian", id="stale and unreachable"),
+    pytest.param([OTHER_WORDS, *OK], [STALE], 0, ["--simulate", *FRESH], "apt cannot", id="only once"),
+    pytest.param(OK, [(100, HASH)], 0, ["--simulate", "install"], "Hash Sum mismatch", id="damaged"),
+    pytest.param(OK, [(124, "no answer")], 0, ["--simulate", "install"], "no end in time", id="timeout"),
+    pytest.param(OK, [(-15, "")], 0, ["--simulate", "install"], "found signal 15", id="killed"),
+])
+def test_lists_are_updated_once_where_that_may_help(
+    machine: Any, simulate: list[tuple[int, str]], install: list[tuple[int, str]], update: int, calls: list[str],
+    message: str | None,
+) -> None:
+    run = Answers(list(simulate), list(install), update)
+    backend = Apt(machine.root, run, lambda seconds: None)
+    if message is None:
         backend.install({"kubelet": "1.36.3-1.1"}, {})
     else:
-        with pytest.raises(ClassroomError, match="apt cannot"):
+        with pytest.raises(ClassroomError) as failure:
             backend.install({"kubelet": "1.36.3-1.1"}, {})
-    assert [("update" in call, "install" in call) for call in fake_run.calls] == [
-        (False, True), (True, False), (False, True)]
+        assert message in str(failure.value)
+    assert run.calls == calls
+
+
+def test_what_dpkg_has_begun_is_not_tried_again(machine: Any) -> None:
+    run = Answers(list(OK), [OTHER_WORDS])
+
+    def half(argv: Sequence[str], **options: Any) -> Completed:
+        if "--simulate" not in argv:
+            machine.write(STATUS, stanza("kubelet", "install ok half-configured"))
+        return run(argv, **options)
+
+    with pytest.raises(ClassroomError, match="apt cannot"):
+        Apt(machine.root, half, lambda seconds: None).install({"kubelet": "1.36.3-1.1"}, {})
+    assert run.calls == ["--simulate", "install"]
 
 
 def test_another_package_manager_is_waited_for(machine: Any, fake_run: Any) -> None:

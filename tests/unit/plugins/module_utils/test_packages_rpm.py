@@ -317,7 +317,37 @@ def test_what_dnf_says_of_packages(machine: Any, rpm: Rpm, rc: int, out: str, wo
         dnf(machine, rpm).install({"kubectl": "1.36.3-1.1"}, {})
     assert message in str(failure.value)
     assert words.strip() in str(failure.value)
-    assert len(rpm.done) == 1
+    # What no other metadata can help is not tried again; the third asks whether a repository is unreachable
+    assert len(rpm.done) == (3 if words in (GONE, LACKING, EXCLUDED) else 1)
+
+
+@pytest.mark.parametrize(("first", "second", "makecache", "message"), [
+    ((0, ""), (0, ""), (0, ""), None),
+    ((1, LACKING), (0, ""), (1, DOWN), None),
+    ((1, "Error: words that no dnf of today says"), (0, ""), (0, ""), None),
+    ((1, LACKING), (1, LACKING), (1, DOWN.replace("'classroom'", "'appstream'")),
+     "expected the metadata of appstream (http://mirror.example.com/$releasever/os), found that it cannot be fetched"),
+    ((1, LACKING), (1, LACKING), (1, "words"), "classroom, http://mirror.example.com/$releasever/os"),
+    ((1, LACKING), (1, LACKING), (0, ""), "the machine's sources lack some of it"),
+])
+def test_metadata_of_all_repositories_is_fetched_once(
+    machine: Any, rpm: Rpm, first: tuple[int, str], second: tuple[int, str], makecache: tuple[int, str],
+    message: str | None,
+) -> None:
+    machine.write("/etc/yum.repos.d/a.repo", "[classroom]\nbaseurl=classroom\n[off]\nenabled=0\nbaseurl=http://off\n")
+    machine.write("/etc/yum.repos.d/b.repo", "[appstream]\nbaseurl=http://mirror.example.com/$releasever/os\n")
+    for rc, words in (first, second):
+        rpm.on("install", rc=rc, err=words)
+    rpm.on("makecache", rc=makecache[0], err=makecache[1])
+    if message is None:
+        dnf(machine, rpm).install({"kubectl": "1.36.3-1.1"}, {})
+    else:
+        with pytest.raises(ClassroomError) as failure:
+            dnf(machine, rpm).install({"kubectl": "1.36.3-1.1"}, {})
+        assert message in str(failure.value)
+    assert "--setopt=*.metadata_expire=-1" in rpm.done[0] and "--setopt=*.skip_if_unavailable=True" in rpm.done[0]
+    assert len(rpm.done) == 1 + (first[0] > 0) + (second[0] > 0)
+    assert first[0] == 0 or "--refresh" in rpm.done[1]
 
 
 def test_a_key_that_came_with_refused_packages_goes_with_them(machine: Any, rpm: Rpm) -> None:

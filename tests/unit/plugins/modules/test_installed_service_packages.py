@@ -32,7 +32,7 @@ class Dpkg:
         self._run = fake_run
 
     def __call__(self, argv: list[str], **options: Any) -> Any:
-        if "install" in argv:
+        if "install" in argv and "--simulate" not in argv:
             self._machine.write(STATUS, INSTALLED.format("install"))
         if "hold" in argv:
             self._machine.write(STATUS, INSTALLED.format("hold"))
