@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,8 @@ DNS_SERVICE = "/api/v1/namespaces/kube-system/services/kube-dns"
 
 # Up to so many nodes every pod calls every other; beyond, each calls the next one around
 ALL_PAIRS = 5
+# Characters of a log line that an error quotes
+LOG_LINE = 300
 # kubectl is a process each time, and the cluster under test may share two cores with all of them
 PARALLEL = 4
 
@@ -105,7 +107,7 @@ def prove(kubectl: Kubectl, wish: Wish, clock: Clock, *, touch: bool) -> Verdict
         ("lease", lambda: until(
             lambda: lease_checks(expected, before, lease_times(kubectl.get(LEASES)["items"])), clock
         )),
-        ("system pods", lambda: until(lambda: _system_pods(kubectl, wish), clock)),
+        ("system pods", lambda: _explained(kubectl, wish, until(lambda: _system_pods(kubectl, wish), clock))),
     ]
     if touch:
         stages.append(("pod", lambda: _with_pods(kubectl, wish, expected, clock)))
@@ -140,13 +142,34 @@ def _outcome(name: str, result: Callable[[], list[Check]], clock: Clock) -> list
         return [Check(name, "", False, str(error), clock.seconds)]
 
 
-def _system_pods(kubectl: Kubectl, wish: Wish) -> list[Check]:
+def _explained(kubectl: Kubectl, wish: Wish, checks: list[Check]) -> list[Check]:
+    """Return the checks of the system pods, failed ones with the last log line of the containers that have ended."""
+    if all(check.ok for check in checks):
+        return checks
+    seconds = max(check.seconds for check in checks)
+    return [replace(check, seconds=seconds) for check in _system_pods(kubectl, wish, partial(_last_line, kubectl))]
+
+
+def _last_line(kubectl: Kubectl, pod: Mapping[str, Any], container: str) -> str:
+    """Return what a container that has ended logged last, empty when that cannot be read."""
+    metadata = pod["metadata"]
+    completed = kubectl.attempt(
+        "logs", "--namespace", str(metadata.get("namespace") or "default"), str(metadata["name"]),
+        "--container", container, "--previous", "--tail=1",
+    )
+    lines = completed.out.strip().splitlines() if completed.rc == 0 else []
+    return lines[-1][:LOG_LINE] if lines else ""
+
+
+def _system_pods(
+    kubectl: Kubectl, wish: Wish, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
+) -> list[Check]:
     pods = [
         pod for namespace in wish.namespaces
         for pod in kubectl.get("/api/v1/namespaces/{0}/pods".format(namespace))["items"]
         if _wanted_node(pod) not in wish.left_out
     ]
-    checks = pod_checks("system pods", pods)
+    checks = pod_checks("system pods", pods, last_line)
     return checks or [Check("system pods", "", False, "no pod at all in {0}".format(", ".join(wish.namespaces)))]
 
 

@@ -140,8 +140,13 @@ def _lease_detail(name: str, before: Mapping[str, str], after: Mapping[str, str]
     return "renewed at {0}".format(after[name])
 
 
-def pod_checks(name: str, pods: Sequence[Json]) -> list[Check]:
-    """Whether all pods of a kind run with all containers ready: one check for each node, in the order of nodes."""
+def pod_checks(
+    name: str, pods: Sequence[Json], last_line: Callable[[Json, str], str] = lambda _pod, _container: ""
+) -> list[Check]:
+    """Whether all pods of a kind run with all containers ready: one check for each node, in the order of nodes.
+
+    `last_line` returns what a container of a pod has logged last; it is asked for the containers that have ended.
+    """
     complaints: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     for pod in pods:
@@ -151,7 +156,9 @@ def pod_checks(name: str, pods: Sequence[Json]) -> list[Check]:
         counts[node] = counts.get(node, 0) + 1
         complaint = pod_complaint(pod)
         if complaint:
-            complaints.setdefault(node, []).append("{0}: {1}".format(_name(pod), complaint))
+            logged = [last_line(pod, container) for container in _ended_containers(pod)]
+            quoted = "".join(", its last log line is: {0}".format(line) for line in logged if line)
+            complaints.setdefault(node, []).append("{0}: {1}{2}".format(_name(pod), complaint, quoted))
     return [
         Check(name, node, node not in complaints, "; ".join(complaints.get(node, [])) or _ready_count(counts[node]))
         for node in sorted(counts)
@@ -170,6 +177,17 @@ def pod_complaint(pod: Json) -> str:
         return _condition_message(status) or "is {0}".format(status.get("phase", "unknown"))
     unready = [container["name"] for container in status.get("containerStatuses") or () if not container.get("ready")]
     return "container {0} is not ready".format(", ".join(unready)) if unready else ""
+
+
+def _ended_containers(pod: Json) -> list[str]:
+    """Name the containers that do not run although they were started (Pod API: state and lastState, terminated)."""
+    status = _status(pod)
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return [
+        str(container["name"]) for container in containers
+        if not container.get("ready") and not (container.get("state") or {}).get("running")
+        and any((container.get(state) or {}).get("terminated") for state in ("state", "lastState"))
+    ]
 
 
 def _ready_count(count: int) -> str:

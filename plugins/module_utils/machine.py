@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import blocked_ports, kernel, runtimes, systemd
+from ._host import nameservers
 from .blocked_ports import Blocked
 from .command import Runner
 from .container import in_container
@@ -70,6 +71,7 @@ class Machine:
     initialized: bool
     joined: bool
     kubelet_socket: str = ""
+    nameservers: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -127,6 +129,7 @@ def read_machine(root: Root, run: Runner, wish: Wish, now: float, controller_tim
         initialized=os.path.exists(root("/etc/kubernetes/admin.conf")),
         joined=os.path.exists(root("/etc/kubernetes/kubelet.conf")),
         kubelet_socket=runtimes.kubelets_socket(root),
+        nameservers=nameservers.usable(root),
     )
 
 

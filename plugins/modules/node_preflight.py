@@ -214,6 +214,10 @@ ansible_facts:
         joined:
           description: Whether a kubelet's kubeconfig is there. A hint, not a proof of membership.
           type: bool
+        nameservers:
+          description: Nameservers in C(resolv.conf) that pods can reach too, without loopback addresses.
+          type: list
+          elements: str
       sample:
         os_family: debian
         distribution: debian
@@ -245,6 +249,7 @@ ansible_facts:
         port_owner: null
         initialized: false
         joined: true
+        nameservers: [192.168.90.1]
 """
 
 import time

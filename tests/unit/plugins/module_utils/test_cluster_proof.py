@@ -205,6 +205,31 @@ def test_an_api_server_that_goes_away_is_a_failed_check(tmp_path: Path) -> None:
     assert [check.name for check in verdict.failed] == ["system pods"]
 
 
+@pytest.mark.parametrize(("logs", "quoted"), [
+    (Completed(0, "first\nplugin/forward: none found\n", ""), ", its last log line is: plugin/forward: none found"),
+    (Completed(0, "", ""), ""),
+    (Completed(1, "", "previous terminated container not found"), ""),
+])
+def test_a_system_pod_that_crashes_is_reported_with_its_last_log_line(
+    tmp_path: Path, logs: Completed, quoted: str
+) -> None:
+    crashed = pod("coredns-1", "master")
+    crashed["metadata"]["namespace"] = "kube-system"
+    crashed["status"]["containerStatuses"] = [{
+        "name": "coredns", "ready": False, "lastState": {"terminated": {"exitCode": 1}},
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}},
+    }]
+    fake = working_cluster(**{
+        "get --raw /api/v1/namespaces/kube-system/pods": listed(crashed, pod("proxy-node1", "node1")),
+        "logs --namespace kube-system coredns-1 --container coredns --previous --tail=1": logs,
+    })
+
+    (failed,) = proof(tmp_path, fake, touch=False).failed
+
+    assert failed.detail.startswith("coredns-1: CrashLoopBackOff: back-off 5m0s restarting failed container" + quoted)
+    assert (", its last log line" in failed.detail) is bool(quoted)
+
+
 def test_a_pod_that_is_not_scheduled_is_told_of_its_node() -> None:
     term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node1"]}]}
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where CoreDNS sends the names that are not the cluster's own.
+
+kubeadm installs CoreDNS with `forward . /etc/resolv.conf` (cmd/kubeadm/app/phases/addons/dns in the Kubernetes source).
+On a host whose resolv.conf has no nameserver CoreDNS ends at its start with "no nameservers found", and the cluster has
+no name resolution. Without the line it answers the cluster's own names and fails all others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import admin_api
+from ..errors import ClassroomError
+from ..kube_api import Api, ApiError, NotFound, segment
+from ..kubeadm import Machine
+from ..steps import Step
+
+CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
+PODS = "/api/v1/namespaces/kube-system/pods"
+KEY = "Corefile"
+# Stands where the forward plugin was, so that it can be brought back in the same place
+MARK = "# classroom.kubeadm: names outside of the cluster are not forwarded"
+# kubeadm's own value
+_MAX_CONCURRENT = "max_concurrent 1000"
+_FORWARD = re.compile(r"^(?P<indent>[ \t]*)forward[ \t]+\.[ \t][^\n{]*(?:\{[^}]*\}[ \t]*)?$", re.MULTILINE)
+_MARKED = re.compile(r"^(?P<indent>[ \t]*)" + re.escape(MARK) + r"$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The servers that CoreDNS asks for other names: addresses, or a file like /etc/resolv.conf; empty for none."""
+
+    upstreams: tuple[str, ...]
+
+
+def rewritten(corefile: str, upstreams: Sequence[str]) -> str:
+    """Return the Corefile with these upstreams.
+
+    A Corefile with no `forward .` of the root zone and without the collection's mark is the administrator's own and is
+    returned as it is. A `forward` to exactly these upstreams keeps its further settings.
+    """
+    found = _FORWARD.search(corefile)
+    place = found or _MARKED.search(corefile)
+    if place is None:
+        return corefile
+    indent = place.group("indent")
+    if not upstreams:
+        return corefile[: place.start()] + indent + MARK + corefile[place.end() :]
+    if found and found.group(0).partition("{")[0].split()[2:] == list(upstreams):
+        return corefile
+    block = "forward . {0} {{\n{1}   {2}\n{1}}}".format(" ".join(upstreams), indent, _MAX_CONCURRENT)
+    return corefile[: place.start()] + indent + block + corefile[place.end() :]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found and done; `reason` is empty when nothing had to be changed."""
+
+    reason: str = ""
+    before: str = ""
+    after: str = ""
+    restarted: tuple[str, ...] = ()
+
+    def steps(self) -> list[Step]:
+        """Return the plan, for a diff."""
+        return [Step("Corefile of", "CoreDNS", self.before, self.after, self.reason)] if self.reason else []
+
+
+def converge(spec: Spec, machine: Machine, kubeconfig: str, check_mode: bool) -> Outcome:
+    """Set the upstreams of CoreDNS, and replace its pods that failed with the former ones.
+
+    Raises ClassroomError when the API does not answer or there is no CoreDNS. In check mode a control plane that does
+    not exist yet is a change that the real run would make.
+    """
+    reason = "names outside of the cluster are {0}".format(
+        "forwarded to {0}".format(", ".join(spec.upstreams)) if spec.upstreams else "not forwarded")
+    try:
+        admin = admin_api.administrator(machine, "configure CoreDNS", kubeconfig)
+    except admin_api.NoAdministrator:
+        if check_mode:
+            return Outcome(reason)
+        raise
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        return _converge(spec, api, reason, check_mode)
+    except NotFound as exc:
+        raise ClassroomError(
+            "CoreDNS is not in the cluster: expected ConfigMap coredns in namespace kube-system, found none. Install "
+            "it with 'kubeadm init phase addon coredns', or leave network_dns_upstream empty. Nothing was changed."
+        ) from exc
+    except ApiError as exc:
+        raise admin_api.sentence("configure CoreDNS", admin, exc) from exc
+
+
+def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> Outcome:
+    current = str(api.get(CONFIG_MAP)["data"][KEY])
+    desired = rewritten(current, spec.upstreams)
+    if desired == current:
+        return Outcome()
+    if not check_mode:
+        api.patch(CONFIG_MAP, {"data": {KEY: desired}})
+    failed = tuple(_failed_pods(api))
+    if not check_mode:
+        for name in failed:
+            api.delete("{0}/{1}".format(PODS, segment(name)))
+    return Outcome(reason, current, desired, failed)
+
+
+def _failed_pods(api: Api) -> list[str]:
+    """Name the pods that have ended before: the kubelet waits up to five minutes before it starts them again."""
+    pods: list[dict[str, Any]] = api.get(PODS + "?labelSelector=k8s-app%3Dkube-dns").get("items") or []
+    return [
+        str(pod["metadata"]["name"]) for pod in pods
+        if any(status.get("restartCount") and not status.get("ready")
+               for status in (pod.get("status") or {}).get("containerStatuses") or [])
+    ]

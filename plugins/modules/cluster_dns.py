@@ -1,0 +1,109 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_dns
+short_description: Set the nameservers that CoreDNS forwards to
+version_added: 0.1.0
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Changes the plugin C(forward) of the root zone in the Corefile that C(kubeadm init) has installed, and nothing else
+    in it.
+  - CoreDNS does not start on a host whose C(resolv.conf) has no nameserver, as in an air-gapped environment. Without
+    forwarding it answers the names of the cluster and fails all others.
+  - A Corefile without C(forward) that this module has not written is left alone.
+  - Pods of CoreDNS that have failed before are replaced after a change. Running ones read the new Corefile by
+    themselves.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
+options:
+  upstreams:
+    description:
+      - Addresses of nameservers, or the path of a file that lists them inside the pods, which is V(/etc/resolv.conf).
+      - Empty for no forwarding.
+    type: list
+    elements: str
+    required: true
+  kubeconfig:
+    description: The administrator's kubeconfig.
+    type: path
+    default: /etc/kubernetes/admin.conf
+seealso:
+  - module: classroom.kubeadm.kubeadm_init
+"""
+
+EXAMPLES = r"""
+- name: Configure CoreDNS for an air-gapped environment
+  classroom.kubeadm.cluster_dns:
+    upstreams: []
+
+- name: Configure CoreDNS to ask the nameservers of the hosts
+  classroom.kubeadm.cluster_dns:
+    upstreams: [/etc/resolv.conf]
+"""
+
+RETURN = r"""
+reason:
+  description: Why the Corefile was changed, empty when it was not.
+  returned: success
+  type: str
+  sample: names outside of the cluster are not forwarded
+restarted:
+  description: The pods of CoreDNS that were replaced (in check mode, would be), because they had failed.
+  returned: success
+  type: list
+  elements: str
+  sample: [coredns-7d764666f9-2fxql]
+"""
+
+import ipaddress
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dns import Spec, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_diff
+
+
+def checked(upstreams: list[str]) -> tuple[str, ...]:
+    """Return the upstreams; raises ClassroomError for what is neither an address nor an absolute path."""
+    for upstream in upstreams:
+        try:
+            ipaddress.ip_address(upstream)
+        except ValueError:
+            if not upstream.startswith("/") or len(upstream.split()) != 1:
+                raise ClassroomError(
+                    "Invalid nameserver: expected an IP address or an absolute path, found '{0}'. Correct "
+                    "network_dns_upstream. Nothing was changed.".format(upstream)
+                ) from None
+    return tuple(upstreams)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "upstreams": {"type": "list", "elements": "str", "required": True},
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        spec = Spec(checked(module.params["upstreams"]))
+        outcome = converge(spec, Machine(), module.params["kubeconfig"], module.check_mode)
+    except ClassroomError as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(
+        changed=bool(outcome.reason), reason=outcome.reason, restarted=list(outcome.restarted),
+        diff=as_diff(outcome.steps()),
+    )
+
+
+if __name__ == "__main__":
+    main()
