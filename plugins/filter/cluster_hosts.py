@@ -106,17 +106,8 @@ def _fqdn(machine: str, domain: str) -> str:
     return "{0}.{1}".format(machine, domain) if domain else ""
 
 
-def hosts_entries(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What `cluster_hosts` returned as lines of a hosts file: an address, then the full name, then the short one."""
-    entries = []
-    for host in hosts:
-        names = dict.fromkeys([host["fqdn"], host["name"].split(".")[0]])
-        entries.append({"address": host["address"], "names": [name for name in names if name]})
-    return entries
-
-
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Any]:
-        return {"cluster_hosts": cluster_hosts, "hosts_entries": hosts_entries}
+        return {"cluster_hosts": cluster_hosts}

@@ -15,6 +15,7 @@ author:
 description:
   - Turns a declaration of proxies into environment variables and files, with everything excluded that must never be
     reached through a proxy.
+positional: direct, family
 options:
   _input:
     description:

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from . import bare_parts, fstab, hosts_file, kept, kernel, packages_of, systemd
-from .command import CommandFailed
 from .container import in_container
 from .errors import ClassroomError
 from .files import Root, read_text, remove, write_text
@@ -258,7 +257,7 @@ def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
     """What could not be brought back; one failure keeps nothing else from being tried."""
     try:
         return list(perform())
-    except (ClassroomError, CommandFailed, OSError) as problem:
+    except (ClassroomError, OSError) as problem:
         return ["{0} could not be brought back to '{1}': {2}.".format(
             step.title, step.after, str(problem).rstrip("."))]
 

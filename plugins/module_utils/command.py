@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .errors import ClassroomError
+
 # How long a command may take to end after SIGTERM, in seconds
 _GRACE = 60.0
 
@@ -31,8 +33,8 @@ class Completed:
         return (self.err.strip() or self.out.strip())[-4000:]
 
 
-class CommandFailed(Exception):
-    """A command that had to succeed did not; the message names it and carries its last output."""
+class CommandFailed(ClassroomError):
+    """A command that had to succeed failed. The message names the command and has the end of its output."""
 
     def __init__(self, argv: Sequence[str], completed: Completed) -> None:
         self.argv = list(argv)

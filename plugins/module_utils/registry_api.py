@@ -10,8 +10,10 @@ Basic or a Bearer token that another server gives out.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
+import ipaddress
 import json
 import os
 import re
@@ -21,7 +23,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .errors import ClassroomError
@@ -191,7 +193,7 @@ class Registry:
                     self._given_up = self._given_up or repeatable
                     raise RegistrySilent(
                         "Wanted an answer from the registry at {0}, found: {1}; see that its service runs and listens "
-                        "there{2}.".format(self.address, deaf, ", with TLS" if self.access.tls else "")
+                        "there{2}.".format(self.address, deaf, self._conditions())
                     ) from deaf
             else:
                 if answer.status != 429 and answer.status < 500:
@@ -217,6 +219,14 @@ class Registry:
                 return answer
             url = urljoin(url, answer.headers.get("location", ""))
         raise _Deaf("more than {0} redirections".format(REDIRECTS), lasting=True)
+
+    def _conditions(self) -> str:
+        """What else has to be true for an answer."""
+        tls = ", with TLS" if self.access.tls else ""
+        base = urlsplit(self._base())
+        if not _proxy(base.scheme, base.netloc).address:
+            return tls
+        return tls + ", and that the proxy of the environment accepts the login in its URL"
 
     def _base(self) -> str:
         host = _ADDRESSES.get(self.address, self.address)
@@ -267,6 +277,10 @@ class Registry:
             try:
                 sent = dict(headers, Authorization=authorization) if authorization else dict(headers)
                 path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+                proxy = _proxy(parts.scheme, parts.netloc)
+                if proxy.address and parts.scheme == "http":
+                    path = "http://" + parts.netloc + path
+                    sent.update(proxy.headers)
                 connection.request(method, path, body=body, headers=sent)
                 return self._read(connection.getresponse())
             except (http.client.HTTPException, OSError) as error:
@@ -300,15 +314,18 @@ class Registry:
         return found
 
     def _connected(self, scheme: str, host: str) -> http.client.HTTPConnection:
+        """A connection to the host, or to the proxy that the environment names for it.
+
+        A request to a proxy without TLS names the whole URL (RFC 9112, 3.2.2), one with TLS goes through a tunnel.
+        """
         timeout = self.access.timeout
+        proxy = _proxy(scheme, host)
         if scheme != "https":
-            return http.client.HTTPConnection(host, timeout=timeout, blocksize=1 << 20)
-        proxy = "" if _is_near(host) or proxy_bypass(host) else getproxies().get("https", "")
+            return http.client.HTTPConnection(proxy.address or host, timeout=timeout, blocksize=1 << 20)
         connection = http.client.HTTPSConnection(
-            urlsplit(proxy).netloc.rpartition("@")[2] or host, timeout=timeout, blocksize=1 << 20,
-            context=self._trust(host))
-        if proxy:
-            connection.set_tunnel(host)
+            proxy.address or host, timeout=timeout, blocksize=1 << 20, context=self._trust(host))
+        if proxy.address:
+            connection.set_tunnel(host, headers=proxy.headers)
         return connection
 
     def _trust(self, host: str) -> ssl.SSLContext:
@@ -334,6 +351,7 @@ class Registry:
         advice = {
             401: "see that the repository exists and that the auth file has credentials for it",
             403: "see that these credentials may do that",
+            407: "put the proxy's login into its URL in the environment (http_proxy, https_proxy)",
             429: "wait until the registry lets more through, or log in",
         }.get(answer.status, "see the registry's log and the space on its disk")
         return RegistryRefused(self.access.credentials.redacted(
@@ -355,9 +373,58 @@ def _certificates(host: str) -> Iterator[str]:
             yield from (os.path.join(directory, host, name) for name in names if name.endswith(".crt"))
 
 
-def _is_near(host: str) -> bool:
+@dataclass(frozen=True)
+class _Proxy:
+    """A proxy as `host:port`, empty for a direct connection, and the headers that it asks for."""
+
+    address: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _proxy(scheme: str, host: str) -> _Proxy:
+    """Return the proxy of the environment (`http_proxy`, `https_proxy`, `no_proxy`) for a URL of this host.
+
+    A login in its URL is percent-encoded (RFC 3986, 3.2.1). Raises ClassroomError for a proxy that is no HTTP proxy.
+    """
+    url = "" if _is_direct(host) else getproxies().get(scheme, "")
+    if not url:
+        return _Proxy()
+    parts = urlsplit(url if "://" in url else "//" + url, scheme="http")
+    try:
+        address = "{0}:{1}".format(parts.netloc.rpartition("@")[2].partition(":")[0], parts.port or 80)
+        if parts.hostname and ":" in parts.hostname:
+            address = "[{0}]:{1}".format(parts.hostname, parts.port or 80)
+    except ValueError:
+        address = ""
+    if parts.scheme != "http" or not parts.hostname or not address:
+        # Without the URL, which may have a password
+        raise ClassroomError(
+            "The environment variable {0}_proxy is not the URL of an HTTP proxy: expected http://host:port, found "
+            "another form. Correct it, or name {1} in no_proxy. Nothing was changed.".format(scheme, host))
+    if parts.username is None:
+        return _Proxy(address)
+    login = "{0}:{1}".format(unquote(parts.username), unquote(parts.password or ""))
+    return _Proxy(address, {
+        "Proxy-Authorization": "Basic " + base64.b64encode(login.encode("utf-8")).decode("ascii")})
+
+
+def _is_direct(host: str) -> bool:
+    """Whether a host is reached without a proxy: this machine, and what `no_proxy` names, networks included."""
     name = urlsplit("//" + host).hostname or ""
-    return name == "localhost" or name == "::1" or name.startswith("127.")
+    if name == "localhost" or proxy_bypass(host):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or any(
+        address in network for entry in getproxies().get("no", "").split(",") for network in _networks(entry.strip()))
+
+
+def _networks(text: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    # urllib compares names only; containers' tools (Go) know networks as well
+    with contextlib.suppress(ValueError):
+        yield ipaddress.ip_network(text, strict=False)
 
 
 def _asked_pause(answer: _Answer) -> float:

@@ -180,13 +180,13 @@ def main() -> None:
                 "Wanted images in the container runtime, found nothing to load them with: {0}. Install crictl (package "
                 "cri-tools) or skopeo, or do without waiting.".format(backend.unable))
         images, reason = survey(module, backend)
+        steps = as_steps(images, reason)
+        if not module.check_mode and params["wait"]:
+            images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
+        elif not module.check_mode:
+            images = start_missing(images, backend)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
-    steps = as_steps(images, reason)
-    if not module.check_mode and params["wait"]:
-        images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
-    elif not module.check_mode:
-        images = start_missing(images, backend)
     problem = failures(images)
     result = {"images": [asdict(image) for image in images], "diff": as_diff(steps)}
     if problem:

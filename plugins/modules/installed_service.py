@@ -323,7 +323,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import packages, service
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_of import backend_of
@@ -504,7 +504,7 @@ def main() -> None:
     )
     try:
         bring_up(module)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 
 

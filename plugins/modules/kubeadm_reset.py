@@ -149,7 +149,6 @@ residue:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_reset import (
@@ -184,7 +183,7 @@ def main() -> None:
     try:
         outcome = converge(wish, machine, module.check_mode)
         answer = result(wish, machine, outcome)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in answer.pop("warnings"):
         module.warn(warning)

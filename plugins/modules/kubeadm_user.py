@@ -131,7 +131,6 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge, remove
@@ -166,7 +165,7 @@ def main() -> None:
     try:
         steps, path = (converge if given["state"] == "present" else remove)(
             wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), path=path)
 

@@ -92,7 +92,7 @@ zone:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils.firewall import Wish, perform, plan, read_state
@@ -127,7 +127,7 @@ def main() -> None:
     )
     try:
         filter_traffic(module)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 
 

@@ -104,7 +104,7 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils.interfaces import Wish, perform, plan, read_state
@@ -146,7 +146,7 @@ def main() -> None:
     )
     try:
         find(module)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 
 

@@ -156,7 +156,7 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.clock import Wish as Clock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
@@ -210,7 +210,7 @@ def main() -> None:
     )
     try:
         prepare(module)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 
 

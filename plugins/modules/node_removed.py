@@ -94,6 +94,7 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.node_removed import Wish, converge
 
@@ -118,7 +119,10 @@ def main() -> None:
         timeout=given["timeout"],
         grace_period=given["grace_period"],
     )
-    answer = converge(wish, Machine(), given["kubeconfig"], module.check_mode)
+    try:
+        answer = converge(wish, Machine(), given["kubeconfig"], module.check_mode)
+    except ClassroomError as exc:
+        module.fail_json(msg=str(exc))
     for warning in answer.pop("warnings"):
         module.warn(warning)
     module.exit_json(**answer)

@@ -84,7 +84,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import server_certificate
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
 
@@ -115,7 +115,7 @@ def main() -> None:
     )
     try:
         certify(module)
-    except (ClassroomError, CommandFailed) as problem:
+    except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 
 

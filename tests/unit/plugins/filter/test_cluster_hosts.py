@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.filter.cluster_hosts import cluster_hosts, hosts_entries
+from ansible_collections.classroom.kubeadm.plugins.filter.cluster_hosts import cluster_hosts
 
 HOSTVARS: dict[str, dict[str, Any]] = {
     "master": {"ansible_host": "192.0.2.1", "group_names": ["control_plane", "k8s_cluster"]},
@@ -41,19 +41,6 @@ def test_one_machine(machine: str, domain: str, address: str, fqdn: str) -> None
 def test_machines_are_listed_once_and_unknown_ones_left_out() -> None:
     listed = cluster_hosts(HOSTVARS, ["master", "", "nobody", "node1", "master"])
     assert [entry["name"] for entry in listed] == ["master", "node1"]
-
-
-@pytest.mark.parametrize(
-    ("name", "fqdn", "names"),
-    [
-        ("master", "", ["master"]),
-        ("master", "master.example.com", ["master.example.com", "master"]),
-        ("node2.school.example", "node2.school.example", ["node2.school.example", "node2"]),
-    ],
-)
-def test_hosts_file_has_the_full_name_first(name: str, fqdn: str, names: list[str]) -> None:
-    [line] = hosts_entries([{"name": name, "fqdn": fqdn, "address": "192.0.2.1"}])
-    assert line == {"address": "192.0.2.1", "names": names}
 
 
 def seen(address: str) -> dict[str, object]:

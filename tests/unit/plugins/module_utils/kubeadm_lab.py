@@ -23,6 +23,40 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeconfig impor
 
 NOW = 1_800_000_000.0
 
+# A ClusterConfiguration as kubeadm writes it, and other forms of values after it
+CONFIGURATION = """apiServer: {}
+apiVersion: kubeadm.k8s.io/v1beta4
+certificateValidityPeriod: 8760h0m0s
+controllerManager:
+  extraArgs:
+  - name: bind-address
+    value: 0.0.0.0
+  - name: v
+    value: "2"
+dns: {}
+etcd:
+  local:
+    dataDir: /var/lib/etcd
+featureGates:
+  KubeletInUserNamespace: true
+kind: ClusterConfiguration
+kubernetesVersion: v1.36.3
+networking:
+  dnsDomain: cluster.local
+  podSubnet: 10.244.0.0/16
+nodePortAddresses: null
+taints: []
+# a comment
+weight: 1.5
+count: -3
+"quoted key": 'it''s'
+text: |
+  first: line
+
+    indented
+last: x
+"""
+
 
 @dataclass
 class Clock:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The readers of plain YAML, kubeconfigs and certificates."""
+"""The readers of kubeconfigs and certificates."""
 
 from __future__ import annotations
 
@@ -12,77 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import Authority, kubeconfig_text, kubelet_conf
+from kubeadm_lab import CONFIGURATION, Authority, kubeconfig_text, kubelet_conf
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates, kubeadm_drift, plain_yaml
+from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates, kubeadm_drift
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeconfig import load, parse
-
-CONFIGURATION = """apiServer: {}
-apiVersion: kubeadm.k8s.io/v1beta4
-certificateValidityPeriod: 8760h0m0s
-controllerManager:
-  extraArgs:
-  - name: bind-address
-    value: 0.0.0.0
-  - name: v
-    value: "2"
-dns: {}
-etcd:
-  local:
-    dataDir: /var/lib/etcd
-featureGates:
-  KubeletInUserNamespace: true
-kind: ClusterConfiguration
-kubernetesVersion: v1.36.3
-networking:
-  dnsDomain: cluster.local
-  podSubnet: 10.244.0.0/16
-nodePortAddresses: null
-taints: []
-# a comment
-weight: 1.5
-count: -3
-"quoted key": 'it''s'
-text: |
-  first: line
-
-    indented
-last: x
-"""
-
-
-def test_what_kubernetes_writes_is_read() -> None:
-    found = plain_yaml.load("---\n" + CONFIGURATION)
-    assert found["controllerManager"]["extraArgs"] == [
-        {"name": "bind-address", "value": "0.0.0.0"}, {"name": "v", "value": "2"}
-    ]
-    assert found["featureGates"] == {"KubeletInUserNamespace": True}
-    assert found["nodePortAddresses"] is None and found["taints"] == [] and found["dns"] == {}
-    assert (found["weight"], found["count"], found["quoted key"]) == (1.5, -3, "it's")
-    assert found["text"] == "first: line\n\n  indented\n" and found["last"] == "x"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('{"a": [1, 2]}', {"a": [1, 2]}),
-        ("", None),
-        ("word", "word"),
-        ("- a\n- b: 1\n  c: 2\n-\n  d: 3\n", ["a", {"b": 1, "c": 2}, {"d": 3}]),
-        ("a:\n  - - x\n    - y\n", {"a": [["x", "y"]]}),
-        ("server: https://10.0.0.1:6443\n", {"server": "https://10.0.0.1:6443"}),
-    ],
-)
-def test_small_documents(text: str, expected: Any) -> None:
-    assert plain_yaml.load(text) == expected
-
-
-@pytest.mark.parametrize("text", ["a: &x 1", "a: *x", "a: [1, 2]", "a: b\n  c: d\n", "{", "a: 'x\n  y'", "a: >\n  x\n"])
-def test_more_than_plain_yaml_is_refused(text: str) -> None:
-    with pytest.raises(plain_yaml.NotPlainYaml):
-        plain_yaml.load(text)
 
 
 def test_a_kubeconfig_of_kubeadm() -> None:
