@@ -23,7 +23,7 @@ MODULES = {
 HARMLESS = {
     "AnsibleModule", "Machine", "Spec", "Wish", "Kubectl.of", "Clock", "as_changes", "as_diff", "as_steps", "asdict",
     "failure_of", "failures", "missing_required_lib", "secrets_of", "sentence", "signal.signal",
-    "time.time", "os.path.abspath", "os.path.join", "any", "bool", "dict", "len", "map", "str", "tuple",
+    "time.time", "os.path.abspath", "os.path.join", "any", "bool", "dict", "len", "list", "map", "str", "tuple",
 }
 
 
