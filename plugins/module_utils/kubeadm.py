@@ -94,7 +94,11 @@ def socket_answers(path: str) -> bool:
 
 @dataclass(frozen=True)
 class Machine:
-    """Everything outside of the process, so that a unit test can put its own in its place."""
+    """Everything outside of the process, so that a unit test can put its own in its place.
+
+    `now` is the date, in seconds since 1970, for what ends at a date. `monotonic` measures durations: it goes on evenly
+    while the host's clock is set, as chrony does when it starts.
+    """
 
     root: Root = field(default_factory=Root)
     run: Runner = run
@@ -103,13 +107,14 @@ class Machine:
     socket_answers: Callable[[str], bool] = socket_answers
     find_program: Callable[[str], str | None] = find_program
     now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
         """Ask until it is so, for so many seconds at most; asks once in any case."""
-        end = self.now() + seconds
+        end = self.monotonic() + seconds
         while not done():
-            if self.now() >= end:
+            if self.monotonic() >= end:
                 return False
             self.sleep(_POLL)
         return True

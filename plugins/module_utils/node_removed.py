@@ -193,7 +193,7 @@ def converge(wish: Wish, machine: Machine, kubeconfig: str = ADMIN_CONF, check_m
 
 def _let_go(wish: Wish, machine: Machine, api: Api, facts: Facts) -> tuple[str, ...]:
     """Returns the pods that are still there when the time is over."""
-    end = machine.now() + wish.timeout
+    end = machine.monotonic() + wish.timeout
     if wish.drain and not facts.cordoned:
         api.patch(_path(wish), {"spec": {"unschedulable": True}})
     left = _drained(wish, machine, api, facts, end) if facts.pods else ()
@@ -211,7 +211,7 @@ def _drained(wish: Wish, machine: Machine, api: Api, facts: Facts, end: float) -
         going = _still_there(wish, api, facts.pods) if facts.ready else waiting
         if not going and not waiting:
             return ()
-        if machine.now() >= end:
+        if machine.monotonic() >= end:
             return tuple(pod.title for pod in going or waiting)
         machine.sleep(_POLL)
 

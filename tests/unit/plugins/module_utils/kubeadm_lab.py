@@ -182,6 +182,7 @@ class Lab:
             socket_answers=lambda path: path[len(str(self.base)):] in self.sockets,
             find_program=lambda name: "/usr/bin/" + name if name in self.programs else None,
             now=self.clock.now,
+            monotonic=self.clock.now,
             sleep=self.clock.sleep,
         )
 

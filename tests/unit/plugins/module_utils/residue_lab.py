@@ -58,7 +58,7 @@ class Host:
             root=Root(str(self.base)), run=self,
             socket_answers=lambda path: path[len(str(self.base)):] in self.sockets,
             find_program=lambda name: "/usr/bin/" + name if name in self.programs else None,
-            now=lambda: self.moment, sleep=self._sleep,
+            now=lambda: self.moment, monotonic=lambda: self.moment, sleep=self._sleep,
         )
 
     @property
