@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -358,7 +357,7 @@ def _discard(wish: Wish, machine: Machine) -> None:
     if marker is not None:
         doomed = files_below(root(wish.pki)) - marker.pki_before
         for directory in data:
-            shutil.rmtree(root(directory + "/member"), ignore_errors=True)
+            machine_reset.clear_etcd(machine, directory)
     else:
         doomed = broken_pki(wish, root)
     for name in doomed:

@@ -37,6 +37,7 @@ from .machine_reset import (
     known_hashes,
     left_sentence,
     membership,
+    mounted_in_the_way,
     read_ca_hash,
     read_kubeconfigs,
     reset_machine,
@@ -77,6 +78,7 @@ class Facts:
     ambiguity: str = ""
     mounts: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
+    mounted: str = ""
     found: tuple[Finding, ...] = ()
     back: bare.State = field(default_factory=bare.State)
 
@@ -94,15 +96,16 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
         unreadable=unreadable,
         runtime=find_runtime(machine, wish.cri_socket),
         ambiguity=ambiguity(machine, wish.cri_socket),
-        mounts=tuple(mount.path for mount in mounts.below(table, KUBELET_DIR)),
+        mounts=tuple(mount.path for mount in mounts.below(table, mounts.resolve(root, table, KUBELET_DIR)[0])),
         read_only=tuple(path for path in (ETC, KUBELET_DIR) if _is_read_only(root, table, path)),
+        mounted=mounted_in_the_way(machine),
         found=residue.find(machine, known_hashes(ca_hash)),
         back=bare.read_state(machine) if wish.level == "bare" else bare.State(),
     )
 
 
 def _is_read_only(root: Root, table: Sequence[mounts.Mount], path: str) -> bool:
-    mount = mounts.carrier(table, path)
+    mount = mounts.carrier(table, mounts.resolve(root, table, path)[0])
     return mount is not None and mount.read_only and os.path.isdir(root(path))
 
 
@@ -114,7 +117,7 @@ def plan(wish: Wish, facts: Facts) -> Decision:
             return Decision("reset", "this collection changed this machine; of a cluster there is nothing", back)
         return Decision("none", "there is nothing of a cluster on this machine")
     by_kubeadm = facts.kubeadm and is_kubeadms(facts.membership, facts.found)
-    refusal = _foreign(wish, facts) or _unwritable(facts) or (facts.ambiguity if by_kubeadm else "")
+    refusal = _foreign(wish, facts) or _unwritable(facts) or facts.mounted or (facts.ambiguity if by_kubeadm else "")
     if refusal:
         return Decision("undecided", refusal)
     actions = []
@@ -185,9 +188,9 @@ def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
     if not decision.acts:
         leave_nothing_private(machine, wish.timeout)
         return Outcome(decision, False, facts)
-    asked = machine.now()
+    asked = machine.monotonic()
     with alone(machine, wish.timeout):
-        if machine.now() - asked > 1:
+        if machine.monotonic() - asked > 1:
             # Another run had the machine meanwhile: what was true may not be any more.
             facts, decision = _decided(wish, machine)
             if not decision.acts:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from .kubeadm import (
     API_VERSION,
     BOOTSTRAP_CONF,
     CA,
+    ETC,
     KUBELET_CONF,
     KUBELET_CONFIG,
     KUBELET_DIR,
@@ -39,7 +39,8 @@ from .kubeadm import (
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
 from .residue import Finding
-from .residue_kind import read_processes
+from .residue_files import clear, mounted_below
+from .residue_kind import Look, read_processes
 from .runtimes import socket_path
 
 # The runtimes by the sockets at which kubeadm knows them.
@@ -164,21 +165,41 @@ def reset_machine(
     known = known_hashes(read_ca_hash(machine.root, configs))
     found = residue.find(machine, known) if found is None else found
     runtime = find_runtime(machine, cri_socket)
+    etcd = _etcd_directory(machine.root)
+    mounted = mounted_in_the_way(machine)
+    if mounted:
+        raise ClassroomError(mounted)
     warnings = _started(machine, runtime)
     _stop_kubelet(machine)
     warnings += _unmounted(machine)
     # Without the CA, which kubeadm deletes, nobody could tell whose they were, should this be killed.
     copies = [finding for finding in found if finding.kind in ("kubeconfig", "kubectl cache")]
     residue.remove(machine, _without(copies, keep))
-    etcd = _etcd_directory(machine.root)
     if machine.find_program("kubeadm") and is_kubeadms(membership(machine.root), found):
         _end_pods(machine)
         patience = _KUBEADM + _KUBEADM_EACH * sum(finding.kind == "container" for finding in found)
         warnings += _kubeadm(machine, runtime, min(timeout, patience), keep)
     if etcd:
         # Once more, because etcd may have written while kubeadm deleted.
-        shutil.rmtree(machine.root(etcd + "/member"), ignore_errors=True)
+        warnings += clear_etcd(machine, etcd)
     return warnings, _swept(machine, known, keep)
+
+
+def mounted_in_the_way(machine: Machine) -> str:
+    """Why no reset may begin: `kubeadm reset` deletes what is behind a mount, except below /var/lib/kubelet."""
+    look = Look(machine)
+    for directory in (MANIFESTS, ETC + "/pki", ETC + "/tmp", _etcd_directory(machine.root) or "/var/lib/etcd"):
+        path = mounted_below(look, directory)
+        if path:
+            return "{0} cannot be emptied: expected no mount below it, found {1}, and nothing is deleted through a " \
+                   "mount. Unmount it ('umount {1}'), then run this again. Nothing was changed.".format(directory, path)
+    return ""
+
+
+def clear_etcd(machine: Machine, directory: str) -> tuple[str, ...]:
+    """Remove etcd's data from its directory, wherever the manifest or the configuration has it; warnings."""
+    problem = clear(Look(machine), directory + "/member")
+    return (problem + ".",) if problem else ()
 
 
 def _started(machine: Machine, runtime: Runtime | None) -> tuple[str, ...]:

@@ -21,8 +21,11 @@ from typing import Callable, Protocol
 from .files import Root, read_text
 
 TABLE = "/proc/self/mountinfo"
-# File systems with somebody at the other end who may be gone.
-_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "glusterfs")
+# File systems of a server that may not respond; a look into `autofs` mounts one.
+_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "glusterfs", "lustre", "beegfs", "gpfs",
+           "autofs")
+# As the kernel counts, see path_resolution(7)
+_MOST_LINKS = 40
 _PATIENCE = 5.0
 _POLL = 0.02
 _HOLDERS = 3
@@ -108,15 +111,66 @@ def carrier(mounts: Iterable[Mount], path: str) -> Mount | None:
     return next((mount for mount in reversed(carrying) if len(mount.path) == longest), None)
 
 
+def visible(mounts: Sequence[Mount]) -> tuple[Mount, ...]:
+    """The mounts without those that another one on the same place hides."""
+    return tuple(mount for at, mount in enumerate(mounts)
+                 if all(later.path != mount.path for later in mounts[at + 1 :]))
+
+
+def resolve(root: Root, mounts: Iterable[Mount], path: str) -> tuple[str, Mount | None]:
+    """The path without links, and the remote mount on which it lies, if any.
+
+    Each part is compared with the table before the kernel is asked for it: neither a server that does not respond nor
+    an automounter is. What lies on a remote mount is returned as far as it is known.
+    """
+    table, followed = tuple(mounts), 0
+    waiting, found = _parts(path), ""
+    while waiting:
+        name = waiting.pop(0)
+        if name == "..":
+            found = os.path.dirname(found).rstrip("/")
+            continue
+        found = "{0}/{1}".format(found, name)
+        mount = carrier(table, found)
+        if mount is not None and mount.remote and mount.path != "/":
+            return "/".join((found, *waiting)), mount
+        try:
+            target = os.readlink(root(found))
+        except OSError:
+            # No link, or not there
+            continue
+        followed += 1
+        if followed > _MOST_LINKS:
+            break
+        if target.startswith("/"):
+            found, target = "", _inside(root, target)
+        else:
+            found = os.path.dirname(found).rstrip("/")
+        waiting = _parts(target) + waiting
+    return found or "/", None
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _inside(root: Root, target: str) -> str:
+    """What an absolute link means on the host whose "/" is elsewhere, as in a unit test."""
+    return target[len(root.path):] if root.path and (target + "/").startswith(root.path + "/") else target
+
+
 def unmount_below(
     root: Root, directory: str, begin: Start = start, clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[tuple[Lazily, ...], tuple[Mount, ...]]:
     """Take away every mount below `directory`, the ordinary way first, then lazily.
 
+    Links on the way to the directory are resolved first, as the kernel's table has none.
     Returns those that had to be detached lazily, and those that are still there. Takes a few seconds at most for each
     mount that does not answer, no time for the others.
     """
+
+    directory = resolve(root, table(root), directory)[0]
 
     def there() -> tuple[Mount, ...]:
         return below(table(root), directory)

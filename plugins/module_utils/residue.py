@@ -81,7 +81,7 @@ def strange(machine: Machine, findings: Sequence[Finding]) -> tuple[Finding, ...
         ):
             return bool(runtime) and finding.owner != runtime
         if finding.kind == residue_kubeconfig.KUBECONFIG:
-            copy = residue_kubeconfig.parse_copy(look.text(finding.subject))
+            copy = residue_kubeconfig.read_copy(look, finding.subject)
             return not copy.ca_hashes & hashes
         return False
 

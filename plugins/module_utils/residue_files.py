@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import mounts
+from ._core import tree_removal
+from ._core.trusted_path import parent_of, target_of
+from .errors import ClassroomError
 from .kubeadm import ETC, KUBELET_DIR, PRIVATE, STATE
 from .residue_kind import (
     CALICO,
@@ -30,6 +32,8 @@ from .residue_kind import (
 CNI_CONFIGURATION, FILE, DIRECTORY, BPF = "CNI configuration", "file", "directory", "BPF object"
 NET_D = "/etc/cni/net.d"
 CNI_STATE = "/var/lib/cni"
+# Where the role `students` has kubeconfigs made
+STUDENTS = ETC + "/students"
 _PLUGINS = "/usr/libexec/kubernetes/kubelet-plugins"
 _FLEXVOLUMES = _PLUGINS + "/volume/exec"
 _BPF_GLOBALS = "/sys/fs/bpf/tc/globals"
@@ -59,6 +63,7 @@ TREES = (
     Tree(ETC + "/manifests", KUBERNETES, "a kubelet that starts would run the former control plane", True),
     Tree(ETC + "/pki", KUBERNETES, "the next cluster would be made with the former one's keys"),
     Tree(ETC + "/tmp", KUBERNETES, "it holds copies of former configurations"),
+    Tree(STUDENTS, COLLECTION, "it holds the students' keys for the former cluster"),
     Tree("/var/log/pods", KUBERNETES, "the kubelet takes restart counts of static pods from there"),
     Tree("/var/log/containers", KUBERNETES, "its links lead to logs of pods that are gone"),
     Tree("/var/lib/kube-proxy", KUBERNETES, "it is the former kube-proxy's configuration"),
@@ -251,8 +256,9 @@ def _take_cni_state(look: Look) -> str:
 
 def _take_hollow(look: Look, path: str) -> str:
     """Only empty directories go: a file that came meanwhile keeps its own."""
-    for directory, _directories, _files in os.walk(look.root(path), topdown=False):
-        _rmdir(look, directory[len(look.root.path):])
+    if not mounted_below(look, path):
+        with contextlib.suppress(ClassroomError, OSError), parent_of(path, look.root.path) as place:
+            tree_removal.remove_entry(place.directory, place.name, path, files=False)
     return "" if not _hollow(look, path) else "the directory cannot be removed"
 
 
@@ -265,61 +271,55 @@ def _fold(look: Look) -> None:
 
 def _rmdir(look: Look, path: str) -> None:
     try:
-        os.rmdir(look.root(path))
-    except OSError:
+        with parent_of(path, look.root.path) as place:
+            os.rmdir(place.name, dir_fd=place.directory)
+    except (ClassroomError, OSError):
         # Not empty, not there, or not to be had: what matters of it is reported for itself
         return
 
 
 def delete(look: Look, path: str) -> str:
-    """Remove a file; why that was not possible, empty when it is gone."""
+    """Remove a file, or a link itself; why that was not possible, empty when it is gone."""
     try:
-        os.unlink(look.root(path))
+        with parent_of(path, look.root.path) as place:
+            os.unlink(place.name, dir_fd=place.directory)
     except (FileNotFoundError, NotADirectoryError):
         return ""
+    except ClassroomError as problem:
+        return str(problem).rstrip(".")
     except OSError as problem:
         return "{0} cannot be removed: {1}".format(path, problem.strerror)
     return ""
 
 
 def clear(look: Look, path: str, keep: bool = False) -> str:
-    """Remove a tree, or only what is in it; why not, empty when it is gone.
+    """Remove a tree of root's, or only what is in it; why not, empty when it is gone.
 
-    The mounts are read anew: nothing is ever removed across one, whatever a former look said.
+    An administrator may have moved it to another disk and left a link: a link at the end stays, and what is in the
+    directory behind it goes. Nothing is removed across a mount: the kernel's table, read anew, tells where something is
+    mounted before anything is removed, and the removal itself stops at a mount that is not in it yet.
     """
-    target = _behind_link(look, path)
-    table = mounts.table(look.root)
-    below = mounts.below(table, target)
+    below = mounted_below(look, path)
     if below:
-        return "{0} is mounted below it. End what uses it, unmount it, then run this again".format(below[0].path)
+        return str(tree_removal.MountInTheWay(below))
     try:
-        if keep or target != path or any(mount.path == target for mount in table):
-            for name in os.listdir(look.root(target)):
-                _remove_entry(look.root("{0}/{1}".format(target, name)))
-        else:
-            _remove_entry(look.root(target))
-    except FileNotFoundError:
+        with target_of(path, look.root.path) as place:
+            shown = place.path[len(look.root.path):]
+            return tree_removal.sentence(
+                tree_removal.remove_entry(place.directory, place.name, shown, keep=keep or place.linked))
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except ClassroomError as problem:
+        return str(problem).rstrip(".")
     except OSError as problem:
-        name = str(problem.filename or look.root(path))[len(look.root.path):]
-        return "{0} cannot be removed: {1}".format(name, problem.strerror)
-    return ""
+        return "{0} cannot be removed: {1}".format(path, problem.strerror)
 
 
-def _behind_link(look: Look, path: str) -> str:
-    """The directory that is meant: an administrator may have put it on another disk and left a link."""
-    full = look.root(path)
-    if not os.path.islink(full):
-        return path
-    return os.path.realpath(full)[len(os.path.realpath(look.root.path or "/").rstrip("/")):]
-
-
-def _remove_entry(full: str) -> None:
-    mode = os.lstat(full).st_mode
-    if stat.S_ISDIR(mode):
-        shutil.rmtree(full)
-    else:
-        os.unlink(full)
+def mounted_below(look: Look, path: str) -> str:
+    """The last mount below a directory, as it is now; empty without one."""
+    table = mounts.table(look.root)
+    below = mounts.below(table, mounts.resolve(look.root, table, path)[0])
+    return below[0].path if below else ""
 
 
 # BPF

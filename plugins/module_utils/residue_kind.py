@@ -107,6 +107,7 @@ class Look:
         self.root: Root = machine.root
         self.ca_hashes = frozenset(ca_hashes)
         self._read: dict[object, Any] = {}
+        self._paths: dict[str, tuple[str, Mount | None]] = {}
 
     def say(self, argv: Sequence[str], timeout: float = LOOK, stdin: str | None = None) -> Completed:
         """Run a command that may fail, be missing or hang."""
@@ -151,15 +152,21 @@ class Look:
         return mounts.table(self.root)
 
     def mounts_below(self, path: str) -> list[str]:
-        return sorted({mount.path for mount in self.mounts if mount.path.startswith(path.rstrip("/") + "/")})
+        return sorted({mount.path for mount in mounts.below(self.mounts, self._resolved(path)[0])})
 
     def is_mount(self, path: str) -> bool:
-        return any(mount.path == path for mount in self.mounts)
+        real = self._resolved(path)[0]
+        return any(mount.path == real for mount in self.mounts)
 
     def remote(self, path: str) -> bool:
-        """Whether a path lies on a mount whose server may have gone: who looks there may hang."""
-        mount = mounts.carrier(self.mounts, path)
-        return mount is not None and mount.remote
+        """Whether a path leads to a mount whose server may not respond, or to an automounter: a look there may hang."""
+        return self._resolved(path)[1] is not None
+
+    def _resolved(self, path: str) -> tuple[str, Mount | None]:
+        """The path without links, as the kernel's table of mounts has it."""
+        if path not in self._paths:
+            self._paths[path] = mounts.resolve(self.root, self.mounts, path)
+        return self._paths[path]
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:

@@ -18,12 +18,14 @@ from kubeadm_lab import Authority, FakeRunner, Lab, kubeconfig_text, kubelet_con
 from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     certificates,
     kept,
+    kubeadm_reset,
     machine_reset,
     mounts,
     residue,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_reset import (
     Facts,
     Wish,
@@ -196,6 +198,12 @@ REFUSED: dict[str, tuple[Callable[[Builder], object], str]] = {
     "read-only /var/lib/kubelet": (
         lambda build: build.worker().mounted("/ rw - ext4 a rw", "/var/lib/kubelet rw - ext4 b ro"),
         "what is in /var/lib/kubelet, found it mounted read-only"),
+    "a mount below the certificates": (
+        lambda build: build.control_plane().mounted("/etc/kubernetes/pki/shared rw - nfs4 a:/b rw"),
+        "pki cannot be emptied: expected no mount below it, found /etc/kubernetes/pki/shared, and nothing is deleted"),
+    "a mount below etcd's data": (
+        lambda build: build.control_plane().mounted("/srv/etcd/backup rw - ext4 a rw"),
+        "/srv/etcd cannot be emptied: expected no mount below it, found /srv/etcd/backup"),
     "a disk that has become read-only": (
         lambda build: build.worker().mounted("/ rw - ext4 a ro"), "/etc/kubernetes and /var/lib/kubelet, found it"),
 }
@@ -406,6 +414,50 @@ def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder) -> None:
     build.lab.process(99, "kubeadm", "join")
     with pytest.raises(ClassroomError, match="'kubeadm join' that an earlier run left"):
         converge(WISH, build.lab.machine, False)
+
+
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_setting_the_clock_neither_shortens_nor_lengthens_a_wait(build: Builder, step: float) -> None:
+    """chrony may set the clock while a module waits: hours back, or hours forward."""
+    machine, elapsed, asked = build.lab.machine, [0.0], [0]
+
+    def sleep(seconds: float) -> None:
+        elapsed[0] += seconds
+
+    def done() -> bool:
+        asked[0] += 1
+        return False
+
+    set_clock = replace(machine, now=lambda: 1e9 + elapsed[0] + (step if elapsed[0] > 3 else 0),
+                        monotonic=lambda: elapsed[0], sleep=sleep)
+    assert set_clock.wait(done, 300) is False
+    assert 300 <= elapsed[0] < 302 and asked[0] > 10
+
+
+def test_the_clock_that_is_set_meanwhile_is_no_other_run(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided is decided again only where another run had the lock, and not because the date jumps."""
+    build.worker()
+    reads: list[Wish] = []
+    before = kubeadm_reset.read_facts
+
+    def read(wish: Wish, machine: Machine) -> Facts:
+        reads.append(wish)
+        return before(wish, machine)
+
+    monkeypatch.setattr(kubeadm_reset, "read_facts", read)
+    moments = iter(range(0, 10**9, 10**6))
+    assert converge(WISH, replace(build.lab.machine, now=lambda: float(next(moments))), False).changed
+    assert len(reads) == 1
+
+
+def test_etcds_data_that_cannot_be_removed_is_a_warning(build: Builder) -> None:
+    build.control_plane()
+    (build.lab.base / "srv/etcd").rename(build.lab.base / "srv/real")
+    (build.lab.base / "srv/etcd").symlink_to("real")
+    (build.lab.base / "srv").chmod(0o777)
+    warnings = converge(WISH, build.lab.machine, False).warnings
+    assert "leads through the symbolic link /srv/etcd" in warnings[0]
+    assert build.lab.exists("/srv/real/member/wal/0")
 
 
 def test_what_is_returned(build: Builder, authority: Authority) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -133,3 +134,62 @@ def test_a_command_that_hangs_is_left_behind() -> None:
     assert isinstance(child, subprocess.Popen)
     child.kill()
     child.wait()
+
+
+# Links
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    for path in ("data/lib/kubelet", "var"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "var/lib").symlink_to(tmp_path / "data/lib")
+    (tmp_path / "var/back").symlink_to("../var/./lib/../lib")
+    (tmp_path / "var/loop").symlink_to("loop")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("path", "real"), [
+    ("/var/lib/kubelet", "/data/lib/kubelet"), ("/var/back/kubelet/pods", "/data/lib/kubelet/pods"),
+    ("/var/missing/x", "/var/missing/x"), ("/", "/"), ("/var/loop", "/var/loop"),
+])
+def test_links_are_resolved(linked: Path, path: str, real: str) -> None:
+    assert mounts.resolve(Root(str(linked)), (), path) == (real, None)
+
+
+@pytest.mark.parametrize(("where", "kind", "remote"), [
+    ("/data/lib", "nfs4", True), ("/data/lib/kubelet", "autofs", True), ("/data", "fuse.sshfs", True),
+    ("/data", "ext4", False), ("/", "nfs", False), ("/srv", "nfs4", False), ("/data/lib/kubelet/x", "nfs", False),
+])
+def test_a_remote_mount_behind_a_link_is_recognized(linked: Path, where: str, kind: str, remote: bool) -> None:
+    mount = mounts.resolve(Root(str(linked)), [mounts.Mount(where, kind, "x", False)], "/var/lib/kubelet")[1]
+    assert (mount is not None) is remote
+
+
+def test_nothing_on_a_remote_mount_is_looked_at(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    before = os.readlink
+
+    def noted(path: str) -> str:
+        asked.append(path[len(str(linked)):])
+        return before(path)
+
+    monkeypatch.setattr(os, "readlink", noted)
+    table = [mounts.Mount("/data/lib", "autofs", "x", False)]
+    assert mounts.resolve(Root(str(linked)), table, "/var/lib/kubelet") == ("/data/lib/kubelet", table[0])
+    assert asked == ["/var", "/var/lib", "/data"]
+
+
+def test_a_local_file_system_over_an_automounter_is_local(linked: Path) -> None:
+    table = [mounts.Mount("/data", "autofs", "systemd-1", False), mounts.Mount("/data", "ext4", "/dev/vdb", False)]
+    assert mounts.resolve(Root(str(linked)), table, "/var/lib")[1] is None
+    assert mounts.visible(table) == (table[1],)
+
+
+def test_mounts_behind_a_link_are_unmounted(tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path).mount("/").mount("/data/lib/kubelet/pods/x")
+    (tmp_path / "data/lib/kubelet").mkdir(parents=True)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/lib").symlink_to(tmp_path / "data/lib")
+    assert kernel.unmount() == ([], [])
+    assert kernel.asked == [(False, ("/data/lib/kubelet/pods/x",))]

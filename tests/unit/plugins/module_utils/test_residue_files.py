@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+from own_mounts import apart, mount, show_table
 from residue_lab import Host
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.residue_files import (
@@ -145,10 +146,16 @@ def test_a_mount_that_came_after_the_look_counts(host: Host) -> None:
 
 
 def test_a_directory_that_is_a_mount_itself_is_emptied(host: Host) -> None:
-    host.write("/var/log/pods/x")
-    host.mounts("/var/log/pods", "/var/log/pods2")
-    assert clear(host.look, "/var/log/pods") == ""
-    assert os.listdir(host.path("/var/log/pods")) == []
+    host.write("/data/x")
+    host.directory("/var/log/pods")
+
+    def act() -> str:
+        mount("--bind", host.path("/data"), host.path("/var/log/pods"))
+        show_table(host.base)
+        return clear(host.look, "/var/log/pods")
+
+    assert apart(act) == ""
+    assert os.listdir(host.path("/data")) == [] and host.exists("/var/log/pods")
 
 
 def test_a_link_to_another_disk_stays_and_what_it_leads_to_goes(host: Host) -> None:
@@ -160,6 +167,73 @@ def test_a_link_to_another_disk_stays_and_what_it_leads_to_goes(host: Host) -> N
     host.write("/data/kubelet/pods/1")
     host.mounts("/data/kubelet/pods")
     assert "is mounted below it" in clear(host.look, "/var/lib/kubelet", True)
+
+
+@pytest.mark.parametrize("link", ["/var", "/var/lib", "/var/lib/kubelet"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mount_is_seen_wherever_the_path_has_a_link(host: Host, link: str, known: bool) -> None:
+    """By the kernel's table, and by the removal itself where a mount came after the table was read."""
+    real = "/data" + link.replace("/var", "", 1)
+    inner = "/var/lib/kubelet"[len(link):] + "/pods/1/volumes/nfs"
+    host.write("/export/thesis")
+    host.directory(real + inner)
+    host.directory(os.path.dirname(link))
+    host.path(link).symlink_to(host.path(real))
+
+    def act() -> str:
+        mount("--bind", host.path("/export"), host.path(real + inner))
+        if known:
+            show_table(host.base)
+        return clear(host.look, "/var/lib/kubelet", True)
+
+    assert apart(act).startswith(real + inner + " is mounted below it")
+    assert host.path("/export/thesis").read_text() == "something\n"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_directory_moved_to_another_disk_goes_on_being_cleared(host: Host, keep: bool) -> None:
+    host.write("/data/lib/etcd/member/snap/db")
+    host.directory("/var")
+    host.path("/var/lib").symlink_to("../data/lib")
+    assert clear(host.look, "/var/lib/etcd/member", keep) == ""
+    assert os.listdir(host.path("/data/lib/etcd")) == (["member"] if keep else [])
+    assert host.path("/var/lib").is_symlink()
+
+
+@pytest.mark.parametrize("weak", ["/data", "/var"])
+def test_a_link_that_another_user_could_exchange_is_no_way(host: Host, weak: str) -> None:
+    host.write("/data/lib/kubelet/x")
+    host.write("/data/lib/x")
+    host.directory("/var")
+    host.path("/var/lib").symlink_to(host.path("/data/lib"))
+    host.path(weak).chmod(0o777)
+    for problem in (clear(host.look, "/var/lib/kubelet", True), delete(host.look, "/var/lib/x")):
+        assert "leads through the symbolic link /var/lib, which other users could redirect" in problem
+    assert host.exists("/data/lib/kubelet/x") and host.exists("/data/lib/x")
+
+
+def test_empty_directories_behind_a_mount_stay(host: Host) -> None:
+    host.directory("/export/empty")
+    host.directory("/data/kubernetes/own")
+    host.directory("/etc")
+    host.path("/etc/kubernetes").symlink_to(host.path("/data/kubernetes"))
+
+    def act() -> list[str]:
+        mount("--bind", host.path("/export"), host.path("/data/kubernetes/own"))
+        # A look before the mount was made, as the table is empty
+        list(take_trees(host.look, [Finding(DIRECTORY, "/etc/kubernetes", "", "")]))
+        return os.listdir(host.path("/export"))
+
+    assert apart(act) == ["empty"]
+
+
+def test_keys_of_students_go_with_the_cluster(host: Host) -> None:
+    host.write("/etc/kubernetes/students/anna.conf")
+    host.write("/etc/kubernetes/policy.yaml")
+    found = list(see_trees(host.look))
+    assert [finding.subject for finding in found] == ["/etc/kubernetes/students"]
+    assert list(take_trees(host.look, found)) == []
+    assert os.listdir(host.path("/etc/kubernetes")) == ["policy.yaml"]
 
 
 def test_a_link_inside_of_a_tree_is_not_followed(host: Host) -> None:

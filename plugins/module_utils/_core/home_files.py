@@ -1,0 +1,139 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of a home directory, with the rights of its user and never through a link.
+
+The way from the home on is walked by descriptors, so that a link in the home leads nowhere, whatever it points to and
+whenever it is made. Nothing but directories and regular files is opened, and nothing is removed across a mount.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import tree_removal
+from .open_beneath import listable, locate, mount_id, read_regular
+from .owner_rights import Account
+from .tree_removal import Left, rights, rights_within
+from .trusted_path import UntrustedPath, target_of
+
+
+class HomeFiles:
+    """An open home. All paths are relative to it; a directory on the way that is none, or a link, counts as missing."""
+
+    def __init__(self, account: Account, home: int) -> None:
+        self._account = account
+        self._home = home
+        self._mount = mount_id(home)
+        self._first = rights_within(account, None, os.fstat(home))
+
+    def names(self, path: str) -> list[str]:
+        """Return the sorted entries of a directory; none when there is no such directory or it cannot be read."""
+        try:
+            with self._at(path + "/.") as (directory, account, _name), rights(account):
+                descriptor = listable(directory)
+                try:
+                    return sorted(os.listdir(descriptor))
+                finally:
+                    os.close(descriptor)
+        except OSError:
+            return []
+
+    def read(self, path: str, most: int) -> bytes | None:
+        """Return the content of a regular file of at most `most` bytes; None for everything else."""
+        try:
+            with self._at(path) as (directory, account, name), rights(account):
+                return read_regular(directory, name, most)
+        except OSError:
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something of this name, a dangling link included."""
+        try:
+            with self._at(path) as (directory, account, name), rights(account):
+                os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def unlink(self, path: str) -> tuple[Left, ...]:
+        """Remove a file, or a link itself; returns it if that was not possible, as for a directory."""
+        try:
+            with self._at(path) as (directory, account, name), rights(account):
+                os.unlink(name, dir_fd=directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as problem:
+            return (Left(self._shown(path), problem.strerror or str(problem)),)
+        return ()
+
+    def remove(self, path: str) -> tuple[Left, ...]:
+        """Remove an entry, with everything in it if it is a directory; a link itself. Returns what could not be.
+
+        Raises tree_removal.MountInTheWay when something in it is mounted.
+        """
+        try:
+            with self._at(path) as (directory, account, name):
+                return tree_removal.remove_entry(
+                    directory, name, self._shown(path), owner=self._account, account=account, mount=self._mount)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as problem:
+            return (Left(self._shown(path), problem.strerror or str(problem)),)
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a directory if nothing is in it."""
+        try:
+            with self._at(path) as (directory, account, name), rights(account):
+                os.rmdir(name, dir_fd=directory)
+        except OSError:
+            # Not empty, not there, a link, or not the user's: what was to be removed of it is reported for itself
+            return
+
+    def _shown(self, path: str) -> str:
+        return "{0}/{1}".format(self._account.home, path)
+
+    @contextmanager
+    def _at(self, path: str) -> Iterator[tuple[int, Account | None, str]]:
+        """The directory of an entry, whose rights count in it, and the entry's name."""
+        *way, name = path.split("/")
+        # A directory of root's in the home itself is root's: as one that was made with sudo, in which the user could
+        # change nothing either
+        here, account, above = os.dup(self._home), self._first, None
+        try:
+            for part in way:
+                with rights(account):
+                    there = locate(here, part)
+                os.close(here)
+                here = there
+                status = os.fstat(here)
+                if not stat.S_ISDIR(status.st_mode) or mount_id(here) != self._mount:
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), part)
+                account = above = rights_within(self._account, above, status)
+            yield here, account, name
+        finally:
+            os.close(here)
+
+
+@contextmanager
+def open_home(account: Account, base: str = "") -> Iterator[HomeFiles | None]:
+    """Open the home of a user, None when there is none that can be reached.
+
+    Links on the way to it are followed as far as they are root's alone (see trusted_path). `base` is the root directory
+    of the host (`Root.path`).
+    """
+    try:
+        with target_of(account.home, base) as place:
+            home = locate(place.directory, place.name)
+    except (OSError, UntrustedPath):
+        yield None
+        return
+    try:
+        yield HomeFiles(account, home) if stat.S_ISDIR(os.fstat(home).st_mode) else None
+    finally:
+        os.close(home)
