@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import bounded
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import place_of
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, counts
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
@@ -40,11 +41,17 @@ def watched(name: str, variables: Mapping[str, Any], groups: list[str]) -> Watch
         found = variables.get(registered)
         if isinstance(found, Mapping):
             results[registered] = kept(transform_to_native_types(dict(found)))
-    family = variables.get("ansible_facts", {}).get("classroom_machine", {}).get("os_family", "")
+    # One that failed may have done so on the controller, before anything was sent
+    contacted = any(not any(result.get(end) for end in ("failed", "unreachable", "skipped"))
+                    for result in results.values())
+    facts = variables.get("ansible_facts")
+    machine = facts.get("classroom_machine") if isinstance(facts, Mapping) else None
+    family = bounded(machine.get("os_family")) if isinstance(machine, Mapping) else ""
     results["ansible_facts"] = {"classroom_machine": {"os_family": family}}
     known = {key: variables.get(key) for key in (
         "seat_name", "seat_student", "cluster_name", "cluster_control_plane", "cluster_machines")}
-    return Watched(name, place_of(name, known, groups), str(variables.get("ansible_host", "")), results)
+    return Watched(
+        name, place_of(name, known, groups), str(variables.get("ansible_host", "")), results, contacted=contacted)
 
 
 class ActionModule(ActionBase):

@@ -56,17 +56,27 @@ options:
 
 import atexit
 import datetime
+import functools
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ansible import constants as C
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.plugins.loader import action_loader
 from ansible.utils import color
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import (
+    bounded,
+    clean_coloured,
+    clean_text,
+)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import Coloured, clean_display
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_live import RICH_MISSING, LiveTable
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_retry import limit, retry_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_retry import MASK, limit, retry_command
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import (
     AS_WISHED,
     AUDIT,
@@ -102,6 +112,22 @@ _QUESTIONS = frozenset((PROOF, AUDIT))
 _PAUSES = frozenset(("pause", "ansible.builtin.pause", "ansible.legacy.pause"))
 
 
+def _survives(method: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a method that is given a host's result: what it cannot handle is a warning that names the host.
+
+    A host decides what its results are. An error here would end the table, the report and the retry command of all.
+    """
+
+    @functools.wraps(method)
+    def guarded(self: CallbackModule, result: Any, *arguments: Any, **more: Any) -> None:
+        try:
+            method(self, result, *arguments, **more)
+        except Exception as error:
+            self._warn("Cannot show a result of {0} ({1}). The run continues.".format(result.host.name, error))
+
+    return guarded
+
+
 class CallbackModule(Default):
     """Ansible's events for a Run, and what comes out of it for a terminal, or a file."""
 
@@ -109,8 +135,12 @@ class CallbackModule(Default):
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "classroom.kubeadm.seats"
 
+    # Set by Ansible's base class
+    _display: Any
+
     def __init__(self) -> None:
         super().__init__()
+        clean_display(self._display)
         arguments = context.CLIARGS
         self._run = Run(check=bool(arguments.get("check")))
         self._details = self._display.verbosity > 0 or bool(arguments.get("diff"))
@@ -118,6 +148,10 @@ class CallbackModule(Default):
         # For the report: what was registered on each machine, and its address
         self._results: dict[str, dict[str, Any]] = {}
         self._addresses: dict[str, str] = {}
+        # Hosts that carried out a task themselves
+        self._contacted: set[str] = set()
+        # By the task's identifier, as only the name at its beginning has its variables replaced in all versions
+        self._task_names: dict[str, str] = {}
         self._playbook = ""
         self._reported = False
 
@@ -215,7 +249,8 @@ class CallbackModule(Default):
             # For the head of what a task prints in any case
             self._task_type_cache[task._uuid] = prefix or "TASK"
             self._last_task_name = task.get_name().strip()
-        self._run.task_begins(task.name or task.get_name())
+        self._task_names[task._uuid] = str(task.name or task.get_name())
+        self._run.task_begins(self._task_names[task._uuid])
         self._reported = self._reported or task.action in _REPORT_TASKS
         if self._live is not None:
             if task.action in _PAUSES:
@@ -233,9 +268,17 @@ class CallbackModule(Default):
         if self._details:
             super().v2_playbook_on_include(included_file)
 
+    @_survives
     def v2_on_file_diff(self, result: Any) -> None:
         if self._details:
             super().v2_on_file_diff(result)
+
+    def _get_diff(self, difflist: Any) -> Coloured:
+        """A diff has colours within its text, where a host could have others."""
+        entries = [
+            {key: _diff_value(value) for key, value in each.items()}
+            for each in (difflist if isinstance(difflist, list) else [difflist]) if isinstance(each, Mapping)]
+        return Coloured(clean_coloured(super()._get_diff(entries)))
 
     # Results
 
@@ -244,84 +287,93 @@ class CallbackModule(Default):
         return self._details or bool(self._run_is_verbose(result))
 
     def _collect(self, result: Any, **flags: bool) -> None:
-        """What the report needs of it; nothing else is kept."""
+        """Keep what the report needs of a result, and nothing else."""
         if not self.get_option("report"):
             return
         mine = self._results.setdefault(result.host.name, {})
-        if result.task.register in REGISTERED:
-            mine[result.task.register] = kept(result.result, **flags)
+        for name in registered(result.task):
+            if name in REGISTERED:
+                mine[name] = kept(result.result, **flags)
         facts = result.result.get("ansible_facts")
-        if isinstance(facts, dict) and "classroom_machine" in facts:
-            mine["ansible_facts"] = {"classroom_machine": {"os_family": facts["classroom_machine"].get("os_family")}}
-        if isinstance(facts, dict) and AUDIT_FAILURE in facts:
-            mine[AUDIT_FAILURE] = facts[AUDIT_FAILURE]
+        if not isinstance(facts, Mapping):
+            return
+        machine = facts.get("classroom_machine")
+        if isinstance(machine, Mapping):
+            mine["ansible_facts"] = {"classroom_machine": {"os_family": bounded(machine.get("os_family"))}}
+        if isinstance(facts.get(AUDIT_FAILURE), Mapping):
+            mine[AUDIT_FAILURE] = kept(facts[AUDIT_FAILURE])
 
+    @_survives
     def v2_runner_on_ok(self, result: Any) -> None:
-        self._collect(result)
-        register = result.task.register
+        names = registered(result.task)
         self._run.machine_ends(
-            result.host.name, changed=result.is_changed(), proven=register == PROOF,
-            settled=register in (INIT, MEMBERSHIP) and result.result.get("decision") == AS_WISHED)
+            result.host.name, changed=result.is_changed(), proven=PROOF in names,
+            settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == AS_WISHED)
+        self._collect(result)
+        if not result.task.delegate_to and _needs_connection(result.task.action):
+            self._contacted.add(result.host.name)
         if self._shown(result):
             super().v2_runner_on_ok(result)
         else:
             self._handle_warnings(result.result)
 
+    @_survives
     def v2_runner_on_skipped(self, result: Any) -> None:
-        self._collect(result, skipped=True)
         self._run.machine_ends(result.host.name)
+        self._collect(result, skipped=True)
         if self._details:
             super().v2_runner_on_skipped(result)
         else:
             self._handle_warnings(result.result)
 
+    @_survives
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._ends_badly(result, unreachable=False, tolerated=ignore_errors or _will_be_rescued(result.task))
         self._collect(result, failed=True)
-        tolerated = ignore_errors or _will_be_rescued(result.task)
-        if tolerated and result.task.register not in _QUESTIONS:
-            self._run.machine_ends(result.host.name)
-        else:
-            self._fails(result, unreachable=False, tolerated=tolerated)
         if self._details:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
             self._handle_warnings(result.result)
 
+    @_survives
     def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._ends_badly(result, unreachable=True, tolerated=bool(result.task.ignore_unreachable))
         self._collect(result, unreachable=True)
-        tolerated = bool(result.task.ignore_unreachable)
-        if tolerated and result.task.register not in _QUESTIONS:
-            self._run.machine_ends(result.host.name)
-        else:
-            self._fails(result, unreachable=True, tolerated=tolerated)
         if self._details:
             super().v2_runner_on_unreachable(result)
         else:
             self._handle_warnings(result.result)
 
-    def _fails(self, result: Any, unreachable: bool, tolerated: bool) -> None:
+    def _ends_badly(self, result: Any, unreachable: bool, tolerated: bool) -> None:
+        if tolerated and not registered(result.task) & _QUESTIONS:
+            self._run.machine_ends(result.host.name)
+            return
         failure = self._run.fails(Failure(
-            result.host.name, str(result.task_fields.get("name") or result.task.get_name()),
+            result.host.name, self._task_names.get(result.task._uuid) or str(result.task.get_name()),
             failure_text(result.result), unreachable, tolerated))
         if self._live is None and not self._details:
             self._display.display(at_once(self._run.seat_of(failure.machine), failure), color=C.COLOR_ERROR)
 
+    @_survives
     def v2_runner_item_on_ok(self, result: Any) -> None:
         if self._shown(result):
             super().v2_runner_item_on_ok(result)
         else:
             self._handle_warnings(result.result)
 
+    @_survives
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if self._details:
             super().v2_runner_item_on_failed(result)
         else:
             self._handle_warnings(result.result)
 
+    @_survives
     def v2_runner_item_on_skipped(self, result: Any) -> None:
         if self._details:
             super().v2_runner_item_on_skipped(result)
 
+    @_survives
     def v2_runner_retry(self, result: Any) -> None:
         if self._details:
             super().v2_runner_retry(result)
@@ -336,7 +388,45 @@ class CallbackModule(Default):
         if self._live is not None:
             self._live.close()
         if self._live is None or (stats.custom and self.get_option("show_custom_stats")):
-            super().v2_playbook_on_stats(stats)
+            with self._part("Ansible's own recap"), self._own_colours():
+                super().v2_playbook_on_stats(stats)
+        # Each part for itself: what ends one of them takes none of the others
+        with self._part("the table"):
+            self._show_table()
+        with self._part("the errors"):
+            self._show_errors()
+        with self._part("the command for what failed"):
+            command = retry_command(sys.argv, limit(self._run))
+            if command:
+                self._line("\nAgain for what failed:\n  " + command)
+            if MASK in command:
+                self._line("  ({0} stands for values that are not repeated here)".format(MASK))
+        with self._part("the report"):
+            self._write_report()
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """An error in a part of what stands at the end is a warning."""
+        try:
+            yield
+        except Exception as error:
+            self._warn("Cannot show {0} ({1}: {2}). Everything else at the end is complete.".format(
+                name, type(error).__name__, error))
+
+    @contextmanager
+    def _own_colours(self) -> Iterator[None]:
+        """Ansible's recap has its colours within the text."""
+        display = self._display
+        self._display = _ColouredDisplay(display)
+        try:
+            yield
+        finally:
+            self._display = display
+
+    def _warn(self, message: str) -> None:
+        self._display.warning(message)
+
+    def _show_table(self) -> None:
         if self._live is not None:
             self._live.final()
         else:
@@ -345,11 +435,6 @@ class CallbackModule(Default):
                 self._line(line)
         self._line("")
         self._line(summary(self._run))
-        self._show_errors()
-        self._write_report()
-        command = retry_command(sys.argv, limit(self._run))
-        if command:
-            self._line("\nAgain for what failed:\n  " + command)
 
     def _show_errors(self) -> None:
         grouped = errors(self._run)
@@ -366,7 +451,8 @@ class CallbackModule(Default):
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         machines = [
             Watched(name, seat.place, self._addresses.get(name, ""), self._results.get(name, {}),
-                    tuple(each for each in seat.failures if each.machine == name and not each.tolerated))
+                    tuple(each for each in seat.failures if each.machine == name and not each.tolerated),
+                    name in self._contacted)
             for seat in self._run.seats.values() if seat.began is not None for name in seat.machines]
         seats = seat_reports(
             machines, now, check=self._run.check, ran=self._playbook,
@@ -390,6 +476,44 @@ class CallbackModule(Default):
 
     def _line(self, text: str) -> None:
         self._display.display(text)
+
+
+class _ColouredDisplay:
+    """Ansible's display for texts of Ansible's own that have colours in them."""
+
+    def __init__(self, display: Any) -> None:
+        self._of_ansible = display
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of_ansible, name)
+
+    def display(self, msg: str, *arguments: Any, **options: Any) -> None:
+        self._of_ansible.display(Coloured(msg), *arguments, **options)
+
+
+def registered(task: Any) -> frozenset[str]:
+    """Return the names under which a task's result is registered.
+
+    `Task.register` is a text up to ansible-core 2.20, and from 2.21 on a dictionary with the names as its keys.
+    """
+    names = task.register
+    if isinstance(names, str):
+        return frozenset((names,))
+    return frozenset(names) if isinstance(names, Mapping) else frozenset()
+
+
+@functools.cache
+def _needs_connection(action: str) -> bool:
+    """Return whether an action is carried out on the host of the task, as Ansible decides it."""
+    plugin = action_loader.get(action, class_only=True)
+    return bool(getattr(plugin, "_requires_connection", True))
+
+
+def _diff_value(value: Any) -> Any:
+    """One value of a diff as Ansible expects it: a text, a number or a dictionary."""
+    if isinstance(value, str) or value is None:
+        return value if value is None else clean_text(value)
+    return value if isinstance(value, int) else bounded(value)
 
 
 def _will_be_rescued(task: Any) -> bool:

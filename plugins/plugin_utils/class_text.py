@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ._display.clean import MOST, bounded, clean_text, shortened
 from .class_run import Failure, Row, Run, SeatRun, counted
 
 CENSORED = "What it said is hidden, since the task handles a secret (no_log)."
@@ -52,9 +53,9 @@ def padded(text: str, columns: int) -> str:
 
 
 def plain(text: str) -> str:
-    """One line without what would steer a terminal."""
-    return " ".join("".join(
-        letter if unicodedata.category(letter) != "Cc" else " " for letter in text).split())
+    """Return `text` as one line without control characters; each of them separates words."""
+    return " ".join(clean_text("".join(
+        letter if unicodedata.category(letter) != "Cc" else " " for letter in text)).split())
 
 
 def progress(row: Row) -> str:
@@ -128,14 +129,17 @@ def at_once(seat: SeatRun, failure: Failure) -> str:
 
 
 def failure_text(result: Mapping[str, Any]) -> str:
-    """What a failed result says, in full and without what a task wants hidden."""
+    """Return what a failed result says, without what a task wants hidden and without control characters.
+
+    A result comes from a host: any value can be of any type and size. Each text is limited to LONGEST characters.
+    """
     if _hidden(result):
         return CENSORED
     results = result.get("results")
-    if isinstance(results, Sequence) and not isinstance(results, str):
+    if isinstance(results, list):
         failed = [each for each in results if isinstance(each, Mapping) and _bad(each)]
         if failed:
-            return "\n".join(dict.fromkeys(_item_text(each) for each in failed))
+            return shortened("\n".join(dict.fromkeys(_item_text(each) for each in failed[:MOST])))
     parts = [_words(result.get("msg"))]
     for key in _EXPLAINS:
         text = _words(result.get(key))
@@ -146,14 +150,15 @@ def failure_text(result: Mapping[str, Any]) -> str:
         parts.append("assertion: " + _words(result["assertion"]))
     if not parts[0] and result.get("failed_when_result"):
         parts[0] = "The task counts this as a failure (failed_when)."
-    return "\n".join(part for part in parts if part) or SILENT
+    return shortened("\n".join(part for part in parts if part) or SILENT)
 
 
 def _item_text(result: Mapping[str, Any]) -> str:
     if _hidden(result):
         return CENSORED
     label = result.get("_ansible_item_label", result.get("item"))
-    text = failure_text(result)
+    # One level of items: what a host calls its results does not count
+    text = failure_text({key: value for key, value in result.items() if key != "results"})
     return "{0}: {1}".format(_words(label), text) if label is not None else text
 
 
@@ -168,13 +173,8 @@ def _hidden(result: Mapping[str, Any]) -> bool:
 def _words(value: Any) -> str:
     if value is None:
         return ""
+    value = bounded(value)
     if isinstance(value, (str, int, float)):
-        return _visible(str(value))
+        return str(value).strip()
     text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000)
-    return _visible(str(text))
-
-
-def _visible(text: str) -> str:
-    """Lines and tabs stay; what would steer a terminal does not."""
-    return "".join(letter for letter in text.replace("\r\n", "\n")
-                   if letter in "\n\t" or unicodedata.category(letter) != "Cc").strip()
+    return clean_text(str(text)).strip()

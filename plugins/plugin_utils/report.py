@@ -185,7 +185,9 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _settled(seat: SeatReport) -> SeatReport:
-    return seat if seat.state else replace(seat, state=UNKNOWN)
+    """A seat, and each of its machines, of which nothing is known is said to be unknown."""
+    return replace(seat, state=seat.state or UNKNOWN, machines=tuple(
+        replace(machine, state=machine.state or UNKNOWN) for machine in seat.machines))
 
 
 def _merged_seat(former: SeatReport, latest: SeatReport) -> SeatReport:
@@ -194,10 +196,10 @@ def _merged_seat(former: SeatReport, latest: SeatReport) -> SeatReport:
         machines[machine.name] = _merged_machine(machines.get(machine.name), machine)
     judged = latest if latest.state else former
     ran = latest if latest.stages else former
-    return replace(
+    return _settled(replace(
         latest, machines=tuple(machines.values()), state=judged.state, why=judged.why, seen=judged.seen,
         kubernetes="" if latest.state in (RESET, NO_CLUSTER) else latest.kubernetes or former.kubernetes,
-        stages=ran.stages, seconds=ran.seconds, ran=ran.ran, student=latest.student or former.student)
+        stages=ran.stages, seconds=ran.seconds, ran=ran.ran, student=latest.student or former.student))
 
 
 def _merged_machine(former: MachineReport | None, latest: MachineReport) -> MachineReport:

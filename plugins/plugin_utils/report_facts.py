@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..filter.audit_report import DRIFT_RESULTS, audit_report
+from ._display.clean import bounded
 from .class_run import AS_WISHED, AUDIT, INIT, MEMBERSHIP, PROOF, Failure, Place
 from .class_text import failure_text
 from .report import (
@@ -30,27 +31,70 @@ from .report import (
 PUT_BACK = "__reset_machine"
 AUDIT_FAILURE = "_audit_failure"
 REGISTERED = (AUDIT, PROOF, INIT, MEMBERSHIP, PUT_BACK, *DRIFT_RESULTS)
-# What of a result is read; all else may be large, or nobody's business
-_READ = ("residue", "hygiene", "identity", "cluster", "changes", "findings", "versions", "version", "nodes", "level",
-         "decision", "msg", "failed", "unreachable", "skipped", "changed")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_records(*keys: str) -> Callable[[Any], bool]:
+    """A list of dictionaries that have a text for each of these keys."""
+    def fits(value: Any) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(each, dict) and all(_is_text(each.get(key)) for key in keys) for each in value)
+
+    return fits
+
+
+def _is_dictionary_of_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_identity(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_text(value.get(name) or "") for name in ("machine_id", "product_uuid")) and all(
+        _is_dictionary_of_texts(value.get(name) or {}) for name in ("mac_addresses", "ssh_host_keys"))
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+# What of a result is read, and its form; all else may be large, or secret. A host decides what it returns.
+_FINDINGS = _are_records("kind", "subject", "command", "reason")
+_READ: dict[str, Callable[[Any], bool]] = {
+    "residue": _FINDINGS, "hygiene": _FINDINGS, "identity": _is_identity, "cluster": _is_text, "changes": _are_texts,
+    "findings": _are_texts, "versions": _is_dictionary_of_texts, "version": _is_text, "nodes": _are_records("name"),
+    "level": _is_text, "decision": _is_text, "msg": _is_text, "failed": _is_bool, "unreachable": _is_bool,
+    "skipped": _is_bool, "changed": _is_bool,
+}
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A machine of a run: where it belongs, what was registered on it, and what kept it from going on."""
+    """A machine of a run: where it belongs, what was registered on it, and what kept it from going on.
+
+    `contacted` says whether it carried out a task itself; what the controller does for a machine is no contact.
+    """
 
     name: str
     place: Place
     address: str = ""
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
+    contacted: bool = False
 
 
 def kept(result: Mapping[str, Any], **flags: bool) -> dict[str, Any]:
-    """The part of a result that a report reads."""
+    """Return the part of a result that a report reads; what does not have the form of its key is left out."""
     if "censored" in result:
         return {**flags, "msg": failure_text(result)}
-    return {**{key: result[key] for key in _READ if key in result}, **flags}
+    found = {key: bounded(result[key]) for key in _READ if key in result}
+    return {**{key: value for key, value in found.items() if _READ[key](value)}, **flags}
 
 
 def seat_reports(
@@ -93,8 +137,9 @@ def _seat(
 
 
 def _alone(machine: Watched) -> tuple[str, str]:
+    """Empty where nothing of it is known from this run."""
     failed, why = _own_state(machine)
-    return failed or ANSWERS, why
+    return failed or (ANSWERS if machine.contacted else ""), why
 
 
 def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
@@ -174,5 +219,5 @@ def _machine(machine: Watched, findings: tuple[Finding, ...] | None, now: str) -
     return MachineReport(
         name=machine.name, address=machine.address,
         role="" if alone else CONTROL_PLANE if machine.name == machine.place.control_plane else WORKER,
-        state=state or ANSWERS, why=why, versions=tuple(sorted(versions.items())),
+        state=state or (ANSWERS if machine.contacted else ""), why=why, versions=tuple(sorted(versions.items())),
         findings=findings if looked else None, audited=now if looked else "")

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ._display.clean import cleaned
 from .report import Report, ReportError, as_json, from_json, merged
 from .report_page import page
 
@@ -24,12 +25,16 @@ class ReportNotWritten(Exception):
 
 
 def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> Path:
-    """Merge it into what is there and write both files. Returns the page's path. Raises ReportNotWritten."""
+    """Merge it into what is there and write both files. Returns the page's path. Raises ReportNotWritten.
+
+    Only the user can read them: they have the names of students, addresses, and what is wrong with which machine. A
+    directory that was there before keeps its mode.
+    """
     place = Path(directory).expanduser()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
         former = _former(place, latest.written, say)
-        report = merged(former, latest)
+        report = merged(former, cleaned(latest))
         _replace(place / JSON, json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n")
         _replace(place / HTML, page(report))
     except OSError as error:
@@ -52,6 +57,7 @@ def _former(place: Path, now: str, say: Callable[[str], None]) -> Report | None:
         found = "a file that is not JSON ({0})".format(error)
     aside = _unused(place, "report-{0}".format(now.replace(":", "")))
     path.rename(aside)
+    aside.chmod(0o600)
     say("Wanted the last report in {0}, found {1}. It is kept as {2}, and the new report begins without it.".format(
         path, found, aside.name))
     return None
@@ -65,15 +71,11 @@ def _unused(place: Path, stem: str) -> Path:
 
 
 def _replace(path: Path, text: str) -> None:
-    """At once, as somebody may have it open."""
+    """Replace a file in one step, since another program may have it open, with mode 0600 (mkstemp's)."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="." + path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        # Readable as other files are that the user makes
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -118,8 +118,8 @@ def test_plain_lines_where_there_is_no_terminal(place: Path) -> None:
     # Others that read a run find what they look for, and the other callback goes on beside it
     assert re.search(r"^seat02-node1 +: ok=0 .*failed=1 ", text, re.MULTILINE)
     assert "STAGES ***" in text
-    assert ("Again for what failed:\n  ansible-playbook -i class.yml site.yml -e broken=seat02-node1 "
-            "-e 'api_token=***' --limit seat02\n") in text
+    assert ("Again for what failed:\n  ansible-playbook -i class.yml site.yml -e 'broken=***' -e "
+            "'api_token=***' --limit seat02\n  (*** stands for values that are not repeated here)\n") in text
     report = json.loads((place / "report" / "report.json").read_text(encoding="utf-8"))
     assert report["title"] == "basics" and report["counts"] == {"stuck": 1, "unknown": 2}
     assert "hunter2" not in (place / "report" / "report.json").read_text(encoding="utf-8")
@@ -191,3 +191,89 @@ def test_an_ordinary_inventory_has_a_row_a_cluster(place: Path) -> None:
     assert status == 0
     assert re.search(r"^lab +Proof +3/3 +\d+:\d\d +ready$", text, re.MULTILINE)
     assert "student" not in text and "1 seat: 1 ready" in text
+
+
+# What a host answers instead of a module's result; as root it can
+STEERING = "a\x1b[2J\x1b]0;owned\x07b\x9b31mc\u202ed\x08"
+ANSWERS: dict[str, object] = {
+    "a text": "x", "a list": ["x"], "nothing": None, "texts": {"msg": STEERING, "warnings": [STEERING]},
+    "failed texts": {"failed": True, "msg": STEERING, "stdout": STEERING, "stderr": STEERING, "warnings": [STEERING],
+                     "deprecations": [{"msg": STEERING, "version": "9.9"}], "exception": STEERING},
+    "odd message": {"failed": True, "msg": [{"a": [STEERING, {"b": None}]}], "rc": [], "cmd": {"x": 1}},
+    "odd audit": {"residue": ["x"], "hygiene": 5, "identity": ["x"], "versions": ["x"], "nodes": "x",
+                  "changes": {"a": 1}, "level": [1], "cluster": ["x"], "decision": ["none"]},
+    "odd diff": {"changed": True, "diff": [STEERING, 5, {"before": STEERING, "after": [1]}, {"prepared": STEERING}]},
+    "a diff": {"changed": True, "diff": {"before": STEERING, "after": "good\n", "before_header": STEERING}},
+    "odd facts": {"ansible_facts": {"classroom_machine": ["x"], "_audit_failure": "x"}},
+    "odd results": {"failed": True, "results": [5, {"failed": True, "msg": STEERING, "item": [STEERING]}, None]},
+    "odd warnings": {"warnings": STEERING, "deprecations": 5},
+    "half a character": {"failed": True, "msg": "\ud800"},
+    "huge": {"failed": True, "msg": "x" * 1_000_000},
+    "many": {"failed": True, "msg": [[1]] * 50_000},
+}
+# Ansible's own recursion ends such an answer, in whatever way: no other host is affected
+DEEP = '{"failed": true, "msg": ' + "[" * 20_000 + "]" * 20_000 + "}"
+HOSTILE = [
+    {"name": name, "hosts": "k8s_cluster", "gather_facts": False, "tasks": [
+        {"name": "The host answers", "ansible.builtin.ping": {}, "register": register,
+         "ignore_errors": "{{ inventory_hostname == 'seat01-master' }}"}]}
+    for name, register in (("Audit", "__audit_machine"), ("Membership", "__worker_membership"), ("Proof", "__verify"))]
+
+
+@pytest.fixture(name="hostile")
+def _hostile(place: Path) -> Path:
+    """A class in which each host that is not honest has an interpreter of its own."""
+    places = []
+    answers = {**{name: json.dumps(answer) for name, answer in ANSWERS.items()}, "deep": DEEP}
+    for number, (name, text) in enumerate(answers.items()):
+        script = place / "answer{0}".format(number)
+        script.with_suffix(".json").write_text(text, encoding="utf-8")
+        script.write_text("#!/bin/sh\nexec cat '{0}'\n".format(script.with_suffix(".json")), encoding="utf-8")
+        script.chmod(0o755)
+        places.append({"number": number + 2, "student": name, "variables": {"ansible_python_interpreter": str(script)}})
+    described = {**CLASS, "seats": [1, *places], "machines": ["master"], "students": ["Honest"]}
+    described["variables"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (place / "class.yml").write_text(yaml.safe_dump(described), encoding="utf-8")
+    (place / "site.yml").write_text(yaml.safe_dump(HOSTILE, sort_keys=False), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("argument", ["--forks=20", "--diff", "-vvvv"])
+def test_what_one_host_answers_takes_nothing_from_the_others(hostile: Path, argument: str) -> None:
+    status, text = piped(
+        hostile, argument, CLASSROOM_REPORT=str(hostile / "report"), ANSIBLE_DISPLAY_TRACEBACK="always")
+    assert status == 2, text
+    assert "Callback dispatch" not in text
+    steering = set(re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text))
+    assert steering == set()
+    assert re.search(r"^seat01 +Honest +Proof +3/3 +\d+:\d\d +ready$", text, re.MULTILINE), text[-5000:]
+    assert re.search(r"^seat06 +failed texts +.*stuck$", text, re.MULTILINE)
+    assert "\nAgain for what failed:\n  ansible-playbook" in text and ",seat06," in text
+    report = json.loads((hostile / "report" / "report.json").read_text(encoding="utf-8"))
+    assert {seat["name"] for seat in report["seats"]} >= {"seat{0:02}".format(number) for number in range(1, 17)}
+    assert "\nThe report is in " in text
+
+
+def test_a_live_table_shows_no_control_characters_of_hosts(hostile: Path) -> None:
+    status, text = typed(hostile, 120)
+    assert status == 2
+    for sequence in ("\x1b[2J", "\x1b]0;", "\x9b", "\u202e", "\x08"):
+        assert sequence not in text
+    final = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text[text.rindex("\x1b[?25h"):])
+    assert re.search(r"^seat01 +Honest +Proof .* ready", final, re.MULTILINE)
+
+
+def test_what_was_not_contacted_is_unknown(place: Path) -> None:
+    plays = [{"name": "Preflight", "hosts": "k8s_cluster:utility", "gather_facts": False, "tasks": [
+        {"name": "Looked at by the controller", "ansible.builtin.debug": {"msg": "x"}},
+        {"name": "Skipped", "ansible.builtin.ping": {}, "when": "inventory_hostname == 'seat02-node1'"},
+        {"name": "At another host", "ansible.builtin.ping": {}, "delegate_to": "seat01-master",
+         "when": "inventory_hostname == 'utility.example.com'"}]}]
+    (place / "site.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    status, text = piped(place, CLASSROOM_REPORT=str(place / "report"), ANSIBLE_PYTHON_INTERPRETER=sys.executable)
+    assert status == 0, text
+    report = json.loads((place / "report" / "report.json").read_text(encoding="utf-8"))
+    states = {machine["name"]: machine["state"] for seat in report["seats"] for machine in seat["machines"]}
+    assert states.pop("seat02-node1") == "answers"
+    assert set(states.values()) == {"unknown"} and "utility.example.com" in states
+    assert {seat["state"] for seat in report["seats"]} == {"unknown"}

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import Failure, Place
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import SeatReport
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import Watched, kept, seat_reports
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, SeatReport, merged
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
+    REGISTERED,
+    Watched,
+    kept,
+    seat_reports,
+)
 
 PLACE = Place("seat01", "Anna", "m")
 NODES = [{"name": "n", "role": "worker", "version": "v1.36.3"},
@@ -87,9 +93,32 @@ def test_changes_are_drift_only_where_they_were_looked_for() -> None:
     assert installed.findings is None and installed.audited == ""
 
 
-def test_what_stands_for_itself_is_no_cluster() -> None:
-    (found,) = seat_reports([Watched("utility", Place("utility"))], "now")
-    assert (found.cluster, found.state, found.machines[0].role) == (False, "answers", "")
+@pytest.mark.parametrize(("contacted", "state"), [(True, "answers"), (False, "")])
+def test_what_stands_for_itself_is_no_cluster_and_answers_only_if_it_was_contacted(contacted: bool, state: str) -> None:
+    (found,) = seat_reports([Watched("utility", Place("utility"), contacted=contacted)], "now")
+    assert (found.cluster, found.state, found.machines[0].role) == (False, state, "")
+    assert (found.machines[0].state, found.seen) == (state, "now" if state else "")
+    # Nothing is known of it, unless an earlier report knows something
+    run = Report("class", "now", "site.yml", False, 1.0, (found,))
+    assert merged(None, run).seats[0].state == merged(None, run).seats[0].machines[0].state == (state or "unknown")
+    known = replace(run, seats=(replace(found, state="stuck", machines=(replace(found.machines[0], state="stuck"),)),))
+    assert merged(known, run).seats[0].state == (state or "stuck")
+
+
+ODD: list[Any] = [
+    None, 5, "x", ["x"], [["x"]], {"x": 1}, {"x": {"y": []}}, [{"kind": 1}], [None], True, [{"name": ["x"]}], 1e309]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("name", [
+    "residue", "hygiene", "identity", "cluster", "changes", "findings", "versions", "version", "nodes", "level",
+    "decision", "msg", "failed", "unreachable", "skipped", "changed"])
+def test_a_value_of_another_type_costs_no_host_the_report(name: str, value: Any) -> None:
+    answer = kept({**AUDITED, "nodes": NODES, name: value})
+    places = [Watched("bad", Place("s1", "", "bad"), "", dict.fromkeys(REGISTERED, answer)),
+              Watched("good", Place("s2", "", "good"), "", {"__verify": {"nodes": NODES}})]
+    found = {seat.name: seat.state for seat in seat_reports(places, "now")}
+    assert found["s2"] == "ready"
 
 
 @pytest.mark.parametrize(("result", "shown"), [

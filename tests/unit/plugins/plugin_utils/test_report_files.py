@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, SeatReport
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import MachineReport, Report, SeatReport
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
 
 NEW = Report("class", "2026-01-02T10:00:00+00:00", "site.yml", False, 1.0, (SeatReport("seat01", state="ready"),))
@@ -21,15 +22,36 @@ def quiet(sentence: str) -> None:
     raise AssertionError(sentence)
 
 
-def test_two_files_for_everybody_who_may_read_there(tmp_path: Path) -> None:
-    old = os.umask(0o027)
+def test_only_the_user_can_read_the_two_files(tmp_path: Path) -> None:
+    old = os.umask(0o022)
     try:
         page = write_report(str(tmp_path / "a" / "b"), NEW, quiet)
     finally:
         os.umask(old)
+    assert page.parent.stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
-    assert {path.stat().st_mode & 0o777 for path in page.parent.iterdir()} == {0o640}
+    assert {path.stat().st_mode & 0o777 for path in page.parent.iterdir()} == {0o600}
     assert json.loads((page.parent / "report.json").read_text(encoding="utf-8"))["seats"][0]["state"] == "ready"
+
+
+def test_a_directory_that_was_there_keeps_its_mode_and_an_old_report_becomes_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "report.json").write_text("{", encoding="utf-8")
+    (tmp_path / "report.html").write_text("", encoding="utf-8")
+    write_report(str(tmp_path), NEW, lambda sentence: None)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600] * 3
+
+
+def test_a_host_puts_no_control_characters_into_the_files(tmp_path: Path) -> None:
+    evil = "a\x1b[2J\x9b1m\u202eb\ud800c\nd"
+    machine = MachineReport("m", why=evil, versions=((evil, evil),))
+    seat = SeatReport("seat01", state="stuck", why=evil, machines=(machine,))
+    page = write_report(str(tmp_path), replace(NEW, seats=(seat,)), quiet)
+    for path in (page, tmp_path / "report.json"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800]|\\\\u00", text)
+        assert "a[2J1mb\ufffdc" in text
 
 
 @pytest.mark.parametrize(("text", "found"), [
