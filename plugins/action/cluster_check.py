@@ -32,6 +32,9 @@ SPEC = {
     "kubernetes_version": {"type": "str", "default": ""},
     "bundle_version": {"type": "str", "default": ""},
     "proxy": {"type": "dict", "default": {}},
+    "utility": {"type": "str", "default": ""},
+    "packages_from": {"type": "str", "default": "upstream"},
+    "images_from": {"type": "str", "default": "upstream"},
 }
 
 

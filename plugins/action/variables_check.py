@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the controller's own process, once for all machines; Ansible's own check is a process a role and machine."""
+"""Runs in the controller's own process, once for all machines; Ansible's own check is a process a role and machine.
+
+The files of the inventory are checked here as well, because only the controller has them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.duplicates import duplicates
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # The documentation of the options is in modules/variables_check.py, where Ansible looks for it
@@ -49,15 +55,29 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         options = {name: option for role in given["roles"] for name, option in self._options(role).items()}
+        variables = task_vars or {}
+        declared_twice = [
+            found.message
+            for found in duplicates(variables.get("ansible_inventory_sources") or (), constants.INVENTORY_IGNORE_EXTS)
+            # Another cluster's mistake stops that cluster; what concerns a group concerns all
+            if not found.host or found.host in given["machines"]
+        ]
         found = [
             "{0}: {1}".format(machine, problem)
             for machine in given["machines"]
-            for problem in problems(options, (task_vars or {})["hostvars"][machine])
+            for problem in problems(options, variables["hostvars"][machine])
         ]
-        result.update(changed=False, problems=found)
-        if found:
-            result.update(failed=True, msg="Wanted variables as the roles declare them, found:\n- {0}\n"
-                          "Correct the inventory; nothing was changed.".format("\n- ".join(found)))
+        result.update(changed=False, problems=declared_twice + found)
+        parts = [
+            "{0}:\n- {1}".format(title, "\n- ".join(lines))
+            for title, lines in (
+                ("The inventory declares something more than once", declared_twice),
+                ("Wanted variables as the roles declare them, found", found))
+            if lines
+        ]
+        if parts:
+            result.update(
+                failed=True, msg="{0}\nCorrect the inventory; nothing was changed.".format("\n".join(parts)))
         return result
 
     def _options(self, role: str) -> dict[str, Mapping[str, Any]]:

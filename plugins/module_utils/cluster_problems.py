@@ -57,6 +57,9 @@ class Declaration:
     kubernetes_version: str = ""
     bundle_version: str = ""
     proxy: Mapping[str, Any] = field(default_factory=dict)
+    utility: str = ""
+    packages_from: str = "upstream"
+    images_from: str = "upstream"
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -69,7 +72,9 @@ class Declaration:
 def problems(declaration: Declaration) -> list[str]:
     """Every problem as a sentence of what was wanted, what was found and what to do; none for a good declaration."""
     found: list[str] = []
-    for check in (_roles, _names, _same_names, _addresses, _same_addresses, _networks, _version, _bundle, _proxy):
+    for check in (
+        _roles, _names, _same_names, _addresses, _same_addresses, _networks, _utility, _version, _bundle, _proxy
+    ):
         found.extend(check(declaration))
     return found
 
@@ -188,6 +193,22 @@ def _addresses(declaration: Declaration) -> Iterator[str]:
             yield (
                 "{0}: wanted an address that other machines can reach, found {1}; take that of its network card."
                 .format(host.name, address)
+            )
+
+
+def _utility(declaration: Declaration) -> Iterator[str]:
+    """A utility that is asked for exists; otherwise the first task that is delegated to it would fail."""
+    if declaration.utility in {host.name for host in declaration.hosts} - {""}:
+        return
+    named = "cluster_utility names '{0}', which the inventory does not have".format(
+        declaration.utility) if declaration.utility else "the group utility has no host"
+    for variable, source in (
+        ("cluster_packages_from", declaration.packages_from), ("cluster_images_from", declaration.images_from)
+    ):
+        if source == "utility":
+            yield (
+                "{0} is utility: expected a host in the group utility, found that {1}. Add the host to the "
+                "inventory, or set {0} to upstream.".format(variable, named)
             )
 
 

@@ -83,6 +83,20 @@ options:
       - The URLs are never shown, as they may have a password.
     type: dict
     default: {}
+  utility:
+    description:
+      - Name of the host that serves packages and images. It is needed when O(packages_from) or O(images_from) is
+        V(utility), and then has to be one of O(hosts).
+    type: str
+    default: ""
+  packages_from:
+    description: Where the packages come from, V(upstream) or V(utility).
+    type: str
+    default: upstream
+  images_from:
+    description: Where the images come from, V(upstream) or V(utility).
+    type: str
+    default: upstream
 """
 
 EXAMPLES = r"""

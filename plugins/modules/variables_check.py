@@ -17,6 +17,9 @@ description:
   - Ansible does the same before each role, on each machine, when the roles before it have changed things already. A
     play that follows on this one may import its roles with C(rolespec_validate) set to V(false).
   - A variable that cannot be evaluated yet, because it needs facts, is passed over.
+  - Reads the inventory files of the run as well and reports a host with two addresses and keys that occur twice in
+    YAML. Ansible merges these before any task runs, and the last one wins. Files of inventory plugins and scripts are
+    left out.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.controller
   - classroom.kubeadm.attributes.read_only
@@ -43,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: Everything that is wrong, a sentence each that begins with the machine.
+  description: Everything that is wrong, a sentence each that begins with the machine or the inventory file.
   returned: always
   type: list
   elements: str

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,13 +39,16 @@ class Variables(Mapping[str, Any]):
         return len(self.values_by_name) + 1
 
 
-def run(hostvars: Mapping[str, Mapping[str, Any]], roles: list[str]) -> dict[str, Any]:
+def run(
+    hostvars: Mapping[str, Mapping[str, Any]], roles: list[str], sources: Sequence[str] = ()
+) -> dict[str, Any]:
     task = SimpleNamespace(
         args={"roles": roles, "machines": list(hostvars)}, check_mode=False, diff=True, async_val=0, action="x"
     )
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
     action = ActionModule(task, connection, SimpleNamespace(), DataLoader(), None, None)
-    return {"failed": False, **action.run(task_vars={"hostvars": hostvars})}
+    return {"failed": False, **action.run(
+        task_vars={"hostvars": hostvars, "ansible_inventory_sources": sources})}
 
 
 @pytest.mark.parametrize(
@@ -99,3 +103,23 @@ def test_the_documentation_has_the_options_that_are_validated() -> None:
     assert {name: {**option, "description": None} for name, option in SPEC.items()} == {
         name: {**option, "description": None} for name, option in documented.items()
     }
+
+
+@pytest.mark.parametrize(("machine", "stopped"), [("node1", True), ("node2", False)])
+def test_a_host_with_two_addresses_stops_its_own_cluster(tmp_path: Path, machine: str, stopped: bool) -> None:
+    text = "node1 ansible_host=10.0.0.1\nnode1 ansible_host=10.0.0.2\nnode2\n"
+    (tmp_path / "hosts").write_text(text, encoding="utf-8")
+
+    result = run({machine: {}}, ["node"], [str(tmp_path / "hosts")])
+
+    assert result["failed"] == stopped
+    assert ("10.0.0.1 in line 1 and 10.0.0.2 in line 2" in result.get("msg", "")) == stopped
+
+
+def test_a_group_that_is_declared_twice_stops_all(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("a: {hosts: {n: }}\na: {hosts: {m: }}\n", encoding="utf-8")
+
+    result = run({"node2": {"node_swap": "maybe"}}, ["node"], [str(tmp_path / "hosts.yml")])
+
+    assert result["failed"] and "the group a is declared 2 times" in result["msg"] and "node2: " in result["msg"]
+    assert len(result["problems"]) == 2

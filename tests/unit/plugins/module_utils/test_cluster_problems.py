@@ -35,6 +35,9 @@ def with_hosts(*hosts: Host) -> Declaration:
         replace(LAB, bundle_version="1.36.3"),
         replace(LAB, pod_subnet="10.244.0.0/16,fd00:1::/56", service_subnet="10.96.0.0/16, fd00:2::/112"),
         with_hosts(MASTER),
+        replace(LAB, packages_from="utility", images_from="utility", utility="utility"),
+        # Nothing is asked of it
+        replace(LAB, utility="gone"),
         with_hosts(replace(MASTER, name="master.example.com")),
         with_hosts(MASTER, replace(NODE1, fqdn="")),
         with_hosts(MASTER, replace(UTILITY, address="172.16.0.9")),
@@ -152,3 +155,19 @@ def test_a_proxy_that_cannot_be(proxy: dict[str, object], words: list[str]) -> N
     found = " ".join(problems(replace(LAB, proxy=proxy)))
     assert all(word in found for word in words), found
     assert "topsecret" not in found and "top secret" not in found
+
+
+@pytest.mark.parametrize("packages_from", ["upstream", "utility"])
+@pytest.mark.parametrize("images_from", ["upstream", "utility"])
+@pytest.mark.parametrize(("utility", "found"), [
+    ("", "the group utility has no host"), ("gone", "cluster_utility names 'gone', which the inventory does not have")])
+def test_a_utility_that_is_asked_for_exists(packages_from: str, images_from: str, utility: str, found: str) -> None:
+    declaration = replace(LAB, packages_from=packages_from, images_from=images_from, utility=utility)
+
+    named = [problem.split(" is utility: expected a host in the group utility, found that ")
+             for problem in problems(declaration)]
+
+    wanted = [variable for variable, source in (
+        ("cluster_packages_from", packages_from), ("cluster_images_from", images_from)) if source == "utility"]
+    assert [variable for variable, _rest in named] == wanted
+    assert all(rest.startswith(found) and f"set {variable} to upstream" in rest for variable, rest in named)
