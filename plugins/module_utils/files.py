@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import ClassroomError
@@ -17,6 +20,9 @@ from .errors import ClassroomError
 # Bytes that are read at a time
 PIECE = 1 << 20
 _SELINUX = "security.selinux"
+# In the name of a file that is being written; its end is different for each writer
+_NEW = ".classroom-new"
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def checksum_of(path: str, algorithm: str = "sha256") -> str:
 
 
 def write_text(path: str, content: str, mode: int | None = None) -> None:
-    """Replace the file's content in one step, so that nobody ever reads half of it.
+    """Replace the file's content in one step: no reader sees half of it, and of two writers at once the later one wins.
 
     Mode, owner and SELinux label of an existing file stay unless `mode` says otherwise; a new file gets 0644.
     Missing parent directories are made. A symbolic link stays one: its target is written.
@@ -81,23 +87,77 @@ def remove(path: str) -> None:
 
 
 def _replace(target: str, content: str, mode: int | None) -> None:
-    # A fixed name: what a killed run left is replaced by the next one instead of adding up.
     directory, name = os.path.split(target)
-    fresh = os.path.join(directory, ".{0}.classroom-new".format(name))
-    remove(fresh)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    _sweep(directory, name)
+    with _fresh(directory, name) as (fresh, descriptor):
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", closefd=False) as stream:
+                stream.write(content)
+                stream.flush()
+                _dress(descriptor, target, mode)
+                os.fsync(descriptor)
+            os.rename(fresh, target)
+        except BaseException as problem:
+            remove(fresh)
+            if not isinstance(problem, OSError) or problem.errno != errno.EBUSY:
+                raise
+            _overwrite(target, content, mode)
+        else:
+            _sync_directory(directory)
+
+
+@contextlib.contextmanager
+def _fresh(directory: str, name: str) -> Iterator[tuple[str, int]]:
+    """Make a file of a name that no other writer has, and lock it, so that no other writer takes it for left over."""
+    for _attempt in range(_ATTEMPTS):
+        path = os.path.join(directory, ".{0}{1}.{2}".format(name, _NEW, secrets.token_hex(6)))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            # Another writer may have swept it in the moment between the two calls
+            if _lock(descriptor, without=True) and os.fstat(descriptor).st_nlink == 1:
+                yield path, descriptor
+                return
+        finally:
+            os.close(descriptor)
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def _sweep(directory: str, name: str) -> None:
+    """Remove what killed writers of this file left: the files of such a name that no process has locked."""
+    start = ".{0}{1}".format(name, _NEW)
+    for entry in os.listdir(directory):
+        # Without a dot behind it, it is of the first versions of this collection
+        if entry != start and not entry.startswith(start + "."):
+            continue
+        path = os.path.join(directory, entry)
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if _lock(descriptor, without=False):
+                    os.unlink(path)
+            finally:
+                os.close(descriptor)
+
+
+def _lock(descriptor: int, without: bool) -> bool:
+    """Return whether the file could be locked, or `without` on a file system that has no locks."""
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(content)
-            stream.flush()
-            _dress(stream.fileno(), target, mode)
-            os.fsync(stream.fileno())
-        os.rename(fresh, target)
-    except OSError as problem:
-        remove(fresh)
-        if problem.errno != errno.EBUSY:
-            raise
-        _overwrite(target, content, mode)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return without
+    return True
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the new name last, too; a file system that cannot do it has at least the file."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _dress(descriptor: int, target: str, mode: int | None) -> None:

@@ -29,27 +29,104 @@ collection changed that thing:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ._core import host_lock
 from .errors import ClassroomError
-from .files import Root, mode_of, read_text, write_text
+from .files import Root, mode_of, read_text, remove, write_text
 
 FILE = "/var/lib/classroom-kubeadm/before.json"
 FORMAT = 1
+# Seconds to wait for another run that works on the host: an installation, or kubeadm's own timeouts
+_LOCK_TIMEOUT = 300.0
 
 
-def keep(root: Root, former: Mapping[str, Any]) -> None:
-    """Add the former values that are not kept yet."""
+@dataclass(frozen=True)
+class Added:
+    """One change of the file: all that was recorded before it, and after it."""
+
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+def keep(root: Root, former: Mapping[str, Any]) -> Added:
+    """Add the former values that are not kept yet; the result is for `take_back`.
+
+    Under the host-wide lock: of two runs that read, merge and write at once, the later one would drop what the other
+    one has added.
+    """
     if not former:
+        return Added()
+    with host_lock.held(root.path, _LOCK_TIMEOUT):
+        kept = read(root)
+        merged = merge(kept, former)
+        if merged != kept:
+            _write(root, merged)
+    return Added(kept, merged)
+
+
+def take_back(root: Root, *changes: Added) -> None:
+    """Remove what these changes added, the last one first, and nothing that another run has recorded since."""
+    if all(change.after == change.before for change in changes):
         return
-    kept = read(root)
-    merged = merge(kept, former)
-    if merged != kept:
-        write_text(root(FILE), json.dumps(merged, indent=2, sort_keys=True) + "\n", 0o600)
+    with host_lock.held(root.path, _LOCK_TIMEOUT):
+        for change in reversed(changes):
+            kept = read(root)
+            left = without(kept, change)
+            if left != kept:
+                _write(root, left)
+
+
+def replace(root: Root, kept: Mapping[str, Any]) -> None:
+    """Record this and nothing else; without any entry the file goes, and its directory where that is empty."""
+    with host_lock.held(root.path, _LOCK_TIMEOUT):
+        _write(root, kept)
+
+
+def _write(root: Root, kept: Mapping[str, Any]) -> None:
+    if set(kept) - {"format"}:
+        write_text(root(FILE), json.dumps(kept, indent=2, sort_keys=True) + "\n", 0o600)
+        return
+    remove(root(FILE))
+    with contextlib.suppress(OSError):
+        os.rmdir(root(os.path.dirname(FILE)))
+
+
+def without(kept: Mapping[str, Any], change: Added) -> dict[str, Any]:
+    """`kept` as it would be without a change; entries that have another value by now stay."""
+    left = dict(kept)
+    for key, after in change.after.items():
+        before = change.before.get(key)
+        if key == "format" or key not in left or after == before:
+            continue
+        value = left[key]
+        if isinstance(after, dict) and isinstance(value, dict):
+            left[key] = _entries_without(value, before or {}, after)
+        elif isinstance(after, list) and isinstance(value, list):
+            left[key] = [item for item in value if item not in after or item in (before or ())]
+        elif value == after:
+            left[key] = before
+        if left[key] in ({}, [], None) and key not in change.before:
+            del left[key]
+    return left
+
+
+def _entries_without(value: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    left = dict(value)
+    for name, entry in after.items():
+        changed = name not in before or before[name] != entry
+        if changed and name in left and left[name] == entry:
+            if name in before:
+                left[name] = before[name]
+            else:
+                del left[name]
+    return left
 
 
 def read(root: Root) -> dict[str, Any]:

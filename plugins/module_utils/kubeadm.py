@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 from . import systemd
+from ._core import host_lock
 from .command import CommandFailed, Completed, Runner, run
 from .errors import ClassroomError
 from .files import Root, read_text, write_text
@@ -39,7 +39,7 @@ KUBELET_CERTIFICATE = KUBELET_DIR + "/pki/kubelet-client-current.pem"
 STATE = "/var/lib/classroom-kubeadm"
 # On a tmpfs: what a killed run left there is gone with the next start of the machine at the latest.
 PRIVATE = "/run/classroom-kubeadm"
-LOCK = "/run/classroom-kubeadm.lock"
+LOCK = host_lock.LOCK
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"
 VERSIONS = {
@@ -228,28 +228,11 @@ def wait_for_other_kubeadm(machine: Machine, seconds: float) -> None:
 @contextlib.contextmanager
 def alone(machine: Machine, seconds: float) -> Iterator[None]:
     """Only one module at a time acts on a machine; a second one, of a run that was started again, waits."""
-    path = machine.root(LOCK)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if not machine.wait(lambda: _locked(descriptor), seconds):
-            raise ClassroomError(
-                "another run of this collection has been working on this machine for {0:g} s. "
-                "Wait for it, then run this again.".format(seconds)
-            )
-        # Whoever works is alone now: these are a killed run's.
-        shutil.rmtree(machine.root(PRIVATE), ignore_errors=True)
+    with host_lock.held(machine.root.path, seconds, machine.wait) as taken:
+        if taken:
+            # No other module works now: these are a killed run's.
+            shutil.rmtree(machine.root(PRIVATE), ignore_errors=True)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def leave_nothing_private(machine: Machine, seconds: float) -> None:

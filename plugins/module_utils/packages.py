@@ -201,25 +201,26 @@ def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mappi
         backend.repair(wish.names)
         state = read_state(root, backend, wish, files)
     changed = {path: content for path, content in files.items() if state.texts.get(path) != content}
-    before = {kept.FILE: read_text(root(kept.FILE)), **{path: state.texts.get(path) for path in changed}}
+    before = {path: state.texts.get(path) for path in changed}
+    recorded: list[kept.Added] = []
     try:
-        if changed:
-            kept.keep(root, kept.former_files(root, changed))
+        recorded.append(kept.keep(root, kept.former_files(root, changed)))
         for path, content in changed.items():
             write_text(root(path), content, 0o644)
         versions = _choose(backend, wish, state)
     except BaseException:
-        _put_back(root, before)
+        _put_back(root, before, recorded)
         raise
-    kept.keep(root, _former(wish, state, versions))
+    recorded.append(kept.keep(root, _former(wish, state, versions)))
     if versions:
-        _install(root, backend, wish, versions, before)
+        _install(root, backend, wish, versions, before, recorded)
     _hold(backend, wish)
     _verify(backend, wish)
 
 
 def _install(
     root: Root, backend: Backend, wish: Wish, versions: Mapping[str, str | None], before: Mapping[str, str | None],
+    recorded: Sequence[kept.Added],
 ) -> None:
     """Install, and keep what came; where they were refused before one was touched, the files are put back as well."""
     there, found = backend.names(), backend.read(wish.names)
@@ -230,7 +231,7 @@ def _install(
         if came or backend.read(wish.names) != found:
             kept.keep(root, {"packages": dict.fromkeys(sorted(came))})
         else:
-            _put_back(root, before)
+            _put_back(root, before, recorded)
         raise
     # Also what they depend on, which nobody knew before
     kept.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
@@ -248,7 +249,8 @@ def _former(wish: Wish, state: State, versions: Mapping[str, str | None]) -> dic
     return former
 
 
-def _put_back(root: Root, texts: Mapping[str, str | None]) -> None:
+def _put_back(root: Root, texts: Mapping[str, str | None], recorded: Sequence[kept.Added]) -> None:
+    kept.take_back(root, *recorded)
     for path, text in texts.items():
         if text is None:
             remove(root(path))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 
@@ -74,7 +75,9 @@ class Machine:
         return path.read_text() if path.exists() else None
 
     def snapshot(self) -> dict[str, str]:
-        return {str(path): path.read_text() for path in sorted(self.directory.rglob("*")) if path.is_file()}
+        """All files but the lock, which lies on a tmpfs."""
+        return {str(path): path.read_text() for path in sorted(self.directory.rglob("*"))
+                if path.is_file() and not str(path).endswith(LOCK)}
 
 
 @pytest.fixture

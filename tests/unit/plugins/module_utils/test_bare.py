@@ -23,6 +23,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     prepared,
     service,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bare import State, perform, plan, read_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
@@ -146,7 +147,9 @@ def lab(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 
 def tree(lab: Lab) -> dict[str, str]:
-    return {str(path): path.read_text() for path in sorted(lab.base.rglob("*")) if path.is_file()}
+    """All files but the lock, which lies on a tmpfs."""
+    return {str(path): path.read_text() for path in sorted(lab.base.rglob("*"))
+            if path.is_file() and not str(path).endswith(LOCK)}
 
 
 def install(lab: Lab) -> None:

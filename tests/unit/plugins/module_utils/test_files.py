@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +91,52 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / ".file.classroom-new").write_text("half a")
+    (tmp_path / ".file.classroom-new.0123456789ab").write_text("half a")
+    (tmp_path / ".file2.classroom-new.0123456789ab").write_text("another file's")
+    (tmp_path / ".file.classroom-newer").write_text("a user's")
     write_text(str(tmp_path / "file"), "whole")
+    assert sorted(os.listdir(tmp_path)) == [".file.classroom-newer", ".file2.classroom-new.0123456789ab", "file"]
+
+
+def test_a_file_that_another_process_writes_is_not_swept(tmp_path: Path) -> None:
+    fresh = tmp_path / ".file.classroom-new.0123456789ab"
+    with open(fresh, "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        write_text(str(tmp_path / "file"), "whole")
+        assert fresh.exists()
+    write_text(str(tmp_path / "file"), "whole again")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_links_and_pipes_of_such_a_name_are_left(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / ".file.classroom-new.1").symlink_to("secret")
+    os.mkfifo(tmp_path / ".file.classroom-new.2")
+    write_text(str(tmp_path / "file"), "whole")
+    assert (tmp_path / "secret").read_text() == "x" and (tmp_path / "file").read_text() == "whole"
+
+
+def _write_often(path: str, letter: str, barrier: Any) -> None:
+    barrier.wait()
+    for number in range(60):
+        write_text(path, letter * (1000 + number))
+
+
+def test_writers_at_once_leave_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    processes = multiprocessing.get_context("fork")
+    barrier = processes.Barrier(5)
+    writers = [processes.Process(target=_write_often, args=(str(path), letter, barrier)) for letter in "abcd"]
+    for writer in writers:
+        writer.start()
+    barrier.wait()
+    seen = set()
+    while any(writer.is_alive() for writer in writers):
+        text = path.read_text()
+        assert text == "old" or (len(text) >= 1000 and text == text[0] * len(text))
+        seen.add(text[:1])
+    assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
+    assert os.listdir(tmp_path) == ["file"] and len(seen) > 1

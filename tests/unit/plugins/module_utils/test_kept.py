@@ -7,12 +7,31 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kept import Added
+
+WRITERS, ENTRIES = 4, 25
+WRITER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
+from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+root, name = Root(sys.argv[2]), sys.argv[3]
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range({0}):
+    kept.keep(root, {{"packages": {{name + str(number): None}}, "modules": [name + str(number)]}})
+    assert name + str(number) in kept.read(root)["packages"]
+"""
 
 
 @pytest.mark.parametrize(("before", "former", "expected"), [
@@ -58,6 +77,54 @@ def test_a_file_is_kept_with_its_mode_and_the_directories_it_needs(machine: Any)
     assert found["directories"] == ["/etc/a", "/etc/a/b"]
     assert set(found["written"].values()) == {kept.digest("ours")}
     assert kept.former_files(machine.root, {}) == {}
+
+
+def test_two_runs_at_once_lose_no_entry(tmp_path: Path) -> None:
+    collections = str(Path(kept.__file__).parents[4].parent)
+    program = [sys.executable, "-c", WRITER.format(ENTRIES), collections, str(tmp_path)]
+    writers = [
+        subprocess.Popen([*program, "abcdefgh"[number]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+        for number in range(WRITERS)]
+    for writer in writers:
+        assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        errors = writer.communicate(timeout=60)[1]
+        assert writer.returncode == 0, errors
+    found = json.loads((tmp_path / kept.FILE.lstrip("/")).read_text())
+    assert (len(found["packages"]), len(found["modules"])) == (WRITERS * ENTRIES, WRITERS * ENTRIES)
+    assert [path.name for path in (tmp_path / kept.FILE.lstrip("/")).parent.iterdir()] == ["before.json"]
+
+
+def test_a_run_that_holds_the_lock_can_record(machine: Any) -> None:
+    with host_lock.held(machine.root.path, 1):
+        kept.keep(machine.root, {"hostname": "a"})
+    assert kept.read(machine.root)["hostname"] == "a"
+
+
+@pytest.mark.parametrize(("before", "added", "since", "left"), [
+    ({}, {"hostname": "a"}, {}, None),
+    ({"hostname": "a"}, {"hostname": "b"}, {}, {"hostname": "a"}),
+    ({"packages": {"x": None}}, {"packages": {"x": "1", "y": "2"}}, {}, {"packages": {"x": None}}),
+    ({}, {"packages": {"y": "2"}}, {"packages": {"z": "3"}}, {"packages": {"z": "3"}}),
+    ({}, {"packages": {"y": "2"}, "modules": ["a"]}, {"modules": ["b"]}, {"modules": ["b"]}),
+    ({"written": {"f": "1"}}, {"written": {"f": "2", "g": "2"}}, {}, {"written": {"f": "1"}}),
+    ({"written": {"f": "1"}}, {"written": {"f": "2"}}, {"written": {"f": "3"}}, {"written": {"f": "3"}}),
+    ({"modules": []}, {"modules": ["a"]}, {}, {"modules": []}),
+])
+def test_what_is_taken_back_is_the_change_alone(
+    machine: Any, before: dict[str, Any], added: dict[str, Any], since: dict[str, Any], left: dict[str, Any] | None
+) -> None:
+    kept.keep(machine.root, before)
+    change = kept.keep(machine.root, added)
+    kept.keep(machine.root, since)
+    kept.take_back(machine.root, Added(), change)
+    assert kept.read(machine.root) == ({"format": 1, **left} if left else {})
+    assert machine.path(kept.FILE).exists() is (left is not None)
 
 
 def test_nothing_to_keep_makes_no_file(machine: Any) -> None:
