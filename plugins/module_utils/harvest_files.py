@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import mounts
@@ -64,11 +64,11 @@ class Survey:
 def survey(root: Root, wish: Wish) -> Survey:
     """Look through the directories. Raises ClassroomError for a wish that is none and for too much."""
     _check(wish)
-    # A machine whose own root is elsewhere would not run if it did not answer.
-    remote = frozenset(mount.path for mount in mounts.table(root) if mount.remote and mount.path != "/")
+    # What another mount on the same place hides, as an automounter's below a local disk, is no matter.
+    table = mounts.visible(mounts.table(root))
     found = Survey()
     for directory in outermost(wish.directories):
-        _look_into(root, directory, wish, remote, found)
+        _look_into(root, directory, wish, table, found)
     if found.size > wish.max_bytes:
         raise ClassroomError(_too_large(wish, found))
     return found
@@ -106,19 +106,26 @@ def is_excluded(path: str, patterns: Sequence[str]) -> bool:
     return False
 
 
-def _look_into(root: Root, directory: str, wish: Wish, remote: frozenset[str], found: Survey) -> None:
-    above = next((path for path in remote if (directory + "/").startswith(path.rstrip("/") + "/")), None)
+def _look_into(root: Root, directory: str, wish: Wish, table: Sequence[mounts.Mount], found: Survey) -> None:
+    real, above = mounts.resolve(root, table, directory)
     if above is not None:
-        # Not even looked at: whoever asks a server that has gone hangs.
-        found.left_out.append("{0} is on a file system of another machine ({1}).".format(directory, above))
+        # Not even looked at: a server that does not respond lets this hang, and an automounter would mount a home.
+        found.left_out.append("{0} is on a file system of {1} ({2}).".format(directory, _whose(above), above.path))
     elif not os.path.isdir(root(directory)):
         found.left_out.append("There is no directory {0}.".format(directory))
     else:
         found.paths.append(directory)
-        _walk(root, directory, wish, remote, found)
+        # The kernel's table has paths without links; what is harvested keeps the name that was asked for.
+        below = {directory.rstrip("/") + mount.path[len(real.rstrip("/")):]: _whose(mount)
+                 for mount in mounts.below(table, real) if mount.remote}
+        _walk(root, directory, wish, below, found)
 
 
-def _walk(root: Root, top: str, wish: Wish, remote: frozenset[str], found: Survey) -> None:
+def _whose(mount: mounts.Mount) -> str:
+    return "an automounter" if mount.filesystem == "autofs" else "another machine"
+
+
+def _walk(root: Root, top: str, wish: Wish, remote: Mapping[str, str], found: Survey) -> None:
     waiting = [top]
     while waiting:
         directory = waiting.pop()
@@ -132,7 +139,7 @@ def _walk(root: Root, top: str, wish: Wish, remote: frozenset[str], found: Surve
             if is_excluded(path, wish.excludes):
                 continue
             if path in remote:
-                found.left_out.append("{0} is a file system of another machine.".format(path))
+                found.left_out.append("{0} is a file system of {1}.".format(path, remote[path]))
             elif _take(root, top, path, found):
                 waiting.append(path)
 

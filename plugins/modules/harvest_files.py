@@ -16,7 +16,7 @@ description:
   - Looks through everything first. More than O(max_mb) is an error that names the largest parts; nothing is written
     then.
   - What is passed over although no pattern excludes it is told in RV(left_out), for example sockets, or a file system
-    of another machine, which may hang whoever looks at it.
+    of another machine or of an automounter, which may hang whoever looks at it.
 notes:
   - Needs GNU tar and gzip on the machine.
 extends_documentation_fragment:

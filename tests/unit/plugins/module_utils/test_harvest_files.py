@@ -10,7 +10,7 @@ import os
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,42 @@ def test_a_file_system_of_another_machine_is_not_looked_at(
     write(root, "/proc/self/mountinfo", NFS.format(mount))
     found = survey(root, "/root")
     assert (found.left_out, found.paths) == (left_out, paths)
+
+
+LINE = "36 35 0:40 / {0} rw,relatime shared:1 - {1} source rw\n"
+
+
+@pytest.mark.parametrize(("asked", "mounted", "left_out", "paths"), [
+    ("/home", [("/home", "autofs")], ["/home is on a file system of an automounter (/home)."], []),
+    ("/home", [("/data/home", "autofs")], ["/home is on a file system of an automounter (/data/home)."], []),
+    ("/home", [("/data", "nfs4")], ["/home is on a file system of another machine (/data)."], []),
+    ("/home/anna", [("/data/home/anna", "autofs")],
+     ["/home/anna is on a file system of an automounter (/data/home/anna)."], []),
+    ("/home", [("/data/home/anna", "autofs")], ["/home/anna is a file system of an automounter."], ["/home"]),
+    ("/home", [("/data/home/anna", "autofs"), ("/data/home/anna", "nfs4")],
+     ["/home/anna is a file system of another machine."], ["/home"]),
+    # systemd mounts a local disk at the first look, which was before this
+    ("/home", [("/data/home", "autofs"), ("/data/home", "ext4")], [], ["/home", "/home/anna", "/home/anna/x"]),
+])
+def test_no_automount_is_triggered(
+    root: Root, monkeypatch: pytest.MonkeyPatch, asked: str, mounted: list[tuple[str, str]], left_out: list[str],
+    paths: list[str],
+) -> None:
+    write(root, "/data/home/anna/x")
+    os.symlink("data/home", root("/home"))
+    write(root, "/proc/self/mountinfo", "".join(LINE.format(*mount) for mount in mounted))
+    looked: list[str] = []
+    for name in ("listdir", "lstat"):
+        before = getattr(os, name)
+
+        def noted(path: str, before: Callable[[str], object] = before) -> object:
+            looked.append(path[len(root.path):])
+            return before(path)
+
+        monkeypatch.setattr(os, name, noted)
+    found = survey(root, asked)
+    assert (found.left_out, found.paths) == (left_out, paths)
+    assert bool(paths[1:]) is any(path.startswith("/home/anna") for path in looked)
 
 
 @pytest.mark.parametrize("directory", ["root", "~", ""])
