@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from own_mounts import apart, mount
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import mounts
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -193,3 +194,24 @@ def test_mounts_behind_a_link_are_unmounted(tmp_path: Path) -> None:
     (tmp_path / "var/lib").symlink_to(tmp_path / "data/lib")
     assert kernel.unmount() == ([], [])
     assert kernel.asked == [(False, ("/data/lib/kubelet/pods/x",))]
+
+
+def test_real_mounts_behind_a_link_are_unmounted(tmp_path: Path) -> None:
+    """A bind mount of a directory that must stay as it is, below a /var/lib that was moved to a data disk."""
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/thesis").write_text("x")
+    inner = tmp_path / "data/lib/kubelet/pods/1/volumes/nfs"
+    inner.mkdir(parents=True)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/lib").symlink_to(tmp_path / "data/lib")
+
+    def act() -> tuple[tuple[str, ...], list[str]]:
+        mount("--bind", tmp_path / "export", inner)
+        table = mounts.table(Root())
+        resolved = mounts.resolve(Root(), table, str(tmp_path / "var/lib/kubelet"))[0]
+        seen = tuple(one.path for one in mounts.below(table, resolved))
+        assert mounts.unmount_below(Root(), str(tmp_path / "var/lib/kubelet")) == ((), ())
+        return seen, os.listdir(inner)
+
+    assert apart(act) == ((str(inner),), [])
+    assert (tmp_path / "export/thesis").exists()
