@@ -85,7 +85,7 @@ def test_no_depth_is_too_large(tmp_path: Path) -> None:
     """Deeper than Python's stack, than the open files of a process, and than a path may be long."""
     here = os.open(tmp_path, os.O_RDONLY)
     (tmp_path / "top").mkdir()
-    for name in ("top", *["d" * 10] * 3000):
+    for name in ("top", *["d" * 10] * 1200):
         if name != "top":
             os.mkdir(name, dir_fd=here)
         there = os.open(name, os.O_RDONLY, dir_fd=here)
@@ -238,6 +238,33 @@ def test_a_directory_that_is_a_mount_itself_is_emptied_unless_its_mount_is_given
 
     assert apart(act) == ()
     assert list(export.iterdir()) == [] and top.exists()
+
+
+@pytest.mark.parametrize("kind", ["overlay", "bpf"])
+def test_other_file_systems(tmp_path: Path, kind: str) -> None:
+    """An overlay, as below a container, copies a directory to its upper layer while it is emptied."""
+    top = tmp_path / "merged/top"
+
+    def act() -> tuple[Left, ...] | None:
+        mount("-t", "tmpfs", "none", tmp_path)
+        for name in ("merged", "lower", "upper", "work"):
+            (tmp_path / name).mkdir()
+        write(tmp_path / "lower/top/a/b/c/file")
+        write(tmp_path / "lower/top/a/d/file")
+        options = ["-o", "lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work".format(tmp_path)]
+        try:
+            mount("-t", kind, *(options if kind == "overlay" else []), "none", tmp_path / "merged")
+        except subprocess.CalledProcessError:
+            return None
+        (top / "e/f").mkdir(parents=True)
+        left = removed(top)
+        assert not top.exists()
+        return left
+
+    left = apart(act)
+    if left is None:
+        pytest.skip("{0} cannot be mounted here".format(kind))
+    assert left == ()
 
 
 # The rights of a home's owner
