@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,15 @@ def test_a_pod_that_does_not_leave_is_named_when_the_time_is_over(lab: Lab, why:
     found = converge(WISH, lab.machine)
     assert found["left"] == ["default/web"] and NODE not in lab.api.objects
     assert "not gone from node1 after 20 s" in found["warnings"][0]
+    assert 20 <= lab.clock.moment - begin < 22
+
+
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_setting_the_clock_meanwhile_changes_no_timeout(lab: Lab, step: float) -> None:
+    cluster(lab).stubborn.add("web")
+    begin = lab.clock.moment
+    moved = replace(lab.machine, now=lambda: lab.clock.moment + (step if lab.clock.moment > begin + 3 else 0))
+    assert converge(WISH, moved)["left"] == ["default/web"]
     assert 20 <= lab.clock.moment - begin < 22
 
 
