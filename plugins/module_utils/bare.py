@@ -14,19 +14,25 @@ import contextlib
 import functools
 import os
 import socket
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from . import bare_parts, fstab, hosts_file, kept, kernel, packages_of, systemd
+from ._core import trusted_path
+from ._core.home_files import open_home
+from ._core.owner_rights import Account
+from ._kube.former_kubeconfig import FORMER, KUBECONFIG
 from .container import in_container
 from .errors import ClassroomError
-from .files import Root, read_text, remove, write_text
-from .kubeadm import Machine
-from .packages import Installed
+from .files import Root, read_text, write_text
+from .kubeadm import ADMIN_CONF, KUBELET_CONF, Machine
+from .packages import Backend, Installed, Removable
 from .prepared import FSTAB, HOSTNAME, HOSTS, MODULES_FILE, SYSCTL_FILE
 from .residue_files import clear
 from .residue_kind import Look
+from .residue_kubeconfig import homes
 from .steps import Step
 
 # What packages leave behind that nobody can use without them, images among it.
@@ -38,6 +44,14 @@ DATA = {
     "kubelet": ("/var/lib/kubelet", "/opt/cni/bin/flannel"),
     "classroom-registry": ("/var/lib/classroom-registry", "/etc/classroom-registry"),
 }
+# The units of those packages, which a package manager does not always stop and disable
+UNITS = {
+    "containerd": ("containerd.service",),
+    "containerd.io": ("containerd.service",),
+    "cri-o": ("crio.service",),
+    "kubelet": ("kubelet.service",),
+    "classroom-registry": ("classroom-registry.service",),
+}
 # rpm leaves the empty directories above those that a package has
 _CNI = ("/etc/cni", "/etc/cni/net.d", "/opt/cni", "/opt/cni/bin")
 # What CRI-O makes when it starts, removed where nothing is in it
@@ -47,11 +61,19 @@ _CRIO = ("/etc/crio", "/etc/crio/auth", "/etc/crio/crio.conf.d", "/etc/crio/poli
 _STORAGE = ("/var/lib/containers/storage", "/var/lib/containers/cache", "/run/containers/storage")
 _SHARERS = ("podman", "buildah")
 _OURS = "this collection brought it"
+# The first id of a person's account, and the one of nobody (login.defs(5))
+_FIRST_USER, _NOBODY = 1000, 65534
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
 class State:
-    """What was kept, and what is now of the things it is about."""
+    """What was recorded, and the current state of the same things.
+
+    `stays` are packages of this collection that cannot be removed because others need them, `stays_because` what the
+    package manager says of it, `units_staying` the units of installed packages that stay. `refused` are files that are
+    not restored, each with the reason. `former_kubeconfigs` are those that kubeadm_user kept in homes.
+    """
 
     kept: Mapping[str, Any] = field(default_factory=dict)
     installed: Mapping[str, Installed] = field(default_factory=dict)
@@ -63,6 +85,11 @@ class State:
     data: tuple[str, ...] = ()
     container: bool = False
     parts: Mapping[str, bare_parts.Found] = field(default_factory=dict)
+    stays: tuple[str, ...] = ()
+    stays_because: str = ""
+    units_staying: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    former_kubeconfigs: tuple[tuple[Account, bool], ...] = ()
 
 
 def read_state(machine: Machine) -> State:
@@ -71,24 +98,103 @@ def read_state(machine: Machine) -> State:
     if not former:
         return State()
     names = sorted(former.get("packages", {}))
-    paths = [*former.get("files", {}), HOSTS, FSTAB, MODULES_FILE, SYSCTL_FILE]
-    gone = [name for name, version in former.get("packages", {}).items() if version is None]
+    accounts = homes(Look(machine))
+    refusals = {path: _refusal(root, accounts, path) for path in former.get("files", {})}
+    refused = {path: reason for path, reason in refusals.items() if reason}
+    readable = [path for path in refusals if path not in refused]
+    packages = _read_packages(machine, former) if names else _Packages()
+    gone = [name for name in names if former["packages"][name] is None and name not in packages.stays]
     return State(
         kept=former,
-        installed=packages_of.backend_of(root, machine.run).read(names)[0] if names else {},
-        texts={path: read_text(root(path)) for path in paths},
+        installed={name: found for name, found in packages.installed.items() if name in names},
+        stays=packages.stays,
+        stays_because=packages.because,
+        units_staying=frozenset(unit for name in packages.others for unit in UNITS.get(name, ())),
+        refused=refused,
+        former_kubeconfigs=_former_kubeconfigs(machine, accounts),
+        texts={path: read_text(root(path)) for path in (*readable, HOSTS, FSTAB, MODULES_FILE, SYSCTL_FILE)},
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
         settings={key: kernel.read_setting(root, key).value for key in former.get("sysctls", {})},
         swaps=kernel.read_swaps(root),
         units={name: systemd.show(machine.run, name).unit_file_state for name in former.get("units", {})},
-        data=tuple(path for path in _data(machine, gone) if _filled(root(path))),
+        data=tuple(path for path in _data(machine, gone, packages.others) if _filled(root(path))),
         container=in_container(root),
         parts={part.key: part.plan(machine, former[part.key]) for part in bare_parts.PARTS if part.key in former},
     )
 
 
-def _data(machine: Machine, gone: Sequence[str]) -> list[str]:
-    found = [path for name in gone for path in DATA.get(name, ())]
+@dataclass(frozen=True)
+class _Packages:
+    """The installed packages that matter; `others` are those that stay and may use the same units and data."""
+
+    installed: Mapping[str, Installed] = field(default_factory=dict)
+    stays: tuple[str, ...] = ()
+    because: str = ""
+    others: tuple[str, ...] = ()
+
+
+def _read_packages(machine: Machine, former: Mapping[str, Any]) -> _Packages:
+    """Simulate the removal, so that nothing is stopped and no data removed that another package uses."""
+    recorded = former["packages"]
+    backend = packages_of.backend_of(machine.root, machine.run)
+    installed = backend.read(sorted({*recorded, *DATA, *UNITS}))[0]
+    doomed = sorted(name for name, version in recorded.items() if version is None and name in installed)
+    found = backend.removable(doomed) if doomed else Removable()
+    return _Packages(
+        installed,
+        stays=tuple(name for name in doomed if name not in found.names),
+        because=found.words,
+        others=tuple(name for name in sorted({*DATA, *UNITS}) if name in installed and name not in found.names))
+
+
+def _refusal(root: Root, accounts: Iterable[Account], path: str) -> str:
+    """Return why root does not write or remove a recorded file, empty when it does."""
+    home = _home_of(accounts, path)
+    if home:
+        return "it lies in the home directory {0}, in which root writes nothing".format(home)
+    try:
+        with trusted_path.parent_of(path, root.path) as place:
+            weak = _weak_directory(root, os.path.dirname(place.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except ClassroomError as problem:
+        return str(problem).rstrip(".")
+    return "{0} can be changed by other users than root".format(weak) if weak else ""
+
+
+def _home_of(accounts: Iterable[Account], path: str) -> str:
+    """Return the home in which a path lies, empty when in none: of root, of a person, or below /home."""
+    found = [account.home for account in accounts
+             if account.uid == 0 or (account.uid >= _FIRST_USER and account.uid != _NOBODY)]
+    return next((home for home in [*found, "/root", "/home"] if (path + "/").startswith(home.rstrip("/") + "/")), "")
+
+
+def _weak_directory(root: Root, directory: str) -> str:
+    """Return the first directory on the way that another user than root owns or may write, empty without one."""
+    here = root.path
+    for part in directory[len(root.path):].strip("/").split("/"):
+        here = "{0}/{1}".format(here, part) if part else here
+        status = os.lstat(here or "/")
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
+            return here[len(root.path):] or "/"
+    return ""
+
+
+def _former_kubeconfigs(machine: Machine, accounts: Iterable[Account]) -> tuple[tuple[Account, bool], ...]:
+    """Return the homes with a kubeconfig from before this collection, and whether another one is in its place now."""
+    found = []
+    # The reset that comes first removes those of the cluster
+    in_cluster = any(os.path.exists(machine.root(path)) for path in (ADMIN_CONF, KUBELET_CONF))
+    for account in accounts:
+        with open_home(account, machine.root.path) as home:
+            if home and home.exists(FORMER):
+                found.append((account, home.exists(KUBECONFIG) and not in_cluster))
+    return tuple(found)
+
+
+def _data(machine: Machine, gone: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+    theirs = {path for name in others for path in DATA.get(name, ())}
+    found = [path for name in gone for path in DATA.get(name, ()) if path not in theirs]
     if "cri-o" in gone and not any(name not in gone and machine.find_program(name) for name in _SHARERS):
         found += _STORAGE
     return found
@@ -137,7 +243,11 @@ def plan(state: State) -> Plan:
         _plan_files(draft, state)
         _plan_system(draft, state)
         _plan_parts(draft, state, first=False)
-        draft.step("file", kept.FILE, "what was there before", "none", "nothing is left to bring back")
+        _plan_kubeconfigs(draft, state)
+        left = left_over(state)
+        if left != state.kept:
+            draft.step("file", kept.FILE, "what was there before", "what cannot be restored yet" if left else "none",
+                       "the rest is restored" if left else "nothing is left to bring back")
     return Plan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
 
 
@@ -155,7 +265,12 @@ def _plan_parts(draft: _Draft, state: State, first: bool) -> None:
 def _plan_packages(draft: _Draft, state: State) -> None:
     for name, version in sorted(state.kept.get("packages", {}).items()):
         found = state.installed.get(name)
-        if version is None and found is not None:
+        if name in state.stays:
+            draft.warnings.append(
+                "{0} stays installed, because packages need it that this collection did not install. Its service and "
+                "data stay as well. Remove those packages and run this again if it is to go. The package manager said: "
+                "{1}".format(name, " ".join(state.stays_because.split())))
+        elif version is None and found is not None:
             draft.step("package", name, found.version, "not installed", "this collection installed it")
         elif version is not None and found is not None and found.version != version:
             draft.step("package", name, found.version, version, "this collection installed another version")
@@ -170,8 +285,18 @@ def _plan_packages(draft: _Draft, state: State) -> None:
 def _plan_files(draft: _Draft, state: State) -> None:
     written = state.kept.get("written", {})
     for path, former in state.kept.get("files", {}).items():
+        if path in state.refused:
+            draft.warnings.append(
+                "{0} is not restored: {1}. Its former content stays in {2}; remove that file when it is not "
+                "needed.".format(path, state.refused[path], kept.FILE))
+            continue
         found = state.texts.get(path)
         if found is None and former["text"] is None:
+            continue
+        if found is None and path in written:
+            draft.warnings.append(
+                "{0} is not restored: this collection wrote it, and it was removed since. Its former content stays in "
+                "{1}; remove that file when it is not needed.".format(path, kept.FILE))
             continue
         if found is not None and found != former["text"] and kept.digest(found) != written.get(path):
             draft.warnings.append("{0} was changed after this collection had written it, and is left as it is.".format(
@@ -183,6 +308,8 @@ def _plan_files(draft: _Draft, state: State) -> None:
         draft.file(path, state.texts.get(path), None)
     for name, former in state.kept.get("units", {}).items():
         found, wanted = state.units.get(name, ""), former or "disabled"
+        if _is_staying(state, name):
+            continue
         if found in ("enabled", "disabled") and wanted in ("enabled", "disabled") and found != wanted:
             draft.step(wanted[:-1], name, found, wanted, "this collection changed it")
 
@@ -213,6 +340,44 @@ def _plan_hostname(draft: _Draft, state: State) -> None:
         draft.step("host name", former, state.hostname, former, "this collection changed it")
 
 
+def _plan_kubeconfigs(draft: _Draft, state: State) -> None:
+    for account, occupied in state.former_kubeconfigs:
+        path = "{0}/{1}".format(account.home, KUBECONFIG)
+        if occupied:
+            draft.warnings.append(_occupied(account))
+        else:
+            draft.step("kubeconfig", path, "as this collection wrote it", "as before", "the user's own is beside it")
+
+
+def _occupied(account: Account) -> str:
+    return "{0}/{1} is left as it is, because another one is there. The former one stays in {0}/{2}.".format(
+        account.home, KUBECONFIG, FORMER)
+
+
+def _is_staying(state: State, unit: str) -> bool:
+    """Whether a unit belongs to a package that this collection installed, or that replaced it, and that stays."""
+    ours = [name for name, version in state.kept.get("packages", {}).items() if version is None]
+    return unit in state.units_staying and any(unit in UNITS.get(name, ()) for name in ours)
+
+
+def left_over(state: State) -> dict[str, Any]:
+    """Return what stays recorded, because it cannot be restored yet; empty when everything is."""
+    former = state.kept
+    files = {
+        path: entry for path, entry in former.get("files", {}).items()
+        if entry["text"] is not None and (path in state.refused or (
+            state.texts.get(path) is None and path in former.get("written", {})))}
+    staying = {
+        "packages": dict.fromkeys(state.stays),
+        "units": {name: entry for name, entry in former.get("units", {}).items()
+                  if any(name in UNITS.get(package, ()) for package in state.stays)},
+        "files": files,
+        "written": {path: entry for path, entry in former.get("written", {}).items() if path in files},
+    }
+    found = {key: entries for key, entries in staying.items() if entries}
+    return {"format": kept.FORMAT, **found} if found else {}
+
+
 def _assignments(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {key.strip(): kernel.normalized(value) for key, _sign, value in pairs}
@@ -224,23 +389,26 @@ def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...]
     Returns warnings, and what could not be brought back: then what was kept stays, and the next run tries it again.
     """
     problems = _perform_parts(machine, state, first=True)
-    warnings, left = _purge(machine, plan, state)
-    problems += left
+    problems += _purge(machine, plan, state)
+    warnings: list[str] = []
     theirs = [step for found in state.parts.values() for step in found.steps]
     for step in plan.steps:
-        if step not in theirs:
+        if step.action == "kubeconfig":
+            warnings += _restore_kubeconfig(machine, state, step.target)
+        elif step not in theirs:
             problems += _attempt(step, functools.partial(_perform, machine, plan, step))
     problems += _perform_parts(machine, state, first=False)
     _forget_lists(machine, state)
     crio = _CRIO if state.kept.get("packages", {}).get("cri-o", "") is None else ()
-    _fold(machine.root, [*state.kept.get("directories", ()), *_CNI, *crio])
+    accounts = homes(Look(machine))
+    made = [path for path in state.kept.get("directories", ()) if not _home_of(accounts, path)]
+    _fold(machine.root, [*made, *_CNI, *crio])
     if systemd.is_booted(machine.root):
         systemd.daemon_reload(machine.run)
         machine.run(["systemctl", "reset-failed"], check=False)
     _restart(machine, plan, state)
     if not problems:
-        remove(machine.root(kept.FILE))
-        _fold(machine.root, [os.path.dirname(kept.FILE)])
+        kept.replace(machine.root, left_over(state))
     return tuple(warnings), tuple(problems)
 
 
@@ -262,36 +430,62 @@ def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
             step.title, step.after, str(problem).rstrip("."))]
 
 
-def _purge(machine: Machine, plan: Plan, state: State) -> tuple[list[str], list[str]]:
-    """Remove the packages; warnings and problems. What others have come to need since is theirs, and stays."""
+def _purge(machine: Machine, plan: Plan, state: State) -> list[str]:
+    """Remove the packages whose removal the simulation allowed; problems. What stays after all gets its units back."""
     doomed = [step.target for step in plan.steps if step.action == "package" and step.after == "not installed"]
     if not doomed:
-        return [], []
-    for unit, former in state.kept.get("units", {}).items():
-        if former != "enabled":
-            # Not every package stops what it brought, and takes its links along
-            machine.run(["systemctl", "disable", "--now", "--", unit], timeout=120, check=False)
+        return []
+    # Before their files go: not every package stops what it brought and takes its links along
+    stopped = [systemd.show(machine.run, unit) for unit, former in state.kept.get("units", {}).items()
+               if former != "enabled" and not _is_staying(state, unit)]
+    for unit in stopped:
+        machine.run(["systemctl", "disable", "--now", "--", unit.name], timeout=120, check=False)
     backend = packages_of.backend_of(machine.root, machine.run, machine.sleep)
     held = [name for name in doomed if state.installed[name].held]
     if held:
         backend.hold(held, False)
-    purged = backend.purge(doomed)
-    words = purged.words.strip()
-    left = " and ".join(sorted(backend.read(doomed)[0]))
+    words = backend.purge(doomed).words.strip()
+    left = sorted(backend.read(doomed)[0])
     if not left:
-        return [], []
-    if purged.needed:
-        return ["{0} stays, because packages need it that somebody else installed: {1}".format(left, words)], []
-    return [], ["{0} could not be removed: {1}.".format(left, words.rstrip("."))]
+        return []
+    for unit in stopped:
+        if any(unit.name in UNITS.get(name, ()) for name in left):
+            _start_again(machine, unit)
+    return ["{0} could not be removed: {1}.".format(" and ".join(left), words.rstrip("."))]
+
+
+def _start_again(machine: Machine, unit: systemd.Unit) -> None:
+    if unit.unit_file_state == "enabled":
+        machine.run(["systemctl", "enable", "--", unit.name], timeout=120, check=False)
+    if unit.active:
+        machine.run(["systemctl", "start", "--", unit.name], timeout=120, check=False)
+
+
+def _backend(machine: Machine) -> Backend:
+    return packages_of.backend_of(machine.root, machine.run, machine.sleep)
+
+
+def _restore_kubeconfig(machine: Machine, state: State, path: str) -> list[str]:
+    """Rename a user's former kubeconfig back, with the user's rights; warnings."""
+    account = next(account for account, _occupied in state.former_kubeconfigs
+                   if "{0}/{1}".format(account.home, KUBECONFIG) == path)
+    with open_home(account, machine.root.path) as home:
+        if home is None or home.rename(FORMER, KUBECONFIG):
+            return []
+    return [_occupied(account)]
 
 
 def _perform(machine: Machine, plan: Plan, step: Step) -> Iterable[str]:
     root = machine.root
     if step.action == "package" and step.after != "not installed":
-        packages_of.backend_of(root, machine.run, machine.sleep).install({step.target: step.after}, {})
+        _backend(machine).install({step.target: step.after}, {})
     elif step.action == "hold":
-        packages_of.backend_of(root, machine.run, machine.sleep).hold([step.target], step.after == "yes")
+        _backend(machine).hold([step.target], step.after == "yes")
     elif step.action == "data":
+        owners = [name for name, paths in DATA.items() if step.target in paths] or ["cri-o"]
+        if _backend(machine).read(owners)[0]:
+            # The package could not be removed, which is a problem of its own
+            return []
         problem = clear(Look(machine), step.target)
         return [problem + "."] if problem else []
     elif step.action == "file" and step.target in plan.texts:
@@ -312,11 +506,25 @@ def _perform(machine: Machine, plan: Plan, step: Step) -> Iterable[str]:
 
 
 def _write(root: Root, path: str, text: str | None) -> None:
+    """Write or remove a file of root's. Raises ClassroomError where another user could lead root elsewhere."""
     if text is None:
-        remove(root(path))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), \
+                trusted_path.parent_of(path, root.path) as place:
+            _assert_roots(root, path, place)
+            os.unlink(place.name, dir_fd=place.directory)
         return
     former = kept.read(root).get("files", {}).get(path, {})
-    write_text(root(path), text, former.get("mode"))
+    with trusted_path.target_of(path, root.path, make=0o755) as place:
+        _assert_roots(root, path, place)
+        write_text(place.path, text, former.get("mode"))
+
+
+def _assert_roots(root: Root, path: str, place: trusted_path.Place) -> None:
+    weak = _weak_directory(root, os.path.dirname(place.path))
+    if weak:
+        raise ClassroomError(
+            "{0} is not restored: expected every directory on the way to belong to root and to be writable by root "
+            "only, found {1}. Correct its owner and mode".format(path, weak))
 
 
 def _name_host(machine: Machine, name: str) -> None:
@@ -330,7 +538,7 @@ def _restart(machine: Machine, plan: Plan, state: State) -> None:
     """A service that was there before reads its own configuration again."""
     changed = any(step.action == "file" and step.target in state.kept.get("files", {}) for step in plan.steps)
     for unit, former in state.kept.get("units", {}).items():
-        if changed and former == "enabled" and systemd.show(machine.run, unit).active:
+        if changed and former == "enabled" and not _is_staying(state, unit) and systemd.show(machine.run, unit).active:
             systemd.act(machine.run, "restart", unit)
 
 
@@ -344,5 +552,5 @@ def _forget_lists(machine: Machine, state: State) -> None:
 def _fold(root: Root, directories: Sequence[str]) -> None:
     """Remove directories that this collection made, unless something is in them by now."""
     for path in reversed(directories):
-        with contextlib.suppress(OSError):
-            os.rmdir(root(path))
+        with contextlib.suppress(OSError, ClassroomError), trusted_path.parent_of(path, root.path) as place:
+            os.rmdir(place.name, dir_fd=place.directory)

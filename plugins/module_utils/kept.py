@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine was like before this collection changed it, for the way back.
+"""What a machine was like before this collection changed it, for the way back; nothing from home directories is in it.
 
 The file is JSON, readable by root only. Every value is the one that was there before this collection's first change of
 it; later runs add what they touch for the first time and never replace anything. Its keys, each there only when the

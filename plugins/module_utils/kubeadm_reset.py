@@ -111,7 +111,7 @@ def _is_read_only(root: Root, table: Sequence[mounts.Mount], path: str) -> bool:
 
 def plan(wish: Wish, facts: Facts) -> Decision:
     """What is to be done: `none`, `reset`, or `undecided` with the reason why nothing may be."""
-    back = (BACK,) if facts.back.kept else ()
+    back = (BACK,) if bare.plan(facts.back).steps else ()
     if facts.membership == "none" and not facts.found and not facts.mounts:
         if back:
             return Decision("reset", "this collection changed this machine; of a cluster there is nothing", back)
@@ -184,10 +184,10 @@ def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
     wait_for_other_kubeadm(machine, wish.timeout)
     facts, decision = _decided(wish, machine)
     if check_mode:
-        return Outcome(decision, decision.acts, facts)
+        return Outcome(decision, decision.acts, facts, bare.plan(facts.back).warnings)
     if not decision.acts:
         leave_nothing_private(machine, wish.timeout)
-        return Outcome(decision, False, facts)
+        return Outcome(decision, False, facts, bare.plan(facts.back).warnings)
     asked = machine.monotonic()
     with alone(machine, wish.timeout):
         if machine.monotonic() - asked > 1:

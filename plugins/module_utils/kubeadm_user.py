@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
-from . import certificates, kept, plain_yaml
+from . import certificates, plain_yaml
 from ._core.owner_rights import Account, acting_as
+from ._kube.former_kubeconfig import set_aside
 from .admin_api import NoAdministrator, administrator, sentence
 from .errors import ClassroomError
 from .files import read_text, write_text
@@ -451,8 +452,11 @@ class Performer:
         self._check_signed(certificate)
         text = kubeconfig_text(
             self._wish, self._admin, certificate, key, state.namespace or self._wish.namespace)
-        kept.keep(self._machine.root, kept.former_files(self._machine.root, {path: text}))
+        former = (state.file.text or "").strip()
         with acting_as(self._account):
+            if former and not entries(former):
+                # One of no cluster is the user's own. Not in before.json: root writes nothing into homes
+                set_aside(self._machine.root(path))
             directory = os.path.dirname(self._machine.root(path))
             if not os.path.isdir(directory):
                 os.makedirs(directory, mode=0o700)

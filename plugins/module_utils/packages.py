@@ -102,6 +102,21 @@ class Purged:
     needed: bool
 
 
+@dataclass(frozen=True)
+class Removable:
+    """Which packages can be removed without breaking others, and the package manager's reasons for the rest."""
+
+    names: tuple[str, ...] = ()
+    words: str = ""
+
+
+def not_simulated(names: Sequence[str], words: str) -> ClassroomError:
+    return ClassroomError(
+        "Cannot determine whether {0} can be removed: expected a simulation by the package manager, found that it "
+        "failed. Correct what it names. Nothing was changed by this step. It said:\n{1}".format(
+            ", ".join(names), words))
+
+
 class Backend(Protocol):
     """A package manager. Everything it raises is a ClassroomError or CommandFailed."""
 
@@ -128,6 +143,12 @@ class Backend(Protocol):
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Keep the packages from, or release them to, upgrades of the whole system, as far as `files` did not."""
+
+    def removable(self, names: Sequence[str]) -> Removable:
+        """Simulate the removal of these installed packages, and change nothing.
+
+        Raises ClassroomError where others do not need them and the package manager would fail nevertheless.
+        """
 
     def purge(self, names: Sequence[str]) -> Purged:
         """Remove packages with their configuration, and nothing else."""

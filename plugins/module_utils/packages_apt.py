@@ -16,13 +16,16 @@ from typing import Callable
 from .command import CommandFailed, Completed, Runner
 from .errors import ClassroomError
 from .files import Root, read_text, remove
-from .packages import Installed, Purged, Repository, Wish
+from .packages import Installed, Purged, Removable, Repository, Wish, not_simulated
 
 STATUS = "/var/lib/dpkg/status"
 # dpkg's journal: files in it mean that it was ended before it could fold them into its status.
 _UPDATES = "/var/lib/dpkg/updates"
 _SOURCES = "/etc/apt/sources.list.d"
 _LISTS = "/var/lib/apt/lists"
+# A line of dpkg's simulation, for each package that it would remove
+_GOING = re.compile(r"^Would remove or purge (\S+) ", re.MULTILINE)
+_SIMULATION = 120.0
 # dpkg's words in the C locale
 _NEEDED = "dependency problems prevent removal"
 _BROKEN = re.compile(
@@ -202,6 +205,15 @@ class Apt:
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         self._patiently(["apt-mark", "hold" if held else "unhold", *names])
+
+    def removable(self, names: Sequence[str]) -> Removable:
+        """dpkg takes along what depends on each other, and leaves what another package depends on."""
+        answer = self._run(["dpkg", "--purge", "--no-act", *names], timeout=_SIMULATION, check=False, env=_ENVIRONMENT)
+        going = {name.partition(":")[0] for name in _GOING.findall(answer.out)}
+        found = tuple(name for name in names if name in going)
+        if len(found) < len(names) and _NEEDED not in answer.text:
+            raise not_simulated(names, answer.text)
+        return Removable(found, "" if len(found) == len(names) else answer.err.strip())
 
     def purge(self, names: Sequence[str]) -> Purged:
         """With dpkg, and not apt, which would take along whatever somebody has put upon them since."""

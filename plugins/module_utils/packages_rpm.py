@@ -27,7 +27,7 @@ from typing import Callable
 from .command import CommandFailed, Completed, Runner
 from .errors import ClassroomError
 from .files import Root, read_text
-from .packages import Installed, Purged, Repository, Wish
+from .packages import Installed, Purged, Removable, Repository, Wish, not_simulated
 
 REPOSITORIES = "/etc/yum.repos.d"
 KEYS = "/etc/pki/rpm-gpg"
@@ -256,6 +256,24 @@ class Dnf:
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Nothing: what is held stands in the repository's file, which was written before the packages came."""
 
+    def removable(self, names: Sequence[str]) -> Removable:
+        """rpm tests all of its arguments or none, so those that can go are found one by one."""
+        words = self._erase(names, "--test")
+        if not words:
+            return Removable(tuple(names))
+        if _NEEDED not in words:
+            raise not_simulated(names, words)
+        found: list[str] = []
+        more = True
+        while more:
+            more = False
+            for name in names:
+                if name not in found and not self._erase([*found, name], "--test"):
+                    found.append(name)
+                    more = True
+        left = [name for name in names if name not in found]
+        return Removable(tuple(name for name in names if name in found), self._erase([*found, *left], "--test").strip())
+
     def purge(self, names: Sequence[str]) -> Purged:
         """Remove packages, and nothing else; not with dnf, which would take along whatever needs them.
 
@@ -270,11 +288,11 @@ class Dnf:
             left = [name for name, text in said.items() if text]
         return Purged("", False)
 
-    def _erase(self, names: Sequence[str]) -> str:
+    def _erase(self, names: Sequence[str], *options: str) -> str:
         """What rpm says against it; nothing when they are gone."""
         if not names:
             return ""
-        answer = self._patiently(["rpm", "--erase", *names], check=False)
+        answer = self._patiently(["rpm", "--erase", *options, *names], check=False)
         return "" if answer.rc == 0 else answer.text
 
     def forget(self, files: Mapping[str, str]) -> None:

@@ -34,6 +34,8 @@ options:
       - V(bare) also removes what this collection brought to the machine - packages that it installed, repositories,
         holds, configuration, images - and brings back what was there before, as far as it has been kept in
         C(/var/lib/classroom-kubeadm/before.json) and nobody has changed it since.
+      - A package that others need by now stays at V(bare), with its service, its data and its entry in that file, and
+        is named in a warning. Nothing is written into home directories as root.
     type: str
     choices: [prepared, bare]
     default: prepared

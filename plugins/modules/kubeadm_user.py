@@ -19,6 +19,7 @@ description:
   - The certificate is made anew when it ends soon or the cluster does not take it, when the cluster is a new one or
     has another address, or when the kubeconfig is of another user or of other groups. The namespace that the user
     has chosen stays.
+  - A file in its place that leads to no cluster is renamed, with C(.before-classroom) behind its name, as the user.
   - A kubeconfig that leads to another cluster is never replaced. Where it leads to this one as well, as the right user,
     all is as wished; otherwise the module says so and fails.
   - Certificates cannot be revoked. What a user may do ends with the binding, which O(state=absent) takes away.

@@ -86,6 +86,20 @@ class HomeFiles:
         except OSError as problem:
             return (Left(self._shown(path), problem.strerror or str(problem)),)
 
+    def rename(self, path: str, new: str) -> bool:
+        """Give an entry another name in its directory; whether it has it. An entry of that name is not replaced."""
+        try:
+            with self._at(path) as (directory, account, name), rights(account):
+                target = new.rpartition("/")[2]
+                try:
+                    os.stat(target, dir_fd=directory, follow_symlinks=False)
+                except FileNotFoundError:
+                    os.rename(name, target, src_dir_fd=directory, dst_dir_fd=directory)
+                    return True
+        except OSError:
+            pass
+        return False
+
     def remove_empty(self, path: str) -> None:
         """Remove a directory if nothing is in it."""
         try:

@@ -96,7 +96,7 @@ class FakeRunner:
             self.seen["modes"] = ",".join(sorted({oct(each.stat().st_mode & 0o777) for each in path.parent.iterdir()}))
         for start, completed in self.failures.items():
             if line.startswith(start):
-                if check:
+                if check and completed.rc:
                     raise CommandFailed(argv, completed)
                 return completed
         for start, effect in self.effects.items():

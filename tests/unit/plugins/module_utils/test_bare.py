@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bare import State, perform, plan, read_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
 from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
@@ -63,6 +65,19 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "a file with another content": (written("theirs\n"), {"texts": {FILE: OURS}}, ["file " + FILE, LAST]),
     "a file that is as before": (written("theirs\n"), {"texts": {FILE: "theirs\n"}}, [LAST]),
     "a file that somebody removed": (written(None), {"texts": {FILE: None}}, [LAST]),
+    "a file that was written and removed": (written("theirs\n"), {"texts": {FILE: None}}, []),
+    "a file that root must not write": (
+        {**written("theirs\n"), "hostname": "x"},
+        {"texts": {}, "hostname": "x", "refused": {FILE: "it is a home"}}, [LAST]),
+    "a package that others need": (
+        {"packages": {"runc": None}}, {"installed": packages("runc"), "stays": ("runc",)}, []),
+    "another one beside it": (
+        {"packages": {"runc": None, "kubelet": None}},
+        {"installed": packages("runc", "kubelet"), "stays": ("runc",)}, ["package kubelet", LAST]),
+    "the unit of a package that stays": (
+        {"packages": {"containerd": None}, "units": {"containerd.service": ""}},
+        {"installed": packages("containerd"), "stays": ("containerd",), "units": {"containerd.service": "enabled"},
+         "units_staying": frozenset({"containerd.service"})}, []),
     "a file that somebody edited": (written(None), {"texts": {FILE: "edited\n"}}, [LAST]),
     "a unit": ({"units": {"x.service": "disabled"}}, {"units": {"x.service": "enabled"}}, ["disable x.service", LAST]),
     "a unit that was not there": (
@@ -87,12 +102,17 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 }
 
 
+WARNED = {
+    "a file that somebody edited", "a file that was written and removed", "a file that root must not write",
+    "a package that others need", "another one beside it", "the unit of a package that stays"}
+
+
 @pytest.mark.parametrize("case", PLANS)
 def test_the_plan(case: str) -> None:
     former, now, titles = PLANS[case]
     found = plan(replace(State(kept={"format": 1, **former} if former else {}), **now))
     assert [step.title for step in found.steps] == titles
-    assert bool(found.warnings) is (case == "a file that somebody edited")
+    assert bool(found.warnings) is (case in WARNED)
 
 
 @pytest.mark.parametrize("text", [
@@ -268,7 +288,15 @@ def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.Mo
 ENTRY = "Package: {0}\nStatus: {1} ok installed\nVersion: 1.0\n\n"
 
 
+def simulate(lab: Lab, *going: str, needed: str = "") -> None:
+    """What dpkg says of a removal of these packages."""
+    words = "dpkg: dependency problems prevent removal of {0}:\n docker-ce depends on {0}.".format(needed)
+    lines = "".join("Would remove or purge {0} (1.0) ...\n".format(name) for name in going)
+    lab.run.failures["dpkg --purge --no-act"] = Completed(int(bool(needed)), lines, words if needed else "")
+
+
 def test_packages_go_and_nothing_else(lab: Lab) -> None:
+    simulate(lab, "kubelet", "runc")
     lab.write(STATUS, "".join(ENTRY.format(*each) for each in (
         ("kubelet", "hold"), ("runc", "install"), ("bash", "install"))))
     kept.keep(lab.machine.root, {"packages": {"kubelet": None, "runc": None, "socat": None},
@@ -278,23 +306,181 @@ def test_packages_go_and_nothing_else(lab: Lab) -> None:
     assert back(lab) == ()
     said = [line for line in lab.run.said if line.startswith(("dpkg", "apt", "systemctl disable"))]
     assert said == [
-        "systemctl disable --now -- kubelet.service", "apt-mark unhold kubelet", "dpkg --purge kubelet runc"]
+        "dpkg --purge --no-act kubelet runc", "systemctl disable --now -- kubelet.service", "apt-mark unhold kubelet",
+        "dpkg --purge kubelet runc"]
     assert not lab.exists("/var/lib/kubelet")
 
 
-@pytest.mark.parametrize(("words", "stays"), [
-    ("dpkg: dependency problems prevent removal of runc:\n podman depends on runc.", True),
-    ("dpkg: error: failed to write status database: No space left on device", False),
-])
-def test_a_package_that_others_need_stays_and_is_named(lab: Lab, words: str, stays: bool) -> None:
+UNIT = "ActiveState=active\nSubState=running\nLoadState=loaded\nUnitFileState=enabled\n"
+CONTAINERD = {"packages": {"containerd.io": None, "kubelet": None},
+              "units": {"containerd.service": "", "kubelet.service": "disabled"}}
+
+
+def with_docker(lab: Lab) -> None:
+    """A student has put Docker upon the runtime of this collection."""
+    lab.write(STATUS, "".join(ENTRY.format(name, "install") for name in ("containerd.io", "docker-ce", "kubelet")))
+    lab.write("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "Docker's images")
+    lab.write("/var/lib/kubelet/x")
+    lab.run.failures["systemctl show"] = Completed(0, UNIT, "")
+    simulate(lab, "kubelet", needed="containerd.io")
+    left = "".join(ENTRY.format(name, "install") for name in ("containerd.io", "docker-ce"))
+    lab.run.effects["dpkg --purge kubelet"] = lambda: lab.write(STATUS, left)
+
+
+def test_docker_keeps_its_runtime_and_its_data(lab: Lab) -> None:
+    with_docker(lab)
+    kept.keep(lab.machine.root, CONTAINERD)
+    state = read_state(lab.machine)
+    found = plan(state)
+    assert [step.title for step in found.steps] == [
+        "package kubelet", "data /var/lib/kubelet", "disable kubelet.service", LAST]
+    assert len(found.warnings) == 1 and "containerd.io stays" in found.warnings[0]
+    assert "docker-ce depends on containerd.io" in found.warnings[0]
+    assert perform(lab.machine, found, state) == ((), ())
+    assert not any("containerd.service" in line for line in lab.run.changes())
+    assert lab.exists("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db")
+    assert not lab.exists("/var/lib/kubelet")
+    assert kept.read(lab.machine.root) == {
+        "format": 1, "packages": {"containerd.io": None}, "units": {"containerd.service": ""}}
+    # Again, nothing is left to be done, and it is said why
+    lab.run.said.clear()
+    again = plan(read_state(lab.machine))
+    assert again.steps == () and len(again.warnings) == 1
+    assert lab.run.changes() == ["dpkg --purge --no-act containerd.io"]
+    # With Docker gone, the rest goes as well
+    lab.write(STATUS, ENTRY.format("containerd.io", "install"))
+    simulate(lab, "containerd.io")
+    lab.run.effects["dpkg --purge containerd.io"] = lambda: lab.write(STATUS, "")
+    assert back(lab) == () and not lab.exists("/var/lib/containerd") and not lab.exists(kept.FILE)
+
+
+def test_a_package_that_took_the_place_of_ours_keeps_data_and_unit(lab: Lab) -> None:
+    """Installing Docker removes Debian's containerd and brings containerd.io."""
+    lab.write(STATUS, ENTRY.format("containerd.io", "install") + ENTRY.format("docker-ce", "install"))
+    lab.write("/var/lib/containerd/x")
+    kept.keep(lab.machine.root, {"packages": {"containerd": None}, "units": {"containerd.service": ""}})
+    lab.run.failures["systemctl show"] = Completed(0, UNIT, "")
+    assert back(lab) == ()
+    assert lab.exists("/var/lib/containerd/x") and not any("disable" in line for line in lab.run.said)
+
+
+def test_a_removal_that_fails_after_all_keeps_data_and_units(lab: Lab) -> None:
+    lab.write(STATUS, ENTRY.format("containerd.io", "install"))
+    lab.write("/var/lib/containerd/x")
+    lab.run.failures["systemctl show"] = Completed(0, UNIT, "")
+    simulate(lab, "containerd.io")
+    words = "dpkg: error: failed to write status database: No space left on device"
+    lab.run.failures["dpkg --purge containerd.io"] = Completed(2, "", words)
+    kept.keep(lab.machine.root, {"packages": {"containerd.io": None}, "units": {"containerd.service": ""}})
+    [problem] = back(lab)
+    assert "containerd.io could not be removed" in problem and words in problem
+    assert lab.exists("/var/lib/containerd/x") and lab.exists(kept.FILE)
+    assert {"systemctl enable -- containerd.service", "systemctl start -- containerd.service"} <= set(lab.run.said)
+
+
+def test_a_simulation_that_fails_is_an_error_before_anything_is_changed(lab: Lab) -> None:
     lab.write(STATUS, ENTRY.format("runc", "install"))
     kept.keep(lab.machine.root, {"packages": {"runc": None}})
-    lab.run.failures["dpkg --purge"] = Completed(1, "", words)
+    lab.run.failures["dpkg --purge --no-act"] = Completed(2, "", "dpkg: error: dpkg was interrupted")
+    with pytest.raises(ClassroomError, match="dpkg was interrupted"):
+        read_state(lab.machine)
+
+
+def in_home(lab: Lab, path: str) -> None:
+    lab.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"
+              "student:x:{0}:{0}::/srv/student:/bin/sh\n".format(1000))
+    kept.keep(lab.machine.root, {
+        "files": {path: {"text": "#!/bin/sh\nid\n", "mode": 0o755}, "/etc/x.conf": {"text": "theirs\n", "mode": 0o644}},
+        "written": {path: kept.digest(OURS), "/etc/x.conf": kept.digest(OURS)}, "directories": [os.path.dirname(path)]})
+    lab.write("/etc/x.conf", OURS)
+
+
+@pytest.mark.parametrize("path", [
+    "/home/student/.kube/config", "/root/.kube/config", "/srv/student/.kube/config", "/home/old/.kube/config"])
+@pytest.mark.parametrize("there", [OURS, None, "link", "fifo"])
+def test_what_an_earlier_version_recorded_of_homes_is_not_restored(lab: Lab, path: str, there: str | None) -> None:
+    in_home(lab, path)
+    target = lab.base / path.lstrip("/")
+    target.parent.mkdir(parents=True)
+    (lab.base / "etc/cron.hourly").mkdir()
+    if there == "link":
+        target.symlink_to(lab.base / "etc/cron.hourly/zz-student")
+    elif there == "fifo":
+        os.mkfifo(target)
+    elif there:
+        target.write_text(there)
+    found = plan(read_state(lab.machine))
+    assert [step.title for step in found.steps] == ["file /etc/x.conf", LAST]
+    assert len(found.warnings) == 1 and path in found.warnings[0] and "home directory" in found.warnings[0]
+    assert back(lab) == ()
+    assert os.listdir(lab.base / "etc/cron.hourly") == [] and target.parent.is_dir()
+    assert (lab.base / "etc/x.conf").read_text() == "theirs\n"
+    assert kept.read(lab.machine.root)["files"] == {path: {"text": "#!/bin/sh\nid\n", "mode": 0o755}}
+    assert plan(read_state(lab.machine)).steps == ()
+
+
+@pytest.mark.parametrize("kind", ["another user's directory", "a link of another user", "writable by all"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+def test_a_file_whose_way_others_can_change_is_not_restored(lab: Lab, kind: str) -> None:
+    path = "/srv/data/x.conf"
+    kept.keep(lab.machine.root, {
+        "files": {path: {"text": "theirs\n", "mode": None}}, "written": {path: kept.digest(OURS)}})
+    (lab.base / "srv/real").mkdir(parents=True)
+    directory = lab.base / "srv/data"
+    if kind == "a link of another user":
+        directory.symlink_to("real")
+        os.lchown(directory, 4711, 4711)
+    else:
+        directory.mkdir()
+        directory.chmod(0o777 if kind == "writable by all" else 0o755)
+        os.chown(directory, 0 if kind == "writable by all" else 4711, 0)
+    (directory / "x.conf").write_text(OURS)
+    found = plan(read_state(lab.machine))
+    assert len(found.warnings) == 1 and path in found.warnings[0]
+    assert back(lab) == () and (directory / "x.conf").read_text() == OURS
+    # Exchanged between plan and act
+    with pytest.raises(ClassroomError):
+        bare._write(lab.machine.root, path, "theirs\n")
+    with pytest.raises(ClassroomError):
+        bare._write(lab.machine.root, path, None)
+    assert (directory / "x.conf").read_text() == OURS
+
+
+def test_a_link_of_roots_to_another_disk_is_followed(lab: Lab) -> None:
+    path = "/var/lib/x/x.conf"
+    kept.keep(lab.machine.root, {
+        "files": {path: {"text": "theirs\n", "mode": None}}, "written": {path: kept.digest(OURS)}})
+    (lab.base / "data/lib/x").mkdir(parents=True)
+    (lab.base / "var/lib/x").symlink_to("../../data/lib/x")
+    (lab.base / "data/lib/x/x.conf").write_text(OURS)
+    assert back(lab) == () and (lab.base / "data/lib/x/x.conf").read_text() == "theirs\n"
+
+
+def test_a_former_kubeconfig_is_the_users_again(lab: Lab) -> None:
+    lab.write("/etc/passwd", "student:x:{0}:{0}::/home/student:/bin/sh\n".format(os.getuid()))
+    lab.write("/home/student/.kube/config.before-classroom", "own\n")
+    lab.write("/etc/x.conf", OURS)
+    kept.keep(lab.machine.root, {"files": {"/etc/x.conf": {"text": None, "mode": None}},
+                                 "written": {"/etc/x.conf": kept.digest(OURS)}})
+    assert "kubeconfig /home/student/.kube/config" in [step.title for step in plan(read_state(lab.machine)).steps]
+    assert back(lab) == ()
+    assert os.listdir(lab.base / "home/student/.kube") == ["config"]
+    assert (lab.base / "home/student/.kube/config").read_text() == "own\n"
+
+
+@pytest.mark.parametrize("in_cluster", [False, True])
+def test_a_later_kubeconfig_of_the_user_is_not_replaced(lab: Lab, in_cluster: bool) -> None:
+    lab.write("/etc/passwd", "student:x:{0}:{0}::/home/student:/bin/sh\n".format(os.getuid()))
+    for name in ("config", "config.before-classroom"):
+        lab.write("/home/student/.kube/" + name, name)
+    if in_cluster:
+        lab.write("/etc/kubernetes/kubelet.conf")
+    kept.keep(lab.machine.root, {"hostname": "debian"})
     state = read_state(lab.machine)
-    warnings, problems = perform(lab.machine, plan(state), state)
-    assert (len(warnings), len(problems)) == ((1, 0) if stays else (0, 1))
-    assert "runc" in (warnings or problems)[0] and words.rstrip(".") in (warnings or problems)[0]
-    assert lab.exists(kept.FILE) is not stays
+    found = plan(state)
+    warnings = (*found.warnings, *perform(lab.machine, found, state)[0])
+    assert len(warnings) == 1 and "config.before-classroom" in warnings[0]
+    assert (lab.base / "home/student/.kube/config").read_text() == "config"
 
 
 def test_rpms_go_as_well_and_the_key_with_them(lab: Lab) -> None:
@@ -308,7 +494,7 @@ def test_rpms_go_as_well_and_the_key_with_them(lab: Lab) -> None:
         if argv[:2] == ["rpm", "--query"]:
             return Completed(0, "".join(line for name, line in rows.items() if name in argv), "")
         if argv[:2] == ["rpm", "--erase"]:
-            for name in argv[2:]:
+            for name in argv[2:] if argv[2] != "--test" else ():
                 del rows[name]
             return Completed(0, "", "")
         return run(argv, **options)

@@ -489,11 +489,22 @@ def test_a_signature_that_does_not_come_is_named(seat: Seat, silent: bool, refus
 
 
 def test_what_was_there_is_kept_for_the_way_back(seat: Seat) -> None:
+    seat.lab.write(CONFIG, "apiVersion: v1\nkind: Config\n")
     seat()
-    former = kept.read(seat.lab.machine.root)
-    assert former["files"] == {CONFIG: {"text": None, "mode": None}}
-    assert former["directories"] == ["/home/student/.kube"]
-    assert former["written"][CONFIG] == kept.digest(seat.config.read_text())
+    former = seat.config.with_name("config.before-classroom")
+    assert former.read_text() == "apiVersion: v1\nkind: Config\n"
+    # Root's record has nothing of homes: root would write there what the user decides
+    assert kept.read(seat.lab.machine.root) == {}
+    seat.config.write_text("apiVersion: v1\n")
+    seat()
+    assert former.read_text() == "apiVersion: v1\nkind: Config\n"
+
+
+def test_a_kubeconfig_of_this_cluster_is_replaced_and_not_set_aside(seat: Seat) -> None:
+    seat()
+    later(340)(seat)
+    seat()
+    assert sorted(path.name for path in seat.config.parent.iterdir()) == ["config"]
 
 
 @pytest.mark.parametrize("home", ["/", "", "relative"])

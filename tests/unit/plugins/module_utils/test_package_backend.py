@@ -21,6 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import 
     Installed,
     Package,
     Purged,
+    Removable,
     Repository,
     State,
     Wish,
@@ -88,6 +89,9 @@ class FakeBackend:
 
     def files(self, wish: Wish) -> Mapping[str, str]:
         return FILES if wish.repository else {}
+
+    def removable(self, names: Sequence[str]) -> Removable:
+        raise NotImplementedError
 
     def purge(self, names: Sequence[str]) -> Purged:
         raise NotImplementedError
