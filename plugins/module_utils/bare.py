@@ -371,6 +371,8 @@ def left_over(state: State) -> dict[str, Any]:
         "packages": dict.fromkeys(state.stays),
         "units": {name: entry for name, entry in former.get("units", {}).items()
                   if any(name in UNITS.get(package, ()) for package in state.stays)},
+        # What stays may be in them, and they go with it
+        "directories": list(former.get("directories", ())) if state.stays else [],
         "files": files,
         "written": {path: entry for path, entry in former.get("written", {}).items() if path in files},
     }

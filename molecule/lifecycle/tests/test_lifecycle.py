@@ -64,6 +64,14 @@ spec:
   service: {name: gone, namespace: default}
 """
 
+NEEDS_RUNTIME = """\
+Package: classroom-needs-runtime
+Version: 1.0
+Architecture: all
+Maintainer: Nobody <nobody@example.com>
+Depends: {}
+Description: A package that needs the container runtime"""
+
 # An administrator's own, of which nothing may go: a rule for SSH, a chain with a rule, a table, a CNI file, a bridge
 ADMINISTRATORS = """
 iptables -A INPUT -p tcp --dport 22 -m comment --comment administrator -j ACCEPT
@@ -258,6 +266,29 @@ def test_a_reset_can_harvest_first(tmp_path: Path) -> None:
     run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED, *harvest))
     assert run.changed["node1"] > 0
     assert [path.name for path in tmp_path.glob("*/node1/files.tar.gz")] == ["files.tar.gz"]
+
+
+def test_a_runtime_that_others_need_stays_with_its_data() -> None:
+    """As of Docker, which a student has put upon the same containerd."""
+    node = machine("node1")
+    if not node.exists("dpkg-deb"):
+        pytest.skip("the package of this test is Debian's")
+    runtime = command("node1", "dpkg-query --search /usr/bin/containerd").partition(":")[0]
+    control = NEEDS_RUNTIME.format(runtime)
+    command("node1", f"mkdir -p /run/needs/DEBIAN && echo '{control}' > /run/needs/DEBIAN/control && "
+            "dpkg-deb --build /run/needs /run/needs.deb && dpkg --install /run/needs.deb && "
+            "rm -r /run/needs /run/needs.deb")
+    command("node1", "echo work > /var/lib/containerd/classroom-test")
+    started = command("node1", "systemctl show --property=ExecMainStartTimestamp containerd")
+    bare = ("--limit", "node1", *CONFIRMED, "-e", "reset_level=bare")
+    run = succeeded(playbook("reset.yml", *bare))
+    assert f"{runtime} stays installed" in run.output
+    assert command("node1", "systemctl show --property=ExecMainStartTimestamp containerd") == started
+    assert node.file("/var/lib/containerd/classroom-test").content_string == "work\n"
+    assert not node.exists("kubelet")
+    assert runtime in json.loads(node.file("/var/lib/classroom-kubeadm/before.json").content_string)["packages"]
+    assert succeeded(playbook("reset.yml", *bare)).changed["node1"] == 0
+    command("node1", "dpkg --purge classroom-needs-runtime")
 
 
 def test_bare_is_what_was_before() -> None:

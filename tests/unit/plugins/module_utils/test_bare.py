@@ -329,7 +329,8 @@ def with_docker(lab: Lab) -> None:
 
 def test_docker_keeps_its_runtime_and_its_data(lab: Lab) -> None:
     with_docker(lab)
-    kept.keep(lab.machine.root, CONTAINERD)
+    lab.write("/etc/runtime.d/by-the-package")
+    kept.keep(lab.machine.root, {**CONTAINERD, "directories": ["/etc/runtime.d"]})
     state = read_state(lab.machine)
     found = plan(state)
     assert [step.title for step in found.steps] == [
@@ -341,7 +342,8 @@ def test_docker_keeps_its_runtime_and_its_data(lab: Lab) -> None:
     assert lab.exists("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db")
     assert not lab.exists("/var/lib/kubelet")
     assert kept.read(lab.machine.root) == {
-        "format": 1, "packages": {"containerd.io": None}, "units": {"containerd.service": ""}}
+        "format": 1, "packages": {"containerd.io": None}, "units": {"containerd.service": ""},
+        "directories": ["/etc/runtime.d"]}
     # Again, nothing is left to be done, and it is said why
     lab.run.said.clear()
     again = plan(read_state(lab.machine))
@@ -350,8 +352,14 @@ def test_docker_keeps_its_runtime_and_its_data(lab: Lab) -> None:
     # With Docker gone, the rest goes as well
     lab.write(STATUS, ENTRY.format("containerd.io", "install"))
     simulate(lab, "containerd.io")
-    lab.run.effects["dpkg --purge containerd.io"] = lambda: lab.write(STATUS, "")
+
+    def purged() -> None:
+        lab.write(STATUS, "")
+        lab.remove("/etc/runtime.d/by-the-package")
+
+    lab.run.effects["dpkg --purge containerd.io"] = purged
     assert back(lab) == () and not lab.exists("/var/lib/containerd") and not lab.exists(kept.FILE)
+    assert not lab.exists("/etc/runtime.d")
 
 
 def test_a_package_that_took_the_place_of_ours_keeps_data_and_unit(lab: Lab) -> None:
