@@ -86,12 +86,14 @@ variables:
   cluster_images_from: utility
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import trust_as_template
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.errors import record
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_file import (
     Class,
     ClassFileError,
@@ -122,7 +124,11 @@ class InventoryModule(BaseInventoryPlugin):
             with open(path, encoding="utf-8") as file:
                 found = read_class(data, file.read(), path)
         except ClassFileError as problem:
+            # Another file is read by whichever plugin it belongs to
+            if isinstance(data, Mapping) and data.get("plugin") == self.NAME:
+                record(path, str(problem))
             raise AnsibleParserError(str(problem)) from problem
+        record(path, "")
         self._fill(found)
 
     def _fill(self, found: Class) -> None:

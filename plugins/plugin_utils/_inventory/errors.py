@@ -1,0 +1,24 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors in class files, kept for the playbooks of the same run.
+
+Where an inventory plugin fails, Ansible shows a warning and goes on with whatever other sources gave, unless options of
+ansible.cfg are set that only its user can set. Inventory plugins and the filter of the playbooks run in one process, so
+the error is kept in it.
+"""
+
+from __future__ import annotations
+
+_ERRORS: dict[str, str] = {}
+
+
+def record(path: str, message: str) -> None:
+    """Keep the error of the class file at `path`; an empty message removes it."""
+    _ERRORS[path] = message
+
+
+def recorded() -> list[str]:
+    """Return the errors of all class files that were read last with an error."""
+    return [message for message in _ERRORS.values() if message]
