@@ -69,6 +69,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import action_loader
 from ansible.utils import color
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import (
     bounded,
     clean_coloured,
@@ -150,6 +151,7 @@ class CallbackModule(Default):
         self._addresses: dict[str, str] = {}
         # Hosts that carried out a task themselves
         self._contacted: set[str] = set()
+        self._repeated = Repeated()
         # By the task's identifier, as only the name at its beginning has its variables replaced in all versions
         self._task_names: dict[str, str] = {}
         self._playbook = ""
@@ -205,8 +207,10 @@ class CallbackModule(Default):
             " (check mode)" if self._run.check else "")
 
     def _stage_is_over(self) -> None:
+        self._show_repeated()
         if self._run.stage and self._live is None and not self._details:
-            failed = [seat.place.seat for seat in self._run.seats.values() if seat.failures]
+            failed = [seat.place.seat for seat in self._run.seats.values()
+                      if any(each.number == self._run.number for each in seat.failures)]
             self._line("{0} ended after {1}{2}".format(
                 self._stage_name(), duration(self._run.times.seconds),
                 ", stuck: " + ", ".join(failed) if failed else ""))
@@ -243,6 +247,7 @@ class CallbackModule(Default):
     # Tasks
 
     def _task_start(self, task: Any, prefix: str | None = None) -> None:
+        self._show_repeated()
         if self._details:
             super()._task_start(task, prefix)
         else:
@@ -351,8 +356,14 @@ class CallbackModule(Default):
         failure = self._run.fails(Failure(
             result.host.name, self._task_names.get(result.task._uuid) or str(result.task.get_name()),
             failure_text(result.result), unreachable, tolerated))
-        if self._live is None and not self._details:
-            self._display.display(at_once(self._run.seat_of(failure.machine), failure), color=C.COLOR_ERROR)
+        seat = self._run.seat_of(failure.machine)
+        if self._live is None and not self._details and self._repeated.is_new(seat, failure, self._addresses):
+            self._display.display(at_once(seat, failure), color=C.COLOR_ERROR)
+
+    def _show_repeated(self) -> None:
+        others = self._repeated.others()
+        if others:
+            self._display.display(others, color=C.COLOR_ERROR)
 
     @_survives
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -437,10 +448,10 @@ class CallbackModule(Default):
         self._line(summary(self._run))
 
     def _show_errors(self) -> None:
-        grouped = errors(self._run)
-        if grouped:
-            self._line("\n{0} with errors:".format(several(len(grouped), "seat")))
-        for seat, lines in grouped:
+        failed = sum(bool(seat.failures) for seat in self._run.seats.values())
+        if failed:
+            self._line("\n{0} with errors:".format(several(failed, "seat")))
+        for seat, lines in errors(self._run, self._addresses):
             self._display.display(seat, color=C.COLOR_ERROR)
             self._line("\n".join(lines))
 

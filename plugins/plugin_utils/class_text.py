@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from ._display.alike import grouped
 from ._display.clean import MOST, bounded, clean_text, shortened
 from .class_run import Failure, Row, Run, SeatRun, counted
 
@@ -96,29 +97,28 @@ def several(number: int, what: str) -> str:
     return "{0} {1}{2}".format(number, what, "" if number == 1 else "s")
 
 
-def errors(run: Run) -> list[tuple[str, list[str]]]:
-    """All failures in full, a seat each with its lines; what several machines say alike is said once."""
-    found = []
-    for seat in run.seats.values():
-        if seat.failures:
-            found.append((_title(seat), _seat_lines(seat.failures)))
-    return found
+def errors(run: Run, addresses: Mapping[str, str] | None = None) -> list[tuple[str, list[str]]]:
+    """Return all failures in full, (title, lines) each; what many seats have alike is there once, and first.
+
+    `addresses` of the hosts, by name, may differ in what is alike.
+    """
+    found: list[tuple[str, list[str]]] = []
+    own: dict[str, list[str]] = {}
+    for alike in grouped(run.seats.values(), addresses or {}):
+        lines = ["  " + head for head in alike.heads()]
+        lines += textwrap.indent(alike.text.strip(), "    ", lambda line: True).split("\n")
+        if len(alike.seats) > 1:
+            names = ", ".join(plain(seat.place.seat) for seat in alike.seats)
+            found.append(("{0} alike: {1}".format(several(len(alike.seats), "seat"), names), [
+                *lines, "  This is the error of {0}.".format(_title(alike.seats[0]))]))
+        else:
+            own.setdefault(_title(alike.seats[0]), []).extend(lines)
+    return found + list(own.items())
 
 
 def _title(seat: SeatRun) -> str:
     place = seat.place
     return "{0} ({1})".format(plain(place.seat), plain(place.student)) if place.student else plain(place.seat)
-
-
-def _seat_lines(failures: Iterable[Failure]) -> list[str]:
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for each in failures:
-        alike.setdefault((each.stage, each.task, each.text), []).append(each.machine)
-    lines = []
-    for (stage, task, text), machines in alike.items():
-        lines.append("  {0}, {1}: {2}".format(", ".join(dict.fromkeys(machines)), stage, task))
-        lines += textwrap.indent(text.strip(), "    ", lambda line: True).split("\n")
-    return lines
 
 
 def at_once(seat: SeatRun, failure: Failure) -> str:

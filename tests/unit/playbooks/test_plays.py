@@ -65,10 +65,8 @@ def run(place: Path, *arguments: str, **more: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ("-i empty.ini", NO_HOSTS + "no hosts at all"),
     ("-i empty.yml", NO_HOSTS + "no hosts at all"),
     ("-i missing.yml", NO_HOSTS + "no hosts at all"),
-    ("-i other.ini", NO_HOSTS + "2 in other groups"),
     ("-i other.ini --limit web --tags none", NO_HOSTS + "2 in other groups"),
     ("-i empty.ini --list-tasks", NO_HOSTS + "no hosts at all"),
     ("-i bad.yml", ADDRESS),

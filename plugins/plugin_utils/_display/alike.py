@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors that are the same on many hosts: one mistake in the inventory of a class is reported once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..class_run import Failure, SeatRun, short
+
+# Stands for a name or an address of the host itself; no text from hosts has it
+_SELF = "\x00"
+# So many names are listed while a run goes on; all of them are at its end
+_LISTED = 6
+
+
+def general(text: str, seat: SeatRun, addresses: Mapping[str, str]) -> str:
+    """Return `text` with the names of the seat and of its hosts, and their addresses, replaced by what they are there.
+
+    Two texts that differ in nothing else are the same error. `addresses` are by the name of the host.
+    """
+    words = {seat.place.seat: _SELF}
+    for machine in seat.machines:
+        words[machine] = _SELF + short(machine, seat.place.seat)
+        if addresses.get(machine):
+            words[addresses[machine]] = _SELF + "@" + short(machine, seat.place.seat)
+    if seat.alone:
+        words = dict.fromkeys(words, _SELF)
+    pattern = "|".join(re.escape(word) for word in sorted(filter(None, words), key=len, reverse=True))
+    return re.sub(r"(?<![\w.-])(?:{0})(?![\w-]|\.\w)".format(pattern), lambda found: words[found.group()], text)
+
+
+@dataclass
+class Alike:
+    """One error and the seats that have it, with their failures."""
+
+    seats: list[SeatRun] = field(default_factory=list)
+    failures: list[tuple[SeatRun, Failure]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The error in the words of the first host that had it."""
+        return self.failures[0][1].text
+
+    def heads(self) -> list[str]:
+        """Who failed in which task. Of many seats the hosts are named by their part of the name, which is the same."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for seat, failure in self.failures:
+            name = short(failure.machine, seat.place.seat) if len(self.seats) > 1 else failure.machine
+            found.setdefault((failure.stage, failure.task), {})[name] = None
+        return ["{0}, {1}: {2}".format(", ".join(names), stage, task) for (stage, task), names in found.items()]
+
+
+def grouped(seats: Iterable[SeatRun], addresses: Mapping[str, str]) -> list[Alike]:
+    """Return the errors of these seats: those of several seats first, and those of one in the order of the seats."""
+    found: dict[tuple[str, str], Alike] = {}
+    for seat in seats:
+        for failure in seat.failures:
+            alike = found.setdefault((failure.stage, general(failure.text, seat, addresses)), Alike())
+            if seat not in alike.seats:
+                alike.seats.append(seat)
+            alike.failures.append((seat, failure))
+    return sorted(found.values(), key=lambda alike: len(alike.seats) < 2)
+
+
+class Repeated:
+    """Which errors were written while a run goes on, and which hosts have one of them as well."""
+
+    def __init__(self) -> None:
+        self._written: set[tuple[str, str]] = set()
+        self._others: list[str] = []
+
+    def is_new(self, seat: SeatRun, failure: Failure, addresses: Mapping[str, str]) -> bool:
+        """Return whether the error has to be written; if not, its host is remembered for `others`."""
+        key = (failure.stage, general(failure.text, seat, addresses))
+        if key in self._written:
+            self._others.append(failure.machine)
+            return False
+        self._written.add(key)
+        return True
+
+    def others(self) -> str:
+        """Return a line about the hosts since the last call that have an error that was written before, or nothing."""
+        names, self._others = self._others, []
+        if not names:
+            return ""
+        more = len(names) - _LISTED
+        return "The same on {0}: {1}{2}".format(
+            "1 other host" if len(names) == 1 else "{0} other hosts".format(len(names)), ", ".join(names[:_LISTED]),
+            " and {0} more".format(more) if more > 0 else "")

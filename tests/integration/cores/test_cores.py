@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's side of the collection with each supported ansible-core, on the Python interpreters of this machine.
+
+Tested are callback, action, filter, inventory and test plugins and what they share: the tests that run ansible-playbook
+themselves, and those that import its code. Modules are not: they run on hosts, with another Python. The main
+environment, that of requirements.txt, has the oldest core and is tested by the unit tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.checkout import CACHE, ROOT
+
+HERE = Path(__file__).parent
+# ansible-core -> Python
+CORES = {"2.20": "3.12", "2.21": "3.13", "2.22": "3.13"}
+TESTS = ("callback", "action", "filter", "inventory", "plugin_utils", "test")
+# Seconds for an environment, and for the tests in it
+INSTALLATION, RUN = 300, 900
+
+
+def interpreters(version: str) -> Iterator[str]:
+    """Programs that may be this Python: in PATH, and where pyenv keeps those that its shims do not select."""
+    found = shutil.which("python" + version)
+    if found:
+        yield found
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield from (str(path / "bin" / ("python" + version)) for path in sorted(versions.glob(version + ".*")))
+
+
+def interpreter(version: str) -> str | None:
+    """The first of them that runs and can make environments; a shim of pyenv may only say that nothing is selected."""
+    for program in interpreters(version):
+        done = subprocess.run([program, "-c", "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
+                              capture_output=True, text=True, check=False, timeout=30)
+        if done.returncode == 0 and done.stdout.strip() == version:
+            return program
+    return None
+
+
+def environment(core: str, python: str) -> Path:
+    """An environment with exactly the required packages, made once and kept in the cache. Returns its programs."""
+    requirements = HERE / "requirements-{0}.txt".format(core)
+    key = hashlib.sha256(requirements.read_bytes() + python.encode()).hexdigest()[:12]
+    place = CACHE / "cores" / "{0}-{1}".format(core, key)
+    if not (place / "complete").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(place)], check=True, timeout=INSTALLATION)
+        subprocess.run([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                        "--requirement", str(requirements)], check=True, timeout=INSTALLATION)
+        (place / "complete").touch()
+    return place / "bin"
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_the_controller_side_works_with(core: str) -> None:
+    python = interpreter(CORES[core])
+    if python is None:
+        pytest.skip("ansible-core {0} was not tested: this machine has no Python {1}".format(core, CORES[core]))
+    programs = environment(core, python)
+    done = subprocess.run(
+        [str(programs / "python"), "-m", "pytest", *("tests/unit/plugins/" + name for name in TESTS),
+         "tests/unit/playbooks", "-p", "no:cacheprovider"],
+        cwd=ROOT, env={**os.environ, "PATH": "{0}:{1}".format(programs, os.environ["PATH"])}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=RUN)
+    assert done.returncode == 0, done.stdout[-20_000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed.group(1)) > 500, done.stdout[-2000:]
+    print("ansible-core {0}, Python {1}: {2}".format(core, CORES[core], done.stdout.strip().split("\n")[-1]))
+
+
+def test_each_core_has_its_requirements() -> None:
+    for core in CORES:
+        first = next(line for line in (HERE / "requirements-{0}.txt".format(core)).read_text("utf-8").split("\n")
+                     if not line.startswith("#"))
+        assert first.startswith("ansible-core=={0}.".format(core))
