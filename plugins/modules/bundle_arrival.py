@@ -68,6 +68,7 @@ sent:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
 
@@ -102,7 +103,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        perform(module)
+        # A look at what is missing changes nothing
+        with host_lock.changing(module.check_mode or not (module.params["arrived"] or module.params["finish"])):
+            perform(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     except OSError as problem:

@@ -149,6 +149,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     mirror,
     server_certificate,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.registry_api import Registry, RegistrySilent
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
@@ -221,9 +222,10 @@ def main() -> None:
     )
     loads = module.params["state"] == "loaded"
     try:
-        lock = bundle_lock.read(module.params["bundle"])
-        read = verify(module, lock)
-        steps = load(module, lock, loads) if module.params["registry"] else []
+        with host_lock.changing(module.check_mode):
+            lock = bundle_lock.read(module.params["bundle"])
+            read = verify(module, lock)
+            steps = load(module, lock, loads) if module.params["registry"] else []
         shown = look(module.params["endpoint"])
     except bundle_lock.BundleMissing as error:
         if not module.check_mode:

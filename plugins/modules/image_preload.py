@@ -113,6 +113,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images import (
     PRESENT,
@@ -179,12 +180,13 @@ def main() -> None:
             raise ClassroomError(
                 "Wanted images in the container runtime, found nothing to load them with: {0}. Install crictl (package "
                 "cri-tools) or skopeo, or do without waiting.".format(backend.unable))
-        images, reason = survey(module, backend)
-        steps = as_steps(images, reason)
-        if not module.check_mode and params["wait"]:
-            images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
-        elif not module.check_mode:
-            images = start_missing(images, backend)
+        with host_lock.changing(module.check_mode):
+            images, reason = survey(module, backend)
+            steps = as_steps(images, reason)
+            if not module.check_mode and params["wait"]:
+                images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
+            elif not module.check_mode:
+                images = start_missing(images, backend)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     problem = failures(images)

@@ -323,6 +323,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import packages, service
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -503,7 +504,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        bring_up(module)
+        with host_lock.changing(module.check_mode):
+            bring_up(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

@@ -132,6 +132,7 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge, remove
@@ -164,8 +165,9 @@ def main() -> None:
         until=given["until"], account=given["account"], make_namespace=given["make_namespace"],
     )
     try:
-        steps, path = (converge if given["state"] == "present" else remove)(
-            wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
+        with host_lock.changing(module.check_mode):
+            steps, path = (converge if given["state"] == "present" else remove)(
+                wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), path=path)

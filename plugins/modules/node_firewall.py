@@ -92,6 +92,7 @@ zone:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -126,7 +127,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        filter_traffic(module)
+        with host_lock.changing(module.check_mode):
+            filter_traffic(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

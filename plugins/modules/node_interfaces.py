@@ -104,6 +104,7 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -145,7 +146,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        find(module)
+        # Without profiles and unmanaged interfaces nothing is changed
+        reads = module.check_mode or not (module.params["profiles"] or module.params["unmanaged"])
+        with host_lock.changing(reads):
+            find(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

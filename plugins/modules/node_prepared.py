@@ -155,6 +155,7 @@ findings:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.clock import Wish as Clock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
@@ -209,7 +210,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        prepare(module)
+        with host_lock.changing(module.check_mode):
+            prepare(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

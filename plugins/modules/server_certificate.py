@@ -84,6 +84,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import server_certificate
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
@@ -114,7 +115,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        certify(module)
+        with host_lock.changing(module.check_mode):
+            certify(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

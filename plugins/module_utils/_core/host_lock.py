@@ -6,6 +6,9 @@
 
 It is a lock of the kernel (flock) on a file on a tmpfs, so it ends with its holder, however that ends. A function that
 takes it may be called by one that holds it: a second flock of the same process would wait for the first one for ever.
+
+A task that reaches its time limit ends on the controller only, and its module goes on: this lock is what the next run
+waits for. The file names the holder, for the message of a run that waited in vain.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from typing import Callable
@@ -20,12 +24,23 @@ from typing import Callable
 from ..errors import ClassroomError
 
 LOCK = "/run/classroom-kubeadm.lock"
+# Seconds that a module without a timeout of its own waits, as long as for the lock of a package manager
+WAIT = 300.0
+# Where the root directory of the host of a module is; another one in unit tests
+ROOT = ""
 _POLL = 0.1
+# Of the holder's line; nothing else is read of a file that another process may be writing
+_LINE = 200
 
 # Asks until something is so, for so many seconds at most, and returns whether it is
 Wait = Callable[[Callable[[], bool], float], bool]
 
 _depths: dict[str, int] = {}
+
+
+def changing(reads: bool) -> contextlib.AbstractContextManager[bool]:
+    """Hold the lock while a module changes the host. One that only reads, as in check mode, does not wait."""
+    return contextlib.nullcontext(False) if reads else held(ROOT, WAIT)
 
 
 @contextlib.contextmanager
@@ -48,8 +63,10 @@ def held(base: str, seconds: float, wait: Wait | None = None) -> Iterator[bool]:
     try:
         if not (wait or _wait)(lambda: _locked(descriptor), seconds):
             raise ClassroomError(
-                "another run of this collection has been working on this machine for {0:g} s. "
-                "Wait for it, then run this again.".format(seconds))
+                "Another run of this collection works on this host: expected the lock {0} to be free within {1:g} s, "
+                "found it held by {2}. Wait until that has ended, then run this again. Nothing was changed.".format(
+                    path, seconds, _holder(descriptor)))
+        _write_holder(descriptor)
         _depths[path] = 1
         try:
             yield True
@@ -57,6 +74,23 @@ def held(base: str, seconds: float, wait: Wait | None = None) -> Iterator[bool]:
             del _depths[path]
     finally:
         os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    """Return what the holder has written about itself."""
+    line = os.pread(descriptor, _LINE, 0).decode("ascii", "replace").split("\n")[0]
+    return line if line.isprintable() and line else "an unknown process"
+
+
+def _write_holder(descriptor: int) -> None:
+    """Write module, process and time; a lock whose file cannot be written is a lock all the same."""
+    # What Ansible's wrapper sets in the module that it runs
+    module = str(getattr(sys.modules.get("__main__"), "_module_fqn", "")).rsplit(".", 1)[-1] or "this collection"
+    now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        line = "{0} (process {1}, since {2})\n".format(module, os.getpid(), now)
+        os.pwrite(descriptor, line.encode("ascii", "replace"), 0)
 
 
 def _locked(descriptor: int) -> bool:

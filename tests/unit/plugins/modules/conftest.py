@@ -17,11 +17,19 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
+
 
 @pytest.fixture(autouse=True)
 def on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of action plugins import Ansible's controller, to whose display a module's warning would go then."""
     monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
+
+
+@pytest.fixture(autouse=True)
+def lock_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Modules take the host-wide lock of a directory of the test, and not that of this host."""
+    monkeypatch.setattr(host_lock, "ROOT", str(tmp_path_factory.mktemp("host")))
 
 
 @pytest.fixture
