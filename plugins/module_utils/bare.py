@@ -63,7 +63,6 @@ _SHARERS = ("podman", "buildah")
 _OURS = "this collection brought it"
 # The first id of a person's account, and the one of nobody (login.defs(5))
 _FIRST_USER, _NOBODY = 1000, 65534
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,10 @@ def read_state(machine: Machine) -> State:
     names = sorted(former.get("packages", {}))
     accounts = homes(Look(machine))
     refusals = {path: _refusal(root, accounts, path) for path in former.get("files", {})}
-    refused = {path: reason for path, reason in refusals.items() if reason}
-    readable = [path for path in refusals if path not in refused]
+    readable = [path for path, reason in refusals.items() if not reason]
+    # Nothing is lost where there was no file before; the user's own may be there by now
+    refused = {path: reason for path, reason in refusals.items() if reason and not (
+        former["files"][path]["text"] is None and _home_of(accounts, path))}
     packages = _read_packages(machine, former) if names else _Packages()
     gone = [name for name in names if former["packages"][name] is None and name not in packages.stays]
     return State(
@@ -175,9 +176,21 @@ def _weak_directory(root: Root, directory: str) -> str:
     for part in directory[len(root.path):].strip("/").split("/"):
         here = "{0}/{1}".format(here, part) if part else here
         status = os.lstat(here or "/")
-        if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
+        by_group = status.st_mode & stat.S_IWGRP and _has_members(root, status.st_gid)
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH or by_group:
             return here[len(root.path):] or "/"
     return ""
+
+
+def _has_members(root: Root, group: int) -> bool:
+    """Whether a group has other users than root. Debian's /usr/local is writable by the group staff, which has none."""
+    if group == 0:
+        return False
+    lines = [line.split(":") for line in (read_text(root("/etc/group")) or "").splitlines()]
+    members = {name for fields in lines if len(fields) > 3 and fields[2] == str(group) for name in fields[3].split(",")}
+    accounts = [line.split(":") for line in (read_text(root("/etc/passwd")) or "").splitlines()]
+    primary = {fields[0] for fields in accounts if len(fields) > 3 and fields[3] == str(group)}
+    return bool((members | primary) - {"", "root"})
 
 
 def _former_kubeconfigs(machine: Machine, accounts: Iterable[Account]) -> tuple[tuple[Account, bool], ...]:
@@ -287,8 +300,8 @@ def _plan_files(draft: _Draft, state: State) -> None:
     for path, former in state.kept.get("files", {}).items():
         if path in state.refused:
             draft.warnings.append(
-                "{0} is not restored: {1}. Its former content stays in {2}; remove that file when it is not "
-                "needed.".format(path, state.refused[path], kept.FILE))
+                "{0} is not {1}: {2}. Its entry stays in {3}; remove that file when it is not needed.".format(
+                    path, "restored" if former["text"] is not None else "removed", state.refused[path], kept.FILE))
             continue
         found = state.texts.get(path)
         if found is None and former["text"] is None:
@@ -365,8 +378,8 @@ def left_over(state: State) -> dict[str, Any]:
     former = state.kept
     files = {
         path: entry for path, entry in former.get("files", {}).items()
-        if entry["text"] is not None and (path in state.refused or (
-            state.texts.get(path) is None and path in former.get("written", {})))}
+        if path in state.refused or (
+            entry["text"] is not None and state.texts.get(path) is None and path in former.get("written", {}))}
     staying = {
         "packages": dict.fromkeys(state.stays),
         "units": {name: entry for name, entry in former.get("units", {}).items()

@@ -427,6 +427,18 @@ def test_what_an_earlier_version_recorded_of_homes_is_not_restored(lab: Lab, pat
     assert plan(read_state(lab.machine)).steps == ()
 
 
+def test_a_kubeconfig_where_none_was_before_is_not_touched_and_not_named(lab: Lab) -> None:
+    """As the first versions of this collection recorded each of a user."""
+    path = "/home/student/.kube/config"
+    kept.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}}, "written": {path: kept.digest(OURS)},
+                                 "directories": ["/home/student/.kube"]})
+    (lab.base / "home/student/.kube").mkdir(parents=True)
+    os.mkfifo(lab.base / path.lstrip("/"))
+    found = plan(read_state(lab.machine))
+    assert ([step.title for step in found.steps], found.warnings) == ([LAST], ())
+    assert back(lab) == () and lab.exists(path) and not lab.exists(kept.FILE)
+
+
 @pytest.mark.parametrize("kind", ["another user's directory", "a link of another user", "writable by all"])
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
 def test_a_file_whose_way_others_can_change_is_not_restored(lab: Lab, kind: str) -> None:
@@ -452,6 +464,24 @@ def test_a_file_whose_way_others_can_change_is_not_restored(lab: Lab, kind: str)
     with pytest.raises(ClassroomError):
         bare._write(lab.machine.root, path, None)
     assert (directory / "x.conf").read_text() == OURS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another group")
+@pytest.mark.parametrize(("group", "passwd", "restored"), [
+    ("staff:x:50:", "", True), ("staff:x:50:root", "", True), ("", "", True),
+    ("staff:x:50:root,student", "", False), ("staff:x:50:", "student:x:1000:50::/home/student:/bin/sh\n", False)])
+def test_a_directory_of_a_group_without_members_is_roots(lab: Lab, group: str, passwd: str, restored: bool) -> None:
+    """As Debian's /usr/local."""
+    path = "/usr/local/share/completions/kubectl"
+    lab.write("/etc/group", group + "\n")
+    lab.write("/etc/passwd", passwd)
+    lab.write(path, OURS)
+    directory = lab.base / "usr/local/share"
+    os.chown(directory, 0, 50)
+    directory.chmod(0o2775)
+    kept.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}}, "written": {path: kept.digest(OURS)}})
+    back(lab)
+    assert lab.exists(path) is not restored
 
 
 def test_a_link_of_roots_to_another_disk_is_followed(lab: Lab) -> None:
