@@ -18,20 +18,28 @@ _SELF = "\x00"
 _LISTED = 6
 
 
-def general(text: str, seat: SeatRun, addresses: Mapping[str, str]) -> str:
+def general(text: str, seat: SeatRun, addresses: Mapping[str, str], me: str = "") -> str:
     """Return `text` with the names of the seat and of its hosts, and their addresses, replaced by what they are there.
 
-    Two texts that differ in nothing else are the same error. `addresses` are by the name of the host.
+    `addresses` are by the name of the host. `me` is a host that is named as the one that speaks, whichever it is.
     """
     words = {seat.place.seat: _SELF}
     for machine in seat.machines:
-        words[machine] = _SELF + short(machine, seat.place.seat)
+        name = _SELF if machine == me or seat.alone else _SELF + short(machine, seat.place.seat)
+        words[machine] = name
         if addresses.get(machine):
-            words[addresses[machine]] = _SELF + "@" + short(machine, seat.place.seat)
-    if seat.alone:
-        words = dict.fromkeys(words, _SELF)
+            words[addresses[machine]] = name + "@"
     pattern = "|".join(re.escape(word) for word in sorted(filter(None, words), key=len, reverse=True))
     return re.sub(r"(?<![\w.-])(?:{0})(?![\w-]|\.\w)".format(pattern), lambda found: words[found.group()], text)
+
+
+def keys(seat: SeatRun, failure: Failure, addresses: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Return what errors have in common that are the same: one of these is enough.
+
+    The same words on all hosts of a seat, as of a seat that is rejected, or words of each host about itself.
+    """
+    return (("seat", failure.stage, general(failure.text, seat, addresses)),
+            ("host", failure.stage, general(failure.text, seat, addresses, failure.machine)))
 
 
 @dataclass
@@ -57,31 +65,37 @@ class Alike:
 
 def grouped(seats: Iterable[SeatRun], addresses: Mapping[str, str]) -> list[Alike]:
     """Return the errors of these seats: those of several seats first, and those of one in the order of the seats."""
-    found: dict[tuple[str, str], Alike] = {}
+    known: dict[tuple[str, ...], Alike] = {}
+    found: list[Alike] = []
     for seat in seats:
         for failure in seat.failures:
-            alike = found.setdefault((failure.stage, general(failure.text, seat, addresses)), Alike())
+            names = keys(seat, failure, addresses)
+            alike = next((known[name] for name in names if name in known), None)
+            if alike is None:
+                alike = Alike()
+                found.append(alike)
+            known.update((name, alike) for name in names if name not in known)
             if seat not in alike.seats:
                 alike.seats.append(seat)
             alike.failures.append((seat, failure))
-    return sorted(found.values(), key=lambda alike: len(alike.seats) < 2)
+    return sorted(found, key=lambda alike: len(alike.seats) < 2)
 
 
 class Repeated:
     """Which errors were written while a run goes on, and which hosts have one of them as well."""
 
     def __init__(self) -> None:
-        self._written: set[tuple[str, str]] = set()
+        self._written: set[tuple[str, ...]] = set()
         self._others: list[str] = []
 
     def is_new(self, seat: SeatRun, failure: Failure, addresses: Mapping[str, str]) -> bool:
         """Return whether the error has to be written; if not, its host is remembered for `others`."""
-        key = (failure.stage, general(failure.text, seat, addresses))
-        if key in self._written:
+        names = set(keys(seat, failure, addresses))
+        is_new = not names & self._written
+        self._written |= names
+        if not is_new:
             self._others.append(failure.machine)
-            return False
-        self._written.add(key)
-        return True
+        return is_new
 
     def others(self) -> str:
         """Return a line about the hosts since the last call that have an error that was written before, or nothing."""
