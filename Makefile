@@ -1,25 +1,35 @@
 # The two commands of the README are `make lab` and `make test`; `make help` lists all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests bundle lab lab-down test lint unit sanity molecule bench scale soak docs clean
+.PHONY: help setup setup-dev setup-lab setup-tests requirements bundle lab lab-down test lint unit sanity molecule bench scale \
+  soak docs clean
 
 PYTHON := .venv/bin/python
 SCENARIO ?= cluster
 CYCLES ?= 20
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Debian packages and the Python environment; says what it adds
+setup: ## Ansible in .venv, for the playbooks: any Unix, no root
 	@tools/setup
 
-setup-tests:
+setup-dev: ## The same with the development tools: any Unix, no root
+	@tools/setup dev
+
+setup-lab: ## And what the lab and a compiled bundle need: Debian, root, Go
+	@tools/setup lab
+
+setup-tests: ## And what only the tests need
 	@tools/setup tests
 
-bundle: setup ## What a cluster is made of: compiled once, then kept
+requirements: ## Write the hashes of the pinned Python packages again
+	@tools/requirements
+
+bundle: setup-lab ## What a cluster is made of: compiled once, then kept
 	@$(PYTHON) bundle/build.py build
 
-lab: setup ## Four machines and a cluster on them
+lab: setup-lab ## Four machines and a cluster on them
 	@$(PYTHON) tools/lab.py up
 
 lab-down: ## Remove the lab's machines and network; the bundle stays
@@ -28,13 +38,13 @@ lab-down: ## Remove the lab's machines and network; the bundle stays
 test: setup-tests ## Everything that proves the project right
 	@$(PYTHON) tools/check.py
 
-lint: setup ## ruff, mypy, ansible-lint, documentation and argument specs
+lint: setup-dev ## ruff, mypy, ansible-lint, documentation and argument specs
 	@$(PYTHON) tools/check.py lint
 
 unit: setup-tests ## Unit tests, no machines
 	@$(PYTHON) tools/check.py unit
 
-sanity: setup ## ansible-test sanity
+sanity: setup-dev ## ansible-test sanity
 	@$(PYTHON) tools/check.py sanity
 
 molecule: setup-tests ## One scenario on real machines: make molecule SCENARIO=cluster
@@ -46,10 +56,10 @@ bench: setup-tests ## The playbooks beside scripts by hand, on the same machines
 scale: setup-tests ## What a class costs its controller, by machines and forks
 	@$(PYTHON) tools/scale.py
 
-soak: setup ## Reset and install again and again: make soak CYCLES=20
+soak: setup-lab ## Reset and install again and again: make soak CYCLES=20
 	@$(PYTHON) tools/soak.py --cycles $(CYCLES)
 
-docs: setup ## Write the module reference again
+docs: setup-dev ## Write the module reference again
 	@$(PYTHON) tools/reference.py
 
 clean: lab-down ## Remove the machines, the cache and the Python environment

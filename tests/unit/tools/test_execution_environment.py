@@ -27,7 +27,8 @@ def described() -> dict[str, Any]:
 
 
 def pins(lines: list[str]) -> dict[str, str]:
-    return dict(line.split("==") for line in lines if "==" in line)
+    """Versions by name; what follows in the line (hashes) does not matter."""
+    return dict(line.split()[0].split("==") for line in lines if "==" in line)
 
 
 def requirements() -> dict[str, str]:
@@ -72,3 +73,32 @@ def test_facts_never_become_variables() -> None:
 def test_it_is_no_part_of_the_collection() -> None:
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
     assert "execution-environment.yml" in galaxy["build_ignore"]
+
+
+def test_a_user_of_the_collection_gets_no_development_packages() -> None:
+    """ansible-builder reads these files of a collection, and a requirements.txt in their absence."""
+    meta = yaml.safe_load((ROOT / "meta/execution-environment.yml").read_text(encoding="utf-8"))
+    python, system = (
+        (ROOT / meta["dependencies"][kind]).read_text(encoding="utf-8").splitlines() for kind in ("python", "system"))
+
+    named = {line.split(">=")[0] for line in python if not line.startswith("#")}
+    assert imported() - OF_ANSIBLE <= named <= set(runtime())
+    assert [line.split()[0] for line in system if not line.startswith("#")] == ["openssh-client", "openssh-clients"]
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
+    assert {"requirements.txt", "requirements-runtime.txt"} <= set(ignored)
+
+
+def runtime() -> dict[str, str]:
+    return pins((ROOT / "requirements-runtime.txt").read_text(encoding="utf-8").splitlines())
+
+
+def test_the_playbooks_run_with_what_they_are_tested_with() -> None:
+    assert {"ansible", "ansible-core", "rich"} <= set(runtime())
+    assert runtime().items() <= requirements().items()
+    assert not {"pytest", "mypy", "molecule", "ruff"} & set(runtime())
+
+
+def test_every_package_has_hashes() -> None:
+    for name in ("requirements.txt", "requirements-runtime.txt"):
+        packages = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        assert all("--hash=sha256:" in line for line in packages if "==" in line)
