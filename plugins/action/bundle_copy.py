@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_copy import batches
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE, image_problems, read
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action import HostAction
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
 
-MODULE = "classroom.kubeadm.bundle_arrival"
+MODULE = "bundle_arrival"
 # The documentation of the options is in modules/bundle_copy.py, where Ansible looks for it
 SPEC = {
     "src": {"type": "path", "required": True},
@@ -52,14 +52,14 @@ def blob_path(digest: str) -> str:
     return "/".join(("oci/blobs", *digest.split(":", 1)))
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Ansible's entry point."""
 
     TRANSFERS_FILES = True
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = self.begin(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         bundle = Path(given["src"])
         try:
@@ -67,8 +67,11 @@ class ActionModule(ActionBase):
                        "signature": read_text(str(bundle / SIGNATURE)) or ""}
         except ClassroomError as problem:
             return {**result, "failed": True, "msg": str(problem)}
+        self._known = frozenset(options["sizes"])
         found = self._part(options, task_vars)
-        if not found.get("failed") and found["changed"] and not self._task.check_mode:
+        if not found.get("failed"):
+            found.setdefault("sent", [])
+        if not found.get("failed") and found.get("changed") and not self._task.check_mode:
             failure = self._send(bundle, options, found["sent"], task_vars)
             if failure:
                 return {**result, **failure}
@@ -90,7 +93,11 @@ class ActionModule(ActionBase):
         finished = self._part({**options, "finish": True}, task_vars)
         return finished if finished.get("failed") else {}
 
+    def check(self, result: Mapping[str, Any]) -> None:
+        """Send only files of the lock: any other name is a path of the controller that the host chose."""
+        names = result.get("sent", ())
+        if not set(names) <= self._known or len(set(names)) < len(names):
+            raise Misfit("expected each of sent to be another file of the lock, found other names")
+
     def _part(self, options: Mapping[str, Any], task_vars: Any) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args=dict(options), task_vars=task_vars)
-        return result
+        return self.run_module(MODULE, options, task_vars)

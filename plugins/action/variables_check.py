@@ -18,6 +18,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.facts import injection_problem
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.duplicates import duplicates
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -54,6 +55,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
+        injection = injection_problem()
+        if injection:
+            return {**result, "changed": False, "failed": True, "problems": [injection], "msg": injection}
         options = {name: option for role in given["roles"] for name, option in self._options(role).items()}
         variables = task_vars or {}
         declared_twice = [

@@ -92,6 +92,10 @@ images:
   description: Digests by reference.
   returned: success
   type: dict
+  contains:
+    <reference>:
+      description: Digest of the image.
+      type: str
   sample: {"registry.k8s.io/pause:3.10.2": "sha256:9f2e69784e1a8f5687191a89ea261d1c7cdbfea02d806d7b328c50b07c90d1ce"}
 """
 

@@ -65,5 +65,9 @@ counts:
   description: Number of the seats that this run looked at, by state.
   returned: success
   type: dict
+  contains:
+    <state>:
+      description: Number of seats in this state.
+      type: int
   sample: {stuck: 1, ready: 19}
 """

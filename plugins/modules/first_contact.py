@@ -77,6 +77,10 @@ host_keys:
   description: Fingerprints of all host keys that are recorded of the machine, by type.
   returned: always
   type: dict
+  contains:
+    <type>:
+      description: Fingerprint of the key.
+      type: str
 user:
   description: Who logs in there.
   returned: always

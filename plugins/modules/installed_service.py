@@ -314,6 +314,10 @@ versions:
   description: The installed versions of the packages.
   returned: success
   type: dict
+  contains:
+    <package>:
+      description: Installed version, empty when the package is not installed.
+      type: str
   sample: {kubelet: 1.36.3-1.1}
 """
 

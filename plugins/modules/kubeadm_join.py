@@ -133,6 +133,7 @@ decision:
       does not answer while the kubelet is healthy.
   returned: success
   type: str
+  choices: [none, start, restart, join, reset and join, undecided]
   sample: join
 reason:
   description: Why.
@@ -161,8 +162,54 @@ node:
     - With the filter P(classroom.kubeadm.undeclared_nodes#filter) it tells whether
       M(classroom.kubeadm.node_metadata) has anything to do.
     - Nothing when this module had to act, or would have to, because the Node may be another one then.
-  returned: success
+  returned: when this module had nothing to do
   type: dict
+  contains:
+    metadata:
+      description: Its metadata.
+      type: dict
+      contains:
+        name:
+          description: Name of the Node.
+          type: str
+        labels:
+          description: All labels.
+          type: dict
+          contains:
+            <label>:
+              description: Value of the label.
+              type: str
+        annotations:
+          description: The annotation of this collection.
+          type: dict
+          contains:
+            classroom.kubeadm/declared:
+              description: What was declared before, as JSON.
+              returned: when something was declared
+              type: str
+    spec:
+      description: Its specification.
+      type: dict
+      contains:
+        taints:
+          description: All taints.
+          type: list
+          elements: dict
+          contains:
+            key:
+              description: Key of the taint.
+              type: str
+            value:
+              description: Value of the taint.
+              returned: when it has one
+              type: str
+            effect:
+              description: Effect of the taint.
+              type: str
+            timeAdded:
+              description: When the taint was added.
+              returned: when the API recorded it
+              type: str
   sample:
     metadata:
       name: node1

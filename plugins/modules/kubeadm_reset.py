@@ -86,11 +86,13 @@ level:
   description: The level that was asked for.
   returned: success
   type: str
+  choices: [prepared, bare]
   sample: prepared
 decision:
   description: V(none) on a machine that is as wished, else V(reset).
   returned: success
   type: str
+  choices: [none, reset]
   sample: reset
 reason:
   description: Why.
@@ -113,6 +115,7 @@ membership:
   description: What the machine was - V(none), V(control plane), V(worker) or V(unfinished) - by its files.
   returned: success
   type: str
+  choices: [none, control plane, worker, unfinished]
   sample: worker
 endpoint:
   description: Address of the API of the cluster in which the machine was, empty if it was in none.
@@ -134,6 +137,22 @@ found:
   returned: success
   type: list
   elements: dict
+  contains: &finding
+    kind:
+      description: What sort of thing it is, such as V(interface), V(directory), V(mount), V(container) or V(process).
+      type: str
+    subject:
+      description: Which one.
+      type: str
+    command:
+      description: Command that shows it.
+      type: str
+    reason:
+      description: Why it matters for the next cluster, or why it could not be removed.
+      type: str
+    owner:
+      description: Which program left it.
+      type: str
   sample:
     - kind: interface
       subject: cni0
@@ -146,6 +165,7 @@ residue:
   returned: always, but not after a refusal
   type: list
   elements: dict
+  contains: *finding
   sample: []
 """
 

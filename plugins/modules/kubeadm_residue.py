@@ -62,6 +62,7 @@ cluster:
       V(worker), or V(unfinished) where an init, a join or a reset came to no end.
   returned: success
   type: str
+  choices: [none, control plane, worker, unfinished]
   sample: worker
 residue:
   description: What was left, in the order in which it can be removed. Empty on a clean machine.
@@ -121,9 +122,17 @@ identity:
     mac_addresses:
       description: The addresses of network interfaces that are the machine's own, by interface.
       type: dict
+      contains:
+        <interface>:
+          description: MAC address of the interface.
+          type: str
     ssh_host_keys:
       description: Fingerprints of the ssh host keys, by type.
       type: dict
+      contains:
+        <type>:
+          description: Fingerprint of the key.
+          type: str
   sample:
     container: false
     machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa

@@ -34,6 +34,30 @@ identity:
     RV(classroom.kubeadm.kubeadm_residue#module:identity) describes them.
   returned: success
   type: dict
+  contains:
+    container:
+      description: Whether the machine is a container, which has its host's C(product_uuid).
+      type: bool
+    machine_id:
+      description: The content of C(/etc/machine-id).
+      type: str
+    product_uuid:
+      description: The UUID that the firmware has, empty where there is none.
+      type: str
+    mac_addresses:
+      description: The addresses of network interfaces that are the machine's own, by interface.
+      type: dict
+      contains:
+        <interface>:
+          description: MAC address of the interface.
+          type: str
+    ssh_host_keys:
+      description: Fingerprints of the ssh host keys, by type.
+      type: dict
+      contains:
+        <type>:
+          description: Fingerprint of the key.
+          type: str
   sample:
     container: false
     machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa

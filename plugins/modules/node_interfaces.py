@@ -92,11 +92,25 @@ ansible_facts:
       type: dict
       contains:
         internal:
-          description: C(interface), C(address) and C(prefix) of the internal one. Empty when none was wanted or found.
+          description: The internal one. Empty when none was requested or found.
           type: dict
+          contains: &interface
+            interface:
+              description: Name of the interface.
+              returned: when there is one
+              type: str
+            address:
+              description: Its address in the network.
+              returned: when there is one
+              type: str
+            prefix:
+              description: Length of the prefix of the address.
+              returned: when there is one
+              type: int
         external:
-          description: The same of the external one.
+          description: The external one, in the same form.
           type: dict
+          contains: *interface
       sample:
         internal: {interface: eth1, address: 192.168.90.101, prefix: 24}
         external: {}

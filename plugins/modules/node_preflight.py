@@ -128,6 +128,7 @@ ansible_facts:
         os_family:
           description: V(debian), V(redhat) or V(other). As for Ansible, C(/etc/redhat-release) decides first.
           type: str
+          choices: [debian, redhat, other]
         distribution:
           description: The system's name in one lower-case word, such as V(debian), V(ubuntu), V(rocky) or V(rhel).
           type: str
@@ -147,11 +148,22 @@ ansible_facts:
           description: The content of C(/etc/machine-id).
           type: str
         addresses:
-          description: Global addresses, each with C(interface), C(address) and C(prefix).
+          description: Global addresses.
           type: list
           elements: dict
+          contains:
+            interface:
+              description: Name of the interface.
+              type: str
+            address:
+              description: The address.
+              type: str
+            prefix:
+              description: Length of its prefix.
+              type: int
         default_interface:
-          description: The interface of the IPv4 default route, or none.
+          description: The interface of the IPv4 default route.
+          returned: when there is one
           type: str
         cpus:
           description: CPUs that may be used.
@@ -180,8 +192,13 @@ ansible_facts:
           type: bool
         kernel_features:
           description:
-            - O(kernel_features), namespaces and seccomp, each V(present), V(loadable) or V(missing).
+            - O(kernel_features), namespaces and seccomp.
           type: dict
+          contains:
+            <feature>:
+              description: State of the feature.
+              type: str
+              choices: [present, loadable, missing]
         firewalld:
           description: Whether firewalld runs.
           type: bool
@@ -190,10 +207,18 @@ ansible_facts:
           type: bool
         blocked:
           description:
-            - Which of O(ports) a packet filter keeps shut (C(ports)), and which one (C(by)).
+            - Which of O(ports) a packet filter keeps shut, and which one.
             - Without ports it is the forwarding of packets that is shut.
           type: list
           elements: dict
+          contains:
+            by:
+              description: Name of the packet filter.
+              type: str
+            ports:
+              description: The ports, such as V(6443/tcp).
+              type: list
+              elements: str
         swaps:
           description: Swap devices and files in use.
           type: list
@@ -206,7 +231,8 @@ ansible_facts:
           type: list
           elements: str
         port_owner:
-          description: The program that listens on O(api_port), or none. Looked for on a control plane only.
+          description: The program that listens on O(api_port). Looked for on a control plane only.
+          returned: when there is one
           type: str
         initialized:
           description: Whether an administrator's kubeconfig is there. A hint, not a proof of a control plane.
@@ -218,6 +244,9 @@ ansible_facts:
           description: Nameservers in C(resolv.conf) that pods can reach too, without loopback addresses.
           type: list
           elements: str
+        kubelet_socket:
+          description: The runtime socket with which the kubelet of this machine runs, empty where there is none.
+          type: str
       sample:
         os_family: debian
         distribution: debian
@@ -250,6 +279,7 @@ ansible_facts:
         initialized: false
         joined: true
         nameservers: [192.168.90.1]
+        kubelet_socket: ""
 """
 
 import time

@@ -66,6 +66,7 @@ decision:
       Node is another machine's.
   returned: success
   type: str
+  choices: [remove, none, undecided]
   sample: remove
 reason:
   description: Why.

@@ -117,6 +117,10 @@ packages:
   description: Whole versions by name.
   returned: success
   type: dict
+  contains:
+    <package>:
+      description: Version of the package.
+      type: str
   sample: {"kubeadm": "1.36.3-1.1"}
 """
 

@@ -18,6 +18,8 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import convert
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.returns import read
 
 
 class FakeRun:
@@ -93,6 +95,13 @@ def machine(tmp_path: Path) -> Machine:
 RunModule = Callable[..., dict[str, Any]]
 
 
+def assert_declared(module: ModuleType, result: Mapping[str, Any]) -> None:
+    """Check that a result is what the module's RETURN section declares, of which the controller takes nothing else."""
+    # Warnings are objects of ansible-core's own in the module's output
+    own = {name: found for name, found in result.items() if name not in ("warnings", "deprecations", "exception")}
+    assert convert(read(module.__name__.rpartition(".")[2]), own) == own
+
+
 @pytest.fixture
 def run_on_machine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], machine: Machine, fake_run: FakeRun,
@@ -108,6 +117,7 @@ def run_on_machine(
                 pytest.raises(SystemExit):
             module.main()
         result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert_declared(module, result)
         return result
 
     return runner

@@ -57,7 +57,7 @@ CLUSTERS = {
     "kind": "kind-master: Lesson of school.example/v1 cannot be listed",
     "size": "size-master: Wanted to harvest at most 200.0 MiB",
     "gone": "gone-node: it was not reached",
-    "old": "old-node: it did not say whether the files were harvested",
+    "old": "old-node: The result of classroom.kubeadm.harvest_files on old-node was rejected",
 }
 
 
