@@ -77,6 +77,7 @@ _value:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import FOREIGN, fits
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.identities import shared
 
 NOT_AUDITED = "not audited"
@@ -88,7 +89,10 @@ SECTIONS = (NOT_AUDITED, SAME, RESIDUE, HYGIENE, DRIFT)
 COLUMNS = ("host", "section", "kind", "subject")
 
 # What the roles call the results of their one task
-DRIFT_RESULTS = ("__node_prepared", "__interfaces", "__firewall", "__containerd", "__crio", "__kubernetes")
+DRIFT_RESULTS = {
+    "__node_prepared": "node_prepared", "__interfaces": "node_interfaces", "__firewall": "node_firewall",
+    "__containerd": "installed_service", "__crio": "installed_service", "__kubernetes": "installed_service"}
+SITE_CHECK = "ansible-playbook classroom.kubeadm.site --check --diff --limit {0}"
 PACKAGE_RESULTS = ("__containerd", "__crio", "__kubernetes")
 # By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
 SHOWN_BY = {
@@ -127,6 +131,8 @@ def audit_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[s
     """The whole report; see DOCUMENTATION."""
     names = list(dict.fromkeys(machines))
     results = {name: _result(hostvars, name, "__audit_machine") for name in names}
+    foreign = {name for name, result in results.items() if not fits("kubeadm_residue", result)}
+    results.update({name: {"msg": FOREIGN} for name in foreign})
     audited = {name: result for name, result in results.items() if "residue" in result}
     identities = {name: result.get("identity") or {} for name, result in audited.items()}
     found = [*_not_audited(results), *_same(identities)]
@@ -197,16 +203,21 @@ def _own(name: str, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 def _prepared(hostvars: Mapping[str, Any], name: str) -> bool | None:
     """Whether any package is installed that the roles install; None where they were not asked."""
     results = [_result(hostvars, name, result) for result in PACKAGE_RESULTS]
-    asked = [result for result in results if "versions" in result]
+    asked = [result for result in results if "versions" in result and fits("installed_service", result)]
     return any(result["versions"] for result in asked) if asked else None
 
 
 def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
     """What the roles would change, and what kept them from telling."""
-    machine = hostvars.get(name, {}).get("ansible_facts", {}).get("classroom_machine", {})
-    shown_by = {**SHOWN_BY, **(SHOWN_BY_REDHAT if machine.get("os_family") == "redhat" else {})}
-    for result in DRIFT_RESULTS:
+    facts = hostvars.get(name, {}).get("ansible_facts")
+    machine = facts.get("classroom_machine") if isinstance(facts, Mapping) else None
+    redhat = isinstance(machine, Mapping) and machine.get("os_family") == "redhat"
+    shown_by = {**SHOWN_BY, **(SHOWN_BY_REDHAT if redhat else {})}
+    for result, module in DRIFT_RESULTS.items():
         found = _result(hostvars, name, result)
+        if not fits(module, found):
+            yield _finding(name, DRIFT, "not compared", "settings", SITE_CHECK.format(name), FOREIGN)
+            continue
         for change in (*(found.get("changes") or ()), *(found.get("findings") or ())):
             title, _separator, reason = change.partition(": ")
             kind = next((action for action in SHOWN_BY if title.startswith(action + " ")), title)
@@ -216,7 +227,7 @@ def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
     if failure:
         yield _finding(
             name, DRIFT, "not compared", "settings",
-            "ansible-playbook classroom.kubeadm.site --check --diff --limit " + name,
+            SITE_CHECK.format(name),
             # A step that is done once for all machines fails with words on one of them only.
             " ".join(str(failure.get("msg") or "see another machine for what failed for all").split()).rstrip("."))
 

@@ -61,6 +61,8 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.addresses import usable
+
 
 def cluster_hosts(
     hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "", network: str = "",
@@ -84,12 +86,21 @@ def _address(variables: Mapping[str, Any], machine: str, network: str) -> str:
     declared = str(variables.get("ansible_host", machine))
     if "node_address" in variables or not network:
         return str(variables.get("node_address", declared))
-    facts = variables.get("ansible_facts") or {}
-    found = ((facts.get("classroom_interfaces") or {}).get("internal") or {}).get("address")
-    if found or _is_in(declared, network):
-        return str(found or declared)
+    if _is_in(declared, network):
+        return declared
+    found = _reported(variables)
+    if usable(found, network):
+        return found
     is_node = {"k8s_cluster", "control_plane", "workers"} & set(variables.get("group_names", ()))
     return "" if is_node else declared
+
+
+def _reported(variables: Mapping[str, Any]) -> str:
+    """Return what the host says its address is; facts may be anything, since other modules return some too."""
+    found: Any = variables
+    for name in ("ansible_facts", "classroom_interfaces", "internal", "address"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else ""
 
 
 def _is_in(address: str, network: str) -> bool:

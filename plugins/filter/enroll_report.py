@@ -65,6 +65,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import FOREIGN, fits
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.first_contact import KEY, PASSWORD, hung_up
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.identities import shared
 
@@ -112,7 +113,9 @@ class _Results:
         self.said = dict(line.split("=", 1) for line in self.probe.get("stdout_lines", ())
                          if line.startswith(("python=", "sudo=")))
         of_contact = {"ssh_host_keys": self.contact.get("host_keys") or {}}
-        self.identity = {**of_contact, **(found("__enroll_identity").get("identity") or {})}
+        identity = found("__enroll_identity")
+        self.foreign = not fits("machine_identity", identity)
+        self.identity = {**of_contact, **({} if self.foreign else identity.get("identity") or {})}
 
     @property
     def user(self) -> str:
@@ -170,6 +173,8 @@ class _Results:
                     self.user, _last_line(str(self.sudo_result.get("msg", "")))))
 
     def _of_end(self) -> str:
+        if self.foreign:
+            return "The host was not compared with the others: {0}.".format(FOREIGN)
         if not self.end:
             return "It did not answer any more: run this again."
         if self.end.get("problem"):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._display.clean import clean_text, shortened
-from .returns import Value
+from .returns import Value, read
 
 # Of one text, of all texts of a result, of the entries of one list or dict
 TEXT = 1 << 16
@@ -30,6 +30,8 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/@+~-]{0,511}")
 
 _WORDS = {
     bool: "a bool", int: "an int", float: "a float", str: "a str", list: "a list", dict: "a dict", type(None): "null"}
+# What a report says of a host whose result does not fit
+FOREIGN = "its answer is not one of this collection's"
 _DIFFERENCE_KEYS = ("before", "after", "before_header", "after_header", "prepared")
 
 
@@ -166,6 +168,15 @@ def convert(returns: Mapping[str, Value], result: Mapping[str, Any]) -> dict[str
     if isinstance(result.get("_ansible_parsed"), bool):
         converted["_ansible_parsed"] = result["_ansible_parsed"]
     return converted
+
+
+def fits(module: str, result: Mapping[str, Any]) -> bool:
+    """Whether all values of a registered result, as many as there are, have the types that the module declares."""
+    try:
+        convert(read(module), {**result, "failed": True})
+    except Misfit:
+        return False
+    return True
 
 
 def _messages(result: Mapping[str, Any], failed: bool) -> dict[str, Any]:

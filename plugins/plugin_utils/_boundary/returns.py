@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ def parse(documentation: Mapping[str, Any], name: str) -> Mapping[str, Value]:
     return {key: value(declared, "{0}: {1}".format(name, key)) for key, declared in documentation.items()}
 
 
+@functools.cache
 def read(name: str) -> Mapping[str, Value]:
     """Return the types of the values of a module of this collection.
 

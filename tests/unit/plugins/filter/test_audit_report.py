@@ -234,3 +234,47 @@ def test_the_table_is_aligned_and_in_the_order_of_the_machines() -> None:
     assert closing == (
         "5 findings on 3 machines (1 not audited, 2 residue, 1 hygiene, 1 drift); 2 of 3 machines audited")
     assert list(report["counts"]) == [section for section in SECTIONS if section in report["counts"]]
+
+
+FOREIGN_ANSWERS: list[dict[str, Any]] = [
+    {"machine_id": ["x"]}, {"machine_id": {}}, {"mac_addresses": ["x"]}, {"mac_addresses": {"eth0": ["x"]}},
+    {"ssh_host_keys": "x"}, {"container": "no"}, {"product_uuid": None},
+]
+
+
+@pytest.mark.parametrize("different", FOREIGN_ANSWERS, ids=repr)
+def test_an_odd_identity_costs_only_its_host(different: dict[str, Any]) -> None:
+    report = audit_report({"a": machine(1), "b": machine(2, **different), "c": machine(1)}, ["a", "b", "c"])
+    [finding] = [each for each in report["findings"] if each["host"] == "b"]
+    assert (finding["section"], finding["reason"]) == ("not audited", "its answer is not one of this collection's")
+    assert {each["host"] for each in report["findings"]} == {"a", "b", "c"} and not report["machines"]["b"]["audited"]
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("identity", ["x"]), ("identity", "x"), ("residue", ["x"]), ("residue", {"kind": "x"}),
+    ("residue", [{"kind": "x"}]),
+    ("hygiene", [None]), ("hygiene", 7), ("cluster", ["worker"]), ("cluster", "elsewhere"),
+])
+def test_an_odd_answer_costs_only_its_host(key: str, value: Any) -> None:
+    odd = machine(2)
+    odd["__audit_machine"][key] = value
+    report = audit_report({"a": machine(1), "b": odd}, ["a", "b"])
+    assert [(each["host"], each["reason"]) for each in report["findings"]] == [
+        ("b", "its answer is not one of this collection's")]
+    assert report["machines"]["a"]["audited"] and not report["machines"]["b"]["audited"]
+
+
+@pytest.mark.parametrize("different", [
+    {"__node_prepared": {"changes": [7]}}, {"__node_prepared": {"changes": "x"}}, {"__containerd": {"versions": ["x"]}},
+    {"__kubernetes": {"changes": {"a": 1}}}, {"__interfaces": {"changes": [["x"]]}},
+])
+def test_an_odd_drift_costs_only_its_host(different: dict[str, Any]) -> None:
+    report = audit_report({"a": machine(1), "b": {**machine(2), **different}}, ["a", "b"])
+    assert [(each["host"], each["kind"], each["reason"]) for each in report["findings"]] == [
+        ("b", "not compared", "its answer is not one of this collection's")]
+
+
+@pytest.mark.parametrize("facts", ["x", ["x"], {"classroom_machine": "x"}, {"classroom_machine": ["redhat"]}, None])
+def test_odd_facts_cost_nothing(facts: Any) -> None:
+    hosts = {"a": machine(1), "b": {**machine(2), "ansible_facts": facts}}
+    assert audit_report(hosts, ["a", "b"])["findings"] == []

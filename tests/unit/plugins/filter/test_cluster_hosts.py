@@ -56,9 +56,32 @@ def seen(address: str) -> dict[str, object]:
     ({"ansible_host": "192.0.2.8"}, "eth1", ""),
     ({"ansible_host": "10.0.2.15", "ansible_facts": {}}, "192.0.2.0/24", ""),
     ({"ansible_host": "10.0.2.15", "group_names": ["utility"]}, "192.0.2.0/24", "10.0.2.15"),
+    # What the inventory declares goes before what a host says
+    ({"ansible_host": "192.0.2.8", "ansible_facts": seen("192.0.2.7")}, "192.0.2.0/24", "192.0.2.8"),
     # Declared is declared
     ({"node_address": "172.16.0.1", "ansible_facts": seen("192.0.2.7")}, "192.0.2.0/24", "172.16.0.1"),
 ])
 def test_the_address_in_the_internal_network(variables: dict[str, object], network: str, expected: str) -> None:
     [entry] = cluster_hosts({"node1": {"group_names": ["workers"], **variables}}, ["node1"], "", network)
     assert entry["address"] == expected
+
+
+@pytest.mark.parametrize("reported", [
+    "0.0.0.0/0", "192.0.2.7/24", "0.0.0.0", "::", "203.0.113.9", "192.0.2.0", "192.0.2.255", "127.0.0.1", "224.0.0.1",
+    "192.0.2.7; allow all", "192.0.2.7\n", "", "fe80::1%eth0", "{{ 1 }}",
+])
+@pytest.mark.parametrize("network", ["192.0.2.0/24", "eth1"])
+def test_a_reported_address_is_one_address_of_the_network(reported: str, network: str) -> None:
+    if network == "eth1" and reported in ("203.0.113.9", "192.0.2.0", "192.0.2.255"):
+        pytest.skip("which network the interface has is not known")
+    variables = {"group_names": ["workers"], "ansible_host": "10.0.2.15", "ansible_facts": seen(reported)}
+    assert cluster_hosts({"a": variables}, ["a"], "", network)[0]["address"] == ""
+
+
+@pytest.mark.parametrize("facts", [
+    "x", ["x"], None, {"classroom_interfaces": "x"}, {"classroom_interfaces": {"internal": ["x"]}},
+    {"classroom_interfaces": {"internal": {"address": ["192.0.2.7"]}}},
+])
+def test_odd_facts_are_no_address(facts: object) -> None:
+    variables = {"group_names": ["workers"], "ansible_host": "10.0.2.15", "ansible_facts": facts}
+    assert cluster_hosts({"a": variables}, ["a"], "", "192.0.2.0/24")[0]["address"] == ""

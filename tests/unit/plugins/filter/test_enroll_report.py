@@ -119,3 +119,9 @@ def test_first_contact_is_said_plainly() -> None:
     contact = {"state": "key", "problem": "", "recorded": ["ssh-ed25519 SHA256:x"]}
     assert "First contact: the host keys of a were believed as they came" in enroll_report(
         {"a": machine(__enroll_contact=contact)}, ["a"])["lines"][-1]
+
+
+@pytest.mark.parametrize("identity", [["x"], "x", {"machine_id": ["x"]}, {"machine_id": "x", "mac_addresses": ["x"]}])
+def test_an_odd_identity_costs_only_its_machine(identity: Any) -> None:
+    found = enroll_report({"a": machine(1), "b": machine(2, __enroll_identity={"identity": identity})}, ["a", "b"])
+    assert "its answer is not one of this collection's" in found["problems"]["b"] and list(found["problems"]) == ["b"]

@@ -21,7 +21,9 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts imp
 PLACE = Place("seat01", "Anna", "m")
 NODES = [{"name": "n", "role": "worker", "version": "v1.36.3"},
          {"name": "m", "role": "control-plane", "version": "v1.36.4"}]
-AUDITED: dict[str, Any] = {"cluster": "worker", "residue": [], "hygiene": [], "identity": {}}
+AUDITED: dict[str, Any] = {
+    "cluster": "worker", "residue": [], "hygiene": [], "identity": {
+        "container": False, "machine_id": "", "product_uuid": "", "mac_addresses": {}, "ssh_host_keys": {}}}
 
 
 def seat(master: dict[str, Any], node: dict[str, Any], *failures: Failure, check: bool = False) -> SeatReport:
