@@ -71,6 +71,10 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", kept).strip("-")[:_LONGEST].strip("-") or NOBODY
 
 
+def _is_user(name: str) -> bool:
+    return bool(_USER.fullmatch(name)) and name != "default" and not name.startswith("kube-")
+
+
 def student_users(
     students: Sequence[Mapping[str, Any]], files: Sequence[str] = (), state: str = "present",
 ) -> list[dict[str, str]]:
@@ -79,7 +83,7 @@ def student_users(
     for student in students:
         name = str(student["name"])
         user = str(student.get("user") or slug(name))
-        if not _USER.fullmatch(user) or user == "default" or user.startswith("kube-"):
+        if not _is_user(user):
             raise AnsibleFilterError(
                 "Wanted a user name for the student {0} of at most {1} small letters, digits and '-', and none of "
                 "Kubernetes' own namespaces, found '{2}'. Give another one as user.".format(name, _LONGEST, user))
@@ -89,8 +93,10 @@ def student_users(
                 "one of them another as user.".format(user, found[user]["name"], name))
         wished = state if state == "absent" else str(student.get("state") or "present")
         found[user] = {"user": user, "name": name, "state": wished}
-    known = (os.path.basename(path).removesuffix(".conf") for path in files)
-    gone = [{"user": user, "name": user, "state": "absent"} for user in sorted(known) if user not in found]
+    # The host says which files it has, so a name counts only if this filter could have given it
+    known = {os.path.basename(path).removesuffix(".conf") for path in files}
+    gone = [{"user": user, "name": user, "state": "absent"} for user in sorted(known)
+            if user not in found and _is_user(user)]
     return gone + sorted(found.values(), key=lambda entry: entry["state"])
 
 

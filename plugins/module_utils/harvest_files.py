@@ -9,18 +9,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import shutil
 import stat
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import IO
 
 from . import mounts
 from .command import Runner
 from .errors import ClassroomError
-from .files import Root, remove
+from .files import Root
 
 MEBIBYTE = 1024 * 1024
 # What a harvest that was killed left beside this one's directory is taken away after so many seconds.
@@ -192,19 +195,19 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
 
     Raises ClassroomError when it does not get written completely.
     """
-    listing = archive + ".list"
     try:
-        write_private(listing, "".join(path.lstrip("/") + "\0" for path in found.paths))
-        write_private(archive, "")
-        # GNU tar, not Python's: it copes with files that shrink while they are read, and with holes.
-        completed = run(
-            ["tar", "--create", "--gzip", "--format", "posix", "--sparse", "--ignore-failed-read", "--file", archive,
-             "--directory", root("/"), "--no-recursion", "--null", "--verbatim-files-from", "--files-from", listing],
-            timeout=timeout, check=False)
+        with private_file(archive) as written, tempfile.TemporaryFile() as listing:
+            listing.write(b"".join(os.fsencode(path.lstrip("/")) + b"\0" for path in found.paths))
+            listing.flush()
+            # Not by their paths: the archive's directory belongs to the login user, who may exchange what is in it.
+            # GNU tar, not Python's: it copes with files that shrink while they are read, and with holes.
+            completed = run(
+                ["tar", "--create", "--gzip", "--format", "posix", "--sparse", "--ignore-failed-read",
+                 "--file", _by_descriptor(written), "--directory", root("/"), "--no-recursion", "--null",
+                 "--verbatim-files-from", "--files-from", _by_descriptor(listing)],
+                timeout=timeout, check=False)
     except OSError as problem:
         raise ClassroomError("{0} cannot be written: {1}.".format(archive, problem.strerror)) from problem
-    finally:
-        remove(listing)
     said = [line for line in completed.err.splitlines() if line.strip()]
     if completed.rc not in (0, 1):
         raise ClassroomError(
@@ -214,14 +217,31 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
     found.missing.extend(line for line in said if not line.endswith(_HARMLESS))
 
 
-def write_private(path: str, text: str) -> None:
-    """A new file, 0600, that belongs to whoever owns its directory: the login user has to fetch it."""
-    remove(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        owner = os.stat(os.path.dirname(path))
-        os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
-        stream.write(text)
+def _by_descriptor(stream: IO[bytes]) -> str:
+    """A path by which another process of root opens the very file that is open here (proc(5))."""
+    return "/proc/{0}/fd/{1}".format(os.getpid(), stream.fileno())
+
+
+@contextlib.contextmanager
+def private_file(path: str) -> Iterator[IO[bytes]]:
+    """Write a new file, 0600; afterwards it belongs to the owner of its directory, the login user, who has to fetch it.
+
+    That user may exchange the directory and what is in it at any time, so neither is followed if it is a link, and the
+    file belongs to root until it is complete. An earlier file of that name is removed.
+    """
+    directory, name = os.path.split(path)
+    above = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=above)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(name, flags, 0o600, dir_fd=above), "w+b") as stream:
+            yield stream
+            stream.flush()
+            owner = os.fstat(above)
+            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+    finally:
+        os.close(above)
 
 
 def sweep(directory: str, now: float = 0.0) -> list[str]:

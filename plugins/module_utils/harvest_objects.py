@@ -11,11 +11,13 @@ would have written is kept. Left out is what a controller makes by itself: it wo
 from __future__ import annotations
 
 import fnmatch
+import io
 import os
+import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import IO, Any, Callable
 
 from . import block_yaml
 from .errors import ClassroomError
@@ -363,3 +365,13 @@ _CLEANERS = {
 def as_text(manifests: Sequence[Mapping[str, Any]]) -> str:
     """One file of manifests."""
     return "---\n".join(block_yaml.dump(manifest) for manifest in manifests)
+
+
+def write_archive(found: Harvest, stream: IO[bytes]) -> None:
+    """Write a gzip-compressed tar archive with a file <namespace>.yml for each namespace."""
+    with tarfile.open(fileobj=stream, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for namespace, manifests in found.namespaces.items():
+            content = as_text(manifests).encode("utf-8", "surrogateescape")
+            member = tarfile.TarInfo(namespace + ".yml")
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))

@@ -12,8 +12,8 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Asks the API for every kind that it serves in namespaces, custom resources too, and writes a file of manifests for
-    each namespace, which C(kubectl apply -f) takes in this cluster or another.
+  - Asks the API for every kind that it serves in namespaces, custom resources too, and writes an archive with a file of
+    manifests for each namespace, which C(kubectl apply -f) takes in this cluster or another.
   - Of an object only that is kept which a person would write. What the API server or a controller added is dropped,
     such as C(status), C(managedFields), C(uid), a Service's address, the volume of a claim, the node of a Pod.
   - Left out are objects that a controller made from others (the Pods of a Deployment, the Jobs of a CronJob), events,
@@ -31,7 +31,8 @@ extends_documentation_fragment:
 options:
   directory:
     description:
-      - Where the files are written, one C(NAMESPACE.yml) each, mode V(0600), with the owner of the directory.
+      - Where C(objects.tar.gz) is written, with a file C(NAMESPACE.yml) for each namespace. It has the mode V(0600) and
+        the owner of the directory.
     type: path
     required: true
   namespaces:
@@ -78,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: The namespaces of which there is a file.
+  description: The namespaces of which there are manifests.
   returned: success
   type: list
   elements: str
@@ -119,7 +120,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_o
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_files import write_private
+from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_files import private_file
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
 
 
@@ -134,10 +135,10 @@ def ask(module: AnsibleModule, machine: Machine) -> tuple[harvest_objects.Harves
 def write(module: AnsibleModule, machine: Machine) -> None:
     """Ask, write unless in check mode, report."""
     found, reason = ask(module, machine)
-    if not module.check_mode:
-        for namespace, manifests in found.namespaces.items():
-            path = os.path.join(module.params["directory"], namespace + ".yml")
-            write_private(path, harvest_objects.as_text(manifests))
+    if found.namespaces and not module.check_mode:
+        # One file of a known name, so that the controller makes no path of what a cluster says
+        with private_file(os.path.join(module.params["directory"], "objects.tar.gz")) as stream:
+            harvest_objects.write_archive(found, stream)
     module.exit_json(
         changed=bool(found.namespaces), namespaces=list(found.namespaces), objects=found.names(), reason=reason,
         left_out=found.left_out,

@@ -107,7 +107,7 @@ def conditions(role: str) -> dict[str, str]:
 def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fails(role: str, name: str) -> None:
     given: dict[str, Any] = {
         name: trust_as_template("{{ nowhere }}"), "__kubernetes": {"changed": True},
-        "__control_plane_init": {"admin_conf_sha256": "0"},
+        "ansible_check_mode": False, "__control_plane_init": {"changed": False},
         "hostvars": {machine: {"__crio_programs": ["kata"]} for machine in ALL},
     }
     ends = conditions(role)

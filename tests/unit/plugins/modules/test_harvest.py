@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,11 +86,16 @@ def test_objects(
     result = run_on_machine(harvest_objects, {"directory": str(place)}, check=check)
     assert (result["changed"], result["reason"], result["namespaces"]) == (True, "", ["student"])
     assert result["objects"] == ["student/ConfigMap/page"]
-    assert os.listdir(place) == ([] if check else ["student.yml"])
+    assert os.listdir(place) == ([] if check else ["objects.tar.gz"])
     if not check:
-        written = place / "student.yml"
+        written = place / "objects.tar.gz"
         assert written.stat().st_mode & 0o777 == 0o600
-        assert list(yaml.safe_load_all(written.read_text())) == [
+        with tarfile.open(written) as archive:
+            assert archive.getnames() == ["student.yml"]
+            content = archive.extractfile("student.yml")
+            assert content is not None
+            manifests = list(yaml.safe_load_all(content.read()))
+        assert manifests == [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "student"}},
             {"apiVersion": "v1", "kind": "ConfigMap", **page}]
 

@@ -1,0 +1,241 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, directories and files on the controller for content that comes from hosts.
+
+The directory that the inventory names is opened once; whatever is below it is reached by its descriptor, and no link
+is followed there. Links above it are the administrator's own, for example to a larger disk, and are followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+
+from ...module_utils.errors import ClassroomError
+
+# RFC 1123: what Kubernetes accepts as the name of a namespace
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LONGEST_NAME = 200
+_PIECE = 1 << 20
+# A temporary file or directory of a killed run is removed after so many seconds
+_STALE = 3600.0
+_PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.part")
+
+
+def require_name(name: str) -> str:
+    """Return a name from the inventory that is one component of a path. Raises ClassroomError for any other text."""
+    wrong = not name or name in (".", "..") or "/" in name or len(os.fsencode(name)) > _LONGEST_NAME
+    if wrong or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise ClassroomError(
+            "Invalid file name: expected one name of at most {0} bytes without '/' and control characters, found "
+            "{1!a}. Correct the inventory. Nothing was changed.".format(_LONGEST_NAME, name[:_LONGEST_NAME]))
+    return name
+
+
+def is_label(name: str) -> bool:
+    """Return whether a name that a host reported is a DNS label: the only form in which it may name a file."""
+    return bool(_LABEL.fullmatch(name))
+
+
+class Directory:
+    """An open directory of the controller. `path` is for messages and for programs that only take paths."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def subdirectory(self, name: str, create: bool = False) -> Directory:
+        """Open a directory in this one. Raises FileNotFoundError unless `create`, ClassroomError for a link."""
+        if create:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=self._descriptor)
+        path = os.path.join(self.path, name)
+        if not stat.S_ISDIR(self._status(name).st_mode):
+            raise ClassroomError(_not_a("directory", path, self._status(name)))
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        return Directory(os.open(name, flags, dir_fd=self._descriptor), path)
+
+    def exists(self, name: str) -> bool:
+        """Return whether the name is taken, by a dangling link too."""
+        try:
+            self._status(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open_file(self, name: str) -> int:
+        """Return a descriptor of a regular file. Raises FileNotFoundError, and ClassroomError for anything else."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        status = self._status(name)
+        if not stat.S_ISREG(status.st_mode):
+            raise ClassroomError(_not_a("regular file", os.path.join(self.path, name), status))
+        descriptor = os.open(name, flags, dir_fd=self._descriptor)
+        opened = os.fstat(descriptor)
+        if (opened.st_dev, opened.st_ino) != (status.st_dev, status.st_ino):
+            os.close(descriptor)
+            raise ClassroomError("{0} was replaced while it was opened. Try again.".format(
+                os.path.join(self.path, name)))
+        return descriptor
+
+    def read(self, name: str, limit: int) -> tuple[bytes, int] | None:
+        """Return content and mode of a regular file, None when there is none; at most `limit` + 1 bytes are read."""
+        try:
+            descriptor = self.open_file(name)
+        except FileNotFoundError:
+            return None
+        with open(descriptor, "rb") as stream:
+            return stream.read(limit + 1), stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+
+    def write(self, name: str, content: bytes, mode: int, replace: bool) -> None:
+        """Write a whole file: under a temporary name, synchronised, then renamed.
+
+        Without `replace` a name that is taken is an error. A link or a directory is never replaced.
+        """
+        if self.exists(name):
+            self._require_replaceable(name, replace)
+        self._sweep(name)
+        fresh = _temporary(name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(fresh, flags, 0o600, dir_fd=self._descriptor)
+        try:
+            with open(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            if not replace:
+                # Takes the name exclusively; a hard link would do the same, but not on every file system
+                os.close(os.open(name, flags, 0o600, dir_fd=self._descriptor))
+            os.rename(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fresh, dir_fd=self._descriptor)
+            raise
+        os.fsync(self._descriptor)
+
+    def write_stream(self, name: str, pieces: Iterator[bytes]) -> None:
+        """Write a new file, 0600, piece by piece; for a directory that is not published yet."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(name, flags, 0o600, dir_fd=self._descriptor), "wb") as stream:
+            for piece in pieces:
+                stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def set_mode(self, name: str, mode: int) -> None:
+        descriptor = self.open_file(name)
+        try:
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, name: str, check_mode: bool = False) -> None:
+        """Remove a file, or the link itself. Raises ClassroomError for a directory, in check mode too."""
+        status = self._status(name)
+        if stat.S_ISDIR(status.st_mode):
+            raise ClassroomError(_not_a("regular file", os.path.join(self.path, name), status))
+        if not check_mode:
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def fill_new(self, name: str, fill: Callable[[Directory], None]) -> None:
+        """Have `fill` write into a new directory, which gets its name only when it is complete.
+
+        Raises ClassroomError when the name is taken. Nothing is left when `fill` raises an error.
+        """
+        self.require_free(name)
+        self._sweep(name)
+        fresh = _temporary(name)
+        os.mkdir(fresh, 0o700, dir_fd=self._descriptor)
+        try:
+            inner = self.subdirectory(fresh)
+            try:
+                fill(inner)
+            finally:
+                inner.close()
+            try:
+                # Only an empty directory is replaced by a rename, so this one takes the name exclusively
+                os.mkdir(name, 0o700, dir_fd=self._descriptor)
+            except FileExistsError:
+                self.require_free(name)
+            os.rename(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True, dir_fd=self._descriptor)
+            raise
+        os.fsync(self._descriptor)
+
+    def require_free(self, name: str) -> None:
+        if self.exists(name):
+            raise ClassroomError(
+                "{0} exists: expected a new directory, and an earlier harvest is never overwritten. Run it again, or "
+                "move that directory away. Nothing was changed.".format(os.path.join(self.path, name)))
+
+    def _status(self, name: str) -> os.stat_result:
+        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+
+    def _require_replaceable(self, name: str, replace: bool) -> None:
+        status = self._status(name)
+        path = os.path.join(self.path, name)
+        if not stat.S_ISREG(status.st_mode):
+            raise ClassroomError(_not_a("regular file", path, status))
+        if not replace:
+            raise ClassroomError("{0} exists and is not overwritten. Move it away. Nothing was changed.".format(path))
+
+    def _sweep(self, name: str) -> None:
+        """Remove what killed runs left under temporary names for the same name."""
+        for entry in os.listdir(self._descriptor):
+            found = _PART.fullmatch(entry)
+            if not found or found["name"] != name:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                status = self._status(entry)
+                if time.time() - status.st_mtime < _STALE:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    shutil.rmtree(entry, ignore_errors=True, dir_fd=self._descriptor)
+                else:
+                    os.unlink(entry, dir_fd=self._descriptor)
+
+
+@contextlib.contextmanager
+def opened(path: str, *below: str, create: bool = False) -> Iterator[Directory]:
+    """Open the directory `path` that the inventory names, and one `below` it, component by component.
+
+    Links above `path` are followed, `path` itself and what is below must be real directories. Missing ones are created
+    with mode 0700 if `create`, and otherwise raise FileNotFoundError.
+    """
+    parent, name = os.path.split(os.path.abspath(path))
+    parent = os.path.realpath(parent)
+    if create:
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    directory = Directory(os.open(parent, flags), parent)
+    try:
+        for component in (name, *below) if name else below:
+            inner = directory.subdirectory(require_name(component), create)
+            directory.close()
+            directory = inner
+        yield directory
+    finally:
+        directory.close()
+
+
+def _temporary(name: str) -> str:
+    return ".{0}.{1}.part".format(name, secrets.token_hex(8))
+
+
+def _not_a(kind: str, path: str, status: os.stat_result) -> str:
+    names = ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a directory"), (stat.S_ISREG, "a regular file"))
+    found = next((name for test, name in names if test(status.st_mode)), "a special file")
+    return "{0} cannot be used on the controller: expected a {1}, found {2}. Links are followed only " \
+           "above the directory that the inventory names. Move it away. Nothing was changed.".format(path, kind, found)

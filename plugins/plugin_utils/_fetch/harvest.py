@@ -1,0 +1,96 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a harvest brings to the controller: an archive of files, which is only listed, and manifests by namespace."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from ...module_utils.errors import ClassroomError
+from . import archive
+from .destination import Directory, is_label
+
+FILES, OBJECTS, MANIFESTS = "files.tar.gz", "objects.tar.gz", "objects"
+MEBIBYTE = 1 << 20
+_MOST_MEMBERS = 500_000
+_MOST_NAMESPACES = 10_000
+_MOST_STRANGERS = 20
+# A file of a byte takes four blocks of the archive with its extended header
+_EXPANSION = 8
+
+
+def transfer_limit(max_mb: int) -> int:
+    """Return how many bytes an archive may have for contents of `max_mb` MiB that cannot be compressed."""
+    return max_mb * MEBIBYTE * 9 // 8 + 32 * MEBIBYTE
+
+
+def strangers(stream: BinaryIO, directories: Sequence[str], max_mb: int) -> list[str]:
+    """Return what an archive holds besides files of the harvested directories: a sentence each, the first of many.
+
+    Raises ClassroomError when the archive is damaged: then the work in it is not safe.
+    """
+    inside = [posixpath.normpath(directory).strip("/") for directory in directories]
+    found: list[str] = []
+    links: set[str] = set()
+    left_out = 0
+    try:
+        for member in archive.Archive(stream, _EXPANSION * max_mb * MEBIBYTE + 64 * MEBIBYTE, _MOST_MEMBERS).members():
+            reason = _reason(member, inside, links)
+            if reason and len(found) < _MOST_STRANGERS:
+                found.append("{0}: {1}".format(ascii(member.name[:200]), reason))
+            elif reason:
+                left_out += 1
+    except archive.NotListed as problem:
+        found.append("{0} cannot be listed to its end: {1}".format(FILES, problem))
+    if left_out:
+        found.append("{0} more".format(left_out))
+    return found
+
+
+def _reason(member: archive.Member, inside: Sequence[str], links: set[str]) -> str:
+    name = member.name.rstrip("/")
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "." in parts or "" in parts:
+        return "the name is not plain"
+    if not any(name == directory or name.startswith(directory + "/") or not directory for directory in inside):
+        return "outside of the harvested directories"
+    above = (posixpath.join(*parts[:count]) for count in range(1, len(parts)))
+    if links and any(path in links for path in above):
+        return "behind a link of the archive"
+    if member.kind == archive.LINK:
+        links.add(name)
+    elif member.kind == archive.HARD_LINK:
+        target = member.target
+        if ".." in target.split("/") or not any(target.startswith(directory + "/") for directory in inside):
+            return "a hard link to something outside of the harvested directories"
+    elif member.kind not in (archive.REGULAR, archive.DIRECTORY):
+        return "a device, a pipe, or of an unknown kind"
+    return "with a set-user-ID or set-group-ID bit" if member.mode & 0o6000 and member.kind == archive.REGULAR else ""
+
+
+def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list[str]:
+    """Write the manifests of an archive, one file for each namespace; return the namespaces.
+
+    Raises ClassroomError for a name that is not `<namespace>.yml`, for a name that is there twice, for anything that is
+    not a regular file, and for more than `max_mb` MiB.
+    """
+    found: list[str] = []
+    limit = max_mb * MEBIBYTE + (_MOST_NAMESPACES + 20) * 1024
+    reader = archive.Archive(stream, limit, _MOST_NAMESPACES)
+    try:
+        for member in reader.members():
+            namespace, extension = os.path.splitext(member.name)
+            if member.kind != archive.REGULAR or extension != ".yml" or not is_label(namespace) or namespace in found:
+                raise ClassroomError("a member {0} that is not one file for a namespace".format(
+                    ascii(member.name[:80])))
+            found.append(namespace)
+            directory.write_stream(member.name, reader.data(member))
+    except archive.NotListed as problem:
+        raise ClassroomError("an archive that is not accepted: {0}".format(problem)) from problem
+    return found
+

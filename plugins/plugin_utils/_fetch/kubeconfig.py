@@ -1,0 +1,188 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kubeconfigs that hosts send: parsed strictly, compared with the inventory, and written again from the values.
+
+A kubeconfig is a program for kubectl: `exec` runs a command, `tokenFile` sends a file to the server. So nothing of the
+host's text is written, only address, certificates and key in a form of the controller's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ...module_utils.errors import ClassroomError
+from ...module_utils.kube_api import address
+from . import credentials
+
+# Of client-go's Config type, all that kubeadm writes; everything else is rejected by its name
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "": frozenset({"apiVersion", "kind", "preferences", "clusters", "contexts", "users", "current-context"}),
+    "cluster": frozenset({"server", "certificate-authority-data"}),
+    "context": frozenset({"cluster", "user", "namespace"}),
+    "user": frozenset({"client-certificate-data", "client-key-data"}),
+}
+_SERVER = re.compile(r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
+_DEEPEST = 12
+_MOST_NAMED = 5
+_LONGEST_NAMED = 60
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the inventory says about a kubeconfig: `server` as host:port, `groups` as those that the user may be in."""
+
+    server: str
+    cluster: str
+    user: str
+    groups: tuple[str, ...] = ()
+    namespace: str = ""
+
+
+class _Loader(yaml.BaseLoader):
+    """All scalars are text, tags mean nothing, and what could multiply or hide content is an error."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            raise ClassroomError("a YAML alias")
+        depth = getattr(self, "depth", 0)
+        if depth > _DEEPEST:
+            raise ClassroomError("more than {0} levels of YAML".format(_DEEPEST))
+        self.depth = depth + 1
+        node = super().compose_node(parent, index)
+        self.depth = depth
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value if isinstance(key, yaml.ScalarNode) else None for key, _value in node.value]
+        if None in keys:
+            raise ClassroomError("a YAML key that is no text")
+        twice = next((key for key in keys if keys.count(key) > 1), None) if len(keys) < 100 else "too many keys"
+        if twice is not None:
+            raise ClassroomError("the key {0} twice".format(_shown(twice)))
+        return super().construct_mapping(node, deep=deep)
+
+
+def rewritten(text: str, expected: Expected) -> str:
+    """Return the kubeconfig as the controller writes it. Raises ClassroomError with what was found instead."""
+    document = _document(text)
+    cluster, context, user = (_single(document, group) for group in ("clusters", "contexts", "users"))
+    _require_names(document, cluster, context, user)
+    server = str(cluster["cluster"].get("server") or "")
+    if not _SERVER.fullmatch(server) or address(server.rstrip("/")) != address(expected.server):
+        raise ClassroomError("the server {0} instead of https://{1}".format(_shown(server), address(expected.server)))
+    ca = credentials.authorities(_decoded(cluster["cluster"], "certificate-authority-data"))
+    certificate, key, name, groups = credentials.client(
+        _decoded(user["user"], "client-certificate-data"), _decoded(user["user"], "client-key-data"))
+    if name != expected.user:
+        raise ClassroomError("a certificate of the user {0} instead of {1}".format(_shown(name), expected.user))
+    others = sorted(set(groups) - set(expected.groups))
+    if others:
+        raise ClassroomError("a certificate with the groups {0}, which are not among {1}".format(
+            ", ".join(map(_shown, others[:_MOST_NAMED])), ", ".join(expected.groups) or "those expected (none)"))
+    return _render(expected, ca, certificate, key)
+
+
+def owner(text: str) -> tuple[str, str] | None:
+    """Return cluster and user of a file that `rewritten` has made, or one like it; None for another text."""
+    try:
+        document = _document(text)
+        context = _single(document, "contexts")["context"]
+    except ClassroomError:
+        return None
+    return str(context.get("cluster")), str(context.get("user"))
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        raise ClassroomError("a text that is not YAML") from problem
+    if not isinstance(document, dict):
+        raise ClassroomError("a text that is no kubeconfig")
+    strangers = _strangers(document)
+    if strangers:
+        raise ClassroomError(", ".join(strangers[:_MOST_NAMED]))
+    if (document.get("apiVersion"), document.get("kind")) != ("v1", "Config"):
+        raise ClassroomError("a text that is no kubeconfig of apiVersion v1")
+    return document
+
+
+def _strangers(document: Mapping[str, Any]) -> list[str]:
+    """All fields that a kubeconfig of kubeadm does not have, as paths."""
+    found = [_shown(key) for key in document if key not in _FIELDS[""]]
+    if document.get("preferences") not in (None, {}, "", "null"):
+        found.append("preferences with content")
+    for group, kind in (("clusters", "cluster"), ("contexts", "context"), ("users", "user")):
+        entries = document.get(group)
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict):
+                found += ["{0}[].{1}".format(group, _shown(key)) for key in entry if key not in ("name", kind)]
+                inner = entry.get(kind)
+                found += ["{0}[].{1}.{2}".format(group, kind, _shown(key)) for key in inner
+                          if key not in _FIELDS[kind]] if isinstance(inner, dict) else []
+    return found
+
+
+def _single(document: Mapping[str, Any], group: str) -> dict[str, Any]:
+    entries, kind = document.get(group), group[:-1]
+    if not isinstance(entries, list) or len(entries) != 1:
+        raise ClassroomError("{0} entries in {1} instead of one".format(
+            len(entries) if isinstance(entries, list) else "no", group))
+    entry = entries[0]
+    if not isinstance(entry, dict) or not isinstance(entry.get(kind), dict):
+        raise ClassroomError("an entry in {0} without {1}".format(group, kind))
+    if not all(isinstance(value, str) for value in (entry.get("name"), *entry[kind].values())):
+        raise ClassroomError("an entry in {0} with something else than text".format(group))
+    return entry
+
+
+def _require_names(document: Mapping[str, Any], cluster: Any, context: Any, user: Any) -> None:
+    pairs = ((document.get("current-context"), context["name"]), (context["context"].get("cluster"), cluster["name"]),
+             (context["context"].get("user"), user["name"]))
+    if any(used != named for used, named in pairs):
+        raise ClassroomError("a context that does not lead to its one cluster and user")
+
+
+def _decoded(entry: Mapping[str, Any], key: str) -> str:
+    try:
+        return base64.b64decode(entry.get(key, ""), validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as problem:
+        raise ClassroomError("{0} that is not base64 of PEM".format(key)) from problem
+
+
+def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
+    """JSON is YAML; kubectl writes its own form at the first change."""
+    context = {"cluster": expected.cluster, "user": expected.user}
+    if expected.namespace:
+        context["namespace"] = expected.namespace
+    name = "{0}@{1}".format(expected.user, expected.cluster)
+    return json.dumps({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": expected.cluster, "cluster": {
+            "server": "https://" + address(expected.server), "certificate-authority-data": _encoded(ca)}}],
+        "users": [{"name": expected.user, "user": {
+            "client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key)}}],
+        "contexts": [{"name": name, "context": context}],
+        "current-context": name,
+    }, indent=2) + "\n"
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode("ascii")).decode("ascii")
+
+
+def _shown(text: object) -> str:
+    """A text from a host for a message: short, one line, no control characters."""
+    plain = ascii(str(text))
+    return plain if len(plain) <= _LONGEST_NAMED else plain[:_LONGEST_NAMED] + "...'"
