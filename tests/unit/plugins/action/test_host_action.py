@@ -1,0 +1,181 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs of ansible-playbook with hosts that answer every module with a JSON of an attacker's choice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.returns import MODULES
+
+ROOT = Path(__file__).resolve().parents[4]
+INTERPRETER = """\
+#!{python}
+import json, os, re, sys
+text = sys.stdin.read() if len(sys.argv) < 2 or sys.argv[1] == "-" else open(sys.argv[1]).read()
+names = re.findall(r"ansible_collections\\.classroom\\.kubeadm\\.plugins\\.modules\\.([a-z_]+)", text)
+with open({received!r}, "a") as log:
+    log.write(os.path.basename(sys.argv[0]) + " " + (names[-1] if names else "-") + "\\n" + text + "\\n")
+with open({answers!r}) as stream:
+    answers = json.load(stream)
+answer = answers["samples"].get(names[-1] if names else "", {{}})
+print(json.dumps({{"changed": False, **answer, **answers["hosts"].get(os.path.basename(sys.argv[0]), {{}})}}))
+"""
+
+
+GROUPS = {"control_plane": "master", "workers": "node1"}
+
+
+def samples() -> dict[str, dict[str, Any]]:
+    """What each module returns according to its documentation."""
+    found = {}
+    for path in MODULES.glob("*.py"):
+        text = path.read_text(encoding="utf-8").split('RETURN = r"""\n')[1].split('\n"""')[0]
+        found[path.stem] = {name: entry["sample"] for name, entry in yaml.safe_load(text).items() if "sample" in entry}
+    return found
+
+
+class Hosts:
+    """Hosts whose Python is a program of the attacker, and a controller with something to lose."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.received = directory / "received"
+        self.received.write_text("")
+
+    def run(self, playbook: Path | str, answers: dict[str, Any], variables: dict[str, Any], *more: str) -> str:
+        """Run a playbook on the hosts master and node1, and return the output."""
+        recorded = self.directory / "answers.json"
+        recorded.write_text(json.dumps({"samples": samples(), "hosts": answers}))
+        hosts: dict[str, Any] = {}
+        for name in ("master", "node1"):
+            program = self.directory / name
+            program.write_text(INTERPRETER.format(
+                python=sys.executable, received=str(self.received), answers=str(recorded)))
+            program.chmod(0o755)
+            hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": str(program),
+                           "ansible_host": "192.0.2.1" if name == "master" else "192.0.2.2"}
+        groups = {group: {"hosts": {name: hosts[name]}} for group, name in GROUPS.items()}
+        inventory = self.directory / "inventory.yml"
+        inventory.write_text(json.dumps({"k8s_cluster": {"children": groups, "vars": variables}}))
+        if isinstance(playbook, str):
+            path = self.directory / "play.yml"
+            path.write_text(playbook)
+            playbook = path
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook), *more],
+            cwd=self.directory, capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
+                 "PWD": str(self.directory), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"})
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Hosts:
+    return Hosts(tmp_path)
+
+
+PLAY = """
+- hosts: k8s_cluster
+  gather_facts: false
+  tasks:
+    - classroom.kubeadm.{module}: {options}
+      register: found
+      ignore_errors: true
+    - ansible.builtin.debug:
+        msg: "{{{{ inventory_hostname }}}} path={{{{ path }}}} failed={{{{ found is failed }}}}"
+    - ansible.builtin.debug: {{var: found}}
+    - ansible.builtin.debug: {{var: ansible_facts}}
+    - ansible.builtin.debug: {{msg: "hosts={{{{ groups.all | sort }}}}"}}
+"""
+
+
+def test_facts_of_a_module_change_no_variable(hosts: Hosts) -> None:
+    owned = hosts.directory / "owned"
+    lie = {"ansible_facts": {"path": "/home/instructor", "cluster_control_plane": "other"}, "path": "/home/instructor",
+           "add_host": {"host_name": "localhost", "host_vars": {"path": "/home/instructor"}},
+           "undeclared": "{{{{ lookup('pipe', 'touch {0}') }}}}".format(owned)}
+    said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": lie}, {"path": "/inventory"})
+
+    assert "master path=/inventory failed=False" in said and "node1 path=/inventory failed=False" in said
+    assert "undeclared" not in said and "cluster_control_plane" not in said
+    assert "hosts=['master', 'node1']" in said and not owned.exists()
+
+
+@pytest.mark.parametrize("lie", [
+    {"residue": ["x"]}, {"changed": "no"}, {"ansible_facts": ["x"], "cluster": 7}, {"hygiene": "\x1b[2J"},
+    {"cluster": "x" * 100_000},
+], ids=lambda lie: str(lie)[:30])
+def test_a_result_of_other_types_fails_its_host_alone(hosts: Hosts, lie: dict[str, Any]) -> None:
+    said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": lie}, {"path": "/inventory"})
+
+    assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
+    assert "The result of classroom.kubeadm.kubeadm_residue on master was rejected" in " ".join(said.split())
+    assert "Traceback" not in said and "\x1b[2J" not in said
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0/0", ["192.0.2.7"]], ids=["network", "list"])
+def test_an_address_that_a_host_reports_is_one_of_the_network(hosts: Hosts, address: Any) -> None:
+    lie, good = ({"ansible_facts": {"classroom_interfaces": {
+        "internal": {"interface": "eth1", "address": each, "prefix": 24}, "external": {}}}}
+        for each in (address, "192.0.2.7"))
+    play = PLAY.format(module="node_interfaces", options="{internal_network: 192.0.2.0/24}")
+    said = hosts.run(play, {"master": lie, "node1": good}, {"path": "/inventory"})
+
+    assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
+
+
+def test_a_reset_deletes_nothing_else_on_the_controller(hosts: Hosts) -> None:
+    victim = hosts.directory / "home"
+    victim.mkdir()
+    (victim / "thesis").write_text("weeks of work")
+    lie = {"ansible_facts": {"reset_kubeconfig": str(victim)}, "reset_kubeconfig": str(victim)}
+    said = hosts.run(ROOT / "playbooks" / "reset.yml", {"master": lie, "node1": lie}, {}, "-e", "reset_confirm=true")
+
+    assert "kubeadm_reset" in hosts.received.read_text(), said
+    assert (victim / "thesis").read_text() == "weeks of work"
+
+
+def test_no_file_of_the_controller_is_sent_to_a_host(hosts: Hosts) -> None:
+    secret = hosts.directory / "id_ed25519"
+    secret.write_text("the instructor's private key")
+    lie = {"ansible_facts": {"cluster_utility_ca": str(secret)}}
+    play = """
+- hosts: k8s_cluster
+  gather_facts: false
+  tasks:
+    - classroom.kubeadm.kubeadm_residue:
+    - ansible.builtin.import_role: {name: classroom.kubeadm.registries}
+"""
+    said = hosts.run(play, {"master": lie, "node1": lie}, {"cluster_images_from": "utility"})
+
+    assert "kubeadm_residue" in hosts.received.read_text(), said
+    assert "private key" not in hosts.received.read_text() + said
+
+
+def test_no_other_cluster_is_asked_for_a_token(hosts: Hosts) -> None:
+    play = """
+- hosts: node1
+  gather_facts: false
+  tasks:
+    - classroom.kubeadm.kubeadm_residue:
+    - classroom.kubeadm.kubeadm_token:
+        {node_name: x, node_address: 192.0.2.9, machine_id: x, endpoint: "192.0.2.1:6443"}
+      delegate_to: "{{ cluster_control_plane }}"
+      ignore_errors: true
+"""
+    lie = {"ansible_facts": {"cluster_control_plane": "master"}}
+    hosts.run(play, {"node1": lie}, {"cluster_control_plane": "node1"})
+
+    assert "node1 kubeadm_token" in hosts.received.read_text()
+    assert "master kubeadm_token" not in hosts.received.read_text()
