@@ -45,6 +45,11 @@ def test_without_a_word() -> None:
     }
 
 
+def test_the_key_of_the_repository_is_pinned() -> None:
+    repository = value("_crio_repository.upstream", _cluster_crio_repository={"debian": {"name": "cri-o"}})
+    assert repository == {"name": "cri-o", "fingerprints": ["85B67D5C50100B1AC8CEFE49CBA9C85640A2B579"]}
+
+
 def test_what_is_chosen() -> None:
     found = drop_ins(
         cluster_cgroup_driver="cgroupfs", crio_oci_runtime="runc", cluster_pause_image="own/pause:1",
