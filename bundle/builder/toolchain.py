@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -33,14 +35,46 @@ def require_tools() -> None:
         raise BundleError("the tools that a bundle is built with", "none of " + ", ".join(missing), "install them")
 
 
+# The checksum databases whose key is part of the go command; a user may have given another URL to reach one of them
+_DATABASES = ("sum.golang.org", "sum.golang.google.cn")
+# Also what is empty: with GOENV=off an empty variable has Go's own default
+_DEFAULTS = (
+    "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", "GO111MODULE", "GOAMD64", "GOARCH",
+    "GOARM64", "GODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOOS", "GOPRIVATE",
+    "GOVCS",
+)
+
+
 def go_environment(paths: Paths) -> dict[str, str]:
-    """Everything Go writes goes into the cache; what a person has set for other work does not reach this build."""
+    """Return the variables of every go command of a build: its caches are in `paths`, its settings are Go's defaults.
+
+    What a user has set for other work, in the environment or with `go env -w`, does not reach the build: a checksum
+    database that is switched off, modules without verification, another toolchain or target. Two settings stay, because
+    a host may reach nothing without them: GOPROXY, and a GOSUMDB that names the database of Go itself.
+    """
+    proxy, database = _network_settings()
     return {
+        **dict.fromkeys(_DEFAULTS, ""),
+        "GOENV": "off",
         "GOMODCACHE": str(paths.go_modules),
         "GOCACHE": str(paths.go_objects),
         "GOFLAGS": "-modcacherw",
+        "GOPROXY": proxy,
+        "GOSUMDB": database,
+        # The compiler that go.mod names; one that is fetched is verified with the checksum database
+        "GOTOOLCHAIN": "auto",
         "GOWORK": "off",
     }
+
+
+@functools.cache
+def _network_settings() -> tuple[str, str]:
+    """Return GOPROXY and GOSUMDB; the values are empty where Go's defaults are to be used."""
+    if shutil.which("go") is None:
+        return "", ""
+    found = json.loads(output(["go", "env", "-json", "GOPROXY", "GOSUMDB"]) or "{}")
+    database = found.get("GOSUMDB", "")
+    return found.get("GOPROXY", ""), database if database.split()[:1] and database.split()[0] in _DATABASES else ""
 
 
 def go_version(paths: Paths, minimum: str) -> str:
@@ -51,7 +85,7 @@ def go_version(paths: Paths, minimum: str) -> str:
     version = found.strip()
     if _numbers(version) < _numbers(minimum):
         raise BundleError(
-            f"Go {minimum} or newer", version, "install it, or let the go command fetch it (GOTOOLCHAIN=auto)"
+            f"Go {minimum} or newer", version, "install it"
         )
     return version
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
-from bundle.builder import build, process
+from bundle.builder import build, process, toolchain
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import output, run
@@ -36,7 +36,13 @@ MODULE = Module(
 GO = """\
 #!/bin/sh
 case "$1" in
-    env) echo "$FAKE_GO_VERSION"; exit ;;
+    env)
+        if [ "$2" = -json ]; then
+            echo "{{\\"GOPROXY\\": \\"$GOPROXY\\", \\"GOSUMDB\\": \\"$GOSUMDB\\"}}"
+        else
+            echo "$FAKE_GO_VERSION"
+        fi
+        exit ;;
     list)
         echo {root}/module
         case "$*" in *-deps*) ;; *) exit ;; esac
@@ -161,6 +167,28 @@ def test_go_writes_into_the_cache_only(paths: Paths) -> None:
     environment = go_environment(paths)
     assert environment["GOMODCACHE"].startswith(str(paths.cache))
     assert environment["GOCACHE"].startswith(str(paths.cache))
+
+
+@pytest.mark.parametrize(("database", "expected"), [
+    ("off", ""), ("sum.example.org+1+key", ""), ("", ""), ("sum.golang.org", "sum.golang.org"),
+    ("sum.golang.org https://mirror.example", "sum.golang.org https://mirror.example"),
+    ("sum.golang.google.cn", "sum.golang.google.cn"),
+])
+def test_settings_of_the_user_do_not_reach_a_build(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, database: str, expected: str,
+) -> None:
+    for name, value in {
+        "GOSUMDB": database, "GOPROXY": "https://proxy.example,direct", "GONOSUMDB": "*", "GOPRIVATE": "*",
+        "GOINSECURE": "*", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOOS": "plan9", "CGO_CFLAGS": "-O0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    toolchain._network_settings.cache_clear()
+    environment = go_environment(paths)
+    toolchain._network_settings.cache_clear()
+    assert environment["GOPROXY"] == "https://proxy.example,direct" and environment["GOSUMDB"] == expected
+    assert {environment[name] for name in ("GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOOS", "CGO_CFLAGS")} == {""}
+    assert (environment["GOENV"], environment["GOTOOLCHAIN"]) == ("off", "auto")
+    assert environment["GOFLAGS"] == "-modcacherw"
 
 
 @pytest.mark.parametrize(
