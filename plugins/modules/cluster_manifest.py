@@ -40,7 +40,14 @@ options:
   url:
     description:
       - Where to fetch the manifest from, by the managed machine.
+      - A URL without TLS (C(http://)), also one to which a server redirects, is rejected unless O(checksum) is given.
     type: str
+  checksum:
+    description:
+      - SHA-256 of what O(url) gives, as 64 hexadecimal digits, optionally after C(sha256:).
+      - Another content is rejected.
+    type: str
+    default: ""
   force_conflicts:
     description:
       - Whether fields of the manifest that someone else set, for example with C(kubectl edit), are taken back.
@@ -105,7 +112,9 @@ reason:
   sample: namespace kube-flannel is not in the cluster yet
 """
 
+import hashlib
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -128,23 +137,53 @@ ROLLOUT_SPEC = {
 }
 
 
+CHECKSUM = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
+
+
 class Unavailable(ClassroomError):
     """The manifest is not to be had, perhaps only because a former task did not run in check mode."""
 
 
-def fetched(url: str, timeout: int) -> str:
-    """The text behind a URL."""
+def check_source(url: str, checksum: str) -> None:
+    """Reject what anybody on the network path could replace: what is applied has an administrator's rights."""
+    if checksum and not CHECKSUM.fullmatch(checksum):
+        raise ClassroomError(
+            "The checksum of the manifest {0} is invalid: expected 64 hexadecimal digits (SHA-256), found '{1}'. "
+            "Correct it. Nothing was changed.".format(url, checksum))
+    if not checksum and not url.lower().startswith(("https://", "file://")):
+        raise ClassroomError(
+            "The manifest {0} could be replaced on its way: expected an https:// URL or a checksum, found neither. Use "
+            "https://, or give its SHA-256 as checksum. Nothing was changed.".format(url))
+
+
+def verified(url: str, checksum: str, content: bytes) -> str:
+    """Return the content as text when it has the checksum, or when none is given."""
+    found = hashlib.sha256(content).hexdigest()
+    if checksum and checksum.lower().split(":")[-1] != found:
+        raise ClassroomError(
+            "The manifest {0} has another content: expected SHA-256 {1}, found {2}. Compare it with what its owner "
+            "publishes. Nothing was changed.".format(url, checksum, found))
+    return content.decode("utf-8")
+
+
+def fetched(url: str, checksum: str, timeout: int) -> str:
+    """Return the text behind a URL. Raises ClassroomError where it cannot be trusted, Unavailable without an answer."""
+    check_source(url, checksum)
     # Only where there is one: what it brings with it takes longer to import than kubectl to answer
     from ansible.module_utils.urls import open_url
 
     try:
-        return str(open_url(url, timeout=timeout).read().decode("utf-8"))
+        answer = open_url(url, timeout=timeout)
+        content, final = answer.read(), answer.geturl()
     # open_url lets the errors of several libraries through
     except Exception as error:
         raise Unavailable(
             "Wanted the manifest {0}, found: {1}; correct the URL, or copy the manifest and give its path."
             .format(url, error)
         ) from error
+    # A redirect may lead from https:// to http://
+    check_source(final, checksum)
+    return verified(url, checksum, content)
 
 
 def wish(module: AnsibleModule) -> Manifest:
@@ -156,7 +195,8 @@ def wish(module: AnsibleModule) -> Manifest:
                 "Wanted the manifest {0}, found no such file; copy it to this machine first.".format(params["path"])
             )
         return Manifest(path=params["path"], force=params["force_conflicts"])
-    text = params["content"] if params["url"] is None else fetched(params["url"], params["timeout"])
+    text = params["content"] if params["url"] is None else fetched(
+        params["url"], params["checksum"], params["timeout"])
     if not text.strip():
         raise ClassroomError("Wanted a manifest, found an empty text; give at least one object.")
     return Manifest(text=text, force=params["force_conflicts"])
@@ -185,6 +225,7 @@ def main() -> None:
             "content": {"type": "str", "no_log": True},
             "path": {"type": "path"},
             "url": {"type": "str"},
+            "checksum": {"type": "str", "default": ""},
             "force_conflicts": {"type": "bool", "default": True},
             "wait_for": {"type": "list", "elements": "dict", "default": [], "options": ROLLOUT_SPEC},
             "timeout": {"type": "int", "default": 120},
