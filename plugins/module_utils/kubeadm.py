@@ -244,8 +244,12 @@ def leave_nothing_private(machine: Machine, seconds: float) -> None:
 
 @contextlib.contextmanager
 def private_files(machine: Machine, contents: Mapping[str, str]) -> Iterator[str]:
-    """A directory that only root can read, with these files, for as long as a command needs them."""
+    """A directory that only root can read, with these files, for as long as a command needs them.
+
+    The caller holds the host-wide lock, so what is there already was left by a run that was killed.
+    """
     directory = machine.root(PRIVATE)
+    shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory, mode=0o700)
     try:
         for name, text in contents.items():

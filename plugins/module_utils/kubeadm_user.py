@@ -15,7 +15,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from .admin_api import NoAdministrator, administrator, sentence
 from .errors import ClassroomError
 from .files import read_text, write_text
 from .kube_api import Api, ApiError, Denied, NotFound, Refused, address, segment
-from .kubeadm import Machine
+from .kubeadm import Machine, private_files
 from .kubeconfig import Kubeconfig
 from .steps import Step
 
@@ -40,6 +39,9 @@ _REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _AUTHENTICATED = "system:authenticated"
 _NAMESPACES = "/api/v1/namespaces"
 _MANAGED = {"app.kubernetes.io/managed-by": "classroom.kubeadm"}
+# What a pod may ask for in a namespace, https://kubernetes.io/docs/concepts/security/pod-security-standards/
+POD_SECURITY = ("privileged", "baseline", "restricted")
+_ENFORCE = "pod-security.kubernetes.io/enforce"
 _DAY = 86400.0
 # The API takes no shorter time, and the controller manager signs for a year at most
 _MOST_DAYS = 365
@@ -70,6 +72,7 @@ class Wish:
     until: str = ""
     account: str = ""
     make_namespace: bool = False
+    pod_security: str = "baseline"
 
     @property
     def binding(self) -> str:
@@ -116,6 +119,9 @@ class State:
     # What the bindings of the user's name give, by where the API has them; None where no role is wished
     roles: Mapping[str, str] | None = None
     no_namespace: bool = False
+    # The level of pod security that the namespace enforces, "" for none; None where it is not this collection's to set
+    pod_security: str | None = None
+    warning: str = ""
     file: File = File()
 
 
@@ -252,7 +258,8 @@ def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, accoun
     file = read_file(machine, account, path)
     problem, namespace = _judged(wish, machine, admin, file, path)
     roles = _bound_roles(wish, api) if wish.cluster_role else None
-    return State(problem, namespace, roles, wish.make_namespace and not _has_namespace(wish, api), file)
+    no_namespace, enforced, warning = _read_namespace(wish, api) if wish.make_namespace else (False, None, "")
+    return State(problem, namespace, roles, no_namespace, enforced, warning, file)
 
 
 def _judged(wish: Wish, machine: Machine, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
@@ -351,18 +358,35 @@ def _role_of(wish: Wish, binding: Mapping[str, Any]) -> str:
     return str(role.get("name") or "another")
 
 
-def _has_namespace(wish: Wish, api: Api) -> bool:
+def _read_namespace(wish: Wish, api: Api) -> tuple[bool, str | None, str]:
+    """Return whether the namespace is missing, the level of pod security that it enforces, and a warning.
+
+    The level is None, and there may be a warning, where another has made the namespace: its labels are left alone.
+    """
     try:
-        api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+        found = api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
     except NotFound:
-        return False
-    return True
+        return True, None, ""
+    labels = (found.get("metadata") or {}).get("labels") or {}
+    enforced = str(labels.get(_ENFORCE) or "")
+    if all(labels.get(key) == value for key, value in _MANAGED.items()):
+        return False, enforced, ""
+    if enforced == wish.pod_security:
+        return False, None, ""
+    return False, None, (
+        "The namespace {0} was not made by this collection, and its pod security is left as it is: expected {1} to be "
+        "enforced, found {2}. Set it with 'kubectl label --overwrite namespace {0} {3}={1}'.".format(
+            wish.namespace, wish.pod_security, enforced or "no level", _ENFORCE))
 
 
 def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
     steps = []
     if state.no_namespace:
         steps.append(Step("namespace", wish.namespace, "absent", "present", "there is none"))
+    elif state.pod_security not in (None, wish.pod_security):
+        steps.append(Step("pod security", "of namespace {0}".format(wish.namespace), state.pod_security or "none",
+                          wish.pod_security, "another level is enforced" if state.pod_security
+                          else "no level is enforced"))
     steps += _role_steps(wish, state.roles or {}) if wish.cluster_role else []
     if state.kubeconfig_problem:
         steps.append(Step("kubeconfig", path, "see the reason", "{0} at this cluster".format(wish.user),
@@ -414,6 +438,9 @@ class Performer:
         for step in steps:
             if step.action == "namespace":
                 self._make(_NAMESPACES, namespace_of(self._wish))
+            elif step.action == "pod security":
+                self._api.patch("{0}/{1}".format(_NAMESPACES, segment(self._wish.namespace)), {
+                    "metadata": {"labels": {_ENFORCE: self._wish.pod_security}}})
             elif step.action == "role":
                 self._bind(state)
             elif step.action == "binding":
@@ -463,13 +490,17 @@ class Performer:
             write_text(self._machine.root(path), text, _SECRET)
 
     def _key_and_request(self) -> tuple[str, str]:
-        with tempfile.TemporaryDirectory(prefix="kubeadm-user-") as work:
-            key, request, settings = (os.path.join(work, name) for name in ("key", "request", "settings"))
-            write_text(settings, "[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
-                       + subject_lines(self._wish), _SECRET)
+        """Return a new private key and the request for its certificate, both PEM.
+
+        openssl writes the key into root's directory on a tmpfs, which is removed also after a run that was killed.
+        """
+        settings = ("[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
+                    + subject_lines(self._wish))
+        with private_files(self._machine, {"settings": settings}) as work:
+            key, request = (os.path.join(work, name) for name in ("key", "request"))
             self._machine.run(
-                ["openssl", "req", "-new", "-config", settings, "-utf8", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request])
+                ["openssl", "req", "-new", "-config", os.path.join(work, "settings"), "-utf8", "-newkey", "ec",
+                 "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request])
             return read_text(key) or "", read_text(request) or ""
 
     def _signed(self, request: str) -> str:
@@ -544,7 +575,8 @@ def request_of(wish: Wish, request: str, now: float) -> dict[str, Any]:
 
 
 def namespace_of(wish: Wish) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wish.namespace, "labels": _MANAGED}}
+    labels = {**_MANAGED, _ENFORCE: wish.pod_security}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wish.namespace, "labels": labels}}
 
 
 def binding_of(wish: Wish) -> dict[str, Any]:
@@ -577,8 +609,8 @@ def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, n
 
 def converge(
     wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
-) -> tuple[list[Step], str]:
-    """Steps that were, or in check mode would be, done, and the path of the user's kubeconfig."""
+) -> tuple[list[Step], str, list[str]]:
+    """Return the steps that were (in check mode: would be) done, the path of the user's kubeconfig, and warnings."""
     check(wish)
     account = account_of(wish.account or wish.user, lookup)
     path = path_of(account, given)
@@ -594,12 +626,12 @@ def converge(
             Performer(wish, machine, admin, api, account).perform(steps, state, path)
     except ApiError as problem:
         raise sentence("give {0} a kubeconfig".format(wish.user), admin, problem) from problem
-    return steps, path
+    return steps, path, [state.warning] if state.warning else []
 
 
 def remove(
     wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
-) -> tuple[list[Step], str]:
+) -> tuple[list[Step], str, list[str]]:
     """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
     account = account_of(wish.account or wish.user, lookup)
     path = path_of(account, given)
@@ -609,7 +641,7 @@ def remove(
     except NoAdministrator:
         if read_file(machine, account, path).text is None:
             # Without a cluster there is nothing to be taken from
-            return [], path
+            return [], path, []
         raise
     api = machine.connect(admin.server, admin.ca, admin)
     try:
@@ -620,7 +652,7 @@ def remove(
             Performer(wish, machine, admin, api, account).perform(steps, State(), path)
     except ApiError as problem:
         raise sentence(wanted, admin, problem) from problem
-    return steps, path
+    return steps, path, []
 
 
 def _refuse_strangers(wish: Wish, admin: Kubeconfig, file: File, path: str) -> None:

@@ -53,6 +53,15 @@ options:
     description: Whether the namespace is made when the cluster has none of that name. It is never removed.
     type: bool
     default: false
+  pod_security:
+    description:
+      - The Pod Security Standard that a namespace made by O(make_namespace) enforces. With V(baseline) its pods get no
+        path, network or device of the host, so that whoever may create pods there does not become root on the nodes.
+      - A namespace that an earlier run has made gets it as well. One that another has made is left as it is, and a
+        warning names it.
+    type: str
+    choices: [privileged, baseline, restricted]
+    default: baseline
   state:
     description: With V(absent) kubeconfig and bindings of the user are gone. The namespace and its objects stay.
     type: str
@@ -135,7 +144,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import Wish, converge, remove
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import (
+    POD_SECURITY,
+    Wish,
+    converge,
+    remove,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
 
 
@@ -152,6 +166,7 @@ def main() -> None:
             "until": {"type": "str", "default": ""},
             "account": {"type": "str", "default": ""},
             "make_namespace": {"type": "bool", "default": False},
+            "pod_security": {"type": "str", "choices": list(POD_SECURITY), "default": "baseline"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path"},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
@@ -163,13 +178,16 @@ def main() -> None:
         user=given["name"], groups=tuple(given["groups"]), cluster_role=given["cluster_role"],
         namespace=given["namespace"], cluster=given["cluster"], days=given["days"], renew_days=given["renew_days"],
         until=given["until"], account=given["account"], make_namespace=given["make_namespace"],
+        pod_security=given["pod_security"],
     )
     try:
         with host_lock.changing(module.check_mode):
-            steps, path = (converge if given["state"] == "present" else remove)(
+            steps, path, warnings = (converge if given["state"] == "present" else remove)(
                 wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
+    for warning in warnings:
+        module.warn(warning)
     module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), path=path)
 
 

@@ -30,7 +30,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import certifica
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Denied, Unreachable
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import ADMIN_CONF
+from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import ADMIN_CONF, PRIVATE
 from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_user import (
     Wish,
     check,
@@ -88,6 +88,11 @@ class Cluster(FakeApi):
         return body
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
+        if "metadata" in body:
+            super().patch(path, {})
+            labels: dict[str, str] = self.objects[path]["metadata"].setdefault("labels", {})
+            labels.update(body["metadata"]["labels"])
+            return self.objects[path]
         answer = super().patch(path, body)
         spec, status = answer["spec"], answer["status"]
         if self.refusal:
@@ -192,6 +197,23 @@ def test_foreseen_then_made_once_and_for_nobody_else(seat: Seat) -> None:
     before = seat.config.read_text()
     seat.api.calls.clear()
     assert seat() == [] and writes(seat) == [] and seat.config.read_text() == before
+
+
+def test_the_key_is_made_on_a_tmpfs_and_taken_away(seat: Seat) -> None:
+    made: list[list[str]] = []
+
+    def watched(argv: Sequence[str], **options: Any) -> Any:
+        made.append(list(argv))
+        assert stat.S_IMODE(Path(argv[argv.index("-keyout") + 1]).parent.stat().st_mode) == 0o700
+        return run(argv, **options)
+
+    private = seat.lab.machine.root(PRIVATE)
+    Path(private).mkdir(parents=True)
+    Path(private, "key").write_text("of a run that was killed")
+    converge(WISH, replace(seat.lab.machine, run=watched), ADMIN_CONF, None, False, seat.lookup)
+    [argv] = made
+    assert argv[argv.index("-keyout") + 1] == private + "/key"
+    assert not os.path.exists(private)
 
 
 def test_the_request_asks_for_a_client_and_the_wished_time(seat: Seat) -> None:
@@ -367,6 +389,47 @@ def test_a_namespace_of_ones_own(seat: Seat) -> None:
     assert seat.api.objects[OWN_BINDING]["roleRef"]["name"] == "admin"
     assert seat.document()["contexts"][0]["context"]["namespace"] == "student"
     assert seat(OWN) == []
+
+
+NAMESPACE = "/api/v1/namespaces/student"
+ENFORCE = "pod-security.kubernetes.io/enforce"
+OURS = {"app.kubernetes.io/managed-by": "classroom.kubeadm"}
+
+
+@pytest.mark.parametrize("level", ["privileged", "baseline", "restricted"])
+def test_a_namespace_enforces_pod_security(seat: Seat, level: str) -> None:
+    seat(replace(OWN, pod_security=level))
+    assert seat.api.objects[NAMESPACE]["metadata"]["labels"] == {**OURS, ENFORCE: level}
+    assert OWN.pod_security == "baseline"
+
+
+@pytest.mark.parametrize(("labels", "reason"), [
+    ({}, "no level is enforced"), ({ENFORCE: "privileged"}, "another level is enforced"), ({ENFORCE: "baseline"}, ""),
+])
+def test_a_namespace_of_an_earlier_run_gets_pod_security(seat: Seat, labels: dict[str, str], reason: str) -> None:
+    seat(OWN)
+    seat.api.objects[NAMESPACE]["metadata"]["labels"] = {**OURS, **labels, "course": "basics"}
+    expected = ["pod security of namespace student: " + reason] if reason else []
+    seat.api.calls.clear()
+    assert seat(OWN, check_mode=True) == expected and writes(seat) == []
+    assert seat(OWN) == expected
+    assert seat.api.objects[NAMESPACE]["metadata"]["labels"] == {**OURS, "course": "basics", ENFORCE: "baseline"}
+    assert seat(OWN) == []
+
+
+@pytest.mark.parametrize(("labels", "found"), [
+    ({}, "found no level"), ({ENFORCE: "privileged"}, "found privileged"), ({ENFORCE: "baseline"}, ""),
+])
+def test_a_namespace_of_another_is_left_alone_and_named(seat: Seat, labels: dict[str, str], found: str) -> None:
+    seat.api.objects[NAMESPACE] = {"metadata": {"name": "student", "labels": labels}}
+    machine = replace(seat.lab.machine, run=run)
+    for _run in range(2):
+        steps, _path, warnings = converge(OWN, machine, ADMIN_CONF, None, False, seat.lookup)
+        assert not any(step.action in ("namespace", "pod security") for step in steps)
+        assert seat.api.objects[NAMESPACE]["metadata"]["labels"] == labels
+        assert len(warnings) == bool(found)
+        assert all(found in warning and "namespace student" in warning for warning in warnings)
+    assert steps == []
 
 
 def test_what_was_bound_elsewhere_counts_no_longer(seat: Seat) -> None:
