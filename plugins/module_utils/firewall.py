@@ -35,8 +35,8 @@ ZONES, PACKAGED = "/etc/firewalld/zones", "/usr/lib/firewalld/zones"
 TRUSTED = "trusted"
 PERMANENT, LIVE = "permanent", "live"
 PLACES = (PERMANENT, LIVE)
-PORT, RULE, SOURCE = "port", "rich rule", "source"
-_OPTION = {PORT: "port", RULE: "rich-rule", SOURCE: "source"}
+PORT, RULE, SOURCE, INTERFACE = "port", "rich rule", "source", "interface"
+_OPTION = {PORT: "port", RULE: "rich-rule", SOURCE: "source", INTERFACE: "interface"}
 KEY = "firewall"
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/(tcp|udp|sctp|dccp)")
 _PATIENCE = 60.0
@@ -78,13 +78,19 @@ class Zone:
             return value in self.sources
         if kind == RULE:
             return value in self.rules
+        if kind == INTERFACE:
+            return value in self.interfaces
         return self.target == "ACCEPT" or any(covers(port, value) for port in self.ports)
 
 
 @dataclass(frozen=True)
 class Wish:
     """`state` is `auto` (what runs goes on running), `running`, `stopped` or `unchanged`. An empty zone: the one of the
-    interface with `address`, or firewalld's default zone."""
+    interface with `address`, or firewalld's default zone.
+
+    `ports` are open to `sources`, `cluster_ports` to `cluster_sources`, networks or addresses; to everyone in the zone
+    where there are none. Pods are known by `interfaces`; only where there are none by their networks, `trusted`.
+    Unless it is `exclusive`, nothing is closed."""
 
     state: str = "auto"
     ports: tuple[str, ...] = ()
@@ -92,6 +98,15 @@ class Wish:
     address: str = ""
     sources: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
+    cluster_ports: tuple[str, ...] = ()
+    cluster_sources: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    exclusive: bool = True
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that are trusted by a packet's source alone."""
+        return () if self.interfaces else self.trusted
 
 
 @dataclass(frozen=True)
@@ -222,7 +237,8 @@ def plan(wish: Wish, state: State) -> Plan:
     wanted = list(_wanted(wish, zone))
     _refuse_elsewhere(wish, state)
     # What only the collection opened, and nobody wants any more
-    close = [entry for entry in state.ours if entry not in wanted and is_there(state.zones, entry)]
+    close = [entry for entry in state.ours
+             if wish.exclusive and entry not in wanted and is_there(state.zones, entry)]
     after = without(state.zones, close)
     add = [entry for entry in wanted if entry.place in after
            and not after[entry.place][entry.zone].has(entry.kind, entry.value)]
@@ -236,16 +252,25 @@ def plan(wish: Wish, state: State) -> Plan:
 
 def check(wish: Wish) -> None:
     """Whether the wish can be understood."""
-    wrong = [port for port in wish.ports if port_range(port) is None]
+    wrong = [port for port in (*wish.ports, *wish.cluster_ports) if port_range(port) is None]
     if wrong:
         raise ClassroomError(
             "Wanted ports like 6443/tcp or 30000-32767/udp, found '{0}'. Correct it; nothing was changed.".format(
                 "', '".join(wrong)))
-    for network in (*wish.sources, *wish.trusted):
+    for network in (*wish.sources, *wish.cluster_sources, *wish.trusted):
         try:
-            parse_subnet(network)
+            if network in wish.trusted or not _is_address(network):
+                parse_subnet(network)
         except SubnetError as problem:
             raise ClassroomError("Wanted a network whose machines are let in, {0}.".format(problem)) from problem
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _plan_stop(state: State) -> Plan:
@@ -276,7 +301,7 @@ def choose_zone(wish: Wish, state: State) -> str:
     interface = next((one.interface for one in state.addresses if one.address == wish.address), "")
     zone = wish.zone or _zone_of(interface, state) or state.default_zone
     for place in state.zones:
-        for name in (zone, *([TRUSTED] if wish.trusted else [])):
+        for name in (zone, *([TRUSTED] if wish.trusted or wish.interfaces else [])):
             if name not in state.zones[place]:
                 raise ClassroomError(_no_zone(name, place, state))
     return zone
@@ -317,10 +342,17 @@ def _refuse_cut(state: State) -> None:
 
 
 def _refuse_elsewhere(wish: Wish, state: State) -> None:
-    """A source belongs to one zone only."""
+    """A source, and an interface, belongs to one zone only."""
     for place, zones in state.zones.items():
         for zone in zones.values():
-            for network in wish.trusted:
+            for name in wish.interfaces:
+                if zone.name != TRUSTED and name in zone.interfaces:
+                    raise ClassroomError(
+                        "The interface {0} of pods is in another zone of firewalld: expected '{1}', found '{2}' ({3}). "
+                        "Take it out with 'firewall-cmd {4}--zone={2} --remove-interface={0}'. Nothing was "
+                        "changed.".format(
+                            name, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
+            for network in wish.networks:
                 if zone.name != TRUSTED and network in zone.sources:
                     raise ClassroomError(
                         "Wanted the pods' network {0} in firewalld's zone '{1}', found it in the zone '{2}' ({3}). "
@@ -330,13 +362,16 @@ def _refuse_elsewhere(wish: Wish, state: State) -> None:
 
 def _wanted(wish: Wish, zone: str) -> Iterable[Entry]:
     for place in PLACES:
-        for port in dict.fromkeys(wish.ports):
-            if not wish.sources:
-                yield Entry(place, zone, PORT, port)
-            for source in wish.sources:
-                yield Entry(place, zone, RULE, rich_rule(source, port))
-        for network in wish.trusted:
+        for ports, sources in ((wish.ports, wish.sources), (wish.cluster_ports, wish.cluster_sources)):
+            for port in dict.fromkeys(ports):
+                if not sources:
+                    yield Entry(place, zone, PORT, port)
+                for source in sources:
+                    yield Entry(place, zone, RULE, rich_rule(source, port))
+        for network in wish.networks:
             yield Entry(place, TRUSTED, SOURCE, network)
+        for name in wish.interfaces:
+            yield Entry(place, TRUSTED, INTERFACE, name)
 
 
 def rich_rule(source: str, port: str) -> str:
@@ -354,7 +389,7 @@ def is_there(zones: Mapping[str, Mapping[str, Zone]], entry: Entry) -> bool:
         return False
     if entry.kind == PORT:
         return any(covers(port, entry.value) for port in zone.ports)
-    return entry.value in (zone.rules if entry.kind == RULE else zone.sources)
+    return entry.value in {RULE: zone.rules, SOURCE: zone.sources, INTERFACE: zone.interfaces}[entry.kind]
 
 
 def without(zones: Mapping[str, Mapping[str, Zone]], removed: Sequence[Entry]) -> dict[str, dict[str, Zone]]:

@@ -53,19 +53,46 @@ options:
     type: list
     elements: str
     default: []
-  trusted:
-    description: The pods' networks. They become sources of the zone C(trusted), so that pods' traffic is forwarded.
+  cluster_ports:
+    description: What only the hosts of the cluster have to reach, such as V(10250/tcp) of the kubelet.
     type: list
     elements: str
     default: []
+  cluster_sources:
+    description:
+      - Networks or addresses from which O(cluster_ports) may be reached, as rich rules of the zone.
+      - Without any, everybody in the zone may reach them.
+    type: list
+    elements: str
+    default: []
+  trusted:
+    description:
+      - The pods' networks. They become sources of the zone C(trusted), so that pods' traffic is forwarded.
+      - A source can be forged on every interface, so this counts only where there are no O(interfaces).
+    type: list
+    elements: str
+    default: []
+  interfaces:
+    description:
+      - The interfaces by which pods' packets come, of the bridge and of the tunnel to other nodes, such as V(cni0).
+      - They become interfaces of the zone C(trusted), and need not exist yet.
+    type: list
+    elements: str
+    default: []
+  exclusive:
+    description: Whether what this module opened earlier, and these options do not name, is closed.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
 - name: A worker behind firewalld
   classroom.kubeadm.node_firewall:
     state: running
-    ports: [10250/tcp, 8472/udp, 30000-32767/tcp, 30000-32767/udp]
-    trusted: [10.244.0.0/16]
+    ports: [30000-32767/tcp, 30000-32767/udp]
+    cluster_ports: [10250/tcp, 8472/udp]
+    cluster_sources: [192.168.90.100, 192.168.90.101]
+    interfaces: [cni0, flannel.1]
 
 - name: A control plane that only one network may reach
   classroom.kubeadm.node_firewall:
@@ -104,7 +131,8 @@ def filter_traffic(module: AnsibleModule) -> None:
     """Plan, perform unless in check mode, report."""
     given = module.params
     wish = Wish(given["state"], tuple(given["ports"]), given["zone"], given["address"], tuple(given["sources"]),
-                tuple(given["trusted"]))
+                tuple(given["trusted"]), tuple(given["cluster_ports"]), tuple(given["cluster_sources"]),
+                tuple(given["interfaces"]), given["exclusive"])
     root = Root()
     state = read_state(root, run, wish)
     planned = plan(wish, state)
@@ -123,6 +151,10 @@ def main() -> None:
             "address": {"type": "str", "default": ""},
             "sources": {"type": "list", "elements": "str", "default": []},
             "trusted": {"type": "list", "elements": "str", "default": []},
+            "cluster_ports": {"type": "list", "elements": "str", "default": []},
+            "cluster_sources": {"type": "list", "elements": "str", "default": []},
+            "interfaces": {"type": "list", "elements": "str", "default": []},
+            "exclusive": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

@@ -111,7 +111,10 @@ def test_nobody_else_does() -> None:
 @pytest.mark.parametrize("where", ["", "--permanent"], ids=["live", "after a boot"])
 def test_the_firewall_lets_in_what_the_role_needs_beside_what_it_did(where: str) -> None:
     ports = machine("master").check_output(f"firewall-cmd {where} --list-ports").split()
-    assert {"6443/tcp", "10250/tcp", "9100/tcp"} <= set(ports)
+    assert {"6443/tcp", "9100/tcp"} <= set(ports) and not {"10250/tcp", "8472/udp"} & set(ports)
+    rules = machine("master").check_output(f"firewall-cmd {where} --list-rich-rules").splitlines()
+    # One for each of the two hosts
+    assert len(rules) == 4 and sum('port="10250" protocol="tcp"' in each for each in rules) == 2
     assert "ssh" in machine("master").check_output(f"firewall-cmd {where} --list-services").split()
 
 
@@ -163,6 +166,7 @@ def test_the_firewall_is_the_administrators_again() -> None:
     host = machine("master")
     assert host.service("firewalld").is_running
     assert host.check_output("firewall-cmd --list-ports; firewall-cmd --permanent --list-ports") == "9100/tcp\n9100/tcp"
+    assert host.check_output("firewall-cmd --list-rich-rules; firewall-cmd --zone=trusted --list-interfaces") == ""
 
 
 def test_the_clock_is_whose_it_was() -> None:

@@ -47,11 +47,19 @@ def ports(*options: str) -> set[str]:
     return set(command(" ".join(["firewall-cmd", *options, "--list-ports"])).split())
 
 
+def rule(port: str) -> str:
+    """What lets the cluster's internal network in at a port."""
+    number, protocol = port.split("/")
+    return f'rule family="ipv4" source address="172.31.90.0/24" port port="{number}" protocol="{protocol}" accept'
+
+
 def test_firewalld_lets_in_what_a_control_plane_needs_and_nothing_else() -> None:
-    needed = {"6443/tcp", "10250/tcp", "8472/udp"}
-    assert ports() == ports("--permanent") == {*needed, "9100/tcp"}
+    assert ports() == ports("--permanent") == {"6443/tcp", "9100/tcp"}
     for place in ("", "--permanent"):
-        assert command(f"firewall-cmd {place} --zone=trusted --list-sources") == "10.244.0.0/16"
+        rules = command(f"firewall-cmd {place} --list-rich-rules").splitlines()
+        assert sorted(rules) == sorted(rule(port) for port in ("10250/tcp", "8472/udp"))
+        assert command(f"firewall-cmd {place} --zone=trusted --list-sources") == ""
+        assert set(command(f"firewall-cmd {place} --zone=trusted --list-interfaces").split()) == {"cni0", "flannel.1"}
     command("systemctl is-active firewalld && systemctl is-enabled firewalld")
 
 
@@ -67,6 +75,15 @@ def test_it_really_filters() -> None:
         command("systemctl stop others")
     for port in (6443, 10250):
         command(REACH.format(port), "node1")
+
+
+def test_the_kubelet_answers_in_the_internal_network_only() -> None:
+    """A host of the class's network, which is not the cluster's, is let in at the API only."""
+    address = command("ip -4 -json addr show dev eth0 | python3 -c "
+                      "'import json, sys; print(json.load(sys.stdin)[0][\"addr_info\"][0][\"local\"])'").strip()
+    reach = "timeout 5 bash -c '</dev/tcp/{0}/{1}'"
+    assert machine("node1").run(reach.format(address, 10250)).rc != 0
+    command(reach.format(address, 6443), "node1")
 
 
 def test_pods_are_reached_across_it() -> None:
@@ -259,7 +276,7 @@ def test_bare_is_what_was_before() -> None:
         name: [] for name in NODES
     }
     assert ports() == ports("--permanent") == {"9100/tcp"}
-    assert command("firewall-cmd --zone=trusted --list-sources") == ""
+    assert command("firewall-cmd --zone=trusted --list-interfaces; firewall-cmd --list-rich-rules").strip() == ""
     profile = command("cat " + PROFILE)
     assert "gateway=172.31.90.1" in profile and "never-default" not in profile
     left = command("find /var/cache/dnf -name 'classroom*'; ls /etc/yum.repos.d /etc/cni 2>/dev/null || true")

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils import firewall, kept, systemd
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.firewall import (
+    INTERFACE,
     LIVE,
     PERMANENT,
     PORT,
@@ -125,6 +126,48 @@ def test_networks_become_rules_as_firewalld_writes_them() -> None:
     assert plan(wish, changed(FRESH, "public", rules=tuple(rules))).steps == ()
 
 
+PODS_BY_INTERFACE = replace(WISH, interfaces=("cni0", "flannel.1"))
+CLUSTER = Wish("auto", ("6443/tcp",), address="192.168.90.101", cluster_ports=("10250/tcp", "8472/udp"),
+               cluster_sources=("192.168.90.100", "192.168.91.0/24"))
+
+
+def test_ports_of_the_cluster_are_open_to_its_hosts_and_others_to_all() -> None:
+    found = plan(CLUSTER, FRESH)
+    assert list(dict.fromkeys((entry.kind, entry.value) for entry in found.add)) == [(PORT, "6443/tcp"), *(
+        (RULE, rich_rule(source, port)) for port in CLUSTER.cluster_ports for source in CLUSTER.cluster_sources)]
+    assert rich_rule("192.168.90.100", "8472/udp") == (
+        'rule family="ipv4" source address="192.168.90.100" port port="8472" protocol="udp" accept')
+    rules = tuple(rich_rule(source, port) for port in CLUSTER.cluster_ports for source in CLUSTER.cluster_sources)
+    assert plan(CLUSTER, changed(FRESH, "public", ports=("6443/tcp",), rules=rules)).steps == ()
+
+
+def test_ports_that_an_earlier_run_opened_to_all_are_closed() -> None:
+    mine = both("public", PORT, "10250/tcp")
+    found = plan(CLUSTER, replace(changed(FRESH, "public", ports=("6443/tcp", "10250/tcp")), ours=tuple(mine)))
+    assert list(found.remove) == mine
+    assert Entry(LIVE, "public", RULE, rich_rule("192.168.90.100", "10250/tcp")) in found.add
+
+
+def test_a_host_is_added_and_no_other_is_taken_away() -> None:
+    other = both("public", RULE, rich_rule("192.168.90.7", "10250/tcp"))
+    state = replace(changed(FRESH, "public", rules=(other[0].value,)), ours=tuple(other))
+    one = Wish(cluster_ports=("10250/tcp",), cluster_sources=("192.168.90.8",), exclusive=False)
+    found = plan(one, state)
+    assert (found.remove, {entry.value for entry in found.add}) == ((), {rich_rule("192.168.90.8", "10250/tcp")})
+    assert {entry.text for entry in other} < set(found.former["written"]["firewall"])
+    assert list(plan(replace(one, exclusive=True), state).remove) == other
+
+
+def test_pods_are_known_by_their_interfaces_and_not_by_a_source_alone() -> None:
+    mine = both("trusted", SOURCE, PODS)
+    found = plan(PODS_BY_INTERFACE, replace(OPEN, ours=tuple(mine)))
+    assert list(found.remove) == mine
+    assert sorted(found.add, key=str) == sorted(
+        [*both("trusted", INTERFACE, "cni0"), *both("trusted", INTERFACE, "flannel.1")], key=str)
+    bound = changed(changed(FRESH, "public", ports=WISH.ports), "trusted", interfaces=("cni0", "flannel.1"))
+    assert plan(PODS_BY_INTERFACE, bound).steps == ()
+
+
 def test_what_was_ours_and_is_not_wanted_is_closed_and_nothing_else() -> None:
     mine = both("public", PORT, "30000-32767/udp")
     state = replace(changed(OPEN, "public", ports=(*WISH.ports, "9100/tcp")), ours=tuple(mine))
@@ -145,6 +188,10 @@ def test_what_was_ours_and_is_not_wanted_is_closed_and_nothing_else() -> None:
     (replace(WISH, sources=("192.168.90.7/24",)), FRESH, "an address inside of 192.168.90.0/24"),
     (WISH, changed(FRESH, "internal", (PERMANENT,), sources=(PODS,)),
      "pods' network 10.244.0.0/16 .* in the zone 'internal' .permanent.* --permanent --zone=internal"),
+    (replace(CLUSTER, cluster_sources=("node1",)), FRESH, "found 'node1'"),
+    (replace(CLUSTER, cluster_ports=("10250",)), FRESH, "found '10250'"),
+    (PODS_BY_INTERFACE, changed(FRESH, "internal", (LIVE,), interfaces=("cni0",)),
+     "expected 'trusted', found 'internal' .live.* 'firewall-cmd --zone=internal --remove-interface=cni0'"),
     (replace(WISH, state="running"), State(systemd.Unit(firewall.UNIT)),
      "found it not installed. Install the package firewalld"),
     (replace(WISH, state="running"), State(replace(STOPPED, load_state="masked")), "found it masked. Unmask it"),
