@@ -21,6 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     bundle_contents,
     bundle_lock,
     bundle_repository,
+    bundle_trust,
     gpg_keyring,
 )
 from bundle.builder import base, images, packages
@@ -73,6 +74,8 @@ def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
     """Make the bundle unless it is there; says whether anything was done."""
     wish = inputs(recipe, paths)
     if is_finished(paths, wish.key):
+        # One of an earlier version of this program has no record
+        _record_signer(paths)
         return False
     with _alone(paths, progress):
         # Another build may have made it while this one waited.
@@ -144,6 +147,14 @@ def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: P
     with progress.step("repositories, lock and signatures"):
         bundle_contents.seal(str(bundle), _draft(wish, material, results["images"]), str(paths.signing_key))
     _exchange(bundle, paths.bundles / wish.key[:16], paths)
+    _record_signer(paths)
+
+
+def _record_signer(paths: Paths) -> None:
+    """Write down whose key signs the bundles of this cache, which is the builder's own."""
+    bundle = str(paths.bundle)
+    if paths.signing_key.is_file() and not bundle_trust.recorded(bundle):
+        bundle_trust.record(bundle, gpg_keyring.fingerprint(str(paths.signing_key)))
 
 
 def _add_kubectl(bundle: Path, material: images.Material) -> None:

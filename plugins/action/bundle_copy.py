@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_trust, gpg_keyring, tools
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_copy import batches
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE, image_problems, read
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
@@ -22,6 +23,7 @@ MODULE = "bundle_arrival"
 SPEC = {
     "src": {"type": "path", "required": True},
     "dest": {"type": "path", "required": True},
+    "signed_by": {"type": "list", "elements": "str", "default": []},
 }
 # What an interruption may cost, and what the machine's temporary directory must hold
 BATCH = 64 << 20
@@ -63,7 +65,10 @@ class ActionModule(HostAction):
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         bundle = Path(given["src"])
         try:
-            options = {"dest": given["dest"], "sizes": sizes(bundle), "lock": read_text(str(bundle / NAME)),
+            found_sizes = sizes(bundle)
+            tools.require(gpg_keyring.TOOLS)
+            bundle_trust.require_known_signer(str(bundle), given["signed_by"])
+            options = {"dest": given["dest"], "sizes": found_sizes, "lock": read_text(str(bundle / NAME)),
                        "signature": read_text(str(bundle / SIGNATURE)) or ""}
         except ClassroomError as problem:
             return {**result, "failed": True, "msg": str(problem)}

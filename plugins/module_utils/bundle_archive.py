@@ -34,6 +34,9 @@ HEAD = (bundle_lock.NAME, bundle_lock.SIGNATURE, PUBLIC_KEY)
 SIZE = "CLASSROOM.size"
 CHECKSUM = ".sha256"
 TOOLS: Mapping[str, str] = {"zstd": "zstd"}
+# What the begin of an archive and the description of each of its members may take, uncompressed: they are read into
+# memory before anything of them is verified, and a small archive can claim any size
+_MOST_UNVERIFIED = bundle_lock.MOST_BYTES
 # Most of a bundle is compressed already; the fastest takes two thirds off the rest
 _LEVEL = "-1"
 
@@ -97,14 +100,19 @@ def read_head(archive: str) -> Head:
         return reader.head()
 
 
-def unpack(archive: str, directory: str | None) -> None:
+def unpack(archive: str, directory: str | None, verified: Head) -> None:
     """Read all of the archive, compare every file with the lock in it, and write the files into `directory`, if given.
 
-    Raises ClassroomError that names every file which is damaged, missing or unexpected. The signature of the lock is
-    the caller's to judge, before.
+    `verified` is the begin of the archive whose signature was verified: an archive that begins otherwise by now is
+    rejected. Raises ClassroomError that names every file which is damaged, missing or unexpected.
     """
     with _Reader(archive) as reader:
         head = reader.head()
+        if head.texts != verified.texts:
+            raise ClassroomError(
+                "The archive {0} was exchanged while it was read: expected the lock whose signature was verified, "
+                "found another one. Copy the archive to a disk of this host and run this again. Nothing was "
+                "unpacked.".format(archive))
         if directory is not None:
             disk_room.require(directory, head.size, "the bundle in {0}".format(archive))
             for name, content in head.texts.items():
@@ -123,7 +131,13 @@ def _problems(
     """Store and compare every file behind the head; a sentence for each that is not as locked."""
     sums = {PUBLIC_KEY: hashlib.sha256(head.texts[PUBLIC_KEY]).hexdigest()}
     found = []
-    for name, mode, stream in reader.files():
+    room = head.size
+    for name, mode, size, stream in reader.files():
+        room -= size
+        if directory is not None and head.size and room < 0:
+            # The disk space that was checked before is for this many bytes
+            found.append("{0}: more than the {1} bytes that {2} says it has.".format(name, head.size, archive))
+            break
         if name not in wanted or name in sums:
             found.append("{0}: a file in {1} that its lock does not know, or twice.".format(name, archive))
             continue
@@ -150,7 +164,9 @@ def _store(directory: str | None, name: str, stream: IO[bytes], mode: int) -> st
         if directory is not None:
             path = os.path.join(directory, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            target = stack.enter_context(open(path, "wb"))
+            # The directory is new: what is there already is another process's, or a second file of this name
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            target = stack.enter_context(os.fdopen(os.open(path, flags, 0o600), "wb"))
         for piece in iter(lambda: stream.read(PIECE), b""):
             total.update(piece)
             if target is not None:
@@ -200,6 +216,26 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
+class _Limited:
+    """A stream of which only as many bytes are read as were allowed."""
+
+    def __init__(self, stream: IO[bytes], allowed: int) -> None:
+        self._stream = stream
+        self._allowed = allowed
+
+    def allow(self, count: int) -> None:
+        """Let this many more bytes be read, whatever was left of the former allowance."""
+        # tarfile reads ahead, a piece at a time
+        self._allowed = count + PIECE
+
+    def read(self, count: int) -> bytes:
+        if self._allowed <= 0:
+            raise tarfile.ReadError("a description of a file that is larger than all descriptions of a bundle")
+        content = self._stream.read(count)
+        self._allowed -= len(content)
+        return content
+
+
 class _Reader:
     """An archive from begin to end, once; used in a `with`."""
 
@@ -223,7 +259,8 @@ class _Reader:
         self._feeder = threading.Thread(target=self._feed, daemon=True)
         self._feeder.start()
         try:
-            self._tar = tarfile.open(fileobj=self._unpacked, mode="r|", bufsize=PIECE)
+            self._limited = _Limited(self._unpacked, _MOST_UNVERIFIED)
+            self._tar = tarfile.open(fileobj=cast("IO[bytes]", self._limited), mode="r|", bufsize=PIECE)
         except (tarfile.TarError, EOFError) as problem:
             words = self._close()
             raise self._no_archive(words or str(problem)) from problem
@@ -237,15 +274,18 @@ class _Reader:
         texts: dict[str, bytes] = {}
         members = self.files()
         for wanted in HEAD:
-            name, _mode, stream = next(members, ("", 0, io.BytesIO()))
+            name, _mode, length, stream = next(members, ("", 0, 0, io.BytesIO()))
             if name != wanted:
                 raise self._no_archive(self.broken or "{0} where {1} should be".format(name or "its end", wanted))
+            if length > bundle_lock.MOST_BYTES:
+                raise self._no_archive("{0} of {1} bytes, at most {2} are read".format(
+                    name, length, bundle_lock.MOST_BYTES))
             texts[name] = stream.read()
         size = self._tar.pax_headers.get(SIZE, "")
         return Head(texts, int(size) if size.isdigit() else 0)
 
-    def files(self) -> Iterator[tuple[str, int, IO[bytes]]]:
-        """Name in the bundle, mode and content of each file, to be read before the next. Sets `broken`."""
+    def files(self) -> Iterator[tuple[str, int, int, IO[bytes]]]:
+        """Name in the bundle, mode, size and content of each file, to be read before the next. Sets `broken`."""
         try:
             while True:
                 member = self._tar.next()
@@ -254,10 +294,12 @@ class _Reader:
                 name = member.name.partition("/")[2]
                 if member.isdir():
                     continue
-                if not member.isreg() or not member.name.startswith(ROOT + "/") or ".." in name.split("/"):
-                    raise self._no_archive("the member '{0}', which no bundle has".format(member.name))
+                inside = member.name.startswith(ROOT + "/") and bundle_lock.stays_inside(name)
+                if not inside or not member.isreg() or member.issparse():
+                    raise self._no_archive("the member {0!r}, which no bundle has".format(member.name))
                 self._seen = name
-                yield name, member.mode, _pipe(self._tar.extractfile(member))
+                self._limited.allow(member.size + _MOST_UNVERIFIED)
+                yield name, member.mode, member.size, _pipe(self._tar.extractfile(member))
         except (tarfile.TarError, EOFError, OSError) as problem:
             if isinstance(problem, OSError) and problem.errno is not None:
                 raise

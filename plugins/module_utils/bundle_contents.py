@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -24,6 +25,9 @@ except ImportError:
     HAS_YAML = False
 else:
     HAS_YAML = True
+
+ARCHITECTURES = ("amd64", "arm64")
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 HEADER = """\
 ---
@@ -74,11 +78,26 @@ def read(bundle: str) -> Contents:
         content = dict(yaml.safe_load(read_text(path) or ""))
         del content["schema"]
         packages = tuple(LockedPackage(**package) for package in content.pop("packages"))
-        return Contents(packages=packages, **content)
+        contents = Contents(packages=packages, **content)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as problem:
         raise ClassroomError(
             "Wanted {0} as this version of the collection writes it, found something else ({1}); make the bundle "
             "anew.".format(path, str(problem).splitlines()[0])) from problem
+    _check(path, contents)
+    return contents
+
+
+def _check(path: str, contents: Contents) -> None:
+    """Reject values that are used as names of files or as words of commands and are not what seal() writes."""
+    wrong = [] if _KEY.fullmatch(str(contents.key)) else ["key {0!r}".format(contents.key)]
+    if contents.architecture not in ARCHITECTURES:
+        wrong.append("architecture {0!r}".format(contents.architecture))
+    wrong += ["file {0!r} of a package".format(package.file) for package in contents.packages
+              if not bundle_lock.stays_inside(str(package.file))]
+    if wrong:
+        raise ClassroomError(
+            "The lock {0} is invalid: expected what this version of the collection writes, found {1}. Do not use this "
+            "bundle; take it from its maker again.".format(path, ", ".join(wrong[:5])))
 
 
 def seal(directory: str, draft: Contents, secret: str, runner: Runner = run) -> Contents:

@@ -46,8 +46,20 @@ class Wish:
         return os.path.join(self.dest, INCOMING)
 
 
-def is_there(wish: Wish) -> bool:
-    """Whether the bundle is the wanted one, as far as names and sizes tell; digests are somebody else's business."""
+def is_there(wish: Wish, stamp: str) -> bool:
+    """Return whether the bundle is the wanted one and was verified as it is now.
+
+    `stamp` is the file in which a verification is recorded (see bundle_lock.write_stamp). Without a record of exactly
+    these files their digests are compared: after a power failure a file can have its size and no content.
+    """
+    lock = wish.lock
+    return _is_named_so(wish) and (
+        bundle_lock.is_stamped(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
+        or not bundle_lock.problems(wish.dest, lock))
+
+
+def _is_named_so(wish: Wish) -> bool:
+    """Return whether lock, signature, and names and sizes of all files are the wanted ones."""
     return (
         read_text(os.path.join(wish.dest, NAME)) == wish.text
         and (read_text(os.path.join(wish.dest, SIGNATURE)) or "") == wish.signature
@@ -58,11 +70,15 @@ def is_there(wish: Wish) -> bool:
 def missing(wish: Wish) -> list[str]:
     """The files that have to be sent, having looked into what is served and what has arrived; refused without room."""
     lock = wish.lock
-    unsafe = [name for name in lock.files if not _stays_inside(name)]
-    if unsafe or set(lock.files) != set(wish.sizes):
-        raise ClassroomError("Wanted a lock with paths inside of the bundle, found {0}. Build the bundle anew.".format(
-            ", ".join(unsafe) or "other files than those that are sent"))
-    found = [name for name in sorted(lock.files) if not _has(wish, name) and not _serves(wish, lock, name)]
+    if set(lock.files) != set(wish.sizes):
+        raise ClassroomError(
+            "The lock and the files that are sent do not agree: expected the size of each file of the lock, found {0} "
+            "without one. Build the bundle again. Nothing was changed.".format(
+                ", ".join(sorted(set(lock.files) ^ set(wish.sizes))[:5])))
+    found = [
+        name for name in sorted(lock.files)
+        if not _is_locked(wish.incoming, wish, lock, name) and not _is_locked(wish.dest, wish, lock, name)
+    ]
     disk_room.require(wish.dest, sum(wish.sizes[name] for name in found), "the files of the bundle")
     return found
 
@@ -82,8 +98,8 @@ def take(wish: Wish, arrived: Mapping[str, str]) -> None:
         _move(path, target, 0o755 if name.startswith("bin/") else 0o644)
 
 
-def finish(wish: Wish) -> None:
-    """Let the new bundle take the place of the served one."""
+def finish(wish: Wish, stamp: str) -> None:
+    """Let the new bundle take the place of the served one, and record in `stamp` that it was verified."""
     lock = wish.lock
     for name in lock.files:
         if not _has(wish, name):
@@ -99,6 +115,8 @@ def finish(wish: Wish) -> None:
     if problems:
         raise ClassroomError("\n".join(problems))
     _exchange(wish)
+    # A rename keeps size and time
+    bundle_lock.write_stamp(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
 
 
 def _exchange(wish: Wish) -> None:
@@ -121,19 +139,15 @@ def _has(wish: Wish, name: str) -> bool:
     return _size(os.path.join(wish.incoming, name)) == wish.sizes[name]
 
 
-def _serves(wish: Wish, lock: Lock, name: str) -> bool:
-    path = os.path.join(wish.dest, name)
+def _is_locked(directory: str, wish: Wish, lock: Lock, name: str) -> bool:
+    """Return whether the file is in a directory with the size and the digest that the lock gives it."""
+    path = os.path.join(directory, name)
     return _size(path) == wish.sizes[name] and checksum_of(path) == lock.files[name]
 
 
 def _size(path: str) -> int:
     """Bytes of a file, -1 when there is none."""
     return os.path.getsize(path) if os.path.isfile(path) and not os.path.islink(path) else -1
-
-
-def _stays_inside(name: str) -> bool:
-    parts = name.split("/")
-    return not os.path.isabs(name) and not {"", ".", ".."} & set(parts) and not parts[0].startswith(".")
 
 
 def _move(path: str, target: str, mode: int) -> None:
@@ -148,6 +162,9 @@ def _move(path: str, target: str, mode: int) -> None:
     os.chmod(target + _PART, mode)
     if os.geteuid() == 0:
         os.chown(target + _PART, 0, 0)
+    # The name may be on the disk before the content is; then a power failure leaves a file of the right size
+    with open(target + _PART, "rb") as stream:
+        os.fsync(stream.fileno())
     os.rename(target + _PART, target)
 
 

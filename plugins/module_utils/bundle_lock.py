@@ -29,6 +29,12 @@ REFERENCE = "org.opencontainers.image.ref.name"
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+# A lock, its signature or the key that made it; what claims to be more is not read
+MOST_BYTES = 16 << 20
+
+# Where a host that serves a bundle records that the bundle was verified
+STAMP = "/var/lib/classroom-kubeadm/bundle-verified.json"
+
 # Size and time of the last change in nanoseconds; None for a file that is not there
 Trait = Optional[tuple[int, int]]
 
@@ -53,6 +59,8 @@ class Lock:
 def read(bundle: str) -> Lock:
     """The lock of a bundle."""
     path = os.path.join(bundle, NAME)
+    if os.path.isfile(path) and os.path.getsize(path) > MOST_BYTES:
+        raise _unreadable(path, "{0} bytes, at most {1} are read".format(os.path.getsize(path), MOST_BYTES))
     text = read_text(path)
     if text is None:
         raise BundleMissing(
@@ -67,10 +75,25 @@ def parse(path: str, text: str) -> Lock:
     lines = text.splitlines()
     if "schema: {0}".format(SCHEMA) not in lines:
         raise _unreadable(path, "another schema than {0}".format(SCHEMA))
+    files = _section(path, lines, "files", _CHECKSUM)
+    outside = sorted(name for name in files if not stays_inside(name))
+    if outside:
+        raise ClassroomError(
+            "The lock {0} names files outside of its bundle: expected relative paths without '..', found {1}. Do not "
+            "use this bundle; take it from its maker again.".format(path, ", ".join(map(repr, outside[:5]))))
     return Lock(
         hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
-        _section(path, lines, "files", _CHECKSUM), _section(path, lines, "images", _DIGEST),
+        files, _section(path, lines, "images", _DIGEST),
     )
+
+
+def stays_inside(name: str) -> bool:
+    """Return whether this is the path of a file in a bundle: relative, printable, without empty, '.' and '..' parts.
+
+    Names at the top that begin with a dot are those of work in progress.
+    """
+    parts = name.split("/")
+    return name.isprintable() and not {"", ".", ".."} & set(parts) and not parts[0].startswith(".")
 
 
 def traits(bundle: str, lock: Lock) -> dict[str, Trait]:

@@ -69,6 +69,10 @@ class Place:
 
     def _move_link(self, key: str) -> None:
         target = os.path.join(self.parent, key[:16])
+        if os.path.lexists(target) and not os.path.isfile(os.path.join(target, bundle_lock.NAME)):
+            raise ClassroomError(
+                "The place of the new bundle is taken: expected nothing or a bundle in {0}, found something without "
+                "{1}. Move it away. The former bundle stays.".format(target, bundle_lock.NAME))
         if os.path.lexists(target):
             # Whoever reads through the link has half a second of nothing; it was damaged, or it would not be made anew
             shutil.rmtree(target)

@@ -14,8 +14,11 @@ from . import bundle_lock
 from .bundle_repository import PUBLIC_KEY
 from .command import Runner, run
 from .errors import ClassroomError
+from .files import read_text, write_text
 from .gpg_keyring import Keyring
 
+# Beside a bundle: who signed the first one that was accepted in this place
+_RECORD = ".signed-by"
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 
 
@@ -59,4 +62,31 @@ def require_signer(bundle: str, allowed: Sequence[str], runner: Runner = run) ->
         raise ClassroomError(
             "Wanted a bundle signed by {0}, found one signed by {1}; if its maker says that this is the key, name it "
             "as well, otherwise do not use the bundle.".format(" or ".join(allowed), found))
+    return found
+
+
+def record(bundle: str, signer: str) -> None:
+    """Write down who signs the bundles in this place, unless that is written down already."""
+    if not recorded(bundle):
+        write_text(os.path.abspath(bundle) + _RECORD, signer + "\n")
+
+
+def recorded(bundle: str) -> list[str]:
+    """Return the fingerprints that `record` has written for this place; raises ClassroomError for another text."""
+    return fingerprints((read_text(os.path.abspath(bundle) + _RECORD) or "").splitlines())
+
+
+def require_known_signer(bundle: str, named: Sequence[str], runner: Runner = run) -> str:
+    """Return the fingerprint of a bundle's signer, which has to be one of `named` or, without any, the recorded one.
+
+    Raises ClassroomError for another one, for an unknown one and for a signature that does not hold.
+    """
+    allowed = fingerprints(named) or recorded(bundle)
+    found = require_signer(bundle, allowed, runner)
+    if not allowed:
+        raise ClassroomError(
+            "The signer of the bundle {0} is unknown: expected cluster_bundle_signed_by, or the fingerprint that "
+            "bundle.yml writes into {0}{1}, found neither. It is signed by {2}. Ask its maker for the fingerprint of "
+            "the key; if it is this one, set cluster_bundle_signed_by: [{2}]. Nothing was changed.".format(
+                os.path.abspath(bundle), _RECORD, found))
     return found

@@ -22,7 +22,7 @@ from .files import Root, checksum_of, write_text
 from .package_file import APT, ARCHITECTURES, RPM
 
 # Their sentences for what the tools say are the same wherever packages come from
-from .packages import Package, Repository, Wish, check_key
+from .packages import Package, Repository, Wish, with_checked_key
 from .packages_apt import Apt
 from .packages_apt import explained as apt_explained
 from .packages_rpm import Dnf
@@ -235,8 +235,7 @@ def find(road: Road, repositories: Sequence[Repository], packages: Sequence[Pack
 
     Raises ClassroomError that names all packages which cannot be had, with the versions that can.
     """
-    for repository in repositories:
-        check_key(repository)
+    repositories = [with_checked_key(repository) for repository in repositories]
     road.describe(repositories)
     names = [package.name for package in packages]
     offered = [(repository, road.offered(repository, names)) for repository in repositories]

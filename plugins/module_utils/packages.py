@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from . import kept, openpgp
@@ -157,22 +157,26 @@ class Backend(Protocol):
         """Remove what was stored of repositories whose files, with the content that they had, are gone."""
 
 
-def check_key(repository: Repository) -> None:
-    """Refuse a missing key, and one that has none of the fingerprints, where there are any."""
+def with_checked_key(repository: Repository) -> Repository:
+    """Return the repository with its key as it was parsed, in plain armour.
+
+    Raises ClassroomError for a missing key, a text that is not only a key, and a key without one of the fingerprints,
+    where there are any.
+    """
     if not repository.signed_by.strip():
         raise ClassroomError(
             "Wanted the public key that signs {0}, found none: its file is empty, or the controller could not fetch "
             "it, which is a warning of this run. Let the controller reach it, or give it as a file.".format(
                 repository.uri))
-    if not repository.fingerprints:
-        return
+    found = openpgp.fingerprints(repository.signed_by)
     allowed = ["".join(each.split()).upper() for each in repository.fingerprints]
-    strange = [each for each in openpgp.fingerprints(repository.signed_by) if each not in allowed]
-    if strange:
+    unknown = [each for each in found if each not in allowed]
+    if allowed and unknown:
         raise ClassroomError(
-            "Wanted {0} signed with a key whose fingerprint is {1}, found a key with {2}. Either its owner has a new "
-            "one, which the owner's own page says, or somebody on the way gave another.".format(
-                repository.uri, " or ".join(allowed), ", ".join(strange)))
+            "The key of {0} is not the known one: expected the fingerprint {1}, found {2}. Either its owner has a new "
+            "key, which the owner's own page says, or the key was exchanged on its way. Nothing was changed.".format(
+                repository.uri, " or ".join(allowed), ", ".join(unknown)))
+    return replace(repository, signed_by=openpgp.normalized(repository.signed_by))
 
 
 def read_state(root: Root, backend: Backend, wish: Wish, files: Mapping[str, str]) -> State:

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
+from . import openpgp
 from .command import CommandFailed, Completed, Runner
 from .errors import ClassroomError
 from .files import Root, read_text
@@ -125,7 +126,7 @@ class Dnf:
                         ", ".join(wish.pinned)))
             return {}
         return {
-            _key_path(repository): repository.signed_by.strip() + "\n",
+            _key_path(repository): openpgp.normalized(repository.signed_by, separate=True),
             _path(repository): _described(repository, self._excludes_as(wish)),
         }
 

@@ -46,9 +46,9 @@ options:
   signed_by:
     description:
       - Fingerprints of keys that may have signed the bundle.
-      - When it is empty the key must be that of the bundle that is in O(bundle) already. If there is none, a signature
-        by the key that the archive brings along is good enough, and RV(signer) says which; compare it with what its
-        maker saw.
+      - When it is empty the key must be that of the bundle that is in O(bundle) already.
+      - If there is none either, O(state=checked) accepts any signature and returns its RV(signer), while
+        O(state=unpacked) checks the archive, unpacks nothing and fails with the fingerprint to confirm.
     type: list
     elements: str
     default: []
@@ -153,31 +153,42 @@ def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
     if place is not None and unpacks:
         place.check()
     head = bundle_archive.read_head(archive)
+    accepted = allowed(module, place)
     with head.directory() as directory:
-        contents, signer = judged(module, directory, allowed(module, place))
+        contents, signer = judged(module, directory, accepted)
     if place is None or not unpacks:
-        bundle_archive.unpack(archive, None)
+        bundle_archive.unpack(archive, None, head)
         return [], contents, signer
     reason = why_unpack(place, head)
+    if reason and not accepted:
+        bundle_archive.unpack(archive, None, head)
+        raise ClassroomError(
+            "The signer of {0} is unknown: expected one that bundle_signed_by names, or the signer of an earlier "
+            "bundle in {1}, found {2}. The archive is whole. Ask its maker for the fingerprint of the key; if it is "
+            "this one, run this again with bundle_signed_by={2}. Nothing was unpacked.".format(
+                archive, place.path, signer))
     if reason and module.check_mode:
-        bundle_archive.unpack(archive, None)
+        bundle_archive.unpack(archive, None, head)
     elif reason:
         with place.alone():
-            bundle_archive.unpack(archive, place.unfinished)
+            bundle_archive.unpack(archive, place.unfinished, head)
+            # Once more where it lies now, which nobody else can write to
+            bundle_trust.require_signer(place.unfinished, [signer])
             place.take(contents.key)
+            bundle_trust.record(place.path, signer)
     steps = [Step("bundle", place.path, "", "bundle {0}".format(contents.key[:16]), reason)] if reason else []
     return steps, contents, signer
 
 
 def allowed(module: AnsibleModule, place: Place | None) -> list[str]:
-    """Whose signature is accepted; empty for anybody's."""
+    """Return the fingerprints of the accepted signers; empty when none is known."""
     named = bundle_trust.fingerprints(module.params["signed_by"])
     if named or place is None or not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return named
     try:
         return [bundle_trust.signer(place.path)]
     except ClassroomError:
-        # It is damaged, or of a time without signatures: what comes is no worse
+        # It is damaged, or of a time without signatures
         return []
 
 

@@ -41,6 +41,12 @@ options:
     description: Whether all has arrived, and the bundle takes the place of the one that is in O(dest).
     type: bool
     default: false
+  stamp:
+    description:
+      - Where it is recorded that the bundle was verified, for M(classroom.kubeadm.bundle_load).
+      - Files that are not as they were recorded are read and compared with the lock.
+    type: path
+    default: /var/lib/classroom-kubeadm/bundle-verified.json
 """
 
 EXAMPLES = r"""
@@ -67,7 +73,7 @@ sent:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
@@ -81,12 +87,13 @@ def perform(module: AnsibleModule) -> None:
         bundle_copy.take(wish, given["arrived"])
         module.exit_json(changed=True)
     if given["finish"]:
-        bundle_copy.finish(wish)
+        bundle_copy.finish(wish, given["stamp"])
         module.exit_json(changed=True)
-    if bundle_copy.is_there(wish):
+    if bundle_copy.is_there(wish, given["stamp"]):
         module.exit_json(changed=False, sent=[], diff=as_diff([]))
     names = bundle_copy.missing(wish)
-    step = Step("bundle", wish.dest, "another or none", "\n".join(names), "it is not the controller's")
+    reason = "it is not the controller's, or it is damaged"
+    step = Step("bundle", wish.dest, "another or none", "\n".join(names), reason)
     module.exit_json(changed=True, sent=names, diff=as_diff([step]))
 
 
@@ -99,6 +106,7 @@ def main() -> None:
             "sizes": {"type": "dict", "required": True},
             "arrived": {"type": "dict", "default": {}},
             "finish": {"type": "bool", "default": False},
+            "stamp": {"type": "path", "default": bundle_lock.STAMP},
         },
         supports_check_mode=True,
     )

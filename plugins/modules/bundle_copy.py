@@ -34,6 +34,14 @@ options:
     description: Directory of the bundle on the machine.
     type: path
     required: true
+  signed_by:
+    description:
+      - Fingerprints of keys that may have signed the bundle. The signature is verified on the controller, by gpg.
+      - When it is empty the key must be the one that P(classroom.kubeadm.bundle#role) wrote into a file next to O(src)
+        when it made or unpacked the first bundle there. A bundle of an unknown signer is rejected.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -215,7 +215,7 @@ def main() -> None:
             "registry": {"type": "str"},
             "storage": {"type": "path"},
             "endpoint": {"type": "dict", "options": ENDPOINT_SPEC},
-            "stamp": {"type": "path", "default": "/var/lib/classroom-kubeadm/bundle-verified.json"},
+            "stamp": {"type": "path", "default": bundle_lock.STAMP},
         },
         required_if=[("state", "loaded", ["registry"])],
         supports_check_mode=True,

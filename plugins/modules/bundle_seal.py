@@ -257,6 +257,7 @@ def make(
     else:
         contents = bundle_parts.make(plan, place.unfinished, module.params["signing_key"])
         place.take(contents.key)
+        bundle_trust.record(place.path, signer)
     counted = "{0} packages, {1} images".format(len(contents.packages), len(contents.images))
     return [Step("bundle", place.path, "", counted, reason)], answer(contents, signer)
 

@@ -395,8 +395,7 @@ def wished_packages(params: Mapping[str, Any]) -> packages.Wish:
     if params["repository"] is not None:
         given = params["repository"]
         lists = {key: tuple(given[key]) for key in ("components", "architectures", "fingerprints", "excludes")}
-        repository = packages.Repository(**{**given, **lists})
-        packages.check_key(repository)
+        repository = packages.with_checked_key(packages.Repository(**{**given, **lists}))
     wanted = tuple(packages.Package(package["name"], package["version"]) for package in params["packages"])
     return packages.Wish(wanted, repository, params["hold"])
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -141,7 +142,10 @@ def test_a_bundle_is_extended_packed_and_unpacked(play: Play, upstream: Upstream
     assert changed(play(**extended)) == 0
 
     received = {"bundle_source": "archive", "bundle_archive": str(stick), "bundle_directory": str(unpacked)}
-    first = play(**received)
+    unknown = play(**received)
+    signer = said(unknown).partition("bundle_signed_by=")[2][:40]
+    assert re.fullmatch("[0-9A-F]{40}", signer) and not unpacked.exists()
+    first = play(**received, bundle_signed_by=[signer])
     assert changed(first) == 1
     assert "signed by" in first.output
     assert lock_of(unpacked) == lock
@@ -149,7 +153,7 @@ def test_a_bundle_is_extended_packed_and_unpacked(play: Play, upstream: Upstream
     content = bytearray(stick.read_bytes())
     content[len(content) // 2] ^= 0xFF
     stick.write_bytes(content)
-    words = said(play(**received, bundle_unpack=False))
+    words = said(play(**received, bundle_signed_by=[signer], bundle_unpack=False))
     # Where in it depends on what the byte was part of
     assert str(stick) in words and "copy" in words
 

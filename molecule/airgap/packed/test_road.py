@@ -54,8 +54,13 @@ def test_a_damaged_stick_is_not_unpacked(bad_stick: str) -> None:
 
 
 def test_the_stick_is_checked_and_unpacked() -> None:
-    run = playbook(
-        "bundle.yml", "--extra-vars", f"bundle_source=archive bundle_archive={STICK} bundle_directory={BUNDLE}")
+    """Its signer is confirmed by the user first, as the maker of the bundle has named it."""
+    variables = f"bundle_source=archive bundle_archive={STICK} bundle_directory={BUNDLE}"
+    signer = (CACHE / "bundle/current.signed-by").read_text(encoding="utf-8").strip()
+    unknown = playbook("bundle.yml", "--extra-vars", variables)
+    assert unknown.status == FAILED and f"bundle_signed_by={signer}" in unknown.output, unknown.output
+    assert not BUNDLE.exists()
+    run = playbook("bundle.yml", "--extra-vars", f"{variables} bundle_signed_by={signer}")
     assert run.status == 0, run.output
     assert (BUNDLE / "bundle.lock.yml").read_bytes() == (CACHE / "bundle/current/bundle.lock.yml").read_bytes()
 

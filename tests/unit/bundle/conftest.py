@@ -35,7 +35,7 @@ def small_bundle(tmp_path: Path) -> Path:
     digest = layout.add_image("registry.example/tool:1.0", [layer], {}, "amd64")
     layout.finish()
     content = bundle_contents.Contents(
-        key="0123",
+        key="0123" * 16,
         architecture="amd64",
         go="go1.26.8",
         versions={"tool": "v1.0.0"},

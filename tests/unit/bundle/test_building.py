@@ -263,11 +263,11 @@ def test_a_quick_command_that_fails_is_told() -> None:
 
 
 def test_a_finished_bundle_is_known_by_its_key(paths: Paths, small_bundle: Path) -> None:
-    assert not build.is_finished(paths, "0123")
+    assert not build.is_finished(paths, "0123" * 16)
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
-    assert build.is_finished(paths, "0123")
-    assert not build.is_finished(paths, "4567")
+    assert build.is_finished(paths, "0123" * 16)
+    assert not build.is_finished(paths, "4567" * 16)
 
 
 def test_a_bundle_of_these_inputs_is_left_alone(paths: Paths, small_bundle: Path, declared: Recipe) -> None:
@@ -284,7 +284,7 @@ def test_a_bundle_without_its_lock_is_not_finished(paths: Paths, small_bundle: P
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     (paths.bundle / bundle_lock.NAME).unlink()
-    assert not build.is_finished(paths, "0123")
+    assert not build.is_finished(paths, "0123" * 16)
 
 
 @pytest.mark.parametrize("same_key", [False, True])

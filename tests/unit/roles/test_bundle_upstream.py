@@ -17,6 +17,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
+from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.package_download import AptRoad, DnfRoad
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Repository
@@ -30,13 +31,13 @@ FILLED = {"$releasever": "9", "$basearch": "x86_64"}
 
 @pytest.fixture
 def value(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The value of an expression in the variables of the roles; keys are `KEY OF ` and their address."""
+    """The value of an expression in the variables of the roles; keys are made up, one for each address."""
     if lookup_loader.get("ansible.builtin.url") is None:
         init_plugin_loader([])
     plugin: Any = lookup_loader.get("ansible.builtin.url")
 
     def fetched(address: str, **_options: Any) -> io.BytesIO:
-        return io.BytesIO(f"KEY OF {address}".encode())
+        return io.BytesIO(made_up_key(address).encode())
 
     monkeypatch.setitem(type(plugin).run.__globals__, "open_url", fetched)
 
@@ -103,7 +104,7 @@ def test_the_signing_key_is_the_builders(value: Any) -> None:
 
 
 def repository(name: str, uri: str, **more: Any) -> Repository:
-    return Repository(name=name, uri=uri, signed_by="A KEY", **more)
+    return Repository(name=name, uri=uri, signed_by=made_up_key("a key"), **more)
 
 
 def test_apt_is_given_what_the_page_says(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_apt_is_given_what_the_page_says(tmp_path: Path) -> None:
     assert text.partition("\n")[2] == (
         "Types: deb\nURIs: https://download.docker.com/linux/debian\nSuites: trixie\nComponents: stable\n"
         f"Signed-By: {tmp_path}/root/etc/apt/keyrings/docker.asc\n")
-    assert (tmp_path / "root/etc/apt/keyrings/docker.asc").read_text(encoding="utf-8") == "A KEY\n"
+    assert (tmp_path / "root/etc/apt/keyrings/docker.asc").read_text(encoding="utf-8") == made_up_key("a key")
 
 
 def test_dnf_is_given_what_the_page_says(tmp_path: Path) -> None:

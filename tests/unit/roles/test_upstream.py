@@ -23,6 +23,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
+from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -58,8 +59,8 @@ def fetch_keys(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any]) ->
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
-    """The files, by their paths, that a machine would be given; keys are `KEY OF ` and their address."""
-    fetch_keys(monkeypatch, lambda address, **_options: io.BytesIO(f"KEY OF {address}".encode()))
+    """The files, by their paths, that a machine would be given; keys are made up, one for each address."""
+    fetch_keys(monkeypatch, lambda address, **_options: io.BytesIO(made_up_key(address).encode()))
 
     def render(
         variable: str, machine: dict[str, Any], packages: tuple[str, ...] = (), **given: Any
@@ -119,7 +120,7 @@ def test_kubernetes_for_apt(rendered: Rendered, machine: dict[str, Any], version
     page = KUBERNETES_DEB.replace("1.36", minor)
     assert one_line(files[source]) == page.replace("/etc/apt/keyrings/kubernetes-apt-keyring.gpg", key)
     assert files[source].startswith(COMMENT)
-    assert files[key] == f"KEY OF https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key\n"
+    assert files[key] == made_up_key(f"https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key")
 
 
 @pytest.mark.parametrize("distribution", ["rhel", "centos", "rocky", "almalinux", "fedora"])
@@ -130,7 +131,7 @@ def test_kubernetes_for_dnf(rendered: Rendered, distribution: str, version: str)
     key, address = "/etc/pki/rpm-gpg/RPM-GPG-KEY-kubernetes", page.partition("gpgkey=")[2].splitlines()[0]
     machine = facts("redhat", distribution)
     assert rendered("_kubernetes_repository.upstream", machine, NODE, cluster_version=version) == {
-        key: f"KEY OF {address}\n",
+        key: made_up_key(address),
         "/etc/yum.repos.d/kubernetes.repo": COMMENT + page.replace(address, f"file://{key}"),
     }
 
@@ -153,14 +154,14 @@ def test_crio_for_apt(rendered: Rendered, machine: dict[str, Any]) -> None:
     key, source = "/etc/apt/keyrings/cri-o.asc", "/etc/apt/sources.list.d/cri-o.sources"
     files = rendered("_cluster_crio_repository", machine)
     assert one_line(files[source]) == CRIO_DEB.replace("/etc/apt/keyrings/cri-o-apt-keyring.gpg", key)
-    assert files[key] == f"KEY OF {CRIO}/deb/Release.key\n"
+    assert files[key] == made_up_key(f"{CRIO}/deb/Release.key")
 
 
 def test_crio_for_dnf(rendered: Rendered) -> None:
     """https://github.com/cri-o/packaging/blob/main/README.md, Distributions using rpm packages"""
     key, address = "/etc/pki/rpm-gpg/RPM-GPG-KEY-cri-o", f"{CRIO}/rpm/repodata/repomd.xml.key"
     assert rendered("_cluster_crio_repository", facts("redhat", "rocky"), ("cri-o",)) == {
-        key: f"KEY OF {address}\n",
+        key: made_up_key(address),
         "/etc/yum.repos.d/cri-o.repo": COMMENT + CRIO_RPM.replace(address, f"file://{key}") + "exclude=cri-o\n",
     }
 
@@ -192,7 +193,7 @@ def test_containerd_for_apt(rendered: Rendered, distribution: str, codename: str
     machine = facts("debian", distribution, codename, architecture)
     page = DOCKER_DEB.format(distribution=distribution, codename=codename, architecture=architecture)
     assert rendered("_containerd_repository.upstream", machine, ("containerd.io",)) == {
-        "/etc/apt/keyrings/docker.asc": f"KEY OF https://download.docker.com/linux/{distribution}/gpg\n",
+        "/etc/apt/keyrings/docker.asc": made_up_key(f"https://download.docker.com/linux/{distribution}/gpg"),
         "/etc/apt/sources.list.d/docker.sources": COMMENT + page,
     }
 
@@ -206,7 +207,7 @@ def test_containerd_for_dnf(rendered: Rendered, distribution: str, served_as: st
     address = f"https://download.docker.com/linux/{served_as}/gpg"
     page = DOCKER_RPM.format(distribution=served_as)
     assert rendered("_containerd_repository.upstream", facts("redhat", distribution), ("containerd.io",)) == {
-        key: f"KEY OF {address}\n",
+        key: made_up_key(address),
         "/etc/yum.repos.d/docker-ce-stable.repo":
             COMMENT + page.replace(address, f"file://{key}") + "exclude=containerd.io\n",
     }

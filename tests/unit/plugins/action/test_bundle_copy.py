@@ -17,7 +17,9 @@ import yaml
 from fake_bundle import Bundle, locked_bundle
 
 from ansible_collections.classroom.kubeadm.plugins.action import bundle_copy as action
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_trust, gpg_keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE
+from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import PUBLIC_KEY
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_copy import DOCUMENTATION
 
@@ -27,10 +29,11 @@ IMAGES = {"registry.k8s.io/pause:3.10.2": (b"pause",), "ghcr.io/flannel-io/flann
 class Action(action.ActionModule):
     """Everything but the connection."""
 
-    def __init__(self, options: dict[str, str], place: Path, check: bool) -> None:
+    def __init__(self, options: dict[str, Any], place: Path, check: bool) -> None:
         shell = SimpleNamespace(tmpdir=str(place), join_path=os.path.join)
         task = SimpleNamespace(args=options, check_mode=check, diff=True, async_val=0, action="bundle_copy")
         super().__init__(task, SimpleNamespace(_shell=shell), SimpleNamespace(), None, None, None)
+        self.stamp = str(place / "stamp.json")
         self.parts: list[str] = []
         self.sent: list[str] = []
 
@@ -51,23 +54,45 @@ class Action(action.ActionModule):
                 return {"changed": True}
             if "finish" in module_args:
                 self.parts.append("finish")
-                bundle_copy.finish(wish)
+                bundle_copy.finish(wish, self.stamp)
                 return {"changed": True}
             self.parts.append("look")
-            there = bundle_copy.is_there(wish)
+            there = bundle_copy.is_there(wish, self.stamp)
             return {"changed": not there, "sent": [] if there else bundle_copy.missing(wish)}
         except ClassroomError as problem:
             return {"failed": True, "msg": str(problem)}
 
 
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two keys that sign bundles."""
+    directory = tmp_path_factory.mktemp("keys")
+    return [directory / "one.asc", directory / "another.asc"]
+
+
+def sign(directory: Path, secret: Path) -> str:
+    """Sign the lock of a bundle; returns the fingerprint of the key."""
+    with gpg_keyring.Keyring() as keyring:
+        key = keyring.unlock(str(secret))
+        (directory / PUBLIC_KEY).write_text(keyring.public_key(key), encoding="utf-8")
+        keyring.detach_sign(key, str(directory / NAME), str(directory / SIGNATURE))
+    return key.fingerprint
+
+
 @pytest.fixture
-def bundle(tmp_path: Path) -> Bundle:
-    return locked_bundle(tmp_path / "bundle", IMAGES)
+def bundle(tmp_path: Path, secrets: list[Path]) -> Bundle:
+    """A bundle whose signer is recorded, as bundle.yml leaves it."""
+    made = locked_bundle(tmp_path / "bundle", IMAGES)
+    bundle_trust.record(str(made.directory), sign(made.directory, secrets[0]))
+    return made
 
 
-def copy(bundle: Bundle, tmp_path: Path, *, check: bool = False) -> tuple[dict[str, Any], Action]:
+def copy(
+    bundle: Bundle, tmp_path: Path, *, check: bool = False, signed_by: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], Action]:
     (tmp_path / "way").mkdir(exist_ok=True)
-    one = Action({"src": str(bundle.directory), "dest": str(tmp_path / "srv")}, tmp_path / "way", check)
+    options = {"src": str(bundle.directory), "dest": str(tmp_path / "srv"), "signed_by": list(signed_by)}
+    one = Action(options, tmp_path / "way", check)
     return {"failed": False, **one.run(task_vars={})}, one
 
 
@@ -132,18 +157,72 @@ def test_an_image_that_is_missing_is_named(bundle: Bundle, tmp_path: Path, lose:
     assert worked.parts == []
 
 
-def test_the_signature_goes_along(bundle: Bundle, tmp_path: Path) -> None:
-    signature, served = bundle.directory / "bundle.lock.yml.asc", tmp_path / "srv" / "bundle.lock.yml.asc"
-    assert copy(bundle, tmp_path)[0]["changed"] and not served.exists()
-    for text in ("one", "another"):
-        signature.write_text(text, encoding="utf-8")
-        assert [copy(bundle, tmp_path)[0]["changed"] for _again in range(2)] == [True, False]
-        assert served.read_text(encoding="utf-8") == text
-    signature.unlink()
-    assert copy(bundle, tmp_path)[0]["changed"] and not served.exists()
+def test_the_signature_goes_along(bundle: Bundle, tmp_path: Path, secrets: list[Path]) -> None:
+    signature, served = bundle.directory / SIGNATURE, tmp_path / "srv" / SIGNATURE
+    for secret in (secrets[0], secrets[1]):
+        signer = sign(bundle.directory, secret)
+        changes = [copy(bundle, tmp_path, signed_by=(signer,))[0]["changed"] for _again in range(2)]
+        assert changes == [True, False]
+        assert served.read_text(encoding="utf-8") == signature.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(("case", "says"), [
+    ("another signer than recorded", "found one signed by"),
+    ("another signer than named", "found one signed by"),
+    ("unknown signer", "set cluster_bundle_signed_by: ["),
+    ("changed lock", "is not a signature of it"),
+    ("no signature", "found no"),
+    ("half a fingerprint", "whole fingerprints"),
+    ("odd record", "whole fingerprints"),
+])
+def test_only_a_bundle_of_a_known_signer_is_sent(
+    bundle: Bundle, tmp_path: Path, secrets: list[Path], case: str, says: str, check: bool
+) -> None:
+    record = tmp_path / "bundle.signed-by"
+    signed_by: tuple[str, ...] = ()
+    if case == "another signer than recorded":
+        sign(bundle.directory, secrets[1])
+    elif case == "another signer than named":
+        signed_by = ("0" * 40,)
+    elif case == "unknown signer":
+        record.unlink()
+    elif case == "changed lock":
+        with (bundle.directory / NAME).open("a", encoding="utf-8") as stream:
+            stream.write("# changed\n")
+    elif case == "no signature":
+        (bundle.directory / SIGNATURE).unlink()
+    elif case == "half a fingerprint":
+        signed_by = ("0" * 16,)
+    else:
+        record.write_text("no fingerprint\n", encoding="utf-8")
+    result, worked = copy(bundle, tmp_path, check=check, signed_by=signed_by)
+    assert result["failed"] and says in result["msg"] and worked.parts == []
+    assert not (tmp_path / "srv").exists()
+
+
+def test_a_signer_is_recorded_once(bundle: Bundle, tmp_path: Path) -> None:
+    before = (tmp_path / "bundle.signed-by").read_text(encoding="utf-8")
+    bundle_trust.record(str(bundle.directory), "F" * 40)
+    assert (tmp_path / "bundle.signed-by").read_text(encoding="utf-8") == before
+
+
+def test_a_damaged_file_that_is_served_is_sent_again(bundle: Bundle, tmp_path: Path) -> None:
+    """As a power failure leaves it: with its size, without its content, and without a record of its verification."""
+    copy(bundle, tmp_path)
+    name = action.blob_path(bundle.images[PAUSE])
+    served = tmp_path / "srv" / name
+    good = served.read_bytes()
+    served.write_bytes(bytes(len(good)))
+    predicted, _looked = copy(bundle, tmp_path, check=True)
+    done, _worked = copy(bundle, tmp_path)
+    assert (predicted["changed"], predicted["sent"]) == (done["changed"], done["sent"]) == (True, [name])
+    assert served.read_bytes() == good
+    assert not copy(bundle, tmp_path)[0]["changed"]
 
 
 def test_the_documentation_has_the_options_that_are_validated() -> None:
-    documented = {name: {fact: option[fact] for fact in ("type", "required")}
+    facts = ("type", "required", "elements", "default")
+    documented = {name: {fact: option[fact] for fact in facts if fact in option}
                   for name, option in yaml.safe_load(DOCUMENTATION)["options"].items()}
     assert documented == action.SPEC

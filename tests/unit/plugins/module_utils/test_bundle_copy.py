@@ -48,6 +48,10 @@ def tree(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
+def stamp(tmp_path: Path) -> str:
+    return str(tmp_path / "stamp.json")
+
+
 @pytest.fixture
 def first(tmp_path: Path) -> Bundle:
     return locked_bundle(tmp_path / "first", PAUSE)
@@ -64,20 +68,20 @@ def dest(tmp_path: Path, first: Bundle) -> Path:
     target = tmp_path / "srv"
     wanted = wish(first, target)
     send(first, wanted, missing(wanted), tmp_path / "way")
-    finish(wanted)
+    finish(wanted, stamp(tmp_path))
     return target
 
 
 def test_all_of_a_first_bundle_is_sent(tmp_path: Path, first: Bundle) -> None:
     target = tmp_path / "srv"
     wanted = wish(first, target)
-    assert not is_there(wanted) and not target.exists()
+    assert not is_there(wanted, stamp(tmp_path)) and not target.exists()
     names = missing(wanted)
     assert set(names) == set(wanted.sizes) and not target.exists()
     send(first, wanted, names, tmp_path / "way")
-    assert not is_there(wanted)
-    finish(wanted)
-    assert is_there(wanted)
+    assert not is_there(wanted, stamp(tmp_path))
+    finish(wanted, stamp(tmp_path))
+    assert is_there(wanted, stamp(tmp_path))
     assert tree(target) == tree(first.directory)
 
 
@@ -89,7 +93,7 @@ def test_only_what_is_new_of_a_second_one(dest: Path, first: Bundle, second: Bun
     assert shared not in names and 0 < len(names) < len(wanted.sizes)
     send(second, wanted, names, tmp_path / "way")
     assert tree(dest).keys() >= tree(first.directory).keys()
-    finish(wanted)
+    finish(wanted, stamp(tmp_path))
     assert tree(dest) == tree(second.directory)
     # Neither sent nor stored twice
     assert (dest / shared).stat().st_ino == inode
@@ -106,7 +110,7 @@ def test_an_interrupted_copy_is_picked_up(dest: Path, second: Bundle, tmp_path: 
     half.write_bytes(b"x")
     assert missing(wanted) == names[2:]
     send(second, wanted, names[2:], tmp_path / "way")
-    finish(wanted)
+    finish(wanted, stamp(tmp_path))
     assert tree(dest) == tree(second.directory)
 
 
@@ -116,9 +120,9 @@ def test_a_change_that_was_cut_off_is_done_again(dest: Path, second: Bundle, tmp
     # Killed when the images had been exchanged and the lock had not
     os.rename(dest / "oci", tmp_path / "gone")
     os.rename(Path(wanted.incoming, "oci"), dest / "oci")
-    assert not is_there(wanted)
+    assert not is_there(wanted, stamp(tmp_path))
     send(second, wanted, missing(wanted), tmp_path / "way")
-    finish(wanted)
+    finish(wanted, stamp(tmp_path))
     assert tree(dest) == tree(second.directory)
 
 
@@ -151,22 +155,26 @@ def test_a_served_file_that_was_damaged_is_sent_again(dest: Path, first: Bundle,
     assert shared in missing(wanted)
 
 
-@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("change", [
+    lambda path: path.unlink(),
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(bytes(path.stat().st_size)),
+])
 def test_a_served_bundle_with_a_file_that_is_gone_is_not_there(
     dest: Path, first: Bundle, change: Callable[[Path], object]
 ) -> None:
     wanted = wish(first, dest)
-    assert is_there(wanted)
+    assert is_there(wanted, stamp(dest.parent))
     name = sorted(wanted.sizes)[0]
     change(dest / name)
-    assert not is_there(wanted)
+    assert not is_there(wanted, stamp(dest.parent))
     assert missing(wanted) == [name]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "apt/../../x", ".incoming/x", "a//b", "./x"])
 def test_a_lock_that_points_outside(tmp_path: Path, name: str) -> None:
     text = "schema: 1\nimages:\nfiles:\n  {0}: {1}\n".format(name, "0" * 64)
-    with pytest.raises(ClassroomError, match="Wanted a lock with paths inside of the bundle"):
+    with pytest.raises(ClassroomError, match="names files outside of its bundle"):
         missing(Wish(str(tmp_path / "srv"), text, {name: 1}))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.openpgp import fingerprints
+from ansible_collections.classroom.kubeadm.plugins.module_utils.openpgp import fingerprints, normalized
 
 KINDS = ("rsa2048", "ed25519", "nistp256")
 
@@ -27,6 +27,10 @@ class Gpg:
     def __call__(self, *words: str) -> str:
         argv = ["gpg", "--homedir", self._home, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
         return subprocess.run([*argv, *words], check=True, capture_output=True, text=True).stdout
+
+    def read(self, *words: str, stdin: str) -> str:
+        argv = ["gpg", "--homedir", self._home, "--batch", "--quiet", *words]
+        return subprocess.run(argv, input=stdin, check=True, capture_output=True, text=True).stdout
 
     def known(self) -> dict[str, str]:
         """The fingerprint of each primary key by its owner's name."""
@@ -56,7 +60,42 @@ def gpg() -> Iterator[Gpg]:
 def test_as_gpg_has_it(gpg: Gpg, kind: str, options: tuple[str, ...]) -> None:
     armoured = gpg(*options, "--armor", "--export", kind)
     assert fingerprints(armoured) == [gpg.known()[kind]]
-    assert fingerprints("\r\n".join(["Words before", *armoured.splitlines(), ""])) == [gpg.known()[kind]]
+    assert fingerprints("\r\n".join(["", *armoured.splitlines(), ""])) == [gpg.known()[kind]]
+
+
+@pytest.mark.parametrize("kinds", [("rsa2048",), ("ed25519", "nistp256")])
+@pytest.mark.parametrize("separate", [False, True])
+def test_what_is_written_is_what_was_parsed(gpg: Gpg, kinds: tuple[str, ...], separate: bool) -> None:
+    """As gpg reads it, and with as many blocks as the package manager wants."""
+    written = normalized("".join(gpg("--comment", "x", "--armor", "--export", kind) for kind in kinds), separate)
+    assert written.count("-----BEGIN") == (len(kinds) if separate else 1)
+    assert fingerprints(written) == [gpg.known()[kind] for kind in kinds]
+    assert normalized(written, separate) == written
+    shown = gpg.read("--show-keys", "--with-colons", stdin=written)
+    assert next(line.split(":")[9] for line in shown.splitlines() if line.startswith("fpr")) == gpg.known()[kinds[0]]
+
+
+@pytest.mark.parametrize("attack", [
+    # A header that some programs skip, so that they use a block that others do not see
+    "{other:X Y: z}{key}", "{other:Comment z}{key}", "{key}{other:X Y: z}",
+    # Words that are no block
+    "Words before\n{key}", "{key}words behind", "{key}-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n",
+    "{key}-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n-----END PGP PRIVATE KEY BLOCK-----\n",
+])
+def test_a_text_of_which_not_all_is_a_key_is_rejected(gpg: Gpg, attack: str) -> None:
+    key, other = (gpg("--armor", "--export", kind) for kind in ("rsa2048", "ed25519"))
+    header = attack.partition("{other:")[2].partition("}")[0]
+    hidden = other.replace("BLOCK-----\n\n", "BLOCK-----\n" + header + "\n\n", 1)
+    text = attack.replace("{other:" + header + "}", hidden)
+    with pytest.raises(ClassroomError, match="and nothing else, found"):
+        fingerprints(text.replace("{key}", key))
+
+
+def test_a_wrong_checksum_is_rejected(gpg: Gpg) -> None:
+    lines = gpg("--armor", "--export", "ed25519").splitlines()
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("=") and len(line) == 5)
+    with pytest.raises(ClassroomError, match="Invalid key"):
+        fingerprints("\n".join([*lines[:place], "=AAAA", *lines[place + 1:]]))
 
 
 def test_of_several_keys_all(gpg: Gpg) -> None:
@@ -70,11 +109,11 @@ BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{0}\n-----END PGP PUBLIC KEY BL
 
 @pytest.mark.parametrize("text", ["", "<html>Log in</html>", *(BLOCK.format(body) for body in ("!!", "AAAA", "mQ=="))])
 def test_what_is_no_key_is_refused(text: str) -> None:
-    with pytest.raises(ClassroomError, match="Wanted an OpenPGP public key in ASCII armour, found '"):
+    with pytest.raises(ClassroomError, match="Invalid key: expected OpenPGP public keys in ASCII armour"):
         fingerprints(text)
 
 
 def test_half_a_key_is_refused(gpg: Gpg) -> None:
     lines = gpg("--armor", "--export", "rsa2048").splitlines()
-    with pytest.raises(ClassroomError, match="Wanted an OpenPGP public key"):
+    with pytest.raises(ClassroomError, match="Invalid key"):
         fingerprints("\n".join([*lines[:5], lines[-1]]))

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from made_up_keys import fingerprint_of, made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import kept
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
@@ -25,10 +24,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import 
     Repository,
     State,
     Wish,
-    check_key,
     perform,
     plan,
     read_state,
+    with_checked_key,
 )
 
 REPOSITORY = Repository("classroom", "http://192.168.90.10/apt", "KEY")
@@ -204,27 +203,26 @@ def test_packages_that_are_refused_leave_nothing_unless_some_came(
     assert put_back or kept.read(machine.root)["packages"] == packages
 
 
-BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{0}\n-----END PGP PUBLIC KEY BLOCK-----\n"
-# The first packet of a key of version 4 with made-up content
-MADE_UP = BLOCK.format(base64.b64encode(b"\x98\x06\x04\x00\x00\x00\x00\x16").decode())
-FINGERPRINT = hashlib.sha1(b"\x99\x00\x06\x04\x00\x00\x00\x00\x16").hexdigest()
+MADE_UP = made_up_key("owner")
+FINGERPRINT = fingerprint_of("owner").lower()
 
 
 @pytest.mark.parametrize(("key", "fingerprints", "message"), [
-    ("anything", (), None),
+    (MADE_UP, (), None),
+    ("anything", (), "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found 'anything'"),
     (" \n", (), "Wanted the public key that signs http://192.168.90.10/apt, found none"),
     (MADE_UP, (FINGERPRINT,), None),
     (MADE_UP, ("AA", " ".join((FINGERPRINT[:20].upper(), FINGERPRINT[20:]))), None),
-    (MADE_UP, ("AA BB",), "with a key whose fingerprint is AABB, found a key with " + FINGERPRINT.upper()),
+    (MADE_UP, ("AA BB",), "expected the fingerprint AABB, found " + FINGERPRINT.upper()),
     ("<!DOCTYPE html>\n<title>Log in</title>", ("AA",), "found '<!DOCTYPE html> <title>Log in</title>'"),
 ])
 def test_the_key_of_a_repository(key: str, fingerprints: tuple[str, ...], message: str | None) -> None:
     repository = replace(REPOSITORY, signed_by=key, fingerprints=fingerprints)
     if message is None:
-        check_key(repository)
+        assert with_checked_key(repository).signed_by == key
     else:
         with pytest.raises(ClassroomError, match=re.escape(message)):
-            check_key(repository)
+            with_checked_key(repository)
 
 
 @pytest.mark.parametrize(("interrupted", "message"), [

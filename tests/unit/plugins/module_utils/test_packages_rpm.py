@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import packages_rpm
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, Completed
@@ -27,7 +28,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_rpm import HISTORY, Dnf
 
 PATH = "/etc/yum.repos.d/classroom.repo"
-CLASSROOM = Repository("classroom", "http://192.168.90.10/rpm", "\nKEY\n\n")
+CLASSROOM = Repository("classroom", "http://192.168.90.10/rpm", made_up_key("classroom"))
 WISH = Wish((Package("kubelet", "1.36.3"), Package("kubectl", "1.36.3"), Package("socat")), CLASSROOM)
 KUBELET = ("kubelet", "1.36.3-1.1")
 
@@ -218,7 +219,7 @@ def test_a_hold_is_an_exclude_and_others_stay(
 def test_the_files_of_a_repository(machine: Any, rpm: Rpm) -> None:
     files = dnf(machine, rpm).files(WISH)
     assert list(files) == ["/etc/pki/rpm-gpg/RPM-GPG-KEY-classroom", PATH]
-    assert files["/etc/pki/rpm-gpg/RPM-GPG-KEY-classroom"] == "KEY\n"
+    assert files["/etc/pki/rpm-gpg/RPM-GPG-KEY-classroom"] == made_up_key("classroom")
     assert files[PATH].splitlines()[1:] == [
         "[classroom]", "name=classroom", "baseurl=http://192.168.90.10/rpm", "enabled=1", "gpgcheck=1",
         "repo_gpgcheck=1", "gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-classroom", "exclude=kubelet kubectl"]

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import tarfile
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,17 @@ import small_packages
 import yaml
 from small_images import Images
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_lock, disk_room, run_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils import (
+    bundle_archive,
+    bundle_contents,
+    bundle_lock,
+    disk_room,
+    gpg_keyring,
+    run_lock,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_place import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_archive import main as archive_main
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_seal import main as seal_main
 
@@ -78,6 +89,7 @@ def packed(run_main: Run, bundle: Path, tmp_path: Path) -> Path:
     archive.parent.mkdir()
     result = run_main(archive_main, {"bundle": str(bundle), "archive": str(archive)})
     assert (result["failed"], result["changed"]) == (False, True)
+    (archive.parent / "signer").write_text(result["signer"], encoding="utf-8")
     return archive
 
 
@@ -101,7 +113,9 @@ def files_of(directory: Path) -> dict[str, bytes]:
 
 
 def unpacking(packed: Path, tmp_path: Path, **more: Any) -> dict[str, Any]:
-    return {"archive": str(packed), "bundle": str(tmp_path / "unpacked"), "state": "unpacked", **more}
+    signer = (packed.parent / "signer").read_text(encoding="utf-8")
+    asked = {"archive": str(packed), "bundle": str(tmp_path / "unpacked"), "state": "unpacked", "signed_by": [signer]}
+    return {**asked, **more}
 
 
 # Sealing
@@ -228,7 +242,7 @@ def test_a_run_that_was_killed_between_the_two_renames_is_put_right(
     (bundle.parent / f".{bundle.name}.making").mkdir()
     result = run_main(seal_main, options)
     assert not result["failed"] and not result["changed"]
-    assert sorted(path.name for path in bundle.parent.iterdir()) == ["bundle", "images"]
+    assert sorted(path.name for path in bundle.parent.iterdir()) == ["bundle", "bundle.signed-by", "images"]
 
 
 def test_two_runs_at_once_are_refused(run_main: Run, options: dict[str, Any], bundle: Path) -> None:
@@ -558,11 +572,151 @@ def test_a_bundle_is_replaced_by_one_of_the_same_key_only(
 ) -> None:
     run_main(seal_main, {**options, "path": str(tmp_path / "unpacked"), "signing_key": str(tmp_path / "other.asc")})
     before = files_of(tmp_path / "unpacked")
-    refused = run_main(archive_main, unpacking(packed, tmp_path))
+    refused = run_main(archive_main, unpacking(packed, tmp_path, signed_by=[]))
     assert refused["failed"] and "found one signed by" in refused["msg"]
     assert files_of(tmp_path / "unpacked") == before
     signer = run_main(archive_main, {"archive": str(packed), "state": "checked"})["signer"]
     assert run_main(archive_main, unpacking(packed, tmp_path, signed_by=[signer]))["changed"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("place", ["nothing", "dangling link", "damaged bundle"])
+def test_an_archive_of_an_unknown_signer_is_checked_and_not_unpacked(
+    run_main: Run, packed: Path, tmp_path: Path, place: str, check: bool
+) -> None:
+    target = tmp_path / "unpacked"
+    if place == "dangling link":
+        target.symlink_to("nowhere")
+    elif place == "damaged bundle":
+        target.mkdir()
+        (target / bundle_lock.NAME).write_text("damaged", encoding="utf-8")
+    result = run_main(archive_main, unpacking(packed, tmp_path, signed_by=[]), check=check)
+    signer = (packed.parent / "signer").read_text(encoding="utf-8")
+    assert result["failed"] and f"run this again with bundle_signed_by={signer}" in result["msg"], result
+    assert "Nothing was unpacked" in result["msg"] and not (target / DEB).exists()
+    assert run_main(archive_main, unpacking(packed, tmp_path, signed_by=[], state="checked"))["signer"] == signer
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "apt/../../x", "a//b", ".incoming/x", "apt/\x07"])
+def test_an_archive_whose_lock_leads_outside_is_rejected(
+    run_main: Run, options: dict[str, Any], packed: Path, tmp_path: Path, name: str
+) -> None:
+    """Signed with a key of the attacker's, which the user accepts for a moment."""
+
+    def change(tree: Path) -> None:
+        lock = tree / bundle_lock.NAME
+        line = f"  {name}: {hashlib.sha256(b'').hexdigest()}\n"
+        lock.write_text(lock.read_text(encoding="utf-8").replace("files:\n", "files:\n" + line), encoding="utf-8")
+        (tree / bundle_lock.SIGNATURE).unlink()
+        with gpg_keyring.Keyring(run) as keyring:
+            key = keyring.unlock(options["signing_key"])
+            keyring.detach_sign(key, str(lock), str(tree / bundle_lock.SIGNATURE))
+
+    repacked(packed, change)
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    assert result["failed"] and "names files outside of its bundle" in result["msg"], result
+    assert not (tmp_path / "unpacked").exists()
+
+
+def member(name: str, content: bytes, kind: bytes = tarfile.REGTYPE) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = len(content), kind
+    return info, content
+
+
+def handmade(
+    packed: Path, *members: tuple[tarfile.TarInfo, bytes], head: bool = True, pax: dict[str, str] | None = None
+) -> None:
+    """Put these members behind the head of the archive, or instead of it."""
+    plain = packed.with_name("plain.tar")
+    with tarfile.open(plain, "w", format=tarfile.PAX_FORMAT, pax_headers=pax or {}) as tar:
+        before = bundle_archive.read_head(str(packed)).texts.items() if head else ()
+        for info, content in (*(member(f"bundle/{name}", text) for name, text in before), *members):
+            tar.addfile(info, io.BytesIO(content))
+    packed.with_name(f"{packed.name}.sha256").unlink(missing_ok=True)
+    subprocess.run(["zstd", "--quiet", "--force", "-o", packed, plain], check=True)
+
+
+@pytest.mark.parametrize("name", ["bundle//etc/x", "bundle/../x", "bundle/a/../../x", "bundle/.incoming", "other/x"])
+def test_a_member_outside_of_the_bundle_is_rejected(run_main: Run, packed: Path, tmp_path: Path, name: str) -> None:
+    handmade(packed, member(name, b""))
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    assert result["failed"] and "which no bundle has" in result["msg"], result
+    assert not (tmp_path / "unpacked").exists()
+
+
+@pytest.mark.parametrize("large", ["lock", "words of the archive", "words of the first member", "words later"])
+def test_what_claims_to_be_huge_is_not_read_into_memory(
+    run_main: Run, packed: Path, tmp_path: Path, large: str
+) -> None:
+    """Small as a file, and 64 MiB in memory: more than anything that is read before its signature is verified."""
+    huge = bytes(64 << 20)
+    if large == "lock":
+        handmade(packed, member("bundle/bundle.lock.yml", huge), head=False)
+    elif large == "words of the archive":
+        handmade(packed, pax={"comment": huge.decode()})
+    else:
+        info, content = member("bundle/bundle.lock.yml" if large.endswith("member") else "bundle/x", b"")
+        info.pax_headers = {"comment": huge.decode()}
+        handmade(packed, (info, content), head=large.endswith("later"))
+    assert packed.stat().st_size < 1 << 20
+    tracemalloc.start()
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result["failed"] and str(packed) in result["msg"], result
+    assert peak < 60 << 20
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_more_than_the_archive_says_is_not_written(run_main: Run, packed: Path, tmp_path: Path) -> None:
+    handmade(packed, member(f"bundle/{DEB}", bytes(1 << 20)), pax={bundle_archive.SIZE: "4096"})
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    assert result["failed"] and "more than the 4096 bytes" in result["msg"], result
+
+
+def test_an_archive_that_is_exchanged_after_its_check_is_rejected(
+    run_main: Run, options: dict[str, Any], packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a USB drive with a controller of its own does."""
+    real, other = bundle_archive.read_head, tmp_path / "other.tar.zst"
+    run_main(seal_main, {**options, "path": str(tmp_path / "second"), "images": []})
+    run_main(archive_main, {"bundle": str(tmp_path / "second"), "archive": str(other)})
+
+    def exchanged(archive: str) -> bundle_archive.Head:
+        head = real(archive)
+        other.replace(packed)
+        return head
+
+    packed.with_name(f"{packed.name}.sha256").unlink()
+    monkeypatch.setattr(bundle_archive, "read_head", exchanged)
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    assert result["failed"] and "was exchanged while it was read" in result["msg"], result
+    assert not (tmp_path / "unpacked").exists()
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("key: ", "key: ../../Documents # "), ("architecture: amd64", "architecture: ../x"), ("file: apt", "file: ../apt"),
+])
+def test_a_lock_with_values_that_lead_elsewhere_is_rejected(
+    run_main: Run, bundle: Path, old: str, new: str
+) -> None:
+    lock = bundle / bundle_lock.NAME
+    lock.write_text(lock.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ClassroomError, match="is invalid: expected what this version of the collection writes"):
+        bundle_contents.read(str(bundle))
+
+
+def test_only_a_bundle_gives_way_to_a_bundle(run_main: Run, packed: Path, tmp_path: Path) -> None:
+    """Behind a link, where the new one lies under the first characters of its key."""
+    (tmp_path / "unpacked").symlink_to("nowhere")
+    key = run_main(archive_main, unpacking(packed, tmp_path, state="checked"))["key"]
+    letters = tmp_path / key[:16]
+    letters.mkdir()
+    (letters / "letter").touch()
+    result = run_main(archive_main, unpacking(packed, tmp_path))
+    assert result["failed"] and f"found something without {bundle_lock.NAME}" in result["msg"], result
+    assert (letters / "letter").exists()
 
 
 def test_a_bundle_of_another_architecture_is_refused(run_main: Run, packed: Path, tmp_path: Path) -> None:

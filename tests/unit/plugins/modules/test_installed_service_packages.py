@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import packages_of
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
 
 WISH: dict[str, Any] = {
-    "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": "KEY"},
+    "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": made_up_key("classroom")},
     "packages": [{"name": "kubelet", "version": "1.36.3"}],
 }
 STATUS = "/var/lib/dpkg/status"
@@ -144,7 +145,8 @@ def test_the_red_hat_family_costs_one_query(machine: Any, run_on_machine: Any, r
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(("given", "message"), [
     ({"signed_by": ""}, "Wanted the public key that signs http://192.168.90.10/apt, found none"),
-    ({"fingerprints": ["AA"]}, "Wanted an OpenPGP public key in ASCII armour, found 'KEY'"),
+    ({"fingerprints": ["AA"]}, "The key of http://192.168.90.10/apt is not the known one: expected the fingerprint AA"),
+    ({"signed_by": "KEY"}, "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found 'KEY'"),
 ])
 def test_a_key_that_is_none_is_refused_before_anything(
     machine: Any, run_pinned: Any, fake_run: Any, given: dict[str, Any], message: str, check: bool,

@@ -109,7 +109,7 @@ def test_all_that_cannot_be_had_is_named_at_once(run_main: Run, served: Path, tm
     [
         ("other key", "signed with the given key"),
         ("no key", "Wanted the public key that signs"),
-        ("fingerprint", "signed with a key whose fingerprint is"),
+        ("fingerprint", "is not the known one: expected the fingerprint"),
         ("gone", "cannot be fetched"),
     ],
 )
