@@ -24,14 +24,14 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     bundle_trust,
     gpg_keyring,
 )
-from bundle.builder import base, images, packages
+from bundle.builder import base, distributions, images, packages
 from bundle.builder.digest import key_of, sha256, source_files
 from bundle.builder.errors import BundleError
 from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import stop_all
 from bundle.builder.programs import Programs
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Recipe
+from bundle.builder.recipe import Distribution, Recipe
 from bundle.builder.toolchain import architecture, go_environment, go_version, require_tools
 
 # Two builds keep two cores busy while one of them links or downloads; more would only cost memory.
@@ -52,17 +52,24 @@ class Inputs:
     recipe: Recipe
     go: str
     architecture: str
+    distributions: Mapping[str, Distribution]
 
     @property
     def key(self) -> str:
         files = source_files(self.recipe.source)
         sealing = {module.__name__: sha256(Path(str(module.__file__))) for module in SEALING}
-        return key_of([self.go, self.architecture, sealing], files, self.recipe.source)
+        facts = [self.go, self.architecture, sealing, sorted(self.distributions)]
+        return key_of(facts, files, self.recipe.source)
 
 
-def inputs(recipe: Recipe, paths: Paths) -> Inputs:
-    """Ask the Go command what it is, and hash the rest."""
-    return Inputs(recipe, go_version(paths, recipe.versions.go_minimum), architecture(go_environment(paths)))
+def inputs(recipe: Recipe, paths: Paths, wanted: list[str] | None = None) -> Inputs:
+    """Ask the Go command what it is, and hash the rest. `wanted` names distributions, None all that are described."""
+    return Inputs(
+        recipe,
+        go_version(paths, recipe.versions.go_minimum),
+        architecture(go_environment(paths)),
+        distributions.selected(recipe, wanted),
+    )
 
 
 def is_finished(paths: Paths, key: str) -> bool:
@@ -70,9 +77,9 @@ def is_finished(paths: Paths, key: str) -> bool:
     return (paths.bundle / bundle_lock.NAME).is_file() and bundle_contents.read(str(paths.bundle)).key == key
 
 
-def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
-    """Make the bundle unless it is there; says whether anything was done."""
-    wish = inputs(recipe, paths)
+def build(recipe: Recipe, paths: Paths, progress: Progress, wanted: list[str] | None = None) -> bool:
+    """Make the bundle unless it is there; says whether anything was done. `wanted` names distributions, None all."""
+    wish = inputs(recipe, paths, wanted)
     if is_finished(paths, wish.key):
         # One of an earlier version of this program has no record
         _record_signer(paths)
@@ -86,21 +93,29 @@ def build(recipe: Recipe, paths: Paths, progress: Progress) -> bool:
         programs = Programs(paths, wish.go)
         cold = not all(programs.directory(module).is_dir() for module in recipe.modules.values())
         require_space(paths, GIBIBYTES_COLD if cold else GIBIBYTES_WARM)
-        _assemble(wish, _material(wish, programs, paths, progress), paths, progress)
+        material, downloaded = _material(wish, programs, paths, progress)
+        _assemble(wish, material, downloaded, paths, progress)
     return True
 
 
-def _material(wish: Inputs, programs: Programs, paths: Paths, progress: Progress) -> images.Material:
-    """Compile everything and make the base, two at a time."""
+def _material(
+    wish: Inputs, programs: Programs, paths: Paths, progress: Progress
+) -> tuple[images.Material, dict[str, Path]]:
+    """Compile everything, make the base and download the distributions' packages, two at a time."""
     recipe = wish.recipe
     (debian,) = [entry for entry in recipe.bases.values() if entry.packages]
     # The base first: it mostly waits for its packages, which would be idle time at the end.
     jobs: dict[str, Callable[[], Path]] = {
         BASE: partial(base.build, debian, recipe.versions.debian, paths, progress),
+        **{
+            f"packages of {name}": partial(distributions.build, each, wish.architecture, paths, progress)
+            for name, each in wish.distributions.items()
+        },
         **{name: partial(programs.build, module, progress) for name, module in recipe.modules.items()},
     }
     results = _in_parallel(jobs)
-    return images.Material(debian=results.pop(BASE), programs=results)
+    downloaded = {name: results.pop(f"packages of {name}") for name in wish.distributions}
+    return images.Material(debian=results.pop(BASE), programs=results), downloaded
 
 
 def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -133,7 +148,9 @@ def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
         raise
 
 
-def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: Progress) -> None:
+def _assemble(
+    wish: Inputs, material: images.Material, downloaded: Mapping[str, Path], paths: Paths, progress: Progress
+) -> None:
     """Write the bundle beside the former one and exchange the two when all of it is there."""
     bundle = unfinished(paths.bundles / wish.key[:16])
     bundle.mkdir(parents=True)
@@ -142,10 +159,12 @@ def _assemble(wish: Inputs, material: images.Material, paths: Paths, progress: P
         {
             "packages": partial(_add_packages, wish, bundle, material, paths, progress),
             "images": partial(_add_images, wish, bundle, material, progress),
+            "distributions": partial(distributions.add, downloaded, bundle),
         }
     )
     with progress.step("repositories, lock and signatures"):
-        bundle_contents.seal(str(bundle), _draft(wish, material, results["images"]), str(paths.signing_key))
+        draft = _draft(wish, material, results["images"], results["distributions"])
+        bundle_contents.seal(str(bundle), draft, str(paths.signing_key))
     _exchange(bundle, paths.bundles / wish.key[:16], paths)
     _record_signer(paths)
 
@@ -176,7 +195,9 @@ def _add_images(wish: Inputs, bundle: Path, material: images.Material, progress:
     return digests
 
 
-def _draft(wish: Inputs, material: images.Material, digests: dict[str, str]) -> bundle_contents.Contents:
+def _draft(
+    wish: Inputs, material: images.Material, digests: dict[str, str], found: dict[str, dict[str, str]]
+) -> bundle_contents.Contents:
     """The lock but for the files, which come with the seal."""
     versions = wish.recipe.versions
     return bundle_contents.Contents(
@@ -193,6 +214,7 @@ def _draft(wish: Inputs, material: images.Material, digests: dict[str, str]) -> 
         ),
         images=digests,
         debian={"suite": versions.debian, "packages": base.installed_packages(material.debian)},
+        distributions=found,
     )
 
 

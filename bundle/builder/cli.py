@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         default=default_cache(),
         help="directory for everything that is made (default: $CLASSROOM_CACHE, or .cache in the checkout)",
     )
+    parser.add_argument(
+        "--distributions",
+        type=lambda text: [name for name in text.split(",") if name],
+        help="of which distributions the packages that a fresh image lacks come along, as debian-13,… (default: all of "
+        "distributions.yml; an empty word: none)",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("build", help="make the bundle, or what is missing of it").set_defaults(command=_build)
     check = commands.add_parser("verify", help="compare every file of a bundle with its lock file")
@@ -55,9 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(_: argparse.Namespace, paths: Paths) -> None:
+def _build(options: argparse.Namespace, paths: Paths) -> None:
     with for_this_output() as progress:
-        done = build.build(load(SOURCE), paths, progress)
+        done = build.build(load(SOURCE), paths, progress, options.distributions)
     content = bundle_contents.read(str(paths.bundle))
     state = "built" if done else "is there already"
     print(f"bundle {content.key[:16]} {state}: {paths.bundle}")
@@ -75,5 +81,5 @@ def _update(_: argparse.Namespace, paths: Paths) -> None:
         update(load(SOURCE), paths, progress)
 
 
-def _key(_: argparse.Namespace, paths: Paths) -> None:
-    print(build.inputs(load(SOURCE), paths).key)
+def _key(options: argparse.Namespace, paths: Paths) -> None:
+    print(build.inputs(load(SOURCE), paths, options.distributions).key)

@@ -87,6 +87,16 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """A distribution of hosts: what its images have, and the packages that the bundle brings."""
+
+    name: str
+    suite: str
+    present: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All declarations of a source directory."""
 
@@ -95,6 +105,7 @@ class Recipe:
     modules: Mapping[str, Module]
     bases: Mapping[str, Base]
     images: Mapping[str, Image]
+    distributions: Mapping[str, Distribution]
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -115,6 +126,10 @@ def load(source: Path) -> Recipe:
         modules=_modules(load_yaml(source / "programs.yml"), versions),
         bases={name: _base(name, fields) for name, fields in images["bases"].items()},
         images={name: _image(name, fields) for name, fields in images["images"].items()},
+        distributions={
+            name: Distribution(name, fields["suite"], tuple(fields["present"]), tuple(fields["packages"]))
+            for name, fields in load_yaml(source / "distributions.yml").items()
+        },
     )
 
 

@@ -28,7 +28,9 @@ else:
 
 ARCHITECTURES = ("amd64", "arm64")
 _KEY = re.compile(r"[0-9a-f]{64}")
-
+_DISTRIBUTION = re.compile(r"[a-z][a-z0-9]*-[0-9]+(?:\.[0-9]+)*")
+# Below it a directory for each distribution whose packages a bundle has: a flat apt repository, as debian-13
+DISTRIBUTIONS = "os"
 HEADER = """\
 ---
 # What exactly is in this bundle. Written when it was sealed; its signature is beside it.
@@ -49,7 +51,8 @@ class Contents:
     """The content of bundle.lock.yml.
 
     `key` is equal for bundles that were made of the same; `go` and `debian` say what a compiled bundle was compiled
-    with and stands on; `versions` maps the names of components to their versions.
+    with and stands on; `versions` maps the names of components to their versions; `distributions` maps a distribution
+    (debian-13) to the packages of it that hosts without another mirror are given, and those to their versions.
     """
 
     key: str
@@ -59,6 +62,7 @@ class Contents:
     packages: tuple[LockedPackage, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     debian: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -92,6 +96,8 @@ def _check(path: str, contents: Contents) -> None:
     wrong = [] if _KEY.fullmatch(str(contents.key)) else ["key {0!r}".format(contents.key)]
     if contents.architecture not in ARCHITECTURES:
         wrong.append("architecture {0!r}".format(contents.architecture))
+    wrong += ["distribution {0!r}".format(name) for name in contents.distributions
+              if not _DISTRIBUTION.fullmatch(str(name))]
     wrong += ["file {0!r} of a package".format(package.file) for package in contents.packages
               if not bundle_lock.stays_inside(str(package.file))]
     if wrong:
@@ -111,6 +117,8 @@ def seal(directory: str, draft: Contents, secret: str, runner: Runner = run) -> 
             repository = os.path.join(directory, family)
             if os.path.isdir(repository):
                 make(repository, keyring, key, runner)
+        for name in sorted(draft.distributions):
+            make_apt(os.path.join(directory, DISTRIBUTIONS, name), keyring, key, runner, upgrades=False)
         write_text(os.path.join(directory, PUBLIC_KEY), keyring.public_key(key))
         names = bundle_lock.file_names(directory)
         contents = replace(draft, files=bundle_lock.checksums(directory, names))

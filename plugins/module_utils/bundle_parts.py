@@ -79,6 +79,7 @@ def plan(wish: Wish, signer: str) -> Plan:
         packages=packages,
         images=images,
         debian=base.debian if base else {},
+        distributions=base.distributions if base else {},
     )
     return Plan(draft, sources, index)
 
@@ -114,7 +115,9 @@ def _base(wish: Wish) -> Contents | None:
 
 def _is_kept(name: str) -> bool:
     """Whether a file of another bundle is taken over; indexes and signatures are made anew, as is the images' list."""
-    return name.startswith(("apt/pool/", "rpm/pool/", "oci/blobs/", "bin/"))
+    parts = name.split("/")
+    is_distribution = parts[0] == bundle_contents.DISTRIBUTIONS and len(parts) > 3 and parts[2] == "pool"
+    return is_distribution or name.startswith(("apt/pool/", "rpm/pool/", "oci/blobs/", "bin/"))
 
 
 def _packages(

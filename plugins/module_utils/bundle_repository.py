@@ -27,13 +27,19 @@ RPM_TOOLS: Mapping[str, str] = {"createrepo_c": "createrepo-c", "rpmkeys": "rpm"
 _PATIENCE = 600.0
 
 
-def make_apt(repository: str, keyring: Keyring, key: SigningKey, runner: Runner = run) -> None:
-    """Index and sign a flat repository: `Suites: ./` in a machine's sources."""
+def make_apt(
+    repository: str, keyring: Keyring, key: SigningKey, runner: Runner = run, upgrades: bool = True,
+) -> None:
+    """Index and sign a flat repository: `Suites: ./` in a machine's sources.
+
+    Without `upgrades` apt prefers what is installed and what other sources have (NotAutomatic, priority 1).
+    """
     # Relative names, because what apt-ftparchive is given is what stands in Filename
     archive = ["env", "--chdir=" + repository, "apt-ftparchive"]
     packages = _do("the list of packages", [*archive, "packages", POOL], runner)
     _write(repository, "Packages", packages.out)
-    names = ["-o=APT::FTPArchive::Release::{0}={1}".format(field, LABEL) for field in ("Origin", "Label")]
+    fields = {"Origin": LABEL, "Label": LABEL, **({} if upgrades else {"NotAutomatic": "yes"})}
+    names = ["-o=APT::FTPArchive::Release::{0}={1}".format(field, value) for field, value in fields.items()]
     for former in ("Release", "Release.gpg", "InRelease"):
         _remove(os.path.join(repository, former))
     release = os.path.join(repository, "Release")

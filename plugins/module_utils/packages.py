@@ -20,7 +20,8 @@ from .steps import Step
 class Repository:
     """A signed package repository.
 
-    Only apt has suites, components and architectures; only dnf asks for what is below the fingerprints.
+    Only apt has suites, components, architectures and further addresses of the same form and key; only dnf asks for
+    what is between fingerprints and those.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Repository:
     description: str = ""
     signed_metadata: bool = True
     excludes: tuple[str, ...] = ()
+    further_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

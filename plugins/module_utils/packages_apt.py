@@ -225,7 +225,8 @@ class Apt:
         for path, text in files.items():
             if os.path.dirname(path) != _SOURCES:
                 continue
-            for uri in [line[len("URIs: "):].strip() for line in text.splitlines() if line.startswith("URIs: ")]:
+            lines = [line.split() for line in text.splitlines()]
+            for uri in [word for line in lines if line[:1] == ["URIs:"] for word in line[1:]]:
                 name = uri.partition("://")[2].rstrip("/").replace("_", "%5f").replace("/", "_")
                 for found in glob.glob(self._root("{0}/{1}_*".format(_LISTS, glob.escape(name)))):
                     remove(found)
@@ -288,7 +289,7 @@ def _source(repository: Repository) -> str:
     lines = [
         "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
         "Types: deb",
-        "URIs: " + repository.uri,
+        "URIs: " + " ".join((repository.uri, *repository.further_uris)),
         "Suites: " + repository.suite,
     ]
     if repository.components:

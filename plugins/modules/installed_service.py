@@ -95,6 +95,13 @@ options:
         type: list
         elements: str
         default: []
+      further_uris:
+        description:
+          - Further addresses of the same form and key, such as packages of the host's distribution in a bundle.
+            Only apt has them.
+        type: list
+        elements: str
+        default: []
   packages:
     description: What is installed.
     type: list
@@ -346,6 +353,7 @@ REPOSITORY_SPEC = {
     "description": {"type": "str", "default": ""},
     "signed_metadata": {"type": "bool", "default": True},
     "excludes": {"type": "list", "elements": "str", "default": []},
+    "further_uris": {"type": "list", "elements": "str", "default": []},
 }
 PACKAGE_SPEC = {
     "name": {"type": "str", "required": True},
@@ -390,11 +398,14 @@ SERVICE_SPEC = {
 }
 
 
+_LISTS = ("components", "architectures", "fingerprints", "excludes", "further_uris")
+
+
 def wished_packages(params: Mapping[str, Any]) -> packages.Wish:
     repository = None
     if params["repository"] is not None:
         given = params["repository"]
-        lists = {key: tuple(given[key]) for key in ("components", "architectures", "fingerprints", "excludes")}
+        lists = {key: tuple(given[key]) for key in _LISTS}
         repository = packages.with_checked_key(packages.Repository(**{**given, **lists}))
     wanted = tuple(packages.Package(package["name"], package["version"]) for package in params["packages"])
     return packages.Wish(wanted, repository, params["hold"])

@@ -92,6 +92,20 @@ options:
     description: The release of Kubernetes, which decides about that of CRI-O.
     type: str
     default: ""
+  bundle_distributions:
+    description:
+      - The distributions whose packages the bundle has, such as V(debian-13). Only with O(required_packages).
+    type: list
+    elements: str
+    default: []
+  required_packages:
+    description:
+      - Packages of the distribution that the role needs, when packages come from a bundle. On a host of the Debian
+        family one that is not installed is a failure, if neither O(bundle_distributions) has the host's distribution
+        nor any other package source is described in C(/etc/apt).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -287,6 +301,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import runtimes
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import sources
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
@@ -314,6 +329,9 @@ def preflight(module: AnsibleModule, now: float) -> None:
     )
     machine = read_machine(Root(), run, wish, now, params["controller_time"])
     failures = judge(wish, machine)
+    if machine.os_family == "debian" and params["required_packages"]:
+        offer = sources.BundlePackages(tuple(params["bundle_distributions"]), tuple(params["required_packages"]))
+        failures += filter(None, [sources.problem(Root(), offer, machine.distribution, machine.version)])
     if failures:
         module.fail_json(msg=report(wish, machine, failures), failures=failures)
     module.exit_json(changed=False, failures=[], ansible_facts={"classroom_machine": machine.facts()})
@@ -339,6 +357,8 @@ def main() -> None:
             "runtime_socket": {"type": "str", "default": ""},
             "runtime_version": {"type": "str", "default": ""},
             "kubernetes_version": {"type": "str", "default": ""},
+            "bundle_distributions": {"type": "list", "elements": "str", "default": []},
+            "required_packages": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

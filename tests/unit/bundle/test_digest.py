@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundle.builder.build import Inputs
 from bundle.builder.digest import key_of, source_files
+from bundle.builder.distributions import selected
 from bundle.builder.recipe import load
 
 SOURCE = Path(__file__).resolve().parents[3] / "bundle"
@@ -24,8 +26,9 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SOURCE, tmp_path / "bundle", ignore=shutil.ignore_patterns("__pycache__")))
 
 
-def key(source: Path, go: str = "go1.26.8", architecture: str = "amd64") -> str:
-    return Inputs(load(source), go, architecture).key
+def key(source: Path, go: str = "go1.26.8", architecture: str = "amd64", distributions: list[str] | None = None) -> str:
+    recipe = load(source)
+    return Inputs(recipe, go, architecture, selected(recipe, distributions)).key
 
 
 def test_equal_sources_in_different_places_have_one_key(copy: Path) -> None:
@@ -41,6 +44,8 @@ def test_equal_sources_in_different_places_have_one_key(copy: Path) -> None:
         "go/etcd/go.sum",
         "packages/kubelet.yaml",
         "packages/files/kubelet.service",
+        "distributions.yml",
+        "resolve-packages",
         "builder/oci.py",
     ],
 )
@@ -65,8 +70,8 @@ def test_what_is_not_built_from_does_not_change_the_key(copy: Path, name: str) -
     assert key(copy) == before
 
 
-@pytest.mark.parametrize("change", [{"go": "go1.26.9"}, {"architecture": "arm64"}])
-def test_another_compiler_changes_the_key(change: dict[str, str]) -> None:
+@pytest.mark.parametrize("change", [{"go": "go1.26.9"}, {"architecture": "arm64"}, {"distributions": []}])
+def test_another_compiler_or_choice_changes_the_key(change: dict[str, Any]) -> None:
     assert key(SOURCE, **change) != key(SOURCE)
 
 

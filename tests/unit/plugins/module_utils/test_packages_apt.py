@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +73,19 @@ def test_the_files_of_a_flat_repository(machine: Any, fake_run: Any) -> None:
     assert files["/etc/apt/keyrings/classroom.asc"] == "-----BEGIN PGP-----\nx\n-----END PGP-----\n"
     assert files["/etc/apt/sources.list.d/classroom.sources"].splitlines()[1:] == [
         "Types: deb", "URIs: http://192.168.90.10/apt", "Suites: ./", "Signed-By: /etc/apt/keyrings/classroom.asc"]
+
+
+def test_further_addresses_are_of_the_same_source(machine: Any, fake_run: Any) -> None:
+    both = replace(FLAT, further_uris=("http://192.168.90.10/os/debian-13",))
+    backend = Apt(machine.root, fake_run)
+    source = "/etc/apt/sources.list.d/classroom.sources"
+    text = backend.files(Wish((), both))[source]
+    assert "\nURIs: http://192.168.90.10/apt http://192.168.90.10/os/debian-13\nSuites: ./\n" in text
+    lists = ["/var/lib/apt/lists/192.168.90.10_" + name for name in ("apt_._Release", "os_debian-13_._Packages", "x")]
+    for path in lists:
+        machine.write(path, "")
+    backend.forget({source: text})
+    assert [machine.read(path) for path in lists] == [None, None, ""]
 
 
 def test_the_files_of_a_suite(machine: Any, fake_run: Any) -> None:

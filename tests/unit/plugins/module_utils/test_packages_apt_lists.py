@@ -68,6 +68,10 @@ class RealApt:
             shutil.rmtree(made)
         listed = subprocess.run(["apt-ftparchive", "packages", "."], cwd=pool, check=True, capture_output=True)
         (pool / "Packages").write_bytes(listed.stdout)
+        if name == "bundled":
+            argv = ["apt-ftparchive", "-o=APT::FTPArchive::Release::NotAutomatic=yes", "release", "."]
+            release = subprocess.run(argv, cwd=pool, check=True, capture_output=True)
+            (pool / "Release").write_bytes(release.stdout)
 
     def source(self, name: str) -> None:
         self.machine.write(
@@ -157,6 +161,18 @@ def test_a_host_without_another_source_is_told_to_add_one(apt: RealApt) -> None:
     with pytest.raises(ClassroomError, match="Add a mirror of the distribution") as failure:
         apt.install(kubelet="1.36.3-1.1")
     assert "copy:{0}/classroom".format(apt.work) in str(failure.value)
+
+
+@pytest.mark.parametrize(("mirror", "chosen"), [(True, "1.8"), (False, "1.9")])
+def test_a_bundles_distribution_is_asked_last_and_upgrades_nothing(apt: RealApt, mirror: bool, chosen: str) -> None:
+    apt.installed("libsocat", "2")
+    apt.publish("bundled", socat="1.9", libsocat="3")
+    apt.source("bundled")
+    if not mirror:
+        apt.machine.path("/etc/apt/sources.list.d/mirror.sources").unlink()
+    apt.install(kubelet="1.36.3-1.1")
+    found = {path.name for path in apt.machine.path("/var/cache/apt/archives").glob("*.deb")}
+    assert found == {"kubelet_1.36.3-1.1_amd64.deb", "socat_{0}_amd64.deb".format(chosen)}
 
 
 @pytest.mark.parametrize("ours", [True, False])
