@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from .podman import Podman
 from .talk import MachineError, say, waiting
 
 SUITE = "trixie"
+# What Debian's installer and its cloud images begin with
+VARIANT = "important"
 # Nobody reads manuals on a machine of a lab, and they are half of it
 EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -43,7 +46,7 @@ class Image:
 
     @property
     def pool(self) -> list[str]:
-        """What is not installed and can be, from the image itself."""
+        """What is not installed and can be, from the mirror that is made with the image."""
         return self._listed("pool")
 
     def _listed(self, name: str) -> list[str]:
@@ -54,7 +57,7 @@ class Image:
     @property
     def key(self) -> str:
         """A hash of everything that makes the image, apart from the versions that the distribution has today."""
-        digest = hashlib.sha256(repr((SUITE, EXCLUDED, platform.machine(), self.packages, self.pool)).encode())
+        digest = hashlib.sha256(repr((SUITE, VARIANT, EXCLUDED, platform.machine(), self.packages, self.pool)).encode())
         for directory in self.directories:
             lists = (directory / "packages", directory / "pool")
             for file in sorted(path for path in directory.rglob("*") if path.is_file() and path not in lists):
@@ -81,25 +84,35 @@ def images(checkout: Checkout) -> dict[str, Image]:
     return {image.reference: image for image in (debian, redhat)}
 
 
-def build_argv(image: Image, target: Path) -> list[str]:
-    """mmdebstrap without a mirror: it takes the one that this host's apt would."""
+def build_argv(image: Image, target: Path, mirror: Path) -> list[str]:
+    """mmdebstrap without a mirror: it takes the one that this host's apt would. The pool goes to the path `mirror`.
+
+    The variant is that of a cloud image, and as in one there are no package lists.
+    """
     return [
-        "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(image.packages)}",
+        "mmdebstrap", "--mode=root", f"--variant={VARIANT}", f"--include={','.join(image.packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
-        # The pool's own list stays, Debian's goes with its source
-        "--skip=cleanup/apt/lists",
-        f'--customize-hook={image.directories[0]}/download "$1" {" ".join(image.pool)}',
+        f'--customize-hook={image.directories[0]}/download "$1" {mirror} {" ".join(image.pool)}',
         *(hook for directory in image.directories for hook in (
-            f"--customize-hook=sync-in {directory}/overlay /", f'--customize-hook={directory}/customize "$1"')),
+            f"--customize-hook=sync-in {directory}/overlay /",
+            f'--customize-hook={directory}/customize "$1" {mirror}')),
         "--format=tar", SUITE, str(target),
     ]
 
 
-def _build(image: Image, archive: Path, run: Runner) -> None:
+def mirror_of(image: Image, checkout: Checkout) -> Path:
+    """Return the directory with the packages of the image's pool as a repository of its family."""
+    return checkout.cache / "machines" / "mirror" / f"{image.name}-{image.key}"
+
+
+def _build(image: Image, archive: Path, mirror: Path, run: Runner) -> None:
     part = archive.with_name(f"part-{archive.name}")
+    packages = mirror.with_name(f"part-{mirror.name}")
+    shutil.rmtree(packages, ignore_errors=True)
+    packages.mkdir(parents=True)
     say(f"building the image {image.name} from Debian {SUITE} (half a minute to a minute, once)")
     with waiting("installing packages"):
-        completed = run(build_argv(image, part), timeout=1800, check=False)
+        completed = run(build_argv(image, part, packages), timeout=1800, check=False)
     if completed.rc != 0:
         part.unlink(missing_ok=True)
         raise MachineError(
@@ -107,17 +120,25 @@ def _build(image: Image, archive: Path, run: Runner) -> None:
             f"{completed.text[-1500:]}\n"
             "It takes Debian's packages from where this host's apt does: see whether 'apt-get update' works."
         )
+    shutil.rmtree(mirror, ignore_errors=True)
+    packages.rename(mirror)
+    # The name that scenarios use
+    link = mirror.with_name(f"part-{image.name}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(mirror.name)
+    link.replace(mirror.with_name(image.name))
     part.replace(archive)
 
 
 def ensure_image(image: Image, checkout: Checkout, podman: Podman, run: Runner) -> bool:
     """Have the image in the checkout's storage; says whether anything had to be done."""
-    if podman.image_exists(image.reference_by_key):
+    mirror = mirror_of(image, checkout)
+    if podman.image_exists(image.reference_by_key) and mirror.is_dir():
         return _tag(image, podman)
     archive = checkout.cache / "machines" / f"{image.name}-{image.key}.tar.zst"
     with locked(archive.with_suffix(".lock"), "the image of the machines"):
-        if not archive.exists():
-            _build(image, archive, run)
+        if not (archive.exists() and mirror.is_dir()):
+            _build(image, archive, mirror, run)
     say(f"importing the image {image.name}")
     with waiting("importing"):
         podman(

@@ -50,7 +50,8 @@ mkdir -p /etc/apt/keyrings
 cat > /etc/apt/keyrings/kubernetes.asc <<'KEY'
 $(cat "$key")
 KEY
-echo 'deb [signed-by=/etc/apt/keyrings/kubernetes.asc] http://$utility:8080/apt ./' > /etc/apt/sources.list.d/kubernetes.list
+printf 'deb [signed-by=/etc/apt/keyrings/kubernetes.asc] http://$utility:8080/%s ./\n' apt os/debian-13 \
+    > /etc/apt/sources.list.d/kubernetes.list
 apt-get update -qq -o Dir::Etc::sourcelist=sources.list.d/kubernetes.list -o Dir::Etc::sourceparts=-
 apt-get install -qq -y --no-install-recommends containerd=$containerd-* kubelet=$version-* kubeadm=$version-* kubectl=$version-* >/dev/null
 apt-mark hold containerd kubelet kubeadm kubectl >/dev/null

@@ -10,12 +10,31 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.machine_prints import MACHINES, machine
 from tests.playbook_runs import FAILED, playbook
 from tests.room import BUNDLE, CACHE, CLASS, NET, STICK, WORK, flipped, in_room
 
 UTILITY = "utility.example.com"
+# The packages of each machine and their versions before the collection touched it
+BEFORE: dict[str, dict[str, str]] = {}
+
+
+def installed(name: str) -> dict[str, str]:
+    listed = machine(name).check_output("dpkg-query --show --showformat='${Package} ${Version}\n'")
+    return dict(line.split() for line in listed.splitlines())
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_is_a_fresh_image(name: str) -> None:
+    """Nothing that Kubernetes, the utility or the lessons need, and no list of what could be installed."""
+    host = machine(name)
+    BEFORE[name] = installed(name)
+    for program in ("runc", "iptables", "conntrack", "socat", "ethtool", "nginx", "podman", "chronyd"):
+        assert not host.exists(program)
+    assert host.check_output("find /var/lib/apt/lists -name '*Packages*'") == ""
+    assert host.check_output("cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true") == ""
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -115,7 +134,7 @@ def test_what_a_cut_connection_left_is_picked_up() -> None:
     largest = max((path for path in BUNDLE.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     name = largest.relative_to(BUNDLE)
     utility.check_output(
-        f"cd {served} && mkdir .incoming && mv apt bin oci rpm .incoming/ && rm bundle.lock.yml* && "
+        f"cd {served} && mkdir .incoming && mv apt bin oci os rpm .incoming/ && rm bundle.lock.yml* && "
         f"truncate --size=1M .incoming/{name} && mv .incoming/{name} .incoming/{name}.part")
     run = in_room("utility.yml", "--check")
     assert run.status == 0, run.output
@@ -132,6 +151,17 @@ def test_a_cluster_in_the_room() -> None:
     run = in_room("site.yml", *CLASS, "--skip-tags", "verify")
     assert run.status == 0, run.output
     assert set(run.recap) == {"master", "node1", UTILITY}
+
+
+@pytest.mark.parametrize("name", ["master", "node1", UTILITY])
+def test_what_was_missing_came_from_the_bundle_and_nothing_was_upgraded(name: str) -> None:
+    lock = yaml.safe_load((BUNDLE / "bundle.lock.yml").read_text(encoding="utf-8"))
+    known = {**lock["distributions"]["debian-13"], **{each["name"]: each["version"] for each in lock["packages"]}}
+    found = installed(name)
+    added = {package: version for package, version in found.items() if package not in BEFORE[name]}
+    assert {package: found[package] for package in BEFORE[name]} == BEFORE[name]
+    assert added == {package: known.get(package) for package in added}
+    assert ({"nginx"} if name == UTILITY else {"runc", "iptables"}) <= set(added)
 
 
 def test_the_proof_without_the_stick() -> None:

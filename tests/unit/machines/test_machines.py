@@ -85,7 +85,7 @@ class TestImage:
 
     def test_packages_without_comments(self, image: Image) -> None:
         assert image.packages == ["systemd", "openssh-server"]
-        assert "--include=systemd,openssh-server" in build_argv(image, Path("/x"))
+        assert "--include=systemd,openssh-server" in build_argv(image, Path("/x"), Path("/m"))
 
     def test_key_follows_what_makes_the_image(self, image: Image) -> None:
         keys = [image.key]
@@ -111,15 +111,21 @@ class TestImage:
         (upper / "pool").write_text("tmux\n")
         both = Image("classroom-upper", upper, image)
         assert both.packages == ["systemd", "openssh-server", "dnf"]
-        hooks = [argument for argument in build_argv(both, Path("/x")) if "customize-hook" in argument]
-        assert hooks[0].endswith('/download "$1" podman tmux') and both.pool == ["podman", "tmux"]
+        hooks = [argument for argument in build_argv(both, Path("/x"), Path("/m")) if "customize-hook" in argument]
+        assert hooks[0].endswith('/download "$1" /m podman tmux') and both.pool == ["podman", "tmux"]
         assert [str(upper) in hook for hook in hooks] == [False, False, False, True, True]
         before = both.key
         (image.directory / "overlay" / "file").write_text("y")
         assert len({before, both.key, image.key}) == 3
 
     def test_no_mirror_is_named(self, image: Image) -> None:
-        assert not any("://" in argument for argument in build_argv(image, Path("/x")))
+        assert not any("://" in argument for argument in build_argv(image, Path("/x"), Path("/m")))
+
+    def test_the_image_is_that_of_a_cloud(self, image: Image) -> None:
+        """What Debian marks as required and important, and no package lists: those are not to be kept."""
+        argv = build_argv(image, Path("/x"), Path("/m"))
+        assert "--variant=important" in argv
+        assert not any("skip" in argument for argument in argv)
 
 
 class TestKnownHosts:
