@@ -29,8 +29,10 @@ SEATS = {
     "seat03": ("seat03-master",),
     "seat04": ("seat04-master",),
 }
-GOOD = ("--limit", "!seat05")
+GOOD = ("--limit", "!seat05:!seat06")
 BROKEN = "seat05-master"
+# Its interpreter returns attacks instead of results
+HOSTILE = "seat06-master"
 # Two have names that everything takes, one has another script's, one none
 STUDENTS = {"seat01": "lukasz-zak", "seat02": "anna-muller", "seat03": "student", "seat04": "student"}
 KUBECONFIGS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "kubeconfig")
@@ -75,13 +77,23 @@ def failed_machines(run: Run) -> set[str]:
 
 
 def test_one_run_makes_every_seat_but_the_broken_one() -> None:
-    with stage("site.yml, five seats"):
+    with stage("site.yml, six seats"):
         run = playbook("site.yml")
     assert run.status == FAILED, run.output
-    assert failed_machines(run) == set(run.failures) == {BROKEN}, run.output
+    assert failed_machines(run) == set(run.failures) == {BROKEN, HOSTILE}, run.output
     assert "Wanted port 6443 for the API server, found 'python3' listening on it." in run.failures[BROKEN]
     assert run.changed[BROKEN] == 0
     assert [words for words in SECRETS if words in run.output] == []
+    assert_no_attack_succeeds(run)
+
+
+def assert_no_attack_succeeds(run: Run) -> None:
+    """The hostile host fails alone, writes nothing on the controller and nothing to the terminal but text."""
+    assert run.failures[HOSTILE]
+    assert "\x1b" not in run.output and "\u202e" not in run.output
+    assert not list(KUBECONFIGS.rglob("seat06*"))
+    assert "student" not in [key for path in (Path.home() / ".ssh").glob("authorized_keys")
+                             for key in path.read_text(encoding="utf-8").split()]
 
 
 @pytest.mark.parametrize("seat", SEATS)
@@ -105,9 +117,10 @@ def test_another_run_has_nothing_to_do() -> None:
 
 
 def test_the_class_a_seat_and_a_machine_are_proved_by_the_same_limit() -> None:
-    with stage("verify.yml, five seats"):
+    with stage("verify.yml, six seats"):
         run = playbook("verify.yml")
-    assert run.status == FAILED and failed_machines(run) == {BROKEN}, run.output
+    assert run.status == FAILED and failed_machines(run) == {BROKEN, HOSTILE}, run.output
+    assert_no_attack_succeeds(run)
     for limit, machines in {"seat02": {"seat02-master"}, "seat01-node1": {"seat01-node1"}}.items():
         with stage(f"verify.yml, {limit}"):
             assert set(succeeded(playbook("verify.yml", "--limit", limit)).recap) == machines
@@ -139,18 +152,20 @@ def test_a_run_says_who_is_stuck_and_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_the_report_tells_how_the_class_is(tmp_path: Path) -> None:
-    with stage("report.yml, five seats"):
+    with stage("report.yml, six seats"):
         succeeded(playbook("report.yml", "-e", f"report_directory={tmp_path}"))
     found = report(tmp_path)
-    assert {found[seat]["state"] for seat in SEATS} == {"ready"} and found["seat05"]["state"] != "ready"
+    assert {found[seat]["state"] for seat in SEATS} == {"ready"}
+    assert "ready" not in (found["seat05"]["state"], found["seat06"]["state"])
     assert {found[seat]["kubernetes"] for seat in SEATS} == {found["seat01"]["kubernetes"]} != {""}
     assert found["seat01"]["student"] == "Łukasz Żak" and len(found["seat01"]["machines"]) == 3
 
 
 def test_each_student_gets_a_kubeconfig() -> None:
-    with stage("students.yml, five seats"):
+    with stage("students.yml, six seats"):
         run = playbook("students.yml", *UNTIL)
-    assert run.status == FAILED and failed_machines(run) == {BROKEN}, run.output
+    assert run.status == FAILED and failed_machines(run) == {BROKEN, HOSTILE}, run.output
+    assert_no_attack_succeeds(run)
     assert "there is no such file on this machine" in run.output
     assert [words for words in SECRETS if words in run.output] == []
     found = {path: stat.S_IMODE(path.stat().st_mode) for path in (KUBECONFIGS / "students").iterdir()}
@@ -213,6 +228,14 @@ def test_one_seat_is_put_back_and_no_other() -> None:
     with stage("audit.yml, one seat"):
         assert "nothing found" in succeeded(
             playbook("audit.yml", "--limit", "seat02", "-e", "audit_strict=true")).output
+
+
+def test_a_hostile_seat_is_not_reset_and_costs_no_other_seat_anything() -> None:
+    with stage("reset.yml, a hostile seat"):
+        run = playbook("reset.yml", "--limit", "seat06", "-e", "reset_confirm=true")
+    assert run.status == FAILED and failed_machines(run) == {HOSTILE}, run.output
+    assert_no_attack_succeeds(run)
+    assert (KUBECONFIGS / "seat01.conf").exists()
 
 
 def test_what_failed_comes_with_what_was_put_back() -> None:

@@ -126,7 +126,8 @@ def honest(
         return {"failed": True, "msg": "the test has no answer for the module " + module}
     result: dict[str, Any] = {**json.loads(json.dumps(sample)), **host.get("answers", {}).get(module, {})}
     for key, parameter in known["repeated"].get(module, {}).items():
-        result[key] = parameters.get(parameter)
+        if parameters.get(parameter) is not None:
+            result[key] = parameters[parameter]
     if module in ("slurp", "stat"):
         content = file_content(host, parameters.get("src") or parameters["path"])
         if module == "slurp":
