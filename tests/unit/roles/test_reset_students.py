@@ -16,11 +16,15 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-# In place of Python on a host: it accepts every module of the collection, so that nothing is reset here
+# In place of Python on a host: it answers kubeadm_reset and node_removed, so that nothing is reset here
 INTERPRETER = """\
 #!{python}
 import json
-print(json.dumps({{"changed": True, "reason": "done"}}))
+print(json.dumps({{
+    "changed": True, "reason": "done", "level": "prepared", "decision": "none", "actions": [], "changes": [],
+    "membership": "none", "endpoint": "", "ca_hash": "", "machine_id": "", "found": [], "residue": [], "evicted": [],
+    "left": [],
+}}))
 """
 PLAY = """\
 - hosts: k8s_cluster

@@ -15,7 +15,8 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts imp
 STUDENTS = ("Anna Müller", "Łukasz Żak", "王小明", "Zoë Ångström", "<b>Ben</b> & \"Co\"", "")
 STAGES = {
     "Preflight": 6.0, "Machines": 21.0, "Control plane": 24.0, "Workers": 8.0, "Labels and taints": 3.0, "Proof": 21.0}
-UNIT = {"kind": "interface", "subject": "cni0", "command": "ip -br link show cni0", "reason": "an address is left"}
+UNIT = {"kind": "interface", "subject": "cni0", "command": "ip -br link show cni0", "reason": "an address is left",
+        "owner": "flannel"}
 
 
 def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: int = 1) -> Report:
@@ -49,7 +50,11 @@ def _results(number: int, index: int, evil: str) -> dict[str, Any]:
         "__audit_machine": {
             "cluster": "worker" if index else "control plane", "hygiene": [],
             "residue": [{**UNIT, "reason": UNIT["reason"] + evil}] if (number, index) == (7, 2) else [],
-            "identity": {"machine_id": "{0:032x}".format(3 * number + index), "container": True}},
+            "identity": {
+                "machine_id": "{0:032x}".format(3 * number + index), "container": True, "product_uuid": "",
+                "mac_addresses": {}, "ssh_host_keys": {},
+            },
+        },
     }
     if index == 0:
         found["__verify"] = {"nodes": [{"name": "m", "role": "control-plane", "version": "v1.36.3", "ready": True}]}
