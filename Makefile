@@ -1,7 +1,7 @@
 # The two commands of the README are `make lab` and `make test`; `make help` lists all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-lab setup-tests requirements bundle lab lab-down test lint unit sanity molecule bench scale \
+.PHONY: help setup setup-dev setup-lab setup-tests requirements bundle lab lab-down test test-long lint unit sanity molecule bench scale \
   soak docs clean
 
 PYTHON := .venv/bin/python
@@ -37,6 +37,9 @@ lab-down: ## Remove the lab's machines and network; the bundle stays
 
 test: setup-tests ## Everything that proves the project right
 	@$(PYTHON) tools/check.py
+
+test-long: setup-tests ## What does not fit into make test
+	@$(PYTHON) tools/check.py --long
 
 lint: setup-dev ## ruff, mypy, ansible-lint, documentation and argument specs
 	@$(PYTHON) tools/check.py lint

@@ -158,11 +158,15 @@ def lint(tally: Tally, _place: Path) -> None:
     call(tally, [PYTHON, "tools/reference.py", "--check"])
 
 
-def programs(directory: str) -> Callable[[Tally, Path], None]:
-    """Tests in which real programs work on this host: pytest over one directory."""
+# For stages that are never waited for: clusters that are tested beside them have an eye on the clock
+POLITELY = ("nice",)
+
+
+def programs(directory: str, *arguments: str, polite: bool = False) -> Callable[[Tally, Path], None]:
+    """Tests in which real programs work on this host: pytest over one directory, with further arguments of its own."""
 
     def run(tally: Tally, _place: Path) -> None:
-        call(tally, [PYTHON, "-m", "pytest", directory])
+        call(tally, [*(POLITELY if polite else ()), PYTHON, "-m", "pytest", directory, *arguments])
 
     return run
 
@@ -213,7 +217,7 @@ def sanity(tally: Tally, _place: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     printed = call(
         tally,
-        ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no", "--truncate", "0"],
+        [*POLITELY, "ansible-test", "sanity", "--venv", "--python", version, "--color", "no", "--truncate", "0"],
         cwd=tree,
         env={"HOME": str(base / "home"), "ANSIBLE_COLLECTIONS_PATH": str(base)},
     )
@@ -244,8 +248,7 @@ def package(tally: Tally, _place: Path) -> None:
 
 
 def bundle(tally: Tally, _place: Path) -> None:
-    # Politely: tests that run beside it have an eye on the clock
-    call(tally, ["nice", PYTHON, "bundle/build.py", "build"])
+    call(tally, [*POLITELY, PYTHON, "bundle/build.py", "build"])
     call(tally, [PYTHON, "bundle/build.py", "verify"])
 
 
@@ -313,11 +316,11 @@ def lab(tally: Tally, place: Path) -> None:
 # Measured as docs/development/testing.md describes
 BUDGETS: Mapping[str, Budget] = {
     "lint": Budget(3),
-    "unit": Budget(5),
-    "sanity": Budget(3),
-    "package": Budget(1),
     "hostile-hosts": Budget(7),
     "controller": Budget(2),
+    "unit": Budget(8),
+    "sanity": Budget(4),
+    "package": Budget(1),
     "cores": Budget(5),
     "bundle": Budget(14),
     "mirror": Budget(2),
@@ -334,6 +337,7 @@ BUDGETS: Mapping[str, Budget] = {
     "crio": Budget(5),
     "cluster": Budget(5),
     "lab": Budget(3),
+    "all-cores": Budget(12),
 }
 
 
@@ -358,17 +362,26 @@ def planned_minutes(chosen: Sequence[Stage], budgets: Mapping[str, Budget], plac
 def stages() -> list[Stage]:
     return [
         Stage("lint", lint),
+        # Its hosts have short time limits, so it runs while the bundle is compiled and before there are clusters
+        Stage("hostile-hosts", programs("tests/integration/hostile_hosts")),
+        Stage("controller", programs("tests/integration/controller")),
         Stage("unit", programs("tests/unit")),
         Stage("sanity", sanity),
         Stage("package", package),
-        Stage("hostile-hosts", programs("tests/integration/hostile_hosts")),
-        Stage("controller", programs("tests/integration/controller")),
-        Stage("cores", programs("tests/integration/cores")),
+        # The newest; the others are stages of `make test-long`
+        Stage("cores", programs("tests/integration/cores", "-k", "2.22 or requirements", polite=True)),
         Stage("bundle", bundle, heavy=True),
         Stage("mirror", programs("tests/mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/bundle_playbook"), needs=("bundle",)),
         *(Stage(name, molecule(name), needs=("bundle",), heavy=True) for name in SCENARIOS),
         Stage("lab", lab, needs=("bundle",), heavy=True),
+    ]
+
+
+def long_stages() -> list[Stage]:
+    """The stages of `make test-long`, for which `make test` has no time."""
+    return [
+        Stage("all-cores", programs("tests/integration/cores")),
     ]
 
 
@@ -485,14 +498,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Prove the project right.")
     parser.add_argument("stage", nargs="*", help="all when none is named")
     parser.add_argument("--scenario", default="cluster", choices=SCENARIOS, help="which one, for the stage molecule")
+    parser.add_argument("--long", action="store_true", help="the stages of `make test-long` when none is named")
     arguments = parser.parse_args()
     wanted = [arguments.scenario if name == "molecule" else name for name in arguments.stage]
-    known = {stage.name: stage for stage in stages()}
+    known = {stage.name: stage for stage in (*stages(), *long_stages())}
     unknown = [name for name in wanted if name not in known]
     if unknown:
         parser.error(f"no stage {', '.join(unknown)}; there are {', '.join(known)} and molecule")
     CACHE.mkdir(parents=True, exist_ok=True)
-    chosen = [known[name] for name in wanted] or list(known.values())
+    chosen = [known[name] for name in wanted] or (long_stages() if arguments.long else stages())
     return 0 if report(run_all(chosen, places(chosen))) else 1
 
 

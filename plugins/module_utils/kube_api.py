@@ -97,8 +97,16 @@ def _host_and_port(server: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or default
 
 
+# How many times as long as for the connection an answer is waited for: an API server that accepts connections is there,
+# and on a busy host it may need longer than it takes to find out that a host is down
+_ANSWER_FACTOR = 4
+
+
 class Client:
-    """Requests to one API server, on one connection. Nothing is sent before the server's certificate was verified."""
+    """Requests to one API server, on one connection. Nothing is sent before the server's certificate was verified.
+
+    `timeout` is in seconds, for the connection; an answer on it may take four times as long.
+    """
 
     def __init__(self, server: str, ca: str, identity: Kubeconfig | None = None, timeout: float = 5.0) -> None:
         self.server = address(server)
@@ -131,6 +139,9 @@ class Client:
             self._connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=self._timeout, context=self._context()
             )
+        if not self._connection.sock:
+            self._connection.connect()
+            self._connection.sock.settimeout(self._timeout * _ANSWER_FACTOR)
         return self._connection
 
     def _context(self) -> ssl.SSLContext:

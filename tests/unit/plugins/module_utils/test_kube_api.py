@@ -186,10 +186,14 @@ def test_somebody_who_does_not_speak_tls_or_not_at_all(server: str, authority: A
 
 
 def test_an_answer_that_takes_too_long_leaves_a_usable_client(server: str, authority: Authority) -> None:
-    client = Client(server, authority.pem, timeout=0.5)
+    client = Client(server, authority.pem, timeout=0.3)
     with pytest.raises(Unreachable):
         client.get("/slow")
     assert client.get("/readyz") == "ok"
+
+
+def test_an_answer_may_take_longer_than_the_connection(server: str, authority: Authority) -> None:
+    assert Client(server, authority.pem, timeout=1.0).get("/slow") == "ok"
 
 
 def test_many_requests_cost_one_handshake(server: str, authority: Authority) -> None:
