@@ -325,7 +325,8 @@ BUDGETS: Mapping[str, Budget] = {
     "bundle": Budget(14),
     "mirror": Budget(2),
     "bundle-playbook": Budget(2),
-    "class": Budget(7),
+    # Four clusters at a time are more than enough for two cores
+    "class": Budget(8, alone=True),
     "airgap": Budget(8),
     "lifecycle": Budget(8),
     "redhat": Budget(7),
