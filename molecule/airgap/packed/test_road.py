@@ -164,6 +164,14 @@ def test_what_was_missing_came_from_the_bundle_and_nothing_was_upgraded(name: st
     assert ({"nginx"} if name == UTILITY else {"runc", "iptables"}) <= set(added)
 
 
+def test_coredns_works_without_a_nameserver() -> None:
+    """Verification, the next test, resolves names through it."""
+    corefile = machine("master").check_output(
+        "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get configmap coredns "
+        "-o 'jsonpath={.data.Corefile}'")
+    assert "names outside of the cluster are not forwarded" in corefile and "forward ." not in corefile
+
+
 def test_the_proof_without_the_stick() -> None:
     """Names, pod to pod, exec and logs on both machines."""
     STICK.unlink()
