@@ -164,8 +164,8 @@ def _home_of(look: Look, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
         inner = path[len(account.home) + 1 :] if path.startswith(account.home + "/") else ""
         directory, _slash, name = inner.rpartition("/")
         if inner == _ADMIN or (directory == _DIRECTORY and name):
-            with open_home(account, look.root.path) as home:
-                yield home, inner
+            with contextlib.ExitStack() as stack:
+                yield stack.enter_context(open_home(account, look.root.path)), inner
             return
     yield None, ""
 
@@ -192,31 +192,37 @@ def see_caches(look: Look) -> Iterator[Finding]:
         if os.path.dirname(path) in strangers or look.remote(os.path.dirname(path)):
             continue
         with open_home(account, look.root.path) as home:
-            if home and home.exists(_CACHE):
-                yield Finding(CACHE, path, "ls " + path, "kubectl believes for a while what the former cluster could "
-                              "do", KUBERNETES)
+            exists = home is not None and home.exists(_CACHE)
+        if exists:
+            yield Finding(CACHE, path, "ls " + path, "kubectl believes for a while what the former cluster could do",
+                          KUBERNETES)
 
 
 def take_copies(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        with _home_of(look, finding.subject) as (home, inner):
-            if _read(home, inner).several:
-                yield finding.left("it names other clusters too. Take this one out with 'kubectl config "
-                                   "delete-cluster', 'delete-context' and 'delete-user'")
-                continue
-            left = home.unlink(inner) if home else ()
-            if left:
-                yield finding.left(tree_removal.sentence(left))
-            _close(home, inner)
+        problem = _taken_copy(look, finding.subject)
+        if problem:
+            yield finding.left(problem)
+
+
+def _taken_copy(look: Look, path: str) -> str:
+    """Remove a kubeconfig of the former cluster; returns why it is still there, empty when it is gone."""
+    with _home_of(look, path) as (home, inner):
+        if _read(home, inner).several:
+            return ("it names other clusters too. Take this one out with 'kubectl config delete-cluster', "
+                    "'delete-context' and 'delete-user'")
+        left = home.unlink(inner) if home else ()
+        _close(home, inner)
+    return tree_removal.sentence(left)
 
 
 def take_caches(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         with _home_of(look, finding.subject) as (home, inner):
             problem = _removed(home, inner)
-            if problem:
-                yield finding.left(problem)
             _close(home, inner)
+        if problem:
+            yield finding.left(problem)
 
 
 def _removed(home: HomeFiles | None, inner: str) -> str:

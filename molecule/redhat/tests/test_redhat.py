@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         "found files with other contents", "small-1.1")),
     "the version is not there": ({"version": "2.0"}, (
         "Wanted small 2.0, found 1.1-1, 1.0-1 in file:///srv/repositories/right. Choose one of those",)),
-    "the key has another fingerprint": ({"fingerprints": ["AA BB"]}, ("whose fingerprint is AABB, found a key with",)),
+    "the key has another fingerprint": ({"fingerprints": ["AA BB"]}, ("expected the fingerprint AABB, found",)),
 }
 
 

@@ -35,7 +35,7 @@ class HomeFiles:
     def names(self, path: str) -> list[str]:
         """Return the sorted entries of a directory; none when there is no such directory or it cannot be read."""
         try:
-            with self._at(path + "/.") as (directory, account, _name), rights(account):
+            with self._inside(path + "/.") as (directory, _name):
                 descriptor = listable(directory)
                 try:
                     return sorted(os.listdir(descriptor))
@@ -47,7 +47,7 @@ class HomeFiles:
     def read(self, path: str, most: int) -> bytes | None:
         """Return the content of a regular file of at most `most` bytes; None for everything else."""
         try:
-            with self._at(path) as (directory, account, name), rights(account):
+            with self._inside(path) as (directory, name):
                 return read_regular(directory, name, most)
         except OSError:
             return None
@@ -55,7 +55,7 @@ class HomeFiles:
     def exists(self, path: str) -> bool:
         """Whether there is something of this name, a dangling link included."""
         try:
-            with self._at(path) as (directory, account, name), rights(account):
+            with self._inside(path) as (directory, name):
                 os.stat(name, dir_fd=directory, follow_symlinks=False)
         except OSError:
             return False
@@ -64,7 +64,7 @@ class HomeFiles:
     def unlink(self, path: str) -> tuple[Left, ...]:
         """Remove a file, or a link itself; returns it if that was not possible, as for a directory."""
         try:
-            with self._at(path) as (directory, account, name), rights(account):
+            with self._inside(path) as (directory, name):
                 os.unlink(name, dir_fd=directory)
         except (FileNotFoundError, NotADirectoryError):
             return ()
@@ -89,7 +89,7 @@ class HomeFiles:
     def rename(self, path: str, new: str) -> bool:
         """Give an entry another name in its directory; whether it has it. An entry of that name is not replaced."""
         try:
-            with self._at(path) as (directory, account, name), rights(account):
+            with self._inside(path) as (directory, name):
                 target = new.rpartition("/")[2]
                 try:
                     os.stat(target, dir_fd=directory, follow_symlinks=False)
@@ -103,7 +103,7 @@ class HomeFiles:
     def remove_empty(self, path: str) -> None:
         """Remove a directory if nothing is in it."""
         try:
-            with self._at(path) as (directory, account, name), rights(account):
+            with self._inside(path) as (directory, name):
                 os.rmdir(name, dir_fd=directory)
         except OSError:
             # Not empty, not there, a link, or not the user's: what was to be removed of it is reported for itself
@@ -111,6 +111,14 @@ class HomeFiles:
 
     def _shown(self, path: str) -> str:
         return "{0}/{1}".format(self._account.home, path)
+
+    @contextmanager
+    def _inside(self, path: str) -> Iterator[tuple[int, str]]:
+        """The directory of an entry and the entry's name, with the rights that count in the directory."""
+        with self._at(path) as (directory, account, name):
+            those_of_owner = rights(account)
+            with those_of_owner:
+                yield directory, name
 
     @contextmanager
     def _at(self, path: str) -> Iterator[tuple[int, Account | None, str]]:

@@ -96,7 +96,9 @@ class _Converter:
         if not isinstance(found, (list, tuple)):
             raise _type(path, "list", found)
         _entries(path, found)
-        assert declared.elements is not None
+        if declared.elements is None:
+            # RETURN sections are checked by a unit test: a list without elements is not declared completely
+            raise Misfit("expected {0} to be declared with its elements".format(path))
         return [self.value(declared.elements, item, "{0}[{1}]".format(path, index)) for index, item in enumerate(found)]
 
     def _dict(self, declared: Value, found: Any, path: str) -> dict[str, Any]:

@@ -93,4 +93,3 @@ def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list
     except archive.NotListed as problem:
         raise ClassroomError("an archive that is not accepted: {0}".format(problem)) from problem
     return found
-

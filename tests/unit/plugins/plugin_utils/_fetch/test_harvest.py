@@ -43,7 +43,7 @@ def packed(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORM
     return stream.getvalue()
 
 
-def listed(content: bytes, directories: Sequence[str] = HOMES, max_mb: int = 1) -> list[str]:
+def listed(content: bytes, directories: Sequence[str] = tuple(HOMES), max_mb: int = 1) -> list[str]:
     return harvest.strangers(io.BytesIO(content), directories, max_mb)
 
 

@@ -17,8 +17,10 @@ UNKNOWN_FILES = "master: it did not say whether the files were harvested"
 UNKNOWN_OBJECTS = "master: it did not say whether the objects of its cluster were harvested"
 
 
-def result(files: Any = NOTHING, objects: Any = NOTHING, **more: Any) -> dict[str, Any]:
-    return {"__harvest_files": files, "__harvest_objects": objects, **more}
+def result(**given: Any) -> dict[str, Any]:
+    """What a host has registered, of which nothing is missing unless `files` or `objects` are given."""
+    files, objects = given.pop("files", NOTHING), given.pop("objects", NOTHING)
+    return {"__harvest_files": files, "__harvest_objects": objects, **given}
 
 
 @pytest.mark.parametrize(("master", "found"), [

@@ -50,7 +50,7 @@ workers:
     ("hosts.yml", "a: {vars: {x: 1, x: 2}}", [""], ["the variable x"]),
     ("hosts.json", '{"a": {"hosts": {"n": {}, "n": {}}}}', ["n"], ["the host n"]),
     ("hosts.yml", "a: {children: {b: {hosts: {n: {ansible_host: 1}}}}, hosts: {n: {ansible_host: 2}}}", ["n"],
-    ["line 1"]),
+     ["line 1"]),
 ])
 def test_what_is_declared_twice_is_named_with_its_lines(
     tmp_path: Path, name: str, text: str, hosts: list[str], words: list[str]
@@ -74,8 +74,8 @@ def test_what_is_declared_twice_is_named_with_its_lines(
     ("hosts.yml", "a: {hosts: {? [x] : 1, ? [y] : 2}}"),
     ("hosts.toml", ONE_NAME), ("hosts.cfg", "[a:vars]\nn ansible_host=1\nn ansible_host=2\n"),
     ("hosts", "[a]\nn ansible_host=1\n[b]\nn ansible_host=1\n[c:children]\na\na\n"), ("hosts", "n ansible_host='1\n"),
-    ("hosts", "# n ansible_host=1\n; n ansible_host=2\nn ansible_host=3\n"), ("hosts",
-    "fd00::1 ansible_host=1\nfd00::2 ansible_host=2"),
+    ("hosts", "# n ansible_host=1\n; n ansible_host=2\nn ansible_host=3\n"),
+    ("hosts", "fd00::1 ansible_host=1\nfd00::2 ansible_host=2"),
 ])
 def test_what_is_declared_once_or_is_no_inventory_passes(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
