@@ -21,9 +21,11 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_trust
 from tests.integration.hostile_hosts.attacks import Attack, Places, archive, encoded
 from tests.integration.hostile_hosts.certificates import Authority
 from tests.integration.hostile_hosts.samples import REPEATED, ROOT, samples
+from tests.signed_bundles import sign
 
 HERE = Path(__file__).resolve().parent
 UTILITY = "utility.example.com"
@@ -110,6 +112,7 @@ class Controller:
             path.write_text(text, encoding="utf-8")
             lines.append(f"  {name}: {hashlib.sha256(text.encode()).hexdigest()}")
         (bundle / "bundle.lock.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        bundle_trust.record(str(bundle), sign(bundle, self.work / ".cache" / "signing.asc"))
 
     # Inventories
 

@@ -17,11 +17,11 @@ import yaml
 from fake_bundle import Bundle, locked_bundle
 
 from ansible_collections.classroom.kubeadm.plugins.action import bundle_copy as action
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_trust, gpg_keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_trust
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import PUBLIC_KEY
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_copy import DOCUMENTATION
+from tests.signed_bundles import sign
 
 IMAGES = {"registry.k8s.io/pause:3.10.2": (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
 
@@ -68,15 +68,6 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two keys that sign bundles."""
     directory = tmp_path_factory.mktemp("keys")
     return [directory / "one.asc", directory / "another.asc"]
-
-
-def sign(directory: Path, secret: Path) -> str:
-    """Sign the lock of a bundle; returns the fingerprint of the key."""
-    with gpg_keyring.Keyring() as keyring:
-        key = keyring.unlock(str(secret))
-        (directory / PUBLIC_KEY).write_text(keyring.public_key(key), encoding="utf-8")
-        keyring.detach_sign(key, str(directory / NAME), str(directory / SIGNATURE))
-    return key.fingerprint
 
 
 @pytest.fixture
