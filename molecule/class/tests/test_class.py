@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates
 from tests.machine_prints import all_prints, machine
@@ -180,18 +181,18 @@ def test_it_works_from_the_controller_in_ones_own_namespace(seat: str) -> None:
     assert asked.stdout == STUDENTS[seat], asked.stderr
     assert may(of(seat), "create", "deployments") == "yes"
     assert may(of(seat), "create", "deployments", "--namespace=default") == "no"
-    user = json.loads(of(seat).read_text(encoding="utf-8"))["users"][0]["user"]
+    user = yaml.safe_load(of(seat).read_text(encoding="utf-8"))["users"][0]["user"]
     ends = certificates.read(base64.b64decode(user["client-certificate-data"]).decode()).not_after
     # The end of the last day, whatever the signer adds or takes for clocks that differ
     assert abs(ends - datetime.combine(LAST_DAY + timedelta(days=1), datetime.min.time(), UTC).timestamp()) < 600
 
 
 def test_it_does_not_work_at_another_seat() -> None:
-    server = json.loads(of("seat02").read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
+    server = yaml.safe_load(of("seat02").read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
     asked = kubectl(of("seat01"), f"--server={server}", "get", "pods")
     assert asked.returncode != 0 and "certificate signed by unknown authority" in asked.stderr
     # Nor when the student does not mind who answers
-    config = json.loads(of("seat01").read_text(encoding="utf-8"))
+    config = yaml.safe_load(of("seat01").read_text(encoding="utf-8"))
     config["clusters"][0]["cluster"] = {"server": server, "insecure-skip-tls-verify": True}
     careless = KUBECONFIGS / "careless.conf"
     careless.write_text(json.dumps(config), encoding="utf-8")

@@ -161,12 +161,12 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
 
 
 def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
-    """JSON is YAML; kubectl writes its own form at the first change."""
+    """Return the file in the form in which kubectl and kubeadm write it."""
     context = {"cluster": expected.cluster, "user": expected.user}
     if expected.namespace:
         context["namespace"] = expected.namespace
     name = "{0}@{1}".format(expected.user, expected.cluster)
-    return json.dumps({
+    document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": expected.cluster, "cluster": {
@@ -175,7 +175,9 @@ def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
             "client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key)}}],
         "contexts": [{"name": name, "context": context}],
         "current-context": name,
-    }, indent=2) + "\n"
+    }
+    # Texts of Ansible's own types become plain ones, which are all that safe_dump takes
+    return str(yaml.safe_dump(json.loads(json.dumps(document))))
 
 
 def _encoded(text: str) -> str:

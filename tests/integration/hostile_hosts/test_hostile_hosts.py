@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.hostile_hosts.attacks import general, transfers, wrong_types
 from tests.integration.hostile_hosts.runs import CANARY, UTILITY, Controller, Outcome
@@ -197,7 +198,7 @@ def test_kubeconfigs_hold_data_only(run: tuple[str, Outcome]) -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         if text == "of a former cluster\n":
             continue
-        config = json.loads(text)
+        config = yaml.safe_load(text)
         assert [len(config[key]) for key in ("clusters", "contexts", "users")] == [1, 1, 1], path
         assert set(config["users"][0]["user"]) == {"client-certificate-data", "client-key-data"}, path
         number = int(re.findall(r"seat(\d\d)", path.name)[0])

@@ -107,7 +107,7 @@ def test_a_kubeconfig_is_written_once_and_in_no_output(tmp_path: Path, src: Path
     assert [(result["changed"], result["reason"]) for result in (first, second)] == [
         (True, "it is missing"), (False, "")]
     assert mode(dest) == 0o600 and mode(dest.parent) == 0o700
-    assert json.loads(dest.read_text())["current-context"] == "kubernetes-admin@lab"
+    assert yaml.safe_load(dest.read_text())["current-context"] == "kubernetes-admin@lab"
     # The connection has been that ssh, and would have shown what it brought
     assert "stdout and stderr censored due to no log" in more and "SSH: EXEC" in more
     key = base64.b64decode(yaml.safe_load(admin_conf)["users"][0]["user"]["client-key-data"]).decode()

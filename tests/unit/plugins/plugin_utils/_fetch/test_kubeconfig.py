@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def cluster(document: Document) -> Any:
 
 def test_it_is_written_again_from_its_values(valid: Document) -> None:
     text = rewritten(yaml.safe_dump(valid), ADMIN)
-    found = json.loads(text)
+    found = yaml.safe_load(text)
     assert found["current-context"] == "kubernetes-admin@lab"
     assert found["contexts"] == [
         {"name": "kubernetes-admin@lab", "context": {"cluster": "lab", "user": "kubernetes-admin"}}]
@@ -69,8 +68,8 @@ def test_it_is_written_again_from_its_values(valid: Document) -> None:
 def test_the_namespace_is_the_inventorys(valid: Document) -> None:
     text = changed(valid, lambda document: document["contexts"][0]["context"].update(namespace="kube-system"))
     expected = Expected(ADMIN.server, ADMIN.cluster, ADMIN.user, ADMIN.groups, "anna")
-    assert json.loads(rewritten(text, expected))["contexts"][0]["context"]["namespace"] == "anna"
-    assert "namespace" not in json.loads(rewritten(text, ADMIN))["contexts"][0]["context"]
+    assert yaml.safe_load(rewritten(text, expected))["contexts"][0]["context"]["namespace"] == "anna"
+    assert "namespace" not in yaml.safe_load(rewritten(text, ADMIN))["contexts"][0]["context"]
 
 
 @pytest.mark.parametrize(("change", "found"), [
@@ -183,7 +182,7 @@ def test_the_server_is_the_same_in_another_spelling(
     valid: Document, authority: Authority, server: str, expected: str,
 ) -> None:
     text = changed(valid, lambda document: cluster(document).update(server=server))
-    found = json.loads(rewritten(text, Expected(expected, "lab", "kubernetes-admin", ADMIN.groups)))
+    found = yaml.safe_load(rewritten(text, Expected(expected, "lab", "kubernetes-admin", ADMIN.groups)))
     assert found["clusters"][0]["cluster"]["server"] == server.lower()
 
 
