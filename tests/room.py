@@ -41,7 +41,13 @@ def another(name: str) -> Path:
     target = WORK / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(BUNDLE, target, copy_function=os.link)
+    shutil.copyfile(signer_record(BUNDLE), signer_record(target))
     return target
+
+
+def signer_record(bundle: Path) -> Path:
+    """The file next to a bundle in which bundle.yml has written down whose key signs it."""
+    return bundle.with_name(f"{bundle.name}.signed-by")
 
 
 def replace_file(path: Path, content: bytes) -> None:
