@@ -17,6 +17,7 @@ description:
   - Measures the wall-clock seconds of each play and prints them in the order of the run.
   - Every play of this collection's playbooks is one stage of a cluster's making, so that the list reads as its table of
     times.
+  - Control characters in texts from hosts do not reach terminal and log, whichever stdout callback is used.
 options:
   file:
     description:
@@ -34,7 +35,9 @@ import json
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.color import ANSIBLE_COLOR
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import clean_display
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils.stage_times import StageTimes
 
 
@@ -49,6 +52,8 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._times = StageTimes()
+        # The stdout callback comes first, and that of this collection has done it by now
+        clean_display(self._display, coloured=bool(ANSIBLE_COLOR))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._times.begin(play.get_name().strip())

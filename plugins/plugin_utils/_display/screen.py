@@ -18,12 +18,13 @@ class Coloured(str):
     """A text whose colours are Ansible's own; whoever makes one has cleaned what it was made of."""
 
 
-def clean_display(display: Any) -> None:
+def clean_display(display: Any, coloured: bool = False) -> None:
     """Make `display`, Ansible's one display of a process, clean every text that it writes; once is enough.
 
     Warnings, deprecations, errors, results, retries and, with -vvv, what a connection plugin prints are written by its
     one method `display`, by code of Ansible that a callback does not see. A colour is an argument of that method: a
-    sequence in the text is a host's, except in a Coloured.
+    sequence in the text is a host's, except in a Coloured. `coloured` is for output that Ansible's own callback writes:
+    colours in a text may be Ansible's there, as in a diff, so those are kept.
     """
     if getattr(display, _CLEANED, False):
         return
@@ -32,7 +33,7 @@ def clean_display(display: Any) -> None:
     @functools.wraps(write)
     def cleaned(msg: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(msg, str):
-            msg = clean_coloured(msg) if isinstance(msg, Coloured) else clean_text(msg)
+            msg = clean_coloured(msg) if coloured or isinstance(msg, Coloured) else clean_text(msg)
         return write(msg, *arguments, **options)
 
     setattr(display, _CLEANED, True)

@@ -34,6 +34,13 @@ def test_everything_that_is_written_is_clean() -> None:
         ("[WARNING]: [2Jbad", "bright purple"), ("a", "red"), ("\x1b[32mgood\x1b[0m", None), (5, None)]
 
 
+def test_colours_are_kept_where_ansible_writes_them_into_texts() -> None:
+    display = Display()
+    clean_display(display, coloured=True)
+    display.display("\x1b[0;31m-old\x1b[0m\x1b[2J\x07")
+    assert display.written == [("\x1b[0;31m-old\x1b[0m[2J", None)]
+
+
 def test_another_display_is_left_alone() -> None:
     clean_display(Display())
     display = Display()
