@@ -321,7 +321,6 @@ BUDGETS: Mapping[str, Budget] = {
     "unit": Budget(8),
     "sanity": Budget(8),
     "package": Budget(1),
-    "cores": Budget(6),
     "bundle": Budget(14),
     "mirror": Budget(2),
     "bundle-playbook": Budget(2),
@@ -338,7 +337,7 @@ BUDGETS: Mapping[str, Budget] = {
     "crio": Budget(5),
     "cluster": Budget(5),
     "lab": Budget(3),
-    "all-cores": Budget(12),
+    "cores": Budget(15),
 }
 
 
@@ -369,8 +368,6 @@ def stages() -> list[Stage]:
         Stage("unit", programs("tests/unit")),
         Stage("sanity", sanity),
         Stage("package", package),
-        # The newest; the others are stages of `make test-long`
-        Stage("cores", programs("tests/integration/cores", "-k", "2.22 or requirements", polite=True)),
         Stage("bundle", bundle, heavy=True),
         Stage("mirror", programs("tests/mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/bundle_playbook"), needs=("bundle",)),
@@ -382,7 +379,7 @@ def stages() -> list[Stage]:
 def long_stages() -> list[Stage]:
     """The stages of `make test-long`, for which `make test` has no time."""
     return [
-        Stage("all-cores", programs("tests/integration/cores")),
+        Stage("cores", programs("tests/integration/cores", polite=True)),
     ]
 
 
