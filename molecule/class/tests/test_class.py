@@ -37,6 +37,8 @@ HOSTILE = "seat06-master"
 # Two have names that everything takes, one has another script's, one none
 STUDENTS = {"seat01": "lukasz-zak", "seat02": "anna-muller", "seat03": "student", "seat04": "student"}
 KUBECONFIGS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "kubeconfig")
+# A copy of a student's kubeconfig, of a cluster that is reset
+FORMER = KUBECONFIGS / "former.conf"
 LAST_DAY = datetime.now(UTC).date() + timedelta(days=27)
 UNTIL = ("-e", f"students_until={LAST_DAY}")
 SECRETS = ("PRIVATE KEY", "client-key-data")
@@ -220,9 +222,12 @@ def test_a_student_who_leaves_has_nothing_left() -> None:
 def test_one_seat_is_put_back_and_no_other() -> None:
     others = tuple(name for seat, names in SEATS.items() if seat != "seat02" for name in names)
     before = all_prints((*others, "utility.example.com"))
+    FORMER.write_bytes(of("seat02").read_bytes())
     with stage("reset.yml, one seat"):
         run = succeeded(playbook("reset.yml", "--limit", "seat02", "-e", "reset_confirm=true"))
     assert set(run.changed) == {"seat02-master"}
+    # The student's file goes with the cluster that it opens
+    assert not of("seat02").exists()
     assert all_prints((*others, "utility.example.com")) == before
     for seat in set(SEATS) - {"seat02"}:
         assert set(nodes(seat)) == set(SEATS[seat])
@@ -245,8 +250,6 @@ def test_what_failed_comes_with_what_was_put_back() -> None:
         run = succeeded(playbook("site.yml", "--limit", "seat02,seat05"))
     assert set(run.changed) == {"seat02-master", BROKEN}
     assert set(nodes("seat02")) == {"seat02-master"} and set(nodes("seat05")) == {BROKEN}
-    former = KUBECONFIGS / "former.conf"
-    former.write_bytes(of("seat02").read_bytes())
     succeeded(playbook("students.yml", *UNTIL, "--limit", "seat02"))
     assert may(of("seat02"), "create", "deployments") == "yes"
-    assert "certificate signed by unknown authority" in kubectl(former, "get", "pods").stderr
+    assert "certificate signed by unknown authority" in kubectl(FORMER, "get", "pods").stderr
