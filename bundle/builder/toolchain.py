@@ -35,8 +35,6 @@ def require_tools() -> None:
         raise BundleError("the tools that a bundle is built with", "none of " + ", ".join(missing), "install them")
 
 
-# The checksum databases whose key is part of the go command; a user may have given another URL to reach one of them
-_DATABASES = ("sum.golang.org", "sum.golang.google.cn")
 # Also what is empty: with GOENV=off an empty variable has Go's own default
 _DEFAULTS = (
     "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", "GO111MODULE", "GOAMD64", "GOARCH",
@@ -74,7 +72,9 @@ def _network_settings() -> tuple[str, str]:
         return "", ""
     found = json.loads(output(["go", "env", "-json", "GOPROXY", "GOSUMDB"]) or "{}")
     database = found.get("GOSUMDB", "")
-    return found.get("GOPROXY", ""), database if database.split()[:1] and database.split()[0] in _DATABASES else ""
+    name = database.partition(" ")[0]
+    # Go knows the key of its own database; that of another one stands behind its name, after a plus sign
+    return found.get("GOPROXY", ""), "" if name == "off" or "+" in name else database
 
 
 def go_version(paths: Paths, minimum: str) -> str:

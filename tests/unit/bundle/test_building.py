@@ -170,9 +170,9 @@ def test_go_writes_into_the_cache_only(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize(("database", "expected"), [
-    ("off", ""), ("sum.example.org+1+key", ""), ("", ""), ("sum.golang.org", "sum.golang.org"),
-    ("sum.golang.org https://mirror.example", "sum.golang.org https://mirror.example"),
-    ("sum.golang.google.cn", "sum.golang.google.cn"),
+    ("off", ""), ("sum.example.org+1+key", ""), ("sum.example.org+1+key https://mirror.example", ""), ("", ""),
+    ("sum.example.org", "sum.example.org"),
+    ("sum.example.org https://mirror.example", "sum.example.org https://mirror.example"),
 ])
 def test_settings_of_the_user_do_not_reach_a_build(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, database: str, expected: str,
