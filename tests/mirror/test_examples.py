@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The examples of the module and of docs/mirror.md, with registries of this machine in place of those they name."""
+"""The examples of the module and of docs/guides/image-mirror.md, with local registries in place of those they name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_playbook_of_the_document(
     mirror: Mirror, upstream: Upstream, serve: Callable[..., Served], tls: Authority, auth_file: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
-    document = (ROOT / "docs" / "mirror.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs" / "guides" / "image-mirror.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
     (play,) = yaml.safe_load(block)
     served = serve(certificate=(tls.certificate, tls.key), auth=htpasswd(tmp_path))

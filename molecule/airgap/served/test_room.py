@@ -64,7 +64,7 @@ def test_a_machine_of_the_class_cannot_push() -> None:
 
 @pytest.fixture
 def tunnel() -> Iterator[int]:
-    """The instructor's way in, as docs/air-gap.md has it: the machine's own port through ssh."""
+    """The instructor's way in, as docs/guides/air-gap.md has it: the machine's own port through ssh."""
     variables = machine(UTILITY).ansible.get_variables()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
