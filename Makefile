@@ -66,5 +66,5 @@ docs: setup-dev ## Write the module reference again
 	@$(PYTHON) tools/reference.py
 
 clean: lab-down ## Remove the machines, the cache and the Python environment
-	@for place in . .cache/places/2; do [ ! -d $$place/machines ] || $(PYTHON) $$place/machines/machines.py down --set molecule; done
+	@for place in . .cache/places/2; do [ ! -d $$place/testbed ] || $(PYTHON) $$place/testbed/cli.py down --set molecule; done
 	rm -rf .cache .venv bin build

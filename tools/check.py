@@ -263,7 +263,7 @@ class Networks:
         """The first three numbers of a network's addresses that nobody else has, for the machines of this checkout."""
         with self._lock:
             others = [f"--besides={prefix}" for owner, prefix in self._given.items() if owner != place]
-            prefix = ask(place, "machines/machines.py", "free-subnet", *others)
+            prefix = ask(place, "testbed/cli.py", "free-subnet", *others)
             self._given[place] = prefix
         return prefix
 
@@ -283,7 +283,7 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
 
     def run(tally: Tally, place: Path) -> None:
         # Molecule holds back the output of a play; building the image takes longer than anybody likes to see nothing
-        call(tally, [PYTHON, "machines/machines.py", "image", "--scenario", scenario], place)
+        call(tally, [PYTHON, "testbed/cli.py", "image", "--scenario", scenario], place)
         tally.log = place / ".cache" / "logs" / f"{scenario}.log"
         tally.log.parent.mkdir(parents=True, exist_ok=True)
         tally.log.unlink(missing_ok=True)
@@ -297,7 +297,7 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
             call(tally, ["molecule", "test", "-s", scenario], place, env)
         except TimedOut:
             # The next scenario here would find them
-            call(Tally(scenario), [PYTHON, "machines/machines.py", "down", "--set", "molecule"], place)
+            call(Tally(scenario), [PYTHON, "testbed/cli.py", "down", "--set", "molecule"], place)
             raise
 
     return run
@@ -416,9 +416,9 @@ def show_log(tally: Tally) -> None:
 def copy_of_checkout() -> Path:
     """What git would have of this checkout, with its Python environment; machines made there are its own."""
     place = ROOT / ".cache" / "places" / "2"
-    if (place / "machines").exists():
+    if (place / "testbed").exists():
         # A run that was cut off has left its machines
-        ask(place, "machines/machines.py", "down", "--set", "molecule")
+        ask(place, "testbed/cli.py", "down", "--set", "molecule")
     place.mkdir(parents=True, exist_ok=True)
     for entry in place.iterdir():
         # With podman's storage, into which the images would have to be brought again
@@ -435,7 +435,7 @@ def copy_of_checkout() -> Path:
 def places(chosen: Sequence[Stage]) -> list[Path]:
     """The checkouts in which heavy stages work at the same time: a second one if there is use and room for it."""
     with_machines = [stage for stage in chosen if stage.heavy and stage.name != "bundle"]
-    if len(with_machines) < 2 or int(ask(ROOT, "machines/machines.py", "room")) < 2:
+    if len(with_machines) < 2 or int(ask(ROOT, "testbed/cli.py", "room")) < 2:
         return [ROOT]
     return [ROOT, copy_of_checkout()]
 

@@ -32,9 +32,9 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def machine_environment(root: Path = ROOT) -> dict[str, str]:
-    """What makes podman use the configuration and storage of the checkout at `root`, as machines.py prints it."""
+    """What makes podman use the configuration and storage of the checkout at `root`, as testbed/cli.py prints it."""
     printed = subprocess.run(
-        [sys.executable, str(root / "machines" / "machines.py"), "env"],
+        [sys.executable, str(root / "testbed" / "cli.py"), "env"],
         check=True,
         capture_output=True,
         text=True,

@@ -28,7 +28,7 @@ KUBECTL = ROOT / "bin" / "kubectl"
 MACHINES = 4
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
-# machines.py and this program: the lab's network is somebody else's
+# testbed/cli.py and this program: the lab's network is somebody else's
 NETWORK_TAKEN = 3
 
 Stages = list[tuple[str, float]]
@@ -110,14 +110,14 @@ def show(stages: Stages) -> None:
 def up() -> None:
     stages: Stages = []
     step(stages, "bundle", sys.executable, "bundle/build.py", "build")
-    step(stages, "machines", sys.executable, "machines/machines.py", "up")
+    step(stages, "machines", sys.executable, "testbed/cli.py", "up")
     install(stages)
     link_kubectl()
     show(stages)
 
 
 def down() -> None:
-    step([], "the machines and their network are removed", sys.executable, "machines/machines.py", "down")
+    step([], "the machines and their network are removed", sys.executable, "testbed/cli.py", "down")
     KUBECONFIG.unlink(missing_ok=True)
 
 

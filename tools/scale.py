@@ -30,9 +30,9 @@ sys.path.insert(0, str(ROOT / ".collections"))
 sys.path.insert(0, str(ROOT))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from machines.lab.checkout import Checkout
-from machines.lab.fleet import Fleet
-from machines.lab.platforms import Platform, machine_set
+from testbed.config import Platform, machine_set
+from testbed.fleet import Fleet
+from testbed.paths import Checkout
 from tools.checkout import environment
 from tools.trial import UTILITY, Trial, trial
 

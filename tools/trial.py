@@ -58,7 +58,7 @@ class Trial:
         return self.call(["ansible-playbook", str(path), "-i", str(self.inventory), *arguments], **more)
 
     def machines(self, *arguments: str) -> None:
-        self.run([sys.executable, str(ROOT / "machines/machines.py"), *arguments, "--set", "molecule"])
+        self.run([sys.executable, str(ROOT / "testbed/cli.py"), *arguments, "--set", "molecule"])
 
     def fresh(self) -> None:
         """New machines, of which the utility serves already."""
@@ -104,9 +104,9 @@ class Trial:
 def trial() -> Iterator[Trial]:
     """A trial in a directory and a network of its own; bundle and image are there before it begins."""
     subprocess.run([sys.executable, "bundle/build.py", "build"], cwd=ROOT, env=environment(), check=True)
-    subprocess.run([sys.executable, "machines/machines.py", "image"], cwd=ROOT, env=environment(), check=True)
+    subprocess.run([sys.executable, "testbed/cli.py", "image"], cwd=ROOT, env=environment(), check=True)
     free = subprocess.run(
-        [sys.executable, "machines/machines.py", "free-subnet"],
+        [sys.executable, "testbed/cli.py", "free-subnet"],
         cwd=ROOT,
         env=environment(),
         check=True,

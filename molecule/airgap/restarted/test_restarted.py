@@ -49,7 +49,7 @@ def restart_services() -> None:
 
 def restart_machine() -> None:
     subprocess.run(["podman", "stop", "--time", "5", UTILITY], check=True, capture_output=True)
-    up = [sys.executable, str(ROOT / "machines/machines.py"), "up", "--set", "molecule"]
+    up = [sys.executable, str(ROOT / "testbed/cli.py"), "up", "--set", "molecule"]
     subprocess.run(up, check=True, capture_output=True)
     # The network's gateway came back with it
     machine(UTILITY).check_output("ip route delete default; umount /srv/bundles")

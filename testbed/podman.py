@@ -17,9 +17,9 @@ from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
 
-from . import leftovers
-from .checkout import Checkout
-from .platforms import MachineSet
+from . import cleanup
+from .config import MachineSet
+from .paths import Checkout
 
 _CAP_SYS_RESOURCE = 24
 _LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
@@ -57,7 +57,7 @@ def ulimits(status: str, hard: Mapping[str, int], pid_max: int) -> tuple[str, ..
 def containers_conf(checkout: Checkout, engine: Engine) -> str:
     """The engine's settings. Paths that are not named here would be the person's own."""
     return f"""\
-# Written by machines/machines.py and read through CONTAINERS_CONF; changes are lost.
+# Written by testbed/cli.py and read through CONTAINERS_CONF; changes are lost.
 [containers]
 default_ulimits = {json.dumps(list(engine.ulimits))}
 
@@ -82,7 +82,7 @@ network_config_dir = "{checkout.podman}/networks"
 def storage_conf(checkout: Checkout) -> str:
     """Where images and containers lie."""
     return f"""\
-# Written by machines/machines.py and read through CONTAINERS_STORAGE_CONF; changes are lost.
+# Written by testbed/cli.py and read through CONTAINERS_STORAGE_CONF; changes are lost.
 [storage]
 driver = "overlay"
 graphroot = "{checkout.podman}/storage"
@@ -91,7 +91,7 @@ runroot = "{checkout.run}/storage"
 
 
 REGISTRIES_CONF = """\
-# Written by machines/machines.py and read through CONTAINERS_REGISTRIES_CONF; changes are lost.
+# Written by testbed/cli.py and read through CONTAINERS_REGISTRIES_CONF; changes are lost.
 # No registry is asked for a machine's image.
 unqualified-search-registries = []
 """
@@ -205,7 +205,7 @@ class Podman:
     def remove_orphans(self) -> None:
         """End what a killed podman started and does not know of."""
         running = self("ps", "--quiet", "--no-trunc").out.split()
-        leftovers.remove_orphans(self.run, self.checkout.podman, running)
+        cleanup.remove_orphans(self.run, self.checkout.podman, running)
 
     def remove_unused_volumes(self) -> None:
         """Volumes of containers that were killed while they were made; all of this storage is ours."""

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
-from .checkout import Checkout, locked
+from .output import MachineError, say, waiting
+from .paths import Checkout, locked
 from .podman import Podman
-from .talk import MachineError, say, waiting
 
 SUITE = "trixie"
 # What Debian's installer and its cloud images begin with
@@ -78,7 +78,7 @@ class Image:
 
 def images(checkout: Checkout) -> dict[str, Image]:
     """The kinds of machines, by the name that their description uses."""
-    described = checkout.root / "machines" / "images"
+    described = checkout.root / "testbed" / "images"
     debian = Image("classroom-debian", described / "debian")
     redhat = Image("classroom-redhat", described / "redhat", debian)
     return {image.reference: image for image in (debian, redhat)}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
-from .platforms import MachineSet
+from .config import MachineSet
 
 # A network's own chain has a hash in its name, a published port's too; the others are there once for all networks.
 _OF_A_NETWORK = re.compile(r"^:NETAVARK-(?:DN-)?[0-9A-F]{8,} ", re.MULTILINE)

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from molecule.interpolation import Interpolator, TemplateWithDefaults
 
-from .checkout import Checkout
-from .talk import MachineError
+from .output import MachineError
+from .paths import Checkout
 
 # The base configuration of Molecule; its `platforms` are the one place that says what a machine is.
 DESCRIPTION = Path(".config/molecule/config.yml")
@@ -124,7 +124,7 @@ def create_argv(platform: Platform, network: str, labels: Mapping[str, str]) -> 
         elif key != "extra_opts" and key not in _NOT_FOR_PODMAN:
             raise MachineError(
                 f"The machine {platform.name} in {DESCRIPTION} has the key '{key}', but no option of "
-                f"podman is known for it. Write the option under extra_opts, or add the key to lab/platforms.py."
+                f"podman is known for it. Write the option under extra_opts, or add the key to testbed/config.py."
             )
     argv += platform.keys.get("extra_opts", [])
     argv += _flags("label", [f"{key}={value}" for key, value in sorted(labels.items())])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
-from .checkout import Checkout
+from .paths import Checkout
 from .podman import write_atomically
 
 

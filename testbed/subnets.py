@@ -14,13 +14,13 @@ from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
-from .checkout import Checkout
-from .platforms import MachineSet
-from .talk import MachineError
+from .config import MachineSet
+from .output import MachineError
+from .paths import Checkout
 
 _ELSEWHERE = {
     "lab": "Give that network another address; the lab's is the one of its inventory",
-    "molecule": "Take another network: export CLASSROOM_NET=$(machines/machines.py free-subnet)",
+    "molecule": "Take another network: export CLASSROOM_NET=$(testbed/cli.py free-subnet)",
 }
 CANDIDATES = tuple(f"192.168.{third}" for third in range(91, 100))
 
@@ -98,7 +98,7 @@ def conflict(machines: MachineSet, root: str, taken: Iterable[Taken], owned_by: 
     whose, remedy = "this host", _ELSEWHERE[machines.name]
     if found.interface == machines.bridge:
         whose = f"the checkout {owned_by}"
-        remedy = f"Remove its machines first: {owned_by}/machines/machines.py down --set {machines.name}"
+        remedy = f"Remove its machines first: {owned_by}/testbed/cli.py down --set {machines.name}"
     return (
         f"The machines of the {machines.name} want the network {machines.subnet}, but {whose} has {found.subnet} on "
         f"the interface {found.interface}. Nothing was made. {remedy}."

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from machines.lab.checkout import Checkout
-from machines.lab.host import DISK, INOTIFY, MEMORY, Host, basic_complaints, complaints
-from machines.lab.podman import Engine, containers_conf, storage_conf, ulimits, write_configuration
+from testbed.host_check import DISK, INOTIFY, MEMORY, Host, basic_complaints, complaints
+from testbed.paths import Checkout
+from testbed.podman import Engine, containers_conf, storage_conf, ulimits, write_configuration
 
 GOOD = Host(overlay=True, bridge_netfilter=True, firewall=True, memory=MEMORY, disk=DISK, inotify=INOTIFY)
 

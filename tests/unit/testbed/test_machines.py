@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from machines.lab.checkout import Checkout
-from machines.lab.fleet import action
-from machines.lab.image import Image, build_argv
-from machines.lab.keys import login_argv, merged_known_hosts, update_known_hosts
-from machines.lab.leftovers import monitors, network_removal, scaffold_removal
+from testbed.cleanup import monitors, network_removal, scaffold_removal
+from testbed.fleet import action
+from testbed.image import Image, build_argv
+from testbed.keys import login_argv, merged_known_hosts, update_known_hosts
+from testbed.paths import Checkout
 
 ROOT = Path(__file__).resolve().parents[3]
-ENTRY = ROOT / "machines/images/debian/overlay/usr/local/sbin/machine-entry"
+ENTRY = ROOT / "testbed/images/debian/overlay/usr/local/sbin/machine-entry"
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
-from machines.lab import host, subnets
-from machines.lab.checkout import Checkout
-from machines.lab.fleet import Fleet
-from machines.lab.image import ensure_image
-from machines.lab.platforms import machine_set
-from machines.lab.talk import MachineError, NetworkTaken, say
+from testbed import host_check, subnets
+from testbed.config import machine_set
+from testbed.fleet import Fleet
+from testbed.image import ensure_image
+from testbed.output import MachineError, NetworkTaken, say
+from testbed.paths import Checkout
 
 # Exit status by which a caller tells a network that is somebody else's from a failure
 NETWORK_TAKEN = 3
@@ -69,12 +69,12 @@ def free_subnet(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace
 
 def room(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> None:
     """Print how many clusters of four machines this host has the memory, disk and inotify instances for now."""
-    say(str(host.room(host.read_host(run, checkout.root))))
+    say(str(host_check.room(host_check.read_host(run, checkout.root))))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    main_parser = argparse.ArgumentParser(prog="machines.py", description=__doc__)
+    main_parser = argparse.ArgumentParser(prog="testbed/cli.py", description=__doc__)
     commands = main_parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function in {
         "image": image, "up": up, "down": down, "status": status, "env": env, "free-subnet": free_subnet, "room": room,
@@ -99,14 +99,14 @@ def main() -> int:
     arguments = parser().parse_args()
     checkout = Checkout.of(ROOT)
     try:
-        host.require_basics()
+        host_check.require_basics()
         fleet = Fleet.of(checkout, machine_set(arguments.set, os.environ, arguments.scenario), run)
         arguments.function(checkout, fleet, arguments)
     except (MachineError, CommandFailed, OSError) as error:
-        print(f"machines: {error}", file=sys.stderr)
+        print(f"testbed: {error}", file=sys.stderr)
         return NETWORK_TAKEN if isinstance(error, NetworkTaken) else 1
     except KeyboardInterrupt:
-        print("machines: interrupted; the same command goes on from here", file=sys.stderr)
+        print("testbed: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
-from machines.lab import subnets
-from machines.lab.checkout import Checkout
-from machines.lab.platforms import MachineSet, machine_set
-from machines.lab.subnets import Taken, conflict, free_prefix
-from machines.lab.talk import MachineError
+from testbed import subnets
+from testbed.config import MachineSet, machine_set
+from testbed.output import MachineError
+from testbed.paths import Checkout
+from testbed.subnets import Taken, conflict, free_prefix
 
 LAB = machine_set("lab", {})
 TESTS = machine_set("molecule", {})
@@ -66,9 +66,9 @@ def test_no_conflict(used: list[Taken], owner: str | None) -> None:
     [
         (LAB, taken("192.168.90.0/24"), None, ["192.168.90.0/24", "this host", "eth0", "Give that network another"]),
         (LAB, taken("192.168.0.0/16", "wg0"), HERE, ["this host", "192.168.0.0/16", "wg0"]),
-        (LAB, taken("192.168.90.0/24", LAB.bridge), THERE, [THERE, LAB.bridge, f"{THERE}/machines/machines.py down"]),
+        (LAB, taken("192.168.90.0/24", LAB.bridge), THERE, [THERE, LAB.bridge, f"{THERE}/testbed/cli.py down"]),
         (TESTS, taken("192.168.91.0/24"), None, ["CLASSROOM_NET", "free-subnet"]),
-        (TESTS, taken("192.168.91.0/24", TESTS.bridge), THERE, [f"{THERE}/machines/machines.py down --set molecule"]),
+        (TESTS, taken("192.168.91.0/24", TESTS.bridge), THERE, [f"{THERE}/testbed/cli.py down --set molecule"]),
     ],
 )
 def test_conflict_says_wanted_found_and_what_to_do(

@@ -17,10 +17,8 @@ from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
 
-from . import host, keys, leftovers, subnets
-from .checkout import Checkout, locked
-from .image import Image, ensure_image, images
-from .platforms import (
+from . import cleanup, host_check, keys, subnets
+from .config import (
     DESCRIPTION,
     SCENARIO,
     MachineSet,
@@ -30,12 +28,14 @@ from .platforms import (
     platforms,
     prefix_of,
 )
+from .image import Image, ensure_image, images
+from .output import MachineError, NetworkTaken, say, waiting
+from .paths import Checkout, locked
 from .podman import Podman, read_engine, write_atomically, write_configuration
-from .talk import MachineError, NetworkTaken, say, waiting
 
 BOOT_TIMEOUT = 120.0
 _RUNNING = "running"
-_PODMAN = 'eval "$(machines/machines.py env)"; podman'
+_PODMAN = 'eval "$(testbed/cli.py env)"; podman'
 # States from which a start leads to a running container; whatever else is found was left by something that died.
 _STARTABLE = {"created", "configured", "exited", "stopped", "initialized"}
 
@@ -116,11 +116,11 @@ class Fleet:
         if used not in (None, self.machines.prefix):
             raise MachineError(
                 f"The machines are wanted in {self.machines.subnet}, but this checkout has them in {used}.0/24. Go on "
-                f"with CLASSROOM_NET={used}, or remove them first: machines/machines.py down --set {self.machines.name}"
+                f"with CLASSROOM_NET={used}, or remove them first: testbed/cli.py down --set {self.machines.name}"
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:
-        host.require(self.run, self.checkout.podman, self.worth(len(pending)))
+        host_check.require(self.run, self.checkout.podman, self.worth(len(pending)))
         self._refuse_conflict()
         keys.ensure_key(self.checkout, self.run)
         for image in dict.fromkeys(self.image_of(platform) for platform in pending):
@@ -130,7 +130,7 @@ class Fleet:
         with locked(self.checkout.run_root / "lock", "the host's networks"):
             self._refuse_conflict()
             subnets.mark(self.checkout, self.machines)
-            if leftovers.bridge_exists(self.run, self.machines) and not self._running():
+            if cleanup.bridge_exists(self.run, self.machines) and not self._running():
                 self._repair_network()
             self.podman.ensure_network(self.machines)
             for platform, what in pending.items():
@@ -168,7 +168,7 @@ class Fleet:
         if started.rc != 0:
             raise MachineError(
                 f"{platform.container} was to be started, but podman says: {started.text}\n"
-                f"If it stays so, remove the machines first: machines/machines.py down --set {self.machines.name}"
+                f"If it stays so, remove the machines first: testbed/cli.py down --set {self.machines.name}"
             )
 
     def _repair_network(self) -> None:
@@ -179,7 +179,7 @@ class Fleet:
             self.podman("stop", "--time=10", *running)
         found = self.podman.containers(self.machines)
         plugs = {platform.container: (platform.ip, mac_address(platform.ip)) for platform in self.platforms}
-        leftovers.remove_network(self.run, self.machines)
+        cleanup.remove_network(self.run, self.machines)
         self.podman.renew_network(self.machines, {name: plug for name, plug in plugs.items() if name in found})
         if running:
             self.podman("start", *running)
@@ -238,7 +238,7 @@ class Fleet:
                 raise MachineError(
                     f"On {platform.container} ({platform.ip}) {what} was wanted; after {BOOT_TIMEOUT:.0f} s it says: "
                     f"{completed.text or 'nothing'}. See its log: {_PODMAN} logs {platform.container}. "
-                    f"Or remove it and begin again: machines/machines.py down --set {self.machines.name}"
+                    f"Or remove it and begin again: testbed/cli.py down --set {self.machines.name}"
                 )
             time.sleep(0.3)
 
@@ -266,9 +266,9 @@ class Fleet:
                     self.podman.remove(existed)
             with locked(self.checkout.run_root / "lock", "the host's networks"):
                 network = self.podman.remove_network(self.machines)
-                leftovers.remove_network(self.run, self.machines)
+                cleanup.remove_network(self.run, self.machines)
                 subnets.unmark(self.checkout, self.machines)
-                leftovers.remove_scaffold(self.run)
+                cleanup.remove_scaffold(self.run)
             self.podman.remove_orphans()
             self.podman.remove_unused_volumes()
             keys.update_known_hosts(self.checkout, {}, [platform.ip for platform in self.platforms])
@@ -284,7 +284,7 @@ class Fleet:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         with suppress(OSError):  # Molecule's state may still be there
             self.checkout.run.rmdir()
-        leftovers.remove_empty_cgroups()
+        cleanup.remove_empty_cgroups()
 
     def status(self) -> list[tuple[str, str, str, str]]:
         """Machine, address, state of the container, state of its systemd."""

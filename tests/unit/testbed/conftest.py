@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes machines/ importable, and gives every test a checkout of its own."""
+"""Makes testbed/ importable, and gives every test a checkout of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from machines.lab.checkout import Checkout
+from testbed.paths import Checkout
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from machines.lab.checkout import Checkout
-from machines.lab.image import images
-from machines.lab.platforms import (
+from testbed.config import (
     DESCRIPTION,
     MachineSet,
     Platform,
@@ -20,7 +18,9 @@ from machines.lab.platforms import (
     platforms,
     prefix_of,
 )
-from machines.lab.talk import MachineError
+from testbed.image import images
+from testbed.output import MachineError
+from testbed.paths import Checkout
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = machine_set("lab", {})

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .talk import say
+from .output import say
 
 # Like podman's own: what is in here describes processes, mounts and interfaces, which end with the boot as well.
 RUN = Path("/run/classroom-kubeadm")

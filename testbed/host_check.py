@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
 
-from .talk import MachineError
+from .output import MachineError
 
 _GIB = 2**30
 MEMORY = 6 * _GIB
