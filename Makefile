@@ -54,13 +54,13 @@ molecule: setup-tests ## One scenario on real machines: make molecule SCENARIO=c
 	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
 
 bench: setup-tests ## The playbooks beside scripts by hand, on the same machines
-	@$(PYTHON) tools/bench.py
+	@$(PYTHON) benchmarks/install.py
 
 scale: setup-tests ## What a class costs its controller, by machines and forks
-	@$(PYTHON) tools/scale.py
+	@$(PYTHON) benchmarks/scale.py
 
 soak: setup-lab ## Reset and install again and again: make soak CYCLES=20
-	@$(PYTHON) tools/soak.py --cycles $(CYCLES)
+	@$(PYTHON) benchmarks/soak.py --cycles $(CYCLES)
 
 docs: setup-dev ## Write the module reference again
 	@$(PYTHON) tools/reference.py

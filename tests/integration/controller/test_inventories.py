@@ -65,12 +65,12 @@ def test_a_mistake_ends_the_run_before_a_connection(tmp_path: Path, name: str, t
 def test_the_manifest_of_the_benchmark_is_rendered(tmp_path: Path) -> None:
     done = run(
         ROOT / "inventories/lab", "-e", f"benchmark_manifest={tmp_path}/flannel.yml",
-        playbook="../tests/benchmark/manifest.yml")
+        playbook="../benchmarks/manifest.yml")
 
     assert done.returncode == 0, done.stdout
     assert "192.168.90.100" in (tmp_path / "flannel.yml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "tests/benchmark").glob("*.yml")))
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "benchmarks").glob("*.yml")))
 def test_each_playbook_of_the_benchmark_loads(playbook: str) -> None:
-    assert run(ROOT / "inventories/lab", "--syntax-check", playbook=f"../tests/benchmark/{playbook}").returncode == 0
+    assert run(ROOT / "inventories/lab", "--syntax-check", playbook=f"../benchmarks/{playbook}").returncode == 0

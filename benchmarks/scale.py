@@ -30,11 +30,11 @@ sys.path.insert(0, str(ROOT / ".collections"))
 sys.path.insert(0, str(ROOT))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
+from benchmarks.machines import UTILITY, Trial, trial
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet
 from testbed.paths import Checkout
 from tools.checkout import environment
-from tools.trial import UTILITY, Trial, trial
 
 SEAT = ("master", "node1", "node2")
 # A machine on which nothing but systemd and sshd runs needs a twentieth of what a member of a cluster does

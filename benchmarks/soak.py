@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.machines import Trial, trial
 from tools.checkout import ROOT
-from tools.trial import Trial, trial
 
 STEPS = ("reset", "audit", "install and proof")
 

@@ -119,7 +119,7 @@ class Destination:
             "benchmark_lock": str(self.files.with_suffix(".lock.yml")),
             "benchmark_report": str(self.report),
         }), encoding="utf-8")
-        return ["ansible-playbook", "-i", "localhost,", str(ROOT / "tests/benchmark/mirror.yml"), "-e", f"@{path}"]
+        return ["ansible-playbook", "-i", "localhost,", str(ROOT / "benchmarks/mirror.yml"), "-e", f"@{path}"]
 
     def own_seconds(self) -> float:
         """What the module says of its last run."""

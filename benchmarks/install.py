@@ -22,9 +22,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools import bench_mirror
+from benchmarks import mirror
+from benchmarks.machines import NODES, UTILITY, Trial, trial
 from tools.checkout import BUNDLE, ROOT
-from tools.trial import NODES, UTILITY, Trial, trial
 
 Times = dict[str, float]
 WITHOUT_PROOF = ("--skip-tags", "verify")
@@ -35,9 +35,9 @@ MEASURES = (*ON_MACHINES, "mirror")
 def by_hand(bench: Trial, what: str) -> Times:
     """Stages of the script by hand: `install`, `reset` (the class, and back) or `node` (node1, and back)."""
     manifest = bench.work / "flannel.yml"
-    bench.playbook(ROOT / "tests/benchmark/manifest.yml", "-e", f"benchmark_manifest={manifest}")
+    bench.playbook(ROOT / "benchmarks/manifest.yml", "-e", f"benchmark_manifest={manifest}")
     argv = [
-        str(ROOT / "tests/benchmark/by_hand.sh"),
+        str(ROOT / "benchmarks/by_hand.sh"),
         what,
         str(bench.ssh_options()),
         str(BUNDLE / "apt/classroom-kubeadm.asc"),
@@ -97,7 +97,7 @@ def show(title: str, runs: Sequence[Mapping[str, float]]) -> float:
 def idle(bench: Trial, pairs: int) -> float:
     """site.yml with nothing to do beside ping."""
     found = [
-        (bench.playbook(ROOT / "tests/benchmark/ping.yml"), bench.playbook(ROOT / "playbooks/site.yml"))
+        (bench.playbook(ROOT / "benchmarks/ping.yml"), bench.playbook(ROOT / "playbooks/site.yml"))
         for _number in range(pairs)
     ]
     print(f"\nping                  {statistics.median(ping for ping, _site in found):8.2f} s")
@@ -160,7 +160,7 @@ def main() -> int:
     if wanted & set(ON_MACHINES):
         ratios.update(on_machines(wanted, arguments))
     if "mirror" in wanted:
-        ratios.update(bench_mirror.measure(arguments.rounds))
+        ratios.update(mirror.measure(arguments.rounds))
     print()
     for title, ratio in ratios.items():
         print(f"{title:<36}{ratio:6.2f}")
