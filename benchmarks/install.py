@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import mirror
 from benchmarks.machines import NODES, UTILITY, Trial, trial
-from tools.checkout import BUNDLE, ROOT
+from tools.paths import BUNDLE, ROOT
 
 Times = dict[str, float]
 WITHOUT_PROOF = ("--skip-tags", "verify")

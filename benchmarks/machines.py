@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
-from tools.checkout import ROOT, environment, machine_environment
+from tools.paths import ROOT, environment, machine_environment
 
 NODES = ("master", "node1", "node2")
 UTILITY = "utility.example.com"

@@ -29,7 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.mirror import faulty_proxy, images, registries
-from tools.checkout import BUNDLE, ROOT, environment
+from tools.paths import BUNDLE, ROOT, environment
 
 SMALL = 20
 # Seconds until upstream's answer, where it is not of this machine

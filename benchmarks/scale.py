@@ -33,8 +33,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.command import r
 from benchmarks.machines import UTILITY, Trial, trial
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet
-from testbed.paths import Checkout
-from tools.checkout import environment
+from tools.paths import Checkout, environment
 
 SEAT = ("master", "node1", "node2")
 # A machine on which nothing but systemd and sshd runs needs a twentieth of what a member of a cluster does

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machines import Trial, trial
-from tools.checkout import ROOT
+from tools.paths import ROOT
 
 STEPS = ("reset", "audit", "install and proof")
 

@@ -23,7 +23,7 @@ from testbed.config import machine_set
 from testbed.fleet import Fleet
 from testbed.image import ensure_image
 from testbed.output import MachineError, NetworkTaken, say
-from testbed.paths import Checkout
+from tools.paths import Checkout
 
 # Exit status by which a caller tells a network that is somebody else's from a failure
 NETWORK_TAKEN = 3

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 from molecule.interpolation import Interpolator, TemplateWithDefaults
 
+from tools.paths import Checkout
+
 from .output import MachineError
-from .paths import Checkout
 
 # The base configuration of Molecule; its `platforms` are the one place that says what a machine is.
 DESCRIPTION = Path(".config/molecule/config.yml")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
+from tools.paths import Checkout
 
 from . import cleanup, host_check, keys, subnets
 from .config import (
@@ -29,8 +30,8 @@ from .config import (
     prefix_of,
 )
 from .image import Image, ensure_image, images
+from .lock import locked
 from .output import MachineError, NetworkTaken, say, waiting
-from .paths import Checkout, locked
 from .podman import Podman, read_engine, write_atomically, write_configuration
 
 BOOT_TIMEOUT = 120.0

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from tools.paths import Checkout
 
+from .lock import locked
 from .output import MachineError, say, waiting
-from .paths import Checkout, locked
 from .podman import Podman
 
 SUITE = "trixie"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from tools.paths import Checkout
 
-from .paths import Checkout
 from .podman import write_atomically
 
 

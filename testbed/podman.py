@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
+from tools.paths import Checkout
 
 from . import cleanup
 from .config import MachineSet
-from .paths import Checkout
 
 _CAP_SYS_RESOURCE = 24
 _LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}

@@ -13,10 +13,10 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from tools.paths import Checkout
 
 from .config import MachineSet
 from .output import MachineError
-from .paths import Checkout
 
 _ELSEWHERE = {
     "lab": "Give that network another address; the lab's is the one of its inventory",

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
-from tools.checkout import CACHE, ROOT, environment, machine_environment
+from tools.paths import CACHE, ROOT, environment, machine_environment
 from tools.process_group import ProcessGroup
 
 PYTHON = sys.executable

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console
 from rich.table import Table
 
-from tools.checkout import BUNDLE, ROOT, environment
+from tools.paths import BUNDLE, ROOT, environment
 
 KUBECONFIG = ROOT / "kubeconfig" / "lab.conf"
 KUBECTL = ROOT / "bin" / "kubectl"

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
-from tools.checkout import ROOT, environment
+from tools.paths import ROOT, environment
 
 COLLECTION = "classroom.kubeadm"
 BEGIN, END = "<!-- variables: written by `make docs` -->", "<!-- end of variables -->"

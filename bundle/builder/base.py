@@ -11,9 +11,9 @@ import tarfile
 from dataclasses import asdict
 from pathlib import Path
 
+from bundle.builder.cache import Paths, unfinished
 from bundle.builder.digest import key_of
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths, unfinished
 from bundle.builder.process import run
 from bundle.builder.progress import Progress
 from bundle.builder.recipe import Base

@@ -25,9 +25,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     gpg_keyring,
 )
 from bundle.builder import base, distributions, images, packages
+from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.digest import key_of, sha256, source_files
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import stop_all
 from bundle.builder.programs import Programs
 from bundle.builder.progress import Progress

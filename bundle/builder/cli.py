@@ -15,10 +15,11 @@ from pathlib import Path
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from bundle.builder import build
-from bundle.builder.paths import SOURCE, Paths, default_cache
+from bundle.builder.cache import SOURCE, Paths
 from bundle.builder.progress import for_this_output
 from bundle.builder.recipe import load
 from bundle.builder.update import update
+from tools.paths import CACHE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=default_cache(),
+        default=CACHE,
         help="directory for everything that is made (default: $CLASSROOM_CACHE, or .cache in the checkout)",
     )
     parser.add_argument(

@@ -11,9 +11,9 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from bundle.builder.cache import PARTIAL, Paths, unfinished
 from bundle.builder.digest import key_of
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import PARTIAL, Paths, unfinished
 from bundle.builder.process import download, output, run
 from bundle.builder.progress import Progress, Step
 from bundle.builder.recipe import Module

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bundle.builder.paths import Paths
+from bundle.builder.cache import Paths
 from bundle.builder.process import output
 from bundle.builder.progress import Progress
 from bundle.builder.recipe import Module, Recipe, Versions

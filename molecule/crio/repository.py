@@ -27,7 +27,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_re
 from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring
 from bundle.builder import packages
 from bundle.builder.recipe import Package
-from tools.checkout import CACHE
+from tools.paths import CACHE
 
 HERE = Path(__file__).resolve().parent
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

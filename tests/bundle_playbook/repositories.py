@@ -21,7 +21,7 @@ import small_packages
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring, SigningKey
-from tools.checkout import BUNDLE
+from tools.paths import BUNDLE
 
 MINOR = "v1.36"
 RELEASE = "1.36.3-1.1"

@@ -23,7 +23,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_pa
 from tests.bundle_playbook import repositories
 from tests.bundle_playbook.conftest import APP, PAUSE, Play, Upstream
 from tests.playbook_runs import FAILED, Run
-from tools.checkout import ROOT
+from tools.paths import ROOT
 
 SOURCES = ("source", "upstream", "existing", "archive", "present")
 

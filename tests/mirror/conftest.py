@@ -22,7 +22,7 @@ import pytest
 
 from tests.mirror import faulty_proxy, images, registries
 from tests.mirror.authorities import Authority, authority
-from tools.checkout import ROOT, environment
+from tools.paths import ROOT, environment
 
 MODULE = "ansible_collections.classroom.kubeadm.plugins.modules.image_mirror"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.checkout import BUNDLE
+from tools.paths import BUNDLE
 
 # What `skopeo login` and a registry's htpasswd file have of the instructor
 USER, PASSWORD = "instructor", "for the class"

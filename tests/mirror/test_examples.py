@@ -17,7 +17,7 @@ import yaml
 from tests.mirror.authorities import Authority
 from tests.mirror.conftest import MODULE, Mirror, Upstream
 from tests.mirror.registries import Served, htpasswd
-from tools.checkout import ROOT
+from tools.paths import ROOT
 
 NAME = "classroom.kubeadm.image_mirror"
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.mirror.conftest import APP, BIG, WEB, Mirror, Upstream
 from tests.mirror.registries import Served
-from tools.checkout import BUNDLE
+from tools.paths import BUNDLE
 
 ONE, TWO, ALL = ["linux/amd64"], ["linux/amd64", "linux/s390x"], ["all"]
 

@@ -22,7 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import certifica
 from tests.machine_prints import all_prints, machine
 from tests.playbook_runs import FAILED, Run, playbook
 from tests.stages import stage
-from tools.checkout import BUNDLE
+from tools.paths import BUNDLE
 
 SEATS = {
     "seat01": ("seat01-master", "seat01-node1", "seat01-node2"),

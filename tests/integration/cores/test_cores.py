@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.checkout import CACHE, ROOT
+from tools.paths import CACHE, ROOT
 
 HERE = Path(__file__).parent
 # ansible-core -> Python

@@ -17,8 +17,8 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
 from bundle.builder import build, process, toolchain
+from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.process import output, run
 from bundle.builder.programs import Programs, executable_name
 from bundle.builder.progress import Progress

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock, bundle_parts
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from bundle.builder import distributions
+from bundle.builder.cache import Paths, remove_unfinished
 from bundle.builder.errors import BundleError
-from bundle.builder.paths import Paths, remove_unfinished
 from bundle.builder.progress import Progress
 from bundle.builder.recipe import Distribution, load
 

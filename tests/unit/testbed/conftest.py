@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from testbed.paths import Checkout
+from tools.paths import Checkout
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from testbed.host_check import DISK, INOTIFY, MEMORY, Host, basic_complaints, complaints
-from testbed.paths import Checkout
 from testbed.podman import Engine, containers_conf, storage_conf, ulimits, write_configuration
+from tools.paths import Checkout
 
 GOOD = Host(overlay=True, bridge_netfilter=True, firewall=True, memory=MEMORY, disk=DISK, inotify=INOTIFY)
 

@@ -13,7 +13,7 @@ from testbed.cleanup import monitors, network_removal, scaffold_removal
 from testbed.fleet import action
 from testbed.image import Image, build_argv
 from testbed.keys import login_argv, merged_known_hosts, update_known_hosts
-from testbed.paths import Checkout
+from tools.paths import Checkout
 
 ROOT = Path(__file__).resolve().parents[3]
 ENTRY = ROOT / "testbed/images/debian/overlay/usr/local/sbin/machine-entry"

@@ -20,7 +20,7 @@ from testbed.config import (
 )
 from testbed.image import images
 from testbed.output import MachineError
-from testbed.paths import Checkout
+from tools.paths import Checkout
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = machine_set("lab", {})

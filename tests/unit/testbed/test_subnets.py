@@ -16,8 +16,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.command import C
 from testbed import subnets
 from testbed.config import MachineSet, machine_set
 from testbed.output import MachineError
-from testbed.paths import Checkout
 from testbed.subnets import Taken, conflict, free_prefix
+from tools.paths import Checkout
 
 LAB = machine_set("lab", {})
 TESTS = machine_set("molecule", {})

@@ -17,7 +17,7 @@ import pytest
 
 from tools import check
 from tools.check import BUDGETS, PLAN_MINUTES, Budget, Stage, Tally, call, long_stages, planned_minutes, report, stages
-from tools.checkout import ROOT
+from tools.paths import ROOT
 from tools.process_group import is_running
 
 PATIENCE = 20.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools.checkout import ROOT, environment
+from tools.paths import ROOT, environment
 
 CLASS = """\
 plugin: classroom.kubeadm.seats

@@ -2,20 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are: one checkout, its cache, its state, and what of it must not outlive a reboot."""
+"""Where things are in a checkout, and the environment in which its commands run."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .output import say
-
+ROOT = Path(__file__).resolve().parents[1]
 # Like podman's own: what is in here describes processes, mounts and interfaces, which end with the boot as well.
 RUN = Path("/run/classroom-kubeadm")
 
@@ -69,14 +68,33 @@ class Checkout:
         }
 
 
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path`; say so when somebody else has `what` and it takes a while."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another process that has {what}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+CACHE = Checkout.of(ROOT).cache
+BUNDLE = CACHE / "bundle" / "current"
+VENV_BIN = Path(sys.executable).parent
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The caller's environment with this checkout's programs, configuration and cache."""
+    return {
+        **os.environ,
+        "PATH": f"{VENV_BIN}:{os.environ['PATH']}",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "CLASSROOM_CACHE": str(CACHE),
+        # Where the playbooks put what belongs to the user; nobody else says it when the caller is somewhere else
+        "PWD": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
+
+
+def machine_environment(root: Path = ROOT) -> dict[str, str]:
+    """What makes podman use the configuration and storage of the checkout at `root`, as testbed/cli.py prints it."""
+    printed = subprocess.run(
+        [sys.executable, str(root / "testbed" / "cli.py"), "env"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment(),
+    ).stdout
+    lines = (line.removeprefix("export ").split("=", 1) for line in printed.splitlines() if "=" in line)
+    return {name: value.strip("'\"") for name, value in lines}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.builder.errors import BundleError
+from tools.paths import ROOT
 
-SOURCE = Path(__file__).resolve().parents[1]
-CHECKOUT = SOURCE.parent
+SOURCE = ROOT / "bundle"
 PARTIAL = ".partial"
 
 
@@ -58,12 +58,6 @@ class Paths:
     @property
     def signing_key(self) -> Path:
         return self.cache / "signing" / "secret.asc"
-
-
-def default_cache() -> Path:
-    """$CLASSROOM_CACHE, so that several checkouts can share one, or .cache in this checkout."""
-    named = os.environ.get("CLASSROOM_CACHE")
-    return Path(named).resolve() if named else CHECKOUT / ".cache"
 
 
 def unfinished(path: Path) -> Path:
