@@ -5,8 +5,9 @@
 """The controller's side of the collection with each supported ansible-core, on the Python interpreters of this machine.
 
 Tested are callback, action, filter, inventory and test plugins and what they share: the tests that run ansible-playbook
-themselves, and those that import its code. Modules are not: they run on hosts, with another Python. The main
-environment, that of requirements.txt, has the oldest core and is tested by the unit tests.
+themselves, and those that import its code. Modules run on hosts, with another Python: of them only the payloads are
+tested, which the core packs. The main environment, that of requirements.txt, has the oldest core and is tested by the
+unit tests.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.interpreters import interpreter
 from tools.paths import CACHE, ROOT
 
 HERE = Path(__file__).parent
@@ -29,25 +30,6 @@ CORES = {"2.20": "3.12", "2.21": "3.13", "2.22": "3.13"}
 TESTS = ("callback", "action", "filter", "inventory", "plugin_utils", "test")
 # Seconds for an environment, and for the tests in it
 INSTALLATION, RUN = 300, 900
-
-
-def interpreters(version: str) -> Iterator[str]:
-    """Programs that may be this Python: in PATH, and where pyenv keeps those that its shims do not select."""
-    found = shutil.which("python" + version)
-    if found:
-        yield found
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    yield from (str(path / "bin" / ("python" + version)) for path in sorted(versions.glob(version + ".*")))
-
-
-def interpreter(version: str) -> str | None:
-    """The first of them that runs and can make environments; a shim of pyenv may only say that nothing is selected."""
-    for program in interpreters(version):
-        done = subprocess.run([program, "-c", "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
-                              capture_output=True, text=True, check=False, timeout=30)
-        if done.returncode == 0 and done.stdout.strip() == version:
-            return program
-    return None
 
 
 def environment(core: str, python: str) -> Path:
@@ -66,13 +48,13 @@ def environment(core: str, python: str) -> Path:
 
 @pytest.mark.parametrize("core", CORES)
 def test_the_controller_side_works_with(core: str) -> None:
-    python = interpreter(CORES[core])
+    python = interpreter(CORES[core], "ensurepip")
     if python is None:
         pytest.skip("ansible-core {0} was not tested: this machine has no Python {1}".format(core, CORES[core]))
     programs = environment(core, python)
     done = subprocess.run(
         [str(programs / "python"), "-m", "pytest", *("tests/unit/plugins/" + name for name in TESTS),
-         "tests/unit/playbooks", "-p", "no:cacheprovider"],
+         "tests/unit/playbooks", "tests/unit/payloads", "-p", "no:cacheprovider"],
         cwd=ROOT, env={**os.environ, "PATH": "{0}:{1}".format(programs, os.environ["PATH"])}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=RUN)
     assert done.returncode == 0, done.stdout[-20_000:]
