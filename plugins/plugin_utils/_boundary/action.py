@@ -33,6 +33,8 @@ class HostAction(ActionBase):
     _supports_check_mode = True
     # The result of a job would arrive by the module async_status, past this conversion
     _supports_async = False
+    # What precedes the name of a module
+    collection: ClassVar[str] = COLLECTION
     module: ClassVar[str]
     returns: ClassVar[Mapping[str, Value]]
 
@@ -58,13 +60,13 @@ class HostAction(ActionBase):
         self, name: str, options: Mapping[str, Any], task_vars: Mapping[str, Any] | None,
         returns: Mapping[str, Value] | None = None,
     ) -> dict[str, Any]:
-        """Return the converted result of a module of this collection; a failed one where it does not fit."""
+        """Return the converted result of a module; a failed one where it does not fit."""
         problem = injection_problem()
         if problem:
             return {"failed": True, "changed": False, "msg": problem}
         try:
             found = self._answer(name, options, task_vars)
-            converted = convert(read(name) if returns is None else returns, found)
+            converted = self.converted(read(name) if returns is None else returns, found)
             self.check(converted)
         except Misfit as misfit:
             return self._rejected(name, str(misfit), task_vars)
@@ -80,16 +82,25 @@ class HostAction(ActionBase):
         return converted
 
     def _answer(self, name: str, options: Mapping[str, Any], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what the host sent, with its warnings, which ansible-core would show before they are converted."""
+        """Return a host's result with its warnings, which ansible-core would show before they are converted."""
         with DeferredWarningContext(variables=dict(task_vars or {})) as context:
-            found: dict[str, Any] = self._execute_module(
-                module_name=COLLECTION + name, module_args=dict(options), task_vars=task_vars)
+            found = self.execute(name, options, task_vars)
         shown = {"warnings": context.get_warnings(), "deprecations": context.get_deprecation_warnings()}
         for kind, captured in shown.items():
             listed = found.get(kind) or []
             if isinstance(listed, list):
                 found[kind] = [*captured, *(item for item in listed if item not in captured)]
         return found
+
+    def execute(self, name: str, options: Mapping[str, Any], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return what the host sent."""
+        found: dict[str, Any] = self._execute_module(
+            module_name=self.collection + name, module_args=dict(options), task_vars=task_vars)
+        return found
+
+    def converted(self, returns: Mapping[str, Value], found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a result in the declared types. Raises Misfit."""
+        return convert(returns, found)
 
     def check(self, result: Mapping[str, Any]) -> None:
         """Compare a converted result with what was asked for. Raises Misfit."""
@@ -98,5 +109,5 @@ class HostAction(ActionBase):
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "the host")
         return {"failed": True, "changed": False, "msg": (
             "The result of {0} on {1} was rejected: {2}. Another program answers on that host in place of this "
-            "collection's module: check its Python, or install the host again."
-        ).format(COLLECTION + name, host, problem)}
+            "module: check its Python, or install the host again."
+        ).format(self.collection + name, host, problem)}

@@ -102,8 +102,28 @@ def samples() -> dict[str, dict[str, Any]]:
 
 
 def fields(module: str) -> Iterator[tuple[str, str]]:
-    """Path and type of each key that RETURN declares, the deep ones included."""
-    yield from _fields(returned(module), "")
+    """Path and type of each key that RETURN declares, or the roles for a module of others, the deep ones included."""
+    others = read_by_roles()
+    yield from _fields(others[module] if module in others else returned(module), "")
+
+
+@functools.cache
+def read_by_roles() -> Mapping[str, Mapping[str, Any]]:
+    """What tasks of `guarded` declare of the modules of other collections, by their names without the collection."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in (ROOT / "roles").glob("*/tasks/*.yml"):
+        for task in _tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            given = task.get("classroom.kubeadm.guarded")
+            if given:
+                found.setdefault(given["module"].rpartition(".")[2], {}).update(given.get("returns", {}))
+    return found
+
+
+def _tasks(entries: Any) -> Iterator[Mapping[str, Any]]:
+    for entry in entries or ():
+        yield entry
+        for section in ("block", "rescue", "always"):
+            yield from _tasks(entry.get(section))
 
 
 def _fields(options: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

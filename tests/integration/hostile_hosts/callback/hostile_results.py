@@ -41,8 +41,10 @@ class CallbackModule(CallbackBase):
 
     def _write(self, result: Any, state: str) -> None:
         action = str(result.task.action)
-        line = {"host": result.host.name, "task": str(result.task.get_name()), "action": action, "state": state,
-                "result": shortened(result.result)}
+        # Of a task of `guarded` the module that it runs
+        module = str(result.task.args["module"] if action.endswith(".guarded") else action).rpartition(".")[2]
+        line = {"host": result.host.name, "task": str(result.task.get_name()), "action": action, "module": module,
+                "state": state, "result": shortened(result.result)}
         with open(os.path.join(os.environ["HOSTILE_RESULTS"], "results.jsonl"), "a", encoding="utf-8",
                   errors="surrogateescape") as stream:
             stream.write(json.dumps(line) + "\n")

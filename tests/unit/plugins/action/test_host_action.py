@@ -135,6 +135,109 @@ def test_an_address_that_a_host_reports_is_one_of_the_network(hosts: Hosts, addr
     assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
 
 
+STAT = """
+- hosts: k8s_cluster
+  gather_facts: false
+  tasks:
+    - classroom.kubeadm.guarded:
+        module: ansible.builtin.stat
+        options: {path: /etc/hosts}
+        returns:
+          stat: {type: dict, contains: {exists: {type: bool}, path: {type: str, returned: when it exists}}}
+      register: found
+      ignore_errors: true
+    - ansible.builtin.debug:
+        msg: "{{ inventory_hostname }} path={{ path }} failed={{ found is failed }}
+          exists={{ (found.stat | default({})).exists | default('-') }}"
+    - ansible.builtin.debug: {var: found}
+"""
+
+
+@pytest.mark.parametrize("lie", [
+    {"stat": {"exists": "false"}}, {"stat": []}, {"stat": {}}, {}, {"stat": {"exists": False, "path": ["x"]}},
+    {"stat": {"exists": False, "path": "x" * 100_000}},
+], ids=lambda lie: str(lie)[:30])
+def test_a_guarded_result_of_other_types_fails_its_host_alone(hosts: Hosts, lie: dict[str, Any]) -> None:
+    good = {"stat": {"exists": True, "path": "/etc/hosts"}}
+    said = hosts.run(STAT, {"master": lie, "node1": good}, {"path": "/inventory"})
+
+    assert "master path=/inventory failed=True exists=-" in said, said
+    assert "node1 path=/inventory failed=False exists=True" in said, said
+    assert "The result of ansible.builtin.stat on master was rejected" in " ".join(said.split())
+
+
+def test_a_guarded_result_has_nothing_undeclared(hosts: Hosts) -> None:
+    lie = {"ansible_facts": {"path": "/home/instructor"}, "path": "/home/instructor", "undeclared": "x",
+           "stat": {"exists": True, "path": "\x1b[2J/etc/hosts", "mode": "undeclared"},
+           "warnings": ["careful \x1b[2J"], "msg": "text \x1b[2J"}
+    said = hosts.run(STAT, {"master": lie, "node1": lie}, {"path": "/inventory"})
+
+    assert "master path=/inventory failed=False exists=True" in said, said
+    assert "undeclared" not in said and "/home/instructor" not in said and "\x1b[2J" not in said
+    assert "careful" in said
+
+
+OTHERS = """
+- hosts: k8s_cluster
+  gather_facts: false
+  tasks:
+    - classroom.kubeadm.guarded:
+        module: ansible.builtin.raw
+        options: {_raw_params: "printf 'python=%s\\n' 3; exit 3"}
+        returns: {stdout_lines: {type: list, elements: str}}
+      register: probe
+      failed_when: false
+    - classroom.kubeadm.guarded:
+        module: ansible.builtin.copy
+        options: {content: new, dest: "{{ file }}", mode: "0600"}
+      register: copied
+    - classroom.kubeadm.guarded:
+        module: ansible.builtin.tempfile
+        options: {state: directory, path: "{{ file | dirname }}"}
+        returns: {path: {type: str}}
+      register: place
+    - ansible.builtin.debug:
+        msg: "lines={{ probe.stdout_lines | default('-') }} rc={{ probe.rc | default('-') }}
+          copied={{ copied is changed }} keys={{ copied | sort }}
+          place={{ place.path | default('-') }} skipped={{ place is skipped }}"
+"""
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_guarded_module_has_its_action_and_its_check_mode(tmp_path: Path, check: bool) -> None:
+    """With a real Python on the host."""
+    written = tmp_path / "place" / "file"
+    written.parent.mkdir()
+    (tmp_path / "play.yml").write_text(OTHERS)
+    inventory = {"k8s_cluster": {"hosts": {"here": {
+        "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "file": str(written)}}}}
+    (tmp_path / "inventory.yml").write_text(json.dumps(inventory))
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", "play.yml",
+         *(["--check"] if check else [])],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PWD": str(tmp_path),
+             "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"})
+    said = done.stdout + done.stderr
+
+    assert done.returncode == 0, said
+    assert "keys=['changed', 'diff', 'failed']" in said or "keys=['changed', 'failed']" in said, said
+    if check:
+        assert "lines=- rc=- copied=True" in said and "place=- skipped=True" in said, said
+        assert list(written.parent.iterdir()) == []
+    else:
+        assert "lines=['python=3'] rc=3 copied=True" in said, said
+        assert "place=" + str(written.parent) in said and "skipped=False" in said, said
+        assert written.read_text() == "new" and written.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_guarded_module_returns_is_declared_like_a_module(hosts: Hosts) -> None:
+    said = hosts.run(STAT.replace("type: bool", "type: any"), {}, {"path": "/inventory"})
+
+    assert "Invalid returns of ansible.builtin.stat: expected the form of a RETURN section" in " ".join(said.split())
+    assert "Traceback" not in said and hosts.received.read_text() == ""
+
+
 def test_a_reset_deletes_nothing_else_on_the_controller(hosts: Hosts) -> None:
     victim = hosts.directory / "home"
     victim.mkdir()

@@ -16,7 +16,6 @@ def machine(number: int = 1, **different: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "__enroll_contact": {"state": "password", "user": "student", "problem": "", "recorded": []},
         "__enroll_probe": {"stdout_lines": ["python=3.13.5", "sudo=asks"]},
-        "__enroll_key": {"changed": True},
         "__enroll_sudo": {"rc": 0},
         "__enroll_identity": {"identity": {
             "container": False, "machine_id": "{0:032x}".format(number), "product_uuid": "uuid-{0}".format(number),

@@ -35,6 +35,7 @@ BY_THEMSELVES = {"kubeadm_init", "kubeadm_join", "kubeadm_reset"}
 OTHERS = {
     "changes objects of a cluster only": {"cluster_dns", "cluster_manifest", "cluster_verify", "kubeadm_token",
                                           "node_metadata", "node_removed"},
+    "runs a module of another collection": {"guarded"},
     "reads": {"harvest_files", "harvest_objects", "kubeadm_residue", "machine_identity", "node_preflight"},
     "runs on the controller": {
         "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check", "fetched_file",
