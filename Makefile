@@ -27,7 +27,7 @@ requirements: ## Write the hashes of the pinned Python packages again
 	@tools/requirements
 
 bundle: setup-lab ## What a cluster is made of: compiled once, then kept
-	@$(PYTHON) bundle/build.py build
+	@$(PYTHON) -m bundle build
 
 lab: setup-lab ## Four machines and a cluster on them
 	@$(PYTHON) tools/lab.py up

@@ -103,7 +103,7 @@ class Trial:
 @contextlib.contextmanager
 def trial() -> Iterator[Trial]:
     """A trial in a directory and a network of its own; bundle and image are there before it begins."""
-    subprocess.run([sys.executable, "bundle/build.py", "build"], cwd=ROOT, env=environment(), check=True)
+    subprocess.run([sys.executable, "-m", "bundle", "build"], cwd=ROOT, env=environment(), check=True)
     subprocess.run([sys.executable, "testbed/cli.py", "image"], cwd=ROOT, env=environment(), check=True)
     free = subprocess.run(
         [sys.executable, "testbed/cli.py", "free-subnet"],

@@ -248,8 +248,8 @@ def package(tally: Tally, _place: Path) -> None:
 
 
 def bundle(tally: Tally, _place: Path) -> None:
-    call(tally, [*POLITELY, PYTHON, "bundle/build.py", "build"])
-    call(tally, [PYTHON, "bundle/build.py", "verify"])
+    call(tally, [*POLITELY, PYTHON, "-m", "bundle", "build"])
+    call(tally, [PYTHON, "-m", "bundle", "verify"])
 
 
 class Networks:

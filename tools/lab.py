@@ -109,7 +109,7 @@ def show(stages: Stages) -> None:
 
 def up() -> None:
     stages: Stages = []
-    step(stages, "bundle", sys.executable, "bundle/build.py", "build")
+    step(stages, "bundle", sys.executable, "-m", "bundle", "build")
     step(stages, "machines", sys.executable, "testbed/cli.py", "up")
     install(stages)
     link_kubectl()

@@ -15,11 +15,11 @@ from pathlib import Path
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, package_file
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import POOL
 from bundle.builder.cache import Paths, unfinished
-from bundle.builder.digest import key_of
+from bundle.builder.cache_key import key_of
+from bundle.builder.commands import run
+from bundle.builder.config import Distribution, Recipe
 from bundle.builder.errors import BundleError
-from bundle.builder.process import run
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Distribution, Recipe
 
 SCRIPT = "resolve-packages"
 

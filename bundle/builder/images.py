@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bundle.builder import base as debian
+from bundle.builder import base_rootfs as debian
 from bundle.builder import oci
+from bundle.builder.commands import output
+from bundle.builder.config import Base, Image, Recipe
 from bundle.builder.errors import BundleError
-from bundle.builder.process import output
 from bundle.builder.progress import Step
-from bundle.builder.recipe import Base, Image, Recipe
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Which module an image of kubeadm's list is made of, where that is not Kubernetes itself.

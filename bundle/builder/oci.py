@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import REFERENCE
-from bundle.builder.digest import sha256
+from bundle.builder.cache_key import sha256
 from bundle.builder.errors import BundleError
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import POOL
-from bundle.builder.process import run
-from bundle.builder.programs import LICENSE
+from bundle.builder.commands import run
+from bundle.builder.config import Package, Recipe, load_yaml
+from bundle.builder.go_programs import LICENSE
 from bundle.builder.progress import Step
-from bundle.builder.recipe import Package, Recipe, load_yaml
 
 # Made from the same descriptions: where the repository of each is in the bundle, and nfpm's name for it.
 FAMILIES = {"apt": "deb", "rpm": "rpm"}

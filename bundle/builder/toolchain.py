@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository, gpg_keyring
 from bundle.builder.cache import Paths
+from bundle.builder.commands import output
 from bundle.builder.errors import BundleError
-from bundle.builder.process import output
 
 # Tool and the Debian package that has it.
 TOOLS = {

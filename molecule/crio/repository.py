@@ -26,7 +26,7 @@ sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring
 from bundle.builder import packages
-from bundle.builder.recipe import Package
+from bundle.builder.config import Package
 from tools.paths import CACHE
 
 HERE = Path(__file__).resolve().parent

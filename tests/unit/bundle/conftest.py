@@ -15,13 +15,13 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(CHECKOUT))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
-from bundle.builder import oci, recipe
+from bundle.builder import config, oci
 
 
 @pytest.fixture(scope="session")
-def declared() -> recipe.Recipe:
+def declared() -> config.Recipe:
     """What this checkout declares."""
-    return recipe.load(CHECKOUT / "bundle")
+    return config.load(CHECKOUT / "bundle")
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
-from bundle.builder import build, process, toolchain
+from bundle.builder import commands, pipeline, toolchain
 from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
+from bundle.builder.commands import output, run
+from bundle.builder.config import Module, Recipe
 from bundle.builder.errors import BundleError
-from bundle.builder.process import output, run
-from bundle.builder.programs import Programs, executable_name
+from bundle.builder.go_programs import Programs, executable_name
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Module, Recipe
 from bundle.builder.toolchain import go_environment, go_version, require_tools
 
 MODULE = Module(
@@ -116,7 +116,7 @@ def test_a_failed_compilation_is_told_and_taken_up_again(paths: Paths) -> None:
 def test_a_failed_download_is_tried_once_more(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, refusals: int, downloads: int, good: bool
 ) -> None:
-    monkeypatch.setattr(process, "DOWNLOAD_PAUSE", 0.0)
+    monkeypatch.setattr(commands, "DOWNLOAD_PAUSE", 0.0)
     monkeypatch.setenv("FAKE_GO_REFUSALS", str(refusals))
     if good:
         Programs(paths, "go1.26.8").build(MODULE, Progress())
@@ -240,7 +240,7 @@ def test_the_first_failure_ends_the_other_jobs(
         "never begun": partial(run, ["sleep", "60"], paths.logs / "never.log"),
     }
     with pytest.raises(BundleError, match="`false"):
-        build._in_parallel(jobs)
+        pipeline._in_parallel(jobs)
     assert time.monotonic() - begin < 10
 
 
@@ -263,20 +263,20 @@ def test_a_quick_command_that_fails_is_told() -> None:
 
 
 def test_a_finished_bundle_is_known_by_its_key(paths: Paths, small_bundle: Path) -> None:
-    assert not build.is_finished(paths, "0123" * 16)
+    assert not pipeline.is_finished(paths, "0123" * 16)
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
-    assert build.is_finished(paths, "0123" * 16)
-    assert not build.is_finished(paths, "4567" * 16)
+    assert pipeline.is_finished(paths, "0123" * 16)
+    assert not pipeline.is_finished(paths, "4567" * 16)
 
 
 def test_a_bundle_of_these_inputs_is_left_alone(paths: Paths, small_bundle: Path, declared: Recipe) -> None:
     here = replace(paths, source=declared.source)
-    content = replace(bundle_contents.read(str(small_bundle)), key=build.inputs(declared, here).key)
+    content = replace(bundle_contents.read(str(small_bundle)), key=pipeline.inputs(declared, here).key)
     (small_bundle / bundle_lock.NAME).write_text(content.text(), encoding="utf-8")
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
-    assert build.build(declared, here, Progress()) is False
+    assert pipeline.build(declared, here, Progress()) is False
     assert calls(paths) == []
 
 
@@ -284,7 +284,7 @@ def test_a_bundle_without_its_lock_is_not_finished(paths: Paths, small_bundle: P
     paths.bundles.mkdir(parents=True)
     small_bundle.rename(paths.bundle)
     (paths.bundle / bundle_lock.NAME).unlink()
-    assert not build.is_finished(paths, "0123" * 16)
+    assert not pipeline.is_finished(paths, "0123" * 16)
 
 
 @pytest.mark.parametrize("same_key", [False, True])
@@ -295,6 +295,6 @@ def test_a_new_bundle_takes_the_place_of_the_former(paths: Paths, tmp_path: Path
     paths.bundle.symlink_to(former.name)
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "file").touch()
-    build._exchange(tmp_path / "new", paths.bundles / "4567", paths)
+    pipeline._exchange(tmp_path / "new", paths.bundles / "4567", paths)
     assert [path.name for path in paths.bundle.iterdir()] == ["file"]
     assert sorted(path.name for path in paths.bundles.iterdir()) == ["4567", "current"]

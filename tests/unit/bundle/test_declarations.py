@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bundle.builder import recipe
+from bundle.builder import config
+from bundle.builder.config import Recipe
 from bundle.builder.errors import BundleError
 from bundle.builder.packages import render
-from bundle.builder.recipe import Recipe
 
 SOURCE = Path(__file__).resolve().parents[3] / "bundle"
 MODULES = sorted(path.name for path in (SOURCE / "go").iterdir())
@@ -113,7 +113,7 @@ def test_a_module_without_a_version_is_refused(tmp_path: Path) -> None:
         programs + "\nextra: {module: example.org/x, programs: {}}\n", encoding="utf-8"
     )
     with pytest.raises(BundleError, match="extra in one of them only"):
-        recipe.load(tmp_path)
+        config.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_a_module_without_a_version_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_linker_flags_carry_the_version(flag: str, wanted: str) -> None:
-    module = recipe.Module("kubernetes", "k8s.io/kubernetes", "v1.36.3", {}, ldflags=(flag,))
+    module = config.Module("kubernetes", "k8s.io/kubernetes", "v1.36.3", {}, ldflags=(flag,))
     assert module.linker_flags().startswith("-s -w ")
     assert module.linker_flags().endswith(wanted)

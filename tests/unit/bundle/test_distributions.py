@@ -18,9 +18,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_co
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from bundle.builder import distributions
 from bundle.builder.cache import Paths, remove_unfinished
+from bundle.builder.config import Distribution, load
 from bundle.builder.errors import BundleError
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Distribution, load
 
 SOURCE = Path(__file__).resolve().parents[3] / "bundle"
 DEBIAN = Distribution("debian-13", "trixie", ("systemd",), ("runc", "nginx"))

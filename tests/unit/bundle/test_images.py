@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle.builder import base, images
+from bundle.builder import base_rootfs, images
+from bundle.builder.config import Recipe
 from bundle.builder.errors import BundleError
 from bundle.builder.progress import Step
-from bundle.builder.recipe import Recipe
 
 LISTED = """\
 registry.k8s.io/kube-apiserver:v1.36.3
@@ -117,7 +117,7 @@ def test_every_declared_image_is_written(declared: Recipe, kubeadm: MakeKubeadm,
 
 def test_a_base_leaves_behind_what_a_container_does_not_need(debian: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "layer.tar", "w") as target:
-        base.copy_tree(debian, target)
+        base_rootfs.copy_tree(debian, target)
     with tarfile.open(tmp_path / "layer.tar") as layer:
         assert layer.getnames() == [
             "./etc/ssl/certs/ca-certificates.crt",
@@ -128,7 +128,7 @@ def test_a_base_leaves_behind_what_a_container_does_not_need(debian: Path, tmp_p
 
 
 def test_the_packages_of_a_base_are_known(debian: Path) -> None:
-    assert base.installed_packages(debian) == {"nftables": "1.1.3", "bash": "5.2"}
+    assert base_rootfs.installed_packages(debian) == {"nftables": "1.1.3", "bash": "5.2"}
 
 
 def test_a_file_that_the_base_does_not_have_is_named(debian: Path) -> None:

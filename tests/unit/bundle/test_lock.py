@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.files import checksum_of
-from bundle.builder import cli
+from bundle import __main__ as cli
 
 DEB = "apt/pool/tool_1.0-1.1_amd64.deb"
 IMAGE = "registry.example/tool:1.0"

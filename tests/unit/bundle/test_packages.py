@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bundle.builder.config import Package, Recipe
 from bundle.builder.packages import file_name, render
-from bundle.builder.recipe import Package, Recipe
 
 SOURCE = Path(__file__).resolve().parents[3] / "bundle" / "packages"
 TOOL = Package("tool", "module", "1.36.3", "1.1")

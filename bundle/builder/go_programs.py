@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundle.builder.cache import PARTIAL, Paths, unfinished
-from bundle.builder.digest import key_of
+from bundle.builder.cache_key import key_of
+from bundle.builder.commands import download, output, run
+from bundle.builder.config import Module
 from bundle.builder.errors import BundleError
-from bundle.builder.process import download, output, run
 from bundle.builder.progress import Progress, Step
-from bundle.builder.recipe import Module
 from bundle.builder.toolchain import go_environment
 
 LICENSE = "LICENSE"

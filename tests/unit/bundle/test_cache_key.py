@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from bundle.builder.build import Inputs
-from bundle.builder.digest import key_of, source_files
+from bundle.builder.cache_key import key_of, source_files
+from bundle.builder.config import load
 from bundle.builder.distributions import selected
-from bundle.builder.recipe import load
+from bundle.builder.pipeline import Inputs
 
 SOURCE = Path(__file__).resolve().parents[3] / "bundle"
 

@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundle.builder.cache import Paths, unfinished
-from bundle.builder.digest import key_of
+from bundle.builder.cache_key import key_of
+from bundle.builder.commands import run
+from bundle.builder.config import Base
 from bundle.builder.errors import BundleError
-from bundle.builder.process import run
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Base
 
 # Nobody reads manuals in a container; copyright files stay.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from bundle.builder.cache import Paths
-from bundle.builder.process import output
+from bundle.builder.commands import output
+from bundle.builder.config import Module, Recipe, Versions
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Module, Recipe, Versions
 from bundle.builder.toolchain import go_environment
 
 

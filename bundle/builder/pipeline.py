@@ -24,14 +24,14 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import (
     bundle_trust,
     gpg_keyring,
 )
-from bundle.builder import base, distributions, images, packages
+from bundle.builder import base_rootfs, distributions, images, packages
 from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
-from bundle.builder.digest import key_of, sha256, source_files
+from bundle.builder.cache_key import key_of, sha256, source_files
+from bundle.builder.commands import stop_all
+from bundle.builder.config import Distribution, Recipe
 from bundle.builder.errors import BundleError
-from bundle.builder.process import stop_all
-from bundle.builder.programs import Programs
+from bundle.builder.go_programs import Programs
 from bundle.builder.progress import Progress
-from bundle.builder.recipe import Distribution, Recipe
 from bundle.builder.toolchain import architecture, go_environment, go_version, require_tools
 
 # Two builds keep two cores busy while one of them links or downloads; more would only cost memory.
@@ -106,7 +106,7 @@ def _material(
     (debian,) = [entry for entry in recipe.bases.values() if entry.packages]
     # The base first: it mostly waits for its packages, which would be idle time at the end.
     jobs: dict[str, Callable[[], Path]] = {
-        BASE: partial(base.build, debian, recipe.versions.debian, paths, progress),
+        BASE: partial(base_rootfs.build, debian, recipe.versions.debian, paths, progress),
         **{
             f"packages of {name}": partial(distributions.build, each, wish.architecture, paths, progress)
             for name, each in wish.distributions.items()
@@ -213,7 +213,7 @@ def _draft(
             for package in versions.packages.values()
         ),
         images=digests,
-        debian={"suite": versions.debian, "packages": base.installed_packages(material.debian)},
+        debian={"suite": versions.debian, "packages": base_rootfs.installed_packages(material.debian)},
         distributions=found,
     )
 

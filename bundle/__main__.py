@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line."""
+"""Builds and checks the bundle: `python -m bundle --help`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# The checkout is on the path when this is run as a module in it, else not, and the collection that it is never is.
+sys.path[0:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / ".collections")]
+
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from bundle.builder import build
+from bundle.builder import pipeline
 from bundle.builder.cache import SOURCE, Paths
+from bundle.builder.config import load
 from bundle.builder.progress import for_this_output
-from bundle.builder.recipe import load
-from bundle.builder.update import update
+from bundle.builder.update_go_modules import update
 from tools.paths import CACHE
 
 
@@ -39,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="build.py", description="What a cluster is made of, built from source.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bundle", description="What a cluster is made of, built from source."
+    )
     parser.add_argument(
         "--cache",
         type=Path,
@@ -64,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(options: argparse.Namespace, paths: Paths) -> None:
     with for_this_output() as progress:
-        done = build.build(load(SOURCE), paths, progress, options.distributions)
+        done = pipeline.build(load(SOURCE), paths, progress, options.distributions)
     content = bundle_contents.read(str(paths.bundle))
     state = "built" if done else "is there already"
     print(f"bundle {content.key[:16]} {state}: {paths.bundle}")
@@ -72,7 +77,7 @@ def _build(options: argparse.Namespace, paths: Paths) -> None:
 
 def _verify(options: argparse.Namespace, paths: Paths) -> None:
     directory = options.bundle or paths.bundle
-    build.require_bundle(directory)
+    pipeline.require_bundle(directory)
     content = bundle_contents.read(str(directory))
     print(f"bundle {content.key[:16]}: {len(content.files)} files and {len(content.images)} images as locked")
 
@@ -83,4 +88,8 @@ def _update(_: argparse.Namespace, paths: Paths) -> None:
 
 
 def _key(options: argparse.Namespace, paths: Paths) -> None:
-    print(build.inputs(load(SOURCE), paths, options.distributions).key)
+    print(pipeline.inputs(load(SOURCE), paths, options.distributions).key)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
