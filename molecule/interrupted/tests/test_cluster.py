@@ -36,7 +36,7 @@ def test_the_cluster_works() -> None:
         env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "TASK [classroom.kubeadm.verify : The cluster works]" in done.stdout
+    assert "TASK [classroom.kubeadm.verify : Verify cluster]" in done.stdout
 
 
 def test_every_machine_is_a_node_once(host: Any) -> None:

@@ -14,7 +14,8 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts imp
 
 STUDENTS = ("Anna Müller", "Łukasz Żak", "王小明", "Zoë Ångström", "<b>Ben</b> & \"Co\"", "")
 STAGES = {
-    "Preflight": 6.0, "Machines": 21.0, "Control plane": 24.0, "Workers": 8.0, "Labels and taints": 3.0, "Proof": 21.0}
+    "Run preflight checks": 6.0, "Prepare hosts": 21.0, "Initialize control plane": 24.0, "Join workers": 8.0,
+    "Apply labels and taints": 3.0, "Verify cluster": 21.0}
 UNIT = {"kind": "interface", "subject": "cni0", "command": "ip -br link show cni0", "reason": "an address is left",
         "owner": "flannel"}
 
@@ -22,7 +23,7 @@ UNIT = {"kind": "interface", "subject": "cni0", "command": "ip -br link show cni
 def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: int = 1) -> Report:
     """A run of site.yml for so many seats of three machines, each with an identity of its own."""
     machines: list[Watched] = []
-    stages: dict[str, dict[str, float]] = {"utility": {"Preflight": 5.0, "Utility": 16.0}}
+    stages: dict[str, dict[str, float]] = {"utility": {"Run preflight checks": 5.0, "Configure utility": 16.0}}
     for number in range(1, seats + 1):
         name = "seat{0:02}".format(number)
         place = Place(name, STUDENTS[number % len(STUDENTS)], name + "-master", True)
@@ -30,13 +31,13 @@ def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: i
             own = "{0}-{1}".format(name, machine)
             failed = number in stuck and index == 1
             text = "Wanted the package kubelet {0}, found no repository that has it{1}.".format("1.36.3", evil)
-            failures = [Failure(own, "Packages and configuration are there", text, stage="Machines")]
+            failures = [Failure(own, "Install Kubernetes packages", text, stage="Prepare hosts")]
             machines.append(Watched(
                 own, place, "10.20.0.{0}".format(number * 10 + index), _results(number, index, evil),
                 tuple(failures[:failed]), contacted=True))
         stages[name] = {stage: seconds + number * 0.7 for stage, seconds in STAGES.items()}
         if number in stuck:
-            stages[name].pop("Proof")
+            stages[name].pop("Verify cluster")
     machines.append(Watched("utility", Place("utility"), "10.20.0.2", {}, contacted=True))
     written = "2026-09-0{0}T08:15:00+00:00".format(day)
     reports = seat_reports(machines, written, ran="site.yml", stages=stages)

@@ -62,7 +62,7 @@ def test_a_whole_page(seats: int) -> None:
 def test_twenty_seats_two_of_them_stuck() -> None:
     text = " ".join(read(two_days(20)).text.split())
     assert "20 seats 2 ✗ stuck 18 ✓ ready" in text
-    assert "seat12-node1, Machines, Packages and configuration are there: Wanted the package kubelet 1.36.3" in text
+    assert "seat12-node1, Prepare hosts, Install Kubernetes packages: Wanted the package kubelet 1.36.3" in text
     assert "What changed since 2026-09-01 08:15 UTC seat03: ready, was stuck seat12: stuck, was ready Seats" in text
     assert "seat07-node2 residue interface cni0 an address is left ip -br link show cni0" in text
     assert "seat20-node2 seat20 worker 10.20.0.202 · answers containerd 2.4.2-1, kubelet 1.36.3-1" in text
@@ -95,10 +95,11 @@ def test_no_changes_and_no_audit_are_said() -> None:
 def test_the_chart_is_in_the_order_of_the_run_and_the_slowest_seat_fills_it() -> None:
     report = merged(None, class_report(3))
     stages = stage_names(report.seats)
-    assert stages == ["Preflight", "Utility", "Machines", "Control plane", "Workers", "Labels and taints", "Proof"]
+    assert stages == ["Run preflight checks", "Configure utility", "Prepare hosts", "Initialize control plane",
+                      "Join workers", "Apply labels and taints", "Verify cluster"]
     longest = max(seat.seconds for seat in report.seats)
     drawn = bars(report.seats[2], stages, longest)
-    assert [one.words for one in drawn][:2] == ["Preflight: 0:08", "Machines: 0:23"]
+    assert [one.words for one in drawn][:2] == ["Run preflight checks: 0:08", "Prepare hosts: 0:23"]
     assert drawn[-1].x + drawn[-1].width == pytest.approx(1000, abs=0.5)
     assert bars(report.seats[0], stages, 0.0)[0].width == 0.0
     assert len(re.findall("<rect ", page(report))) == 3 * 6 + 2
