@@ -59,7 +59,7 @@ def _require_same_version(repository: str, tag: str, version: str) -> None:
         raise BundleError(
             f"{repository} in the version that kubeadm asks for, {tag}",
             f"{version} in versions.yml",
-            "change it there and run `build.py update`",
+            "change it there and run `python -m bundle update`",
         )
 
 

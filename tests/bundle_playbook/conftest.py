@@ -17,7 +17,7 @@ import pytest
 
 from tests.bundle_playbook import repositories
 from tests.mirror import images, registries
-from tests.playbook_runs import Run
+from tests.support.playbooks import Run
 from tools.paths import BUNDLE, ROOT, environment
 
 PAUSE = "registry.k8s.io/pause:3.10.2"

@@ -22,7 +22,7 @@ from small_images import Images
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_parts, package_file
 from tests.bundle_playbook import repositories
 from tests.bundle_playbook.conftest import APP, PAUSE, Play, Upstream
-from tests.playbook_runs import FAILED, Run
+from tests.support.playbooks import FAILED, Run
 from tools.paths import ROOT
 
 SOURCES = ("source", "upstream", "existing", "archive", "present")

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.machine_prints import MACHINES, machine
-from tests.playbook_runs import FAILED, playbook
-from tests.room import BUNDLE, CACHE, CLASS, NET, STICK, WORK, flipped, in_room
+from tests.support.airgap import BUNDLE, CLASS, NET, STICK, WORK, flipped, in_room
+from tests.support.playbooks import FAILED, playbook
+from tests.support.snapshots import MACHINES, machine
+from tools.paths import CACHE
 
 UTILITY = "utility.example.com"
 # The packages of each machine and their versions before the collection touched it

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import FAILED, playbook
-from tests.refusals import refused
-from tests.room import NET, WORK, another, extra, flipped, in_room, replace_file, signer_record
+from tests.support.airgap import NET, WORK, another, extra, flipped, in_room, replace_file, signer_record
+from tests.support.failures import refused
+from tests.support.playbooks import FAILED, playbook
+from tests.support.snapshots import machine
 
 UTILITY = "utility.example.com"
 SERVED = f"cd /srv/bundle && find . -type f | LC_ALL=C sort | xargs sha256sum && curl -s http://{NET}.10:8080/bundle.lock.yml"

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import ROOT
-from tests.room import CLASS, NET, in_room
+from tests.support.airgap import CLASS, NET, in_room
+from tests.support.snapshots import machine
+from tools.paths import ROOT
 
 UTILITY = "utility.example.com"
 PULL = "ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d registry.k8s.io/pause:3.10.2"

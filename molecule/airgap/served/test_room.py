@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.machine_tools import tool
-from tests.room import BUNDLE, NET, in_room
+from tests.support.airgap import BUNDLE, NET, in_room
+from tests.support.registry_clients import tool
+from tests.support.snapshots import machine
 
 UTILITY = "utility.example.com"
 NODES = {"master": f"{NET}.100", "node1": f"{NET}.101"}

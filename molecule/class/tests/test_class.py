@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates
-from tests.machine_prints import all_prints, machine
-from tests.playbook_runs import FAILED, Run, playbook
-from tests.stages import stage
+from tests.support.playbooks import FAILED, Run, playbook
+from tests.support.snapshots import all_prints, machine
+from tests.support.timings import stage
 from tools.paths import BUNDLE
 
 SEATS = {

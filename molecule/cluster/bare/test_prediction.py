@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from tests.machine_prints import all_prints
-from tests.playbook_runs import playbook
+from tests.support.playbooks import playbook
+from tests.support.snapshots import all_prints
 
 
 def test_check_mode_reaches_the_end_of_a_whole_installation() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.machine_prints import MACHINES
-from tests.playbook_runs import kubeconfig, playbook
+from tests.support.playbooks import kubeconfig, playbook
+from tests.support.snapshots import MACHINES
 
 testinfra_hosts = ["ansible://control_plane"]
 

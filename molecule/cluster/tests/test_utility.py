@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.machine_tools import tool
+from tests.support.registry_clients import tool
+from tests.support.snapshots import machine
 
 testinfra_hosts = ["ansible://utility"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.crio import choosing
-from tests.machine_prints import NODES, all_prints, machine
-from tests.playbook_runs import kept_prints, playbook
-from tests.refusals import refused
+from tests.support.crio import choosing
+from tests.support.failures import refused
+from tests.support.playbooks import kept_prints, playbook
+from tests.support.snapshots import NODES, all_prints, machine
 
 CRIO = dict.fromkeys(NODES, "crio")
 ALONE = ("--limit", "node2")

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests import stages
-from tests.crio import NOT_RUN, is_given
+from tests.support import timings
+from tests.support.crio import NOT_RUN, is_given
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """pytest's hook: what was not run, so that nobody takes silence for success, or what took how long."""
     if is_given():
-        stages.pytest_terminal_summary(terminalreporter)
+        timings.pytest_terminal_summary(terminalreporter)
     else:
         terminalreporter.section("not run")
         terminalreporter.write_line(NOT_RUN)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crio import NOT_RUN, choosing, is_given, repository
-from tests.machine_prints import NODES, all_prints, machine
-from tests.playbook_runs import Run, kept_prints, playbook
-from tests.refusals import refused
-from tests.stages import stage
+from tests.support.crio import NOT_RUN, choosing, is_given, repository
+from tests.support.failures import refused
+from tests.support.playbooks import Run, kept_prints, playbook
+from tests.support.snapshots import NODES, all_prints, machine
+from tests.support.timings import stage
 
 # No registry that tests reach has CRI-O: its programs are named by a variable, and a run without says what was left out
 pytestmark = pytest.mark.skipif(not is_given(), reason=NOT_RUN)

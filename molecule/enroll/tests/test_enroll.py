@@ -10,9 +10,9 @@ import os
 import re
 from pathlib import Path
 
-from tests.machine_prints import machine
-from tests.playbook_runs import FAILED, Run, playbook
-from tests.terminals import in_terminal
+from tests.support.playbooks import FAILED, Run, playbook
+from tests.support.snapshots import machine
+from tests.support.terminal import in_terminal
 
 INSTRUCTOR = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "instructor"
 CLASS = INSTRUCTOR / "class.yml"

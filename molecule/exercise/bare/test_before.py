@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from tests.machine_prints import all_prints, machine
-from tests.playbook_runs import kept_prints
+from tests.support.playbooks import kept_prints
+from tests.support.snapshots import all_prints, machine
 
 NODES = ("master", "node1")
 

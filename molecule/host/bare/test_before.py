@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.machine_prints import all_prints, machine, machine_print
-from tests.playbook_runs import FAILED, kept_prints, playbook
+from tests.support.playbooks import FAILED, kept_prints, playbook
+from tests.support.snapshots import all_prints, machine, machine_print
 
 NAMES = ("master", "node1")
 CONVERGE = "../molecule/host/converge.yml"

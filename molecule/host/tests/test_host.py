@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.machine_prints import all_prints, machine
-from tests.playbook_runs import Run, kept_prints, playbook
+from tests.support.playbooks import Run, kept_prints, playbook
+from tests.support.snapshots import all_prints, machine
 
 NAMES = ("master", "node1")
 HERE = Path(__file__).resolve().parents[1]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from tests.machine_prints import NODES, all_prints
-from tests.playbook_runs import kept_prints
+from tests.support.playbooks import kept_prints
+from tests.support.snapshots import NODES, all_prints
 
 
 def test_the_machines_are_bare_and_known() -> None:

@@ -4,6 +4,6 @@
 
 from __future__ import annotations
 
-from tests.stages import pytest_terminal_summary
+from tests.support.timings import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine_prints import NODES, all_prints, machine
-from tests.playbook_runs import Run, kept_prints, playbook
-from tests.stages import stage
+from tests.support.playbooks import Run, kept_prints, playbook
+from tests.support.snapshots import NODES, all_prints, machine
+from tests.support.timings import stage
 
 CLASS = ("--limit", "k8s_cluster")
 CONFIRMED = ("-e", "reset_confirm=true")

@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from tests.machine_prints import all_prints, machine
-from tests.playbook_runs import FAILED, kept_prints, playbook
+from tests.support.playbooks import FAILED, kept_prints, playbook
+from tests.support.snapshots import all_prints, machine
 
 NODES = ("master", "node1")
 

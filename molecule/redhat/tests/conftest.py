@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import ad_hoc
-from tests.stages import pytest_terminal_summary
+from tests.support.playbooks import ad_hoc
+from tests.support.snapshots import machine
+from tests.support.timings import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import ROOT, Run, ad_hoc, playbook
-from tests.stages import stage
+from tests.support.playbooks import Run, ad_hoc, playbook
+from tests.support.snapshots import machine
+from tests.support.timings import stage
+from tools.paths import ROOT
 
 NODES = ("master", "node1")
 UTILITY = "utility.example.com"
 LOGIN, PASSWORD, PORT = "teacher", "topsecret", 3128
-LOG = "/run/forward_proxy.log"
+LOG = "/run/proxy_server.log"
 APT = "/etc/apt/apt.conf.d/50classroom-kubeadm-proxy"
 DROP_IN = "/etc/systemd/system/{}.service.d/50-classroom-kubeadm-proxy.conf"
 DROP_INS = [DROP_IN.format(unit) for unit in ("containerd", "kubelet")]
@@ -31,15 +32,15 @@ PATIENCE = 60.0
 def declaration() -> Iterator[str]:
     """The proxy runs on the utility; returned is what declares it."""
     copied = ad_hoc(UTILITY, "ansible.builtin.copy", {
-        "src": str(ROOT / "tests/forward_proxy.py"), "dest": "/run/forward_proxy.py", "mode": "0755"})
+        "src": str(ROOT / "tests/support/proxy_server.py"), "dest": "/run/proxy_server.py", "mode": "0755"})
     assert copied.status == 0, copied.output
     utility = machine(UTILITY)
     utility.check_output(
-        f"systemd-run --unit=forward-proxy /run/forward_proxy.py {PORT} {LOGIN}:{PASSWORD} {LOG} && "
+        f"systemd-run --unit=forward-proxy /run/proxy_server.py {PORT} {LOGIN}:{PASSWORD} {LOG} && "
         f"timeout 10 sh -c 'until bash -c \"exec 3<>/dev/tcp/127.0.0.1/{PORT}\"; do sleep 0.1; done'")
     address = utility.interface("eth0").addresses[0]
     yield json.dumps({"cluster_proxy": {"http": f"http://{LOGIN}:{PASSWORD}@{address}:{PORT}"}})
-    utility.check_output("systemctl stop forward-proxy && rm -f /run/forward_proxy.py " + LOG)
+    utility.check_output("systemctl stop forward-proxy && rm -f /run/proxy_server.py " + LOG)
 
 
 def asked(words: str) -> set[str]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.machine_prints import all_prints, machine, machine_print
-from tests.playbook_runs import FAILED, Run, ad_hoc, kept_prints, playbook
-from tests.stages import stage
+from tests.support.playbooks import FAILED, Run, ad_hoc, kept_prints, playbook
+from tests.support.snapshots import all_prints, machine, machine_print
+from tests.support.timings import stage
 
 NODES = ("master", "node1")
 REPOSITORY = "classroom-kubeadm"

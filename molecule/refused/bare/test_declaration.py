@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.playbook_runs import inventory
-from tests.refusals import beside, refused
+from tests.support.failures import beside, refused
+from tests.support.playbooks import inventory
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
 ALL = "master node1 node2"

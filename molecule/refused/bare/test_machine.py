@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.refusals import refused
+from tests.support.failures import refused
+from tests.support.snapshots import machine
 
 TOO_SMALL = {
     "preflight_min_memory_mib=999999": "Wanted at least 999999 MiB of memory for this role, found",

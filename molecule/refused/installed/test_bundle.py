@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.refusals import refused
+from tests.support.failures import refused
+from tests.support.snapshots import machine
 
 # Links to the good bundle, but for one file: a copy of which one byte is another
 DAMAGED = """

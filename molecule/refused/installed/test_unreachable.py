@@ -10,9 +10,9 @@ import re
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import UNREACHABLE, Run, playbook
-from tests.refusals import beside
+from tests.support.failures import beside
+from tests.support.playbooks import UNREACHABLE, Run, playbook
+from tests.support.snapshots import machine
 
 # A bootstrap token; a private key as it is and in base64, in which a certificate begins alike
 TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine_prints import machine
-from tests.playbook_runs import UNREACHABLE, playbook
-from tests.refusals import beside, refused
+from tests.support.failures import beside, refused
+from tests.support.playbooks import UNREACHABLE, playbook
+from tests.support.snapshots import machine
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
 SURE = ("--extra-vars", "reset_confirm=true")

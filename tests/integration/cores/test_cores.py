@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interpreters import interpreter
+from tests.support.interpreters import interpreter
 from tools.paths import CACHE, ROOT
 
 HERE = Path(__file__).parent

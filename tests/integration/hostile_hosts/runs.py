@@ -25,7 +25,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_tr
 from tests.integration.hostile_hosts.attacks import Attack, Places, archive, encoded
 from tests.integration.hostile_hosts.certificates import Authority
 from tests.integration.hostile_hosts.samples import REPEATED, ROOT, samples
-from tests.signed_bundles import sign
+from tests.support.signed_bundles import sign
 
 HERE = Path(__file__).resolve().parent
 UTILITY = "utility.example.com"

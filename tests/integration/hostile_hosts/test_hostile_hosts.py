@@ -22,7 +22,7 @@ import yaml
 from tests.integration.hostile_hosts.attacks import general, transfers, wrong_types
 from tests.integration.hostile_hosts.runs import CANARY, UTILITY, Controller, Outcome
 from tests.integration.hostile_hosts.samples import ROOT, fields, own_modules, read_by_roles
-from tests.stages import stage
+from tests.support.timings import stage
 
 PLAYBOOKS = sorted(path.name for path in (ROOT / "playbooks").glob("*.yml"))
 NO_HOSTS = {"bundle.yml": "runs on localhost only, no host answers"}

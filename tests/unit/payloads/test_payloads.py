@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.interpreters import interpreter
+from tests.support.interpreters import interpreter
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent

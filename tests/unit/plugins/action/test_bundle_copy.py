@@ -21,7 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_co
 from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_copy import DOCUMENTATION
-from tests.signed_bundles import sign
+from tests.support.signed_bundles import sign
 
 IMAGES = {"registry.k8s.io/pause:3.10.2": (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
 

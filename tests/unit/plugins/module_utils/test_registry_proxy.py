@@ -21,7 +21,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils import registry_
 from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils.image_manifest import OCI_MANIFEST, digest_of
 from ansible_collections.classroom.kubeadm.plugins.module_utils.registry_api import Access, Registry
-from tests import forward_proxy
+from tests.support import proxy_server
 
 # A name that only the proxy can reach
 NAME = "registry.example.test"
@@ -84,7 +84,7 @@ def registry(
     log = tmp_path / "log"
     log.touch()
 
-    class Handler(forward_proxy.Handler):
+    class Handler(proxy_server.Handler):
         def log_message(self, *_args: object) -> None:
             """Print nothing."""
 
@@ -92,8 +92,8 @@ def registry(
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with served(upstream) as place, served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as proxy:
-        monkeypatch.setattr(forward_proxy, "PACKAGES", place)
-        monkeypatch.setattr(forward_proxy, "REGISTRY", place)
+        monkeypatch.setattr(proxy_server, "PACKAGES", place)
+        monkeypatch.setattr(proxy_server, "REGISTRY", place)
         yield request.param, f"127.0.0.1:{proxy[1]}", access, asked, log
 
 

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A school's proxy on one of a scenario's machines: forward_proxy.py PORT LOGIN LOG.
+"""A school's proxy on one of a scenario's machines: proxy_server.py PORT LOGIN LOG.
 
 It lets in who has the login, writes a line "ADDRESS METHOD TARGET" for each of their requests, and knows one outside
 world: whatever host is asked for, the package repository here answers plain requests and the registry the tunnels.

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.paths import ROOT
+
 # ansible-playbook's own, for a machine that failed and for one that was not reached
 FAILED, UNREACHABLE = 2, 4
 _FATAL = re.compile(r"^fatal: \[([^\s\]]+)", re.MULTILINE)

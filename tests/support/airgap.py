@@ -11,10 +11,10 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.playbook_runs import ROOT, Run, playbook
+from tests.support.playbooks import Run, playbook
+from tools.paths import ROOT
 
 NET = os.environ.get("CLASSROOM_NET", "192.168.91")
-CACHE = Path(os.environ.get("CLASSROOM_CACHE") or ROOT / ".cache")
 # On the disk and not in the scenario's own directory, which is in memory
 WORK = ROOT / ".cache" / "airgap"
 STICK, BUNDLE = WORK / "stick" / "bundle.tar.zst", WORK / "room" / "bundle"

@@ -11,7 +11,7 @@ from typing import Any
 
 import testinfra
 
-from tests.playbook_runs import inventory
+from tests.support.playbooks import inventory
 
 NODES = ("master", "node1", "node2")
 MACHINES = (*NODES, "utility.example.com")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.machine_prints import MACHINES, all_prints
-from tests.playbook_runs import FAILED, inventory, playbook
+from tests.support.playbooks import FAILED, inventory, playbook
+from tests.support.snapshots import MACHINES, all_prints
 
 
 def refused(

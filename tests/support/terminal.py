@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tests.playbook_runs import ROOT, Run
+from tests.support.playbooks import Run
+from tools.paths import ROOT
 
 
 def in_terminal(name: str, *arguments: str, answers: Sequence[tuple[str, str]] = (), seconds: float = 240) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.playbook_runs import inventory
+from tests.support.playbooks import inventory
 
 # A directory with CRI-O's packages or programs; nobody may be relied upon for them
 VARIABLE = "CLASSROOM_CRIO"
