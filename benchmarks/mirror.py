@@ -28,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.mirror import faulty_proxy, images, registries
+from tests.integration.image_mirror import faulty_proxy, images, registries
 from tools.paths import BUNDLE, ROOT, environment
 
 SMALL = 20

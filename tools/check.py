@@ -322,7 +322,7 @@ BUDGETS: Mapping[str, Budget] = {
     "sanity": Budget(8),
     "package": Budget(1),
     "bundle": Budget(14),
-    "mirror": Budget(2),
+    "image-mirror": Budget(2),
     "bundle-playbook": Budget(2),
     # Four clusters at a time are more than enough for two cores
     "class": Budget(8, alone=True),
@@ -369,8 +369,8 @@ def stages() -> list[Stage]:
         Stage("sanity", sanity),
         Stage("package", package),
         Stage("bundle", bundle, heavy=True),
-        Stage("mirror", programs("tests/mirror"), needs=("bundle",)),
-        Stage("bundle-playbook", programs("tests/bundle_playbook"), needs=("bundle",)),
+        Stage("image-mirror", programs("tests/integration/image_mirror"), needs=("bundle",)),
+        Stage("bundle-playbook", programs("tests/integration/bundle"), needs=("bundle",)),
         *(Stage(name, molecule(name), needs=("bundle",), heavy=True) for name in SCENARIOS),
         Stage("lab", lab, needs=("bundle",), heavy=True),
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What needs neither skopeo nor a registry; the rest is in tests/mirror, with real ones."""
+"""What needs neither skopeo nor a registry; the rest is in tests/integration/image_mirror, with real ones."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.mirror.conftest import APP, BIG, LAYERS, WEB, Mirror, Upstream, until
-from tests.mirror.faulty_proxy import Fault
-from tests.mirror.registries import Served
+from tests.integration.image_mirror.conftest import APP, BIG, LAYERS, WEB, Mirror, Upstream, until
+from tests.integration.image_mirror.faulty_proxy import Fault
+from tests.integration.image_mirror.registries import Served
 
 BLOB = r"^GET .*/course/big/blobs/"
 # Bytes in a second and a layer; skopeo fetches all six of them at once

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from tests.mirror import faulty_proxy, images, registries
-from tests.mirror.authorities import Authority, authority
+from tests.integration.image_mirror import faulty_proxy, images, registries
+from tests.integration.image_mirror.authorities import Authority, authority
 from tools.paths import ROOT, environment
 
 MODULE = "ansible_collections.classroom.kubeadm.plugins.modules.image_mirror"

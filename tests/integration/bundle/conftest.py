@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.bundle_playbook import repositories
-from tests.mirror import images, registries
+from tests.integration.bundle import repositories
+from tests.integration.image_mirror import images, registries
 from tests.support.playbooks import Run
 from tools.paths import BUNDLE, ROOT, environment
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.mirror.conftest import APP, BIG, WEB, Mirror, Upstream
-from tests.mirror.registries import Served
+from tests.integration.image_mirror.conftest import APP, BIG, WEB, Mirror, Upstream
+from tests.integration.image_mirror.registries import Served
 from tools.paths import BUNDLE
 
 ONE, TWO, ALL = ["linux/amd64"], ["linux/amd64", "linux/s390x"], ["all"]

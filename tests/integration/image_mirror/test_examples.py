@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from tests.mirror.authorities import Authority
-from tests.mirror.conftest import MODULE, Mirror, Upstream
-from tests.mirror.registries import Served, htpasswd
+from tests.integration.image_mirror.authorities import Authority
+from tests.integration.image_mirror.conftest import MODULE, Mirror, Upstream
+from tests.integration.image_mirror.registries import Served, htpasswd
 from tools.paths import ROOT
 
 NAME = "classroom.kubeadm.image_mirror"

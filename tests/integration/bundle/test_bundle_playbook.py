@@ -20,8 +20,8 @@ import yaml
 from small_images import Images
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_parts, package_file
-from tests.bundle_playbook import repositories
-from tests.bundle_playbook.conftest import APP, PAUSE, Play, Upstream
+from tests.integration.bundle import repositories
+from tests.integration.bundle.conftest import APP, PAUSE, Play, Upstream
 from tests.support.playbooks import FAILED, Run
 from tools.paths import ROOT
 

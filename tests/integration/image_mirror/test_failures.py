@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.mirror import images
-from tests.mirror.authorities import Authority, authority
-from tests.mirror.conftest import APP, BIG, WEB, Mirror, Upstream
-from tests.mirror.faulty_proxy import Fault
-from tests.mirror.registries import PASSWORD, Served, free_port, htpasswd
+from tests.integration.image_mirror import images
+from tests.integration.image_mirror.authorities import Authority, authority
+from tests.integration.image_mirror.conftest import APP, BIG, WEB, Mirror, Upstream
+from tests.integration.image_mirror.faulty_proxy import Fault
+from tests.integration.image_mirror.registries import PASSWORD, Served, free_port, htpasswd
 
 UNKNOWN = "quay.io/course/app:unknown"
 
