@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 sys.path.insert(0, str(ROOT))
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from benchmarks.machines import UTILITY, Trial, trial
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet

@@ -15,8 +15,8 @@ from pathlib import Path
 # The checkout is on the path when this is run as a module in it, else not, and the collection that it is never is.
 sys.path[0:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / ".collections")]
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from bundle.builder import pipeline
 from bundle.builder.cache import SOURCE, Paths
 from bundle.builder.config import load

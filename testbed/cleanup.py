@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Runner
 
 from .config import MachineSet
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Not this folder, in which this file would be found as the package it imports
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, run
 from testbed import host_check, subnets
 from testbed.config import machine_set
 from testbed.fleet import Fleet

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Runner
 
 from .output import MachineError
 

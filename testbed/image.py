@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Runner
 from tools.paths import Checkout
 
 from .lock import locked

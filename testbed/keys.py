@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Runner
 from tools.paths import Checkout
 
 from .podman import write_atomically

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed, Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed, Runner
 from tools.paths import Checkout
 
 from . import cleanup

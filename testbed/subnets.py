@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Runner
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Runner
 from tools.paths import Checkout
 
 from .config import MachineSet

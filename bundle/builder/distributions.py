@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, package_file
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import POOL
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.repository import POOL
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 from bundle.builder.cache import Paths, unfinished
 from bundle.builder.cache_key import key_of
 from bundle.builder.commands import run

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 
 
 class BundleError(ClassroomError):

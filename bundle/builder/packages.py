@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import POOL
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.repository import POOL
 from bundle.builder.commands import run
 from bundle.builder.config import Package, Recipe, load_yaml
 from bundle.builder.go_programs import LICENSE

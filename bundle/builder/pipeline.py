@@ -17,13 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    bundle_contents,
-    bundle_lock,
-    bundle_repository,
-    bundle_trust,
-    gpg_keyring,
-)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
 from bundle.builder import base_rootfs, distributions, images, packages
 from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.cache_key import key_of, sha256, source_files
@@ -42,7 +40,7 @@ GIBIBYTES_WARM = 3
 
 BASE = "the base of the images"
 # What makes a directory a bundle, here as in the playbook bundle.yml; a change there is a change of the bundle.
-SEALING = (bundle_contents, bundle_lock, bundle_repository, gpg_keyring)
+SEALING = (bundle_contents, bundle_lock, bundle_repository, gpg)
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,8 @@ def _assemble(
 def _record_signer(paths: Paths) -> None:
     """Write down whose key signs the bundles of this cache, which is the builder's own."""
     bundle = str(paths.bundle)
-    if paths.signing_key.is_file() and not bundle_trust.recorded(bundle):
-        bundle_trust.record(bundle, gpg_keyring.fingerprint(str(paths.signing_key)))
+    if paths.signing_key.is_file() and not bundle_signature.recorded(bundle):
+        bundle_signature.record(bundle, gpg.fingerprint(str(paths.signing_key)))
 
 
 def _add_kubectl(bundle: Path, material: images.Material) -> None:

@@ -12,7 +12,8 @@ import re
 import shutil
 from collections.abc import Mapping
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository, gpg_keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
 from bundle.builder.cache import Paths
 from bundle.builder.commands import output
 from bundle.builder.errors import BundleError
@@ -24,7 +25,7 @@ TOOLS = {
     "zstd": "zstd",
     **bundle_repository.APT_TOOLS,
     **bundle_repository.RPM_TOOLS,
-    **gpg_keyring.TOOLS,
+    **gpg.TOOLS,
 }
 
 

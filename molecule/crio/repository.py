@@ -23,8 +23,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository
-from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring
 from bundle.builder import packages
 from bundle.builder.config import Package
 from tools.paths import CACHE

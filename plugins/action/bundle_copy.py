@@ -10,11 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_trust, gpg_keyring, tools
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_copy import batches
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE, image_problems, read
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import read_text
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock import (
+    NAME,
+    SIGNATURE,
+    image_problems,
+    read,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.transfer import batches
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import read_text
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action import HostAction
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
 
@@ -66,8 +73,8 @@ class ActionModule(HostAction):
         bundle = Path(given["src"])
         try:
             found_sizes = sizes(bundle)
-            tools.require(gpg_keyring.TOOLS)
-            bundle_trust.require_known_signer(str(bundle), given["signed_by"])
+            programs.require(gpg.TOOLS)
+            bundle_signature.require_known_signer(str(bundle), given["signed_by"])
             options = {"dest": given["dest"], "sizes": found_sizes, "lock": read_text(str(bundle / NAME)),
                        "signature": read_text(str(bundle / SIGNATURE)) or ""}
         except ClassroomError as problem:

@@ -15,16 +15,16 @@ from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import bounded
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import place_of
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, counts
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import place_of
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     AUDIT_FAILURE,
     REGISTERED,
     Watched,
     kept,
     seat_reports,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.files import ReportNotWritten, write_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report, counts
 
 # The documentation of the options is in modules/class_report.py, where Ansible looks for it
 SPEC = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_problems import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.declaration import (
     Declaration,
     Host,
     problems,

@@ -20,8 +20,9 @@ from ansible._internal._display_utils import DeferredWarningContext
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import disk_room
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import plain
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch import (
     credentials,
     destination,
@@ -29,7 +30,6 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch import (
     kubeconfig,
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.limits import file_size_limit
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_text import plain
 
 # The documentation of the options is in modules/fetched_file.py, where Ansible looks for it
 SPEC: dict[str, Any] = {
@@ -186,7 +186,7 @@ class ActionModule(ActionBase):
         with destination.opened(directory, *below, create=True) as place:
             place.require_free(name)
             room = harvest.transfer_limit(given["harvest"]["max_mb"])
-            disk_room.require(place.path, room, "the harvest of one host")
+            disk_space.require(place.path, room, "the harvest of one host")
             place.fill_new(name, lambda fresh: self._fill(fresh, given, result))
         return result
 

@@ -13,8 +13,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.first_contact import PASSWORD, Ssh, make_contact
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._enroll.ssh_probe import PASSWORD, Ssh, make_contact
 
 # The documentation of the options is in modules/first_contact.py, where Ansible looks for it
 SPEC = {"timeout": {"type": "int", "default": 5}}

@@ -75,10 +75,9 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean i
     clean_coloured,
     clean_text,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import Coloured, clean_display
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_live import RICH_MISSING, LiveTable
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_retry import MASK, limit, retry_command
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.live_table import RICH_MISSING, LiveTable
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import MASK, limit, retry_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import (
     AS_WISHED,
     AUDIT,
     INIT,
@@ -88,7 +87,8 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import
     Run,
     place_of,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_text import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import Coloured, clean_display
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import (
     at_once,
     duration,
     errors,
@@ -97,15 +97,15 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_text impor
     summary,
     table,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     AUDIT_FAILURE,
     REGISTERED,
     Watched,
     kept,
     seat_reports,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_files import ReportNotWritten, write_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.files import ReportNotWritten, write_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report
 
 _REPORT_TASKS = frozenset(("class_report", "classroom.kubeadm.class_report"))
 # Where a play goes on although the answer is no, and a person wants to see it

@@ -38,7 +38,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.utils.color import ANSIBLE_COLOR
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import clean_display
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.stage_times import StageTimes
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.stage_times import StageTimes
 
 
 class CallbackModule(CallbackBase):

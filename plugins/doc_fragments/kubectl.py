@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of module_utils/kubectl.py."""
+    """The options of module_utils/_kube/kubectl.py."""
 
     DOCUMENTATION = r"""
 options:

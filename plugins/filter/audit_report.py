@@ -78,7 +78,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import FOREIGN, fits
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.identities import shared
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.duplicates import shared
 
 NOT_AUDITED = "not audited"
 SAME = "same"

@@ -65,8 +65,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import FOREIGN, fits
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.first_contact import KEY, PASSWORD, hung_up
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.identities import shared
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._enroll.ssh_probe import KEY, PASSWORD, hung_up
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.duplicates import shared
 
 READY = "ready"
 NOT_READY = "not ready"

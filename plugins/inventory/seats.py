@@ -93,14 +93,14 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import trust_as_template
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.errors import record
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_file import (
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.class_file import (
     Class,
     ClassFileError,
     Machine,
     Seat,
     read_class,
 )
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.errors import record
 
 CONTROL_PLANE = "control_plane"
 WORKERS = "workers"

@@ -103,25 +103,22 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    bundle_archive,
-    bundle_contents,
-    bundle_lock,
-    bundle_trust,
-    gpg_keyring,
-    run_lock,
-    tools,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_contents import Contents
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_place import Place
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import archive as bundle_archive
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents import Contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs, run_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
 
 
 def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
     """What a lock says, and who signed it; refused unless it is one of those who may, and of the right architecture."""
     contents = bundle_contents.read(directory)
-    signer = bundle_trust.require_signer(directory, allowed)
+    signer = bundle_signature.require_signer(directory, allowed)
     wanted = module.params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
@@ -132,7 +129,7 @@ def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[C
 
 def pack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
     bundle, archive = module.params["bundle"], module.params["archive"]
-    contents, signer = judged(module, bundle, bundle_trust.fingerprints(module.params["signed_by"]))
+    contents, signer = judged(module, bundle, bundle_signature.fingerprints(module.params["signed_by"]))
     problems = bundle_lock.all_problems(bundle, bundle_lock.read(bundle))
     if problems:
         raise ClassroomError("\n".join(problems))
@@ -173,20 +170,20 @@ def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
         with place.alone():
             bundle_archive.unpack(archive, place.unfinished, head)
             # Once more where it lies now, which nobody else can write to
-            bundle_trust.require_signer(place.unfinished, [signer])
+            bundle_signature.require_signer(place.unfinished, [signer])
             place.take(contents.key)
-            bundle_trust.record(place.path, signer)
+            bundle_signature.record(place.path, signer)
     steps = [Step("bundle", place.path, "", "bundle {0}".format(contents.key[:16]), reason)] if reason else []
     return steps, contents, signer
 
 
 def allowed(module: AnsibleModule, place: Place | None) -> list[str]:
     """Return the fingerprints of the accepted signers; empty when none is known."""
-    named = bundle_trust.fingerprints(module.params["signed_by"])
+    named = bundle_signature.fingerprints(module.params["signed_by"])
     if named or place is None or not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return named
     try:
-        return [bundle_trust.signer(place.path)]
+        return [bundle_signature.signer(place.path)]
     except ClassroomError:
         # It is damaged, or of a time without signatures
         return []
@@ -220,7 +217,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     module.params["archive"] = os.path.abspath(module.params["archive"])
     try:
-        tools.require({**bundle_archive.TOOLS, **gpg_keyring.TOOLS})
+        programs.require({**bundle_archive.TOOLS, **gpg.TOOLS})
         steps, contents, signer = pack(module) if module.params["state"] == "packed" else unpack(module)
     except ClassroomError as error:
         module.fail_json(msg=str(error))

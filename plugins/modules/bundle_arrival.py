@@ -73,25 +73,26 @@ sent:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import transfer as bundle_transfer
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
 
 
 def perform(module: AnsibleModule) -> None:
     """One of the three parts of the work on the machine: look, take what has arrived, finish."""
     given = module.params
-    wish = bundle_copy.Wish(given["dest"], given["lock"], given["sizes"], given["signature"])
+    wish = bundle_transfer.Wish(given["dest"], given["lock"], given["sizes"], given["signature"])
     if given["arrived"]:
-        bundle_copy.take(wish, given["arrived"])
+        bundle_transfer.take(wish, given["arrived"])
         module.exit_json(changed=True)
     if given["finish"]:
-        bundle_copy.finish(wish, given["stamp"])
+        bundle_transfer.finish(wish, given["stamp"])
         module.exit_json(changed=True)
-    if bundle_copy.is_there(wish, given["stamp"]):
+    if bundle_transfer.is_there(wish, given["stamp"]):
         module.exit_json(changed=False, sent=[], diff=as_diff([]))
-    names = bundle_copy.missing(wish)
+    names = bundle_transfer.missing(wish)
     reason = "it is not the controller's, or it is damaged"
     step = Step("bundle", wish.dest, "another or none", "\n".join(names), reason)
     module.exit_json(changed=True, sent=names, diff=as_diff([step]))

@@ -143,16 +143,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    bundle_lock,
-    disk_room,
-    mirror,
-    server_certificate,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.registry_api import Registry, RegistrySilent
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import registry_load
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, host_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host import server_certificate
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistrySilent
 
 ENDPOINT_SPEC = {
     "port": {"type": "int", "required": True},
@@ -178,22 +175,22 @@ def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
 
 def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Step]:
     """Have the images in the registry, if they are to be copied, and return what was not there."""
-    wished = mirror.images(lock.images)
+    wished = registry_load.images(lock.images)
     registry = Registry(module.params["registry"])
     silent = False
     try:
-        steps = mirror.steps(wished, registry)
+        steps = registry_load.steps(wished, registry)
     except RegistrySilent:
         if copies and not module.check_mode:
             raise
         silent = True
-        steps = mirror.predicted(wished, "nothing answers at {0} yet".format(registry.address))
+        steps = registry_load.predicted(wished, "nothing answers at {0} yet".format(registry.address))
     lacking = [image for image in wished if image.reference in {step.target for step in steps}]
     layout = "{0}/oci".format(module.params["bundle"])
     if lacking and module.params["storage"]:
-        disk_room.require(module.params["storage"], mirror.weight(layout, lacking), "the bundle's images")
+        disk_space.require(module.params["storage"], registry_load.weight(layout, lacking), "the bundle's images")
     if lacking and copies and not silent and not module.check_mode:
-        mirror.fill(layout, lacking, registry)
+        registry_load.fill(layout, lacking, registry)
     return steps
 
 

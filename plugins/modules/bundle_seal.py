@@ -134,28 +134,25 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    bundle_contents,
-    bundle_lock,
-    bundle_parts,
-    bundle_repository,
-    bundle_trust,
-    gpg_keyring,
-    image_lock,
-    package_file,
-    tools,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_place import Place
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import assemble, gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images import lock as image_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
 
 def verify(module: AnsibleModule) -> dict[str, object]:
     """The bundle's own word for itself, once it and its signature are found good."""
     path = module.params["path"]
-    tools.require(gpg_keyring.TOOLS)
+    programs.require(gpg.TOOLS)
     contents = bundle_contents.read(path)
-    signer = bundle_trust.require_signer(path, bundle_trust.fingerprints(module.params["signed_by"]))
+    signer = bundle_signature.require_signer(path, bundle_signature.fingerprints(module.params["signed_by"]))
     problems = bundle_lock.all_problems(path, bundle_lock.read(path))
     if problems:
         raise ClassroomError("\n".join(problems))
@@ -190,9 +187,9 @@ def lacking(module: AnsibleModule, images: dict[str, str]) -> list[str]:
     return names + [path for path in paths if not os.path.exists(path)]
 
 
-def wish(module: AnsibleModule, images: dict[str, str]) -> bundle_parts.Wish:
+def wish(module: AnsibleModule, images: dict[str, str]) -> assemble.Wish:
     params = module.params
-    return bundle_parts.Wish(
+    return assemble.Wish(
         architecture=params["architecture"] or ("" if params["existing"] else package_file.machine_architecture()),
         packages=tuple(package_file.read(path) for path in params["packages"]),
         images=images,
@@ -203,7 +200,7 @@ def wish(module: AnsibleModule, images: dict[str, str]) -> bundle_parts.Wish:
     )
 
 
-def why_anew(place: Place, plan: bundle_parts.Plan, signer: str) -> str:
+def why_anew(place: Place, plan: assemble.Plan, signer: str) -> str:
     """Why the bundle that is in its place does not do; empty when it does."""
     if not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return "there is none"
@@ -213,7 +210,7 @@ def why_anew(place: Place, plan: bundle_parts.Plan, signer: str) -> str:
         problems = bundle_lock.all_problems(place.path, bundle_lock.read(place.path))
         if problems:
             return problems[0]
-        if bundle_trust.signer(place.path) != signer:
+        if bundle_signature.signer(place.path) != signer:
             return "another key has signed it"
     except ClassroomError as problem:
         return str(problem)
@@ -233,7 +230,7 @@ def seal(module: AnsibleModule) -> tuple[list[Step], dict[str, object]]:
         raise ClassroomError(
             "Wanted {0} for the bundle, found that it is not there; fetch it first.".format(", ".join(missing)))
     secret = params["signing_key"]
-    key = "" if module.check_mode and not os.path.isfile(secret) else gpg_keyring.fingerprint(secret)
+    key = "" if module.check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
     if missing or not key:
         reason = "to be fetched first: " + ", ".join(missing) if missing else "its signing key is to be made"
         return [Step("bundle", place.path, "", "made anew", reason)], {
@@ -248,16 +245,16 @@ def make(
     module: AnsibleModule, place: Place, images: dict[str, str], signer: str
 ) -> tuple[list[Step], dict[str, object]]:
     """The same, when all that it is made of is there."""
-    plan = bundle_parts.plan(wish(module, images), signer)
+    plan = assemble.plan(wish(module, images), signer)
     reason = why_anew(place, plan, signer)
     if not reason:
         return [], answer(bundle_contents.read(place.path), signer)
     if module.check_mode:
         contents = plan.draft
     else:
-        contents = bundle_parts.make(plan, place.unfinished, module.params["signing_key"])
+        contents = assemble.make(plan, place.unfinished, module.params["signing_key"])
         place.take(contents.key)
-        bundle_trust.record(place.path, signer)
+        bundle_signature.record(place.path, signer)
     counted = "{0} packages, {1} images".format(len(contents.packages), len(contents.images))
     return [Step("bundle", place.path, "", counted, reason)], answer(contents, signer)
 
@@ -271,14 +268,14 @@ def refuse_same(place: Place, existing: str | None) -> None:
 
 def require_tools(packages: list[str], existing: str | None) -> None:
     """The tools that this bundle takes, no others."""
-    needed = dict(gpg_keyring.TOOLS)
+    needed = dict(gpg.TOOLS)
     kinds = (("apt", ".deb", bundle_repository.APT_TOOLS), ("rpm", ".rpm", bundle_repository.RPM_TOOLS))
     for family, ending, more in kinds:
         pool = os.path.join(existing, family, bundle_repository.POOL) if existing else ""
         if os.path.isdir(pool) or any(path.endswith(ending) for path in packages):
             needed.update(package_file.TOOLS[family])
             needed.update(more)
-    tools.require(needed)
+    programs.require(needed)
 
 
 def main() -> None:

@@ -66,10 +66,10 @@ import ipaddress
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dns import Spec, converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 
 def checked(upstreams: list[str]) -> tuple[str, ...]:

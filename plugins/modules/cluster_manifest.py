@@ -118,9 +118,9 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, Kubectl
-from ansible_collections.classroom.kubeadm.plugins.module_utils.manifest import (
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import KUBECTL_SPEC, Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.manifest import (
     Difference,
     Manifest,
     Rollout,

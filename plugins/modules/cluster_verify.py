@@ -146,10 +146,15 @@ from types import FrameType
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_proof import Verdict, Wish, prove, sentence
-from ansible_collections.classroom.kubeadm.plugins.module_utils.cluster_state import Clock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import KUBECTL_SPEC, ApiSilent, Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import KUBECTL_SPEC, ApiSilent, Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
+    Verdict,
+    Wish,
+    prove,
+    sentence,
+)
 
 
 def leave(signum: int, frame: FrameType | None) -> None:

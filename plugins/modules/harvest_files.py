@@ -101,10 +101,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_files
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import files as harvest_files
 
 
 def archive(module: AnsibleModule) -> None:

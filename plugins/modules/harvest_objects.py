@@ -116,12 +116,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_objects
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_files import private_file
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.files import private_file
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 
 def ask(module: AnsibleModule, machine: Machine) -> tuple[harvest_objects.Harvest, str]:

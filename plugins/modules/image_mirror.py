@@ -294,10 +294,11 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import image_mirror, image_places, registry_auth
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.image_manifest import ALL, PLATFORM
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images import endpoints, registry_auth
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images import mirror as image_mirror
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.manifest import ALL, PLATFORM
 
 PLACE = {
     "path": {"type": "path"},
@@ -354,8 +355,8 @@ def wish_of(module: AnsibleModule) -> image_mirror.Wish:
             raise ClassroomError("Wanted {0} to be at least 1, found {1}.".format(option, params[option]))
     return image_mirror.Wish(
         images=image_mirror.asked(params["images"]),
-        source=image_places.parsed(params["source"]),
-        destination=image_places.parsed(params["destination"]),
+        source=endpoints.parsed(params["source"]),
+        destination=endpoints.parsed(params["destination"]),
         lock=params["lock"],
         platforms=tuple(dict.fromkeys(platforms)),
         update=frozenset(image_mirror.asked(params["update"])),
@@ -371,7 +372,7 @@ def run(module: AnsibleModule) -> None:
     """Mirror or look, and end the module with what became of each image."""
     params = module.params
     wish = wish_of(module)
-    means = image_places.Means(
+    means = endpoints.Means(
         module.tmpdir, params["authfile"] or "", registry_auth.read(params["authfile"] or ""), params["timeout"],
         max(params["retries"], 0))
     progress = image_mirror.Progress("" if module.check_mode else params["progress"] or "")

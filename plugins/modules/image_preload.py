@@ -114,8 +114,9 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images import (
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images import (
     PRESENT,
     PULLED,
     STARTED,
@@ -130,7 +131,6 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils.runtime_images i
     start_missing,
     states,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
 
 
 def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:

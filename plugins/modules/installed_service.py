@@ -333,14 +333,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import packages, service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_of import backend_of
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils.systemd import unit_name
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host import service
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.systemd import unit_name
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import plan as package_plan
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.detect import backend_of
 
 REPOSITORY_SPEC = {
     "name": {"type": "str", "required": True},
@@ -401,14 +402,14 @@ SERVICE_SPEC = {
 _LISTS = ("components", "architectures", "fingerprints", "excludes", "further_uris")
 
 
-def wished_packages(params: Mapping[str, Any]) -> packages.Wish:
+def wished_packages(params: Mapping[str, Any]) -> package_plan.Wish:
     repository = None
     if params["repository"] is not None:
         given = params["repository"]
         lists = {key: tuple(given[key]) for key in _LISTS}
-        repository = packages.with_checked_key(packages.Repository(**{**given, **lists}))
-    wanted = tuple(packages.Package(package["name"], package["version"]) for package in params["packages"])
-    return packages.Wish(wanted, repository, params["hold"])
+        repository = package_plan.with_checked_key(package_plan.Repository(**{**given, **lists}))
+    wanted = tuple(package_plan.Package(package["name"], package["version"]) for package in params["packages"])
+    return package_plan.Wish(wanted, repository, params["hold"])
 
 
 def wished_file(file: Mapping[str, Any]) -> service.FileWish:
@@ -446,15 +447,15 @@ def wished_trial(given: Mapping[str, Any] | None) -> service.Trial | None:
     return service.Trial(tuple(given["command"]), given["directory"].rstrip("/"))
 
 
-def install(root: Root, wish: packages.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
+def install(root: Root, wish: package_plan.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
     """What had to be done for the packages, and the versions that are there now."""
     backend = backend_of(root, run, repository=wish.repository)
     files = backend.files(wish)
-    state = packages.read_state(root, backend, wish, files)
-    steps = packages.plan(wish, state, files)
+    state = package_plan.read_state(root, backend, wish, files)
+    steps = package_plan.plan(wish, state, files)
     if steps and not check_mode:
-        packages.perform(root, backend, wish, state, files)
-        state = packages.read_state(root, backend, wish, files)
+        package_plan.perform(root, backend, wish, state, files)
+        state = package_plan.read_state(root, backend, wish, files)
     return list(steps), {name: package.version for name, package in state.installed.items()}
 
 

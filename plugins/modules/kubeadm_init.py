@@ -194,10 +194,10 @@ admin_conf_sha256:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_init import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm_init_facts import secrets_of, wish_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init import converge, result
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import secrets_of, wish_of
 
 
 def main() -> None:

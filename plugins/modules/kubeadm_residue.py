@@ -143,10 +143,11 @@ identity:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import hygiene, residue
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.machine_reset import membership
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.teardown import membership
+from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 
 
 def main() -> None:

@@ -119,11 +119,16 @@ ansible_facts:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.interfaces import Wish, perform, plan, read_state
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import (
+    Wish,
+    perform,
+    plan,
+    read_state,
+)
 
 
 def find(module: AnsibleModule) -> None:

@@ -91,10 +91,10 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata import converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 TAINT_SPEC = {
     "key": {"type": "str", "required": True, "no_log": False},

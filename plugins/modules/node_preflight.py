@@ -300,12 +300,18 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import runtimes
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import (
+    Wish,
+    judge,
+    least,
+    read_machine,
+    report,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import sources
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.machine import Wish, judge, least, read_machine, report
+from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import runtimes
 
 
 def preflight(module: AnsibleModule, now: float) -> None:

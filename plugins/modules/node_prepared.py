@@ -156,13 +156,13 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.clock import Wish as Clock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.hosts_file import Entry
-from ansible_collections.classroom.kubeadm.plugins.module_utils.prepared import Performer, Wish, plan, read_host
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import Performer, Wish, plan, read_host
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_sync import Wish as Clock
 
 
 def prepare(module: AnsibleModule) -> None:

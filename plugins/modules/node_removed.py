@@ -95,9 +95,9 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_removed import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 
 def main() -> None:

@@ -131,17 +131,13 @@ from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    disk_room,
-    package_download,
-    package_file,
-    run_lock,
-    tools,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.package_download import Found
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Package, Repository
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, programs, run_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import download as package_download
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import Found
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Package, Repository
 
 ROADS: dict[str, Callable[[str, str], package_download.Road]] = {
     package_file.APT: package_download.AptRoad, package_file.RPM: package_download.DnfRoad,
@@ -167,7 +163,7 @@ def download(module: AnsibleModule, work: str) -> tuple[list[Step], list[Found]]
     found = package_download.find(road, repositories(module), wanted)
     lacking = [each for each in found if not each.is_in(params["directory"])]
     if lacking and not module.check_mode:
-        disk_room.require(params["directory"], sum(each.size for each in lacking), "packages")
+        disk_space.require(params["directory"], sum(each.size for each in lacking), "packages")
         fetch(road, lacking, params["directory"])
     steps = [
         Step("package", each.file, "", "{0} bytes from {1}".format(each.size, each.repository.uri), "it is not there")
@@ -212,7 +208,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        tools.require(package_download.TOOLS[module.params["family"]])
+        programs.require(package_download.TOOLS[module.params["family"]])
         # Not in the directory of Ansible's modules, which may be on a file system without room
         with tempfile.TemporaryDirectory(prefix="classroom-packages-") as work:
             steps, found = download(module, work)

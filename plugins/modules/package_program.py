@@ -59,10 +59,11 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import package_file, tools
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import checksum_of
-from ansible_collections.classroom.kubeadm.plugins.module_utils.steps import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import checksum_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
 
 def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
@@ -70,7 +71,7 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
     package, program, path = (module.params[name] for name in ("package", "program", "path"))
     if module.check_mode and not os.path.exists(package):
         return [Step("program", path, "", program, "{0} is to be fetched first".format(package))], ""
-    tools.require(package_file.unpacking_tools(package))
+    programs.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
     checksum = checksum_of(found)
     if checksum_of(path) == checksum and os.access(path, os.X_OK):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_repository import PUBLIC_KEY
-from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock import NAME, SIGNATURE
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.repository import PUBLIC_KEY
 
 
 def sign(directory: Path, secret: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import certificates
+from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
 from tests.support.playbooks import FAILED, Run, playbook
 from tests.support.snapshots import all_prints, machine
 from tests.support.timings import stage
@@ -184,7 +184,7 @@ def test_it_works_from_the_controller_in_ones_own_namespace(seat: str) -> None:
     assert may(of(seat), "create", "deployments") == "yes"
     assert may(of(seat), "create", "deployments", "--namespace=default") == "no"
     user = yaml.safe_load(of(seat).read_text(encoding="utf-8"))["users"][0]["user"]
-    ends = certificates.read(base64.b64decode(user["client-certificate-data"]).decode()).not_after
+    ends = x509.read(base64.b64decode(user["client-certificate-data"]).decode()).not_after
     # The end of the last day, whatever the signer adds or takes for clocks that differ
     assert abs(ends - datetime.combine(LAST_DAY + timedelta(days=1), datetime.min.time(), UTC).timestamp()) < 600
 

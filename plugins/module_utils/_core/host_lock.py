@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from typing import Callable
 
-from ..errors import ClassroomError
+from .errors import ClassroomError
 
 LOCK = "/run/classroom-kubeadm.lock"
 # Seconds that a module without a timeout of its own waits, as long as for the lock of a package manager

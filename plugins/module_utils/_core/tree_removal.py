@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ..errors import ClassroomError
+from .errors import ClassroomError
 from .open_beneath import listable, locate, mount_id
 from .owner_rights import Account, acting_as
 

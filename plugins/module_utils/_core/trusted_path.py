@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import ClassroomError
+from .errors import ClassroomError
 
 _WALK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 # As the kernel counts, see path_resolution(7)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from ..files import Root, read_text
+from .._core.files import Root, read_text
 
 RESOLV_CONF = "/etc/resolv.conf"
 # Where systemd-resolved lists the servers behind its local one; kubeadm gives it to the kubelet (resolvConf)

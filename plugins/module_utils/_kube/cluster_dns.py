@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import admin_api
-from ..errors import ClassroomError
-from ..kube_api import Api, ApiError, NotFound, segment
-from ..kubeadm import Machine
-from ..steps import Step
+from .._core.errors import ClassroomError
+from .._core.plan import Step
+from .._kubeadm.command import Machine
+from . import admin as admin_api
+from .api import Api, ApiError, NotFound, segment
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..files import Root, read_text
-from ..packages_apt import STATUS
+from .._core.files import Root, read_text
+from .apt import STATUS
 
 _FILES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
 # A line of either form that describes a source: deb [options] URI suite, or URIs: URI

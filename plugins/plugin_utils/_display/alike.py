@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..class_run import Failure, SeatRun, short
+from .run import Failure, SeatRun, short
 
 # Stands for a name or an address of the host itself; no text from hosts has it
 _SELF = "\x00"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ...module_utils.errors import ClassroomError
+from ...module_utils._core.errors import ClassroomError
 
 _BLOCK = 512
 _PIECE = 1 << 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ...module_utils.errors import ClassroomError
+from ...module_utils._core.errors import ClassroomError
 
 try:
     from cryptography import x509

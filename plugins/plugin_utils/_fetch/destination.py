@@ -19,7 +19,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 
-from ...module_utils.errors import ClassroomError
+from ...module_utils._core.errors import ClassroomError
 
 # RFC 1123: what Kubernetes accepts as the name of a namespace
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

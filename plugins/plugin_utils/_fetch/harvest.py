@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from ...module_utils.errors import ClassroomError
+from ...module_utils._core.errors import ClassroomError
 from . import archive
 from .destination import Directory, is_label
 

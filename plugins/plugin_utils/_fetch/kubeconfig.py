@@ -20,8 +20,8 @@ from typing import Any
 
 import yaml
 
-from ...module_utils.errors import ClassroomError
-from ...module_utils.kube_api import address
+from ...module_utils._core.errors import ClassroomError
+from ...module_utils._kube.api import address
 from . import credentials
 
 # Of client-go's Config type, all that kubeadm writes; everything else is rejected by its name

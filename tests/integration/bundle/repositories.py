@@ -19,8 +19,8 @@ from pathlib import Path
 
 import small_packages
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository
-from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring, SigningKey
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring, SigningKey
 from tools.paths import BUNDLE
 
 MINOR = "v1.36"

@@ -19,7 +19,8 @@ import small_packages
 import yaml
 from small_images import Images
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_parts, package_file
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import assemble
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 from tests.integration.bundle import repositories
 from tests.integration.bundle.conftest import APP, PAUSE, Play, Upstream
 from tests.support.playbooks import FAILED, Run
@@ -117,10 +118,10 @@ def given(tmp_path: Path) -> Path:
     images = Images(tmp_path / "images")
     images.add(PAUSE, b"a layer")
     files = [make(tmp_path / "files", "tool", "1.0-1.1") for make in (small_packages.deb, small_packages.rpm)]
-    wish = bundle_parts.Wish(
+    wish = assemble.Wish(
         "amd64", tuple(package_file.read(str(path)) for path in files), images.digests, str(images.layout))
     secret = str(tmp_path / "given.asc")
-    bundle_parts.make(bundle_parts.plan(wish, "somebody"), str(tmp_path / "given"), secret)
+    assemble.make(assemble.plan(wish, "somebody"), str(tmp_path / "given"), secret)
     return tmp_path / "given"
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_trust
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
 from tests.integration.hostile_hosts.attacks import Attack, Places, archive, encoded
 from tests.integration.hostile_hosts.certificates import Authority
 from tests.integration.hostile_hosts.samples import REPEATED, ROOT, samples
@@ -112,7 +112,7 @@ class Controller:
             path.write_text(text, encoding="utf-8")
             lines.append(f"  {name}: {hashlib.sha256(text.encode()).hexdigest()}")
         (bundle / "bundle.lock.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        bundle_trust.record(str(bundle), sign(bundle, self.work / ".cache" / "signing.asc"))
+        bundle_signature.record(str(bundle), sign(bundle, self.work / ".cache" / "signing.asc"))
 
     # Inventories
 

@@ -14,7 +14,8 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(CHECKOUT))
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from bundle.builder import config, oci
 
 

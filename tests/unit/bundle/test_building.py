@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from bundle.builder import commands, pipeline, toolchain
 from bundle.builder.cache import Paths, remove_unfinished, require_space, unfinished
 from bundle.builder.commands import output, run

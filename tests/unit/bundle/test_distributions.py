@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_contents, bundle_lock, bundle_parts
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import assemble
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from bundle.builder import distributions
 from bundle.builder.cache import Paths, remove_unfinished
 from bundle.builder.config import Distribution, load
@@ -171,9 +173,9 @@ def test_a_bundle_that_is_extended_keeps_them(paths: Paths, tmp_path: Path) -> N
     versions = distributions.add(made, target)
     bundle_contents.seal(
         str(target), bundle_contents.Contents(key="0" * 64, architecture="amd64", distributions=versions), secret)
-    plan = bundle_parts.plan(bundle_parts.Wish("amd64", existing=str(target)), "signer")
+    plan = assemble.plan(assemble.Wish("amd64", existing=str(target)), "signer")
     assert all("/pool/" in name for name in plan.sources)
-    bundle_parts.make(plan, str(second), secret)
+    assemble.make(plan, str(second), secret)
     assert bundle_contents.read(str(second)).distributions == versions
     assert bundle_lock.all_problems(str(second), bundle_lock.read(str(second))) == []
 

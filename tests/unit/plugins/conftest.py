@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, Completed
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import convert
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.returns import read
 

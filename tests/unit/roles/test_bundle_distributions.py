@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_contents import Contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents import Contents
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 LOCK = Contents("0" * 64, "amd64", distributions={"debian-13": {"runc": "1.1"}, "ubuntu-24.04": {"runc": "1.2"}}).text()

@@ -19,8 +19,8 @@ from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 from made_up_keys import made_up_key
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.package_download import AptRoad, DnfRoad
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import AptRoad, DnfRoad
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Repository
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 READ = ("cluster", "kubernetes", "containerd", "bundle")

@@ -25,11 +25,11 @@ from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 from made_up_keys import made_up_key
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages import Wish
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import Apt
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_rpm import Dnf
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import Apt
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Wish
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"

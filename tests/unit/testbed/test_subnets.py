@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from testbed import subnets
 from testbed.config import MachineSet, machine_set
 from testbed.output import MachineError

@@ -17,9 +17,10 @@ import yaml
 from fake_bundle import Bundle, locked_bundle
 
 from ansible_collections.classroom.kubeadm.plugins.action import bundle_copy as action
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_copy, bundle_trust
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_lock import NAME, SIGNATURE
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import transfer as bundle_transfer
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock import NAME, SIGNATURE
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_copy import DOCUMENTATION
 from tests.support.signed_bundles import sign
 
@@ -46,19 +47,19 @@ class Action(action.ActionModule):
 
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         given = [module_args[name] for name in ("dest", "lock", "sizes", "signature")]
-        wish = bundle_copy.Wish(*given)
+        wish = bundle_transfer.Wish(*given)
         try:
             if "arrived" in module_args:
                 self.parts.append("take")
-                bundle_copy.take(wish, module_args["arrived"])
+                bundle_transfer.take(wish, module_args["arrived"])
                 return {"changed": True}
             if "finish" in module_args:
                 self.parts.append("finish")
-                bundle_copy.finish(wish, self.stamp)
+                bundle_transfer.finish(wish, self.stamp)
                 return {"changed": True}
             self.parts.append("look")
-            there = bundle_copy.is_there(wish, self.stamp)
-            return {"changed": not there, "sent": [] if there else bundle_copy.missing(wish)}
+            there = bundle_transfer.is_there(wish, self.stamp)
+            return {"changed": not there, "sent": [] if there else bundle_transfer.missing(wish)}
         except ClassroomError as problem:
             return {"failed": True, "msg": str(problem)}
 
@@ -74,7 +75,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def bundle(tmp_path: Path, secrets: list[Path]) -> Bundle:
     """A bundle whose signer is recorded, as bundle.yml leaves it."""
     made = locked_bundle(tmp_path / "bundle", IMAGES)
-    bundle_trust.record(str(made.directory), sign(made.directory, secrets[0]))
+    bundle_signature.record(str(made.directory), sign(made.directory, secrets[0]))
     return made
 
 
@@ -194,7 +195,7 @@ def test_only_a_bundle_of_a_known_signer_is_sent(
 
 def test_a_signer_is_recorded_once(bundle: Bundle, tmp_path: Path) -> None:
     before = (tmp_path / "bundle.signed-by").read_text(encoding="utf-8")
-    bundle_trust.record(str(bundle.directory), "F" * 40)
+    bundle_signature.record(str(bundle.directory), "F" * 40)
     assert (tmp_path / "bundle.signed-by").read_text(encoding="utf-8") == before
 
 

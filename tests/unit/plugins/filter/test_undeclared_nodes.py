@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.filter.undeclared_nodes import undeclared_nodes
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_metadata_plan import wish_from
-from ansible_collections.classroom.kubeadm.plugins.module_utils.node_object import ANNOTATION, declared_part
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node import ANNOTATION, declared_part
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import wish_from
 
 SSD: dict[str, Any] = {"name": "node1", "labels": {"disk": "ssd"}}
 DEDICATED: dict[str, Any] = {"key": "dedicated", "effect": "NoSchedule", "value": "storage"}

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubectl import Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import Kubectl
 
 CONNECTION_REFUSED = Completed(
     1, "",

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import CommandFailed, Completed
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import NotFound
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeadm import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kubeconfig import Kubeconfig
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import NotFound
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import Kubeconfig
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 NOW = 1_800_000_000.0
 

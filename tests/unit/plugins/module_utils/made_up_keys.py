@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import openpgp
+from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import openpgp
 
 BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{0}\n-----END PGP PUBLIC KEY BLOCK-----\n"
 

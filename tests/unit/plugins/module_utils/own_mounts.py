@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.mounts import TABLE
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.mounts import TABLE
 
 Result = TypeVar("Result")
 _CLONE_NEWNS = 0x00020000

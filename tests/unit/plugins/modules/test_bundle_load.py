@@ -116,7 +116,7 @@ def test_a_disk_without_room_is_told_before_anything_is_copied(
     check: bool,
 ) -> None:
     # More than any disk of a test has: what is compared with it is a real one's
-    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils.disk_room.SPARE", 1 << 60)
+    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils._core.disk_space.SPARE", 1 << 60)
     result = run_main(main, {**options, "state": state, "storage": str(tmp_path / "registry")}, check=check)
 
     assert result["failed"] and "MiB free in {0}/registry for the bundle's images".format(tmp_path) in result["msg"]
@@ -127,7 +127,7 @@ def test_a_full_disk_is_no_matter_to_a_registry_that_has_all(
     run_main: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_main(main, options)
-    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils.disk_room.SPARE", 1 << 60)
+    monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils._core.disk_space.SPARE", 1 << 60)
     assert not run_main(main, {**options, "storage": "/"})["changed"]
 
 

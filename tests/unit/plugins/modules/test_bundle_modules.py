@@ -21,17 +21,14 @@ import small_packages
 import yaml
 from small_images import Images
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import (
-    bundle_archive,
-    bundle_contents,
-    bundle_lock,
-    disk_room,
-    gpg_keyring,
-    run_lock,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils.bundle_place import Place
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import archive as bundle_archive
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, run_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_archive import main as archive_main
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_seal import main as seal_main
 
@@ -408,7 +405,7 @@ def test_a_disk_that_is_full_before_the_end_leaves_nothing(
     run_main: Run, options: dict[str, Any], small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if somebody else had written meanwhile
-    monkeypatch.setattr(disk_room, "require", lambda *_words: None)
+    monkeypatch.setattr(disk_space, "require", lambda *_words: None)
     (small_disk / "others").write_bytes(bytes(290 << 10))
     options["path"] = str(small_disk / "bundle")
     result = run_main(seal_main, options)
@@ -608,7 +605,7 @@ def test_an_archive_whose_lock_leads_outside_is_rejected(
         line = f"  {name}: {hashlib.sha256(b'').hexdigest()}\n"
         lock.write_text(lock.read_text(encoding="utf-8").replace("files:\n", "files:\n" + line), encoding="utf-8")
         (tree / bundle_lock.SIGNATURE).unlink()
-        with gpg_keyring.Keyring(run) as keyring:
+        with gpg.Keyring(run) as keyring:
             key = keyring.unlock(options["signing_key"])
             keyring.detach_sign(key, str(lock), str(tree / bundle_lock.SIGNATURE))
 
@@ -748,7 +745,7 @@ def test_unpacking_on_a_small_disk_is_refused_before(run_main: Run, packed: Path
 def test_a_disk_that_is_full_before_the_end_leaves_no_half(
     run_main: Run, bundle: Path, packed: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
-    monkeypatch.setattr(disk_room, "require", lambda *_words: None)
+    monkeypatch.setattr(disk_space, "require", lambda *_words: None)
     (small_disk / "others").write_bytes(bytes(292 << 10))
     options = {"bundle": str(bundle), "archive": str(small_disk / "new.tar.zst")}
     result = run_main(archive_main, options if work == "packing" else unpacking(packed, small_disk))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules import cluster_manifest
 from ansible_collections.classroom.kubeadm.plugins.modules.cluster_manifest import main
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import command, errors
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import command, errors
 
 MODULES = {
     path.stem: tree

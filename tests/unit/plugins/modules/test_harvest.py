@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tarfile
 from pathlib import Path
@@ -16,8 +17,8 @@ import pytest
 import yaml
 from kubeadm_lab import FakeApi, kubeconfig_text
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import harvest_objects as objects
-from ansible_collections.classroom.kubeadm.plugins.module_utils import kubeadm
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import command as kubeadm_command
 from ansible_collections.classroom.kubeadm.plugins.modules import harvest_files, harvest_objects
 
 CONFIG = "/etc/kubernetes/admin.conf"
@@ -82,7 +83,8 @@ def test_objects(
         "/api/v1/namespaces?limit=500": {"items": [{"metadata": {"name": name}} for name in ("student", "kube-x")]},
         "/api/v1/configmaps?limit=500": {"items": [page]},
     })
-    monkeypatch.setattr(harvest_objects, "Machine", lambda **given: kubeadm.Machine(**given, connect=api.connect))
+    connected = functools.partial(kubeadm_command.Machine, connect=api.connect)
+    monkeypatch.setattr(harvest_objects, "Machine", connected)
     result = run_on_machine(harvest_objects, {"directory": str(place)}, check=check)
     assert (result["changed"], result["reason"], result["namespaces"]) == (True, "", ["student"])
     assert result["objects"] == ["student/ConfigMap/page"]

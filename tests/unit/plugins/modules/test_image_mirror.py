@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import image_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.image_lock import Entry, Lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images import lock as image_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.lock import Entry, Lock
 from ansible_collections.classroom.kubeadm.plugins.modules.image_mirror import main
 
 PAUSE = "registry.k8s.io/pause:3.10.2"

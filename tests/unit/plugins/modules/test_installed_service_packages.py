@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from made_up_keys import made_up_key
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import packages_of
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import detect as package_manager_detect
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
 
 WISH: dict[str, Any] = {
@@ -51,7 +51,7 @@ def dpkg(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(
         installed_service, "backend_of",
-        lambda root, run, repository: packages_of.backend_of(root, dpkg, lambda seconds: None, repository))
+        lambda root, run, repository: package_manager_detect.backend_of(root, dpkg, lambda seconds: None, repository))
 
     def runner(wish: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
         result: dict[str, Any] = run_on_machine(installed_service, wish, check=check)
@@ -119,7 +119,7 @@ def rpms(machine: Any, monkeypatch: pytest.MonkeyPatch) -> Rpms:
     made = Rpms()
     monkeypatch.setattr(
         installed_service, "backend_of",
-        lambda root, run, repository: packages_of.backend_of(root, made, lambda seconds: None, repository))
+        lambda root, run, repository: package_manager_detect.backend_of(root, made, lambda seconds: None, repository))
     return made
 
 

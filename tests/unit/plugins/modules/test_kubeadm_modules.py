@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from kubeadm_lab import Lab, as_text, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.doc_fragments.kubeadm import ModuleDocFragment
-from ansible_collections.classroom.kubeadm.plugins.module_utils import residue
-from ansible_collections.classroom.kubeadm.plugins.module_utils.command import Completed
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Unreachable
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Unreachable
+from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.modules import (
     kubeadm_init,
     kubeadm_join,

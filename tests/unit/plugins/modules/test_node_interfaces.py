@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.interfaces import DROPIN
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import DROPIN
 from ansible_collections.classroom.kubeadm.plugins.modules import node_interfaces
 
 LINKS = [{"ifname": name, "addr_info": [{"local": address, "prefixlen": 24, "scope": "global"}]}

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import small_packages
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils import bundle_repository, disk_room, run_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.gpg_keyring import Keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, run_lock
 from ansible_collections.classroom.kubeadm.plugins.modules.package_download import main as download_main
 from ansible_collections.classroom.kubeadm.plugins.modules.package_program import main as program_main
 
@@ -158,7 +159,7 @@ def test_two_runs_at_once_are_refused(run_main: Run, served: Path, tmp_path: Pat
 def test_room_is_judged_before(
     run_main: Run, served: Path, tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk_room, "free", lambda _path: 1000)
+    monkeypatch.setattr(disk_space, "free", lambda _path: 1000)
     result = run_main(download_main, options(served, tmp_path / "packages", family))
     assert result["failed"] and "MiB free in" in result["msg"]
     assert not (tmp_path / "packages").exists()

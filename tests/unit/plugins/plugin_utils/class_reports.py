@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import Failure, Place
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report import Report, merged
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.report_facts import Watched, seat_reports
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import Watched, seat_reports
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report, merged
 
 STUDENTS = ("Anna Müller", "Łukasz Żak", "王小明", "Zoë Ångström", "<b>Ben</b> & \"Co\"", "")
 STAGES = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 
 HOLDER = """
 import fcntl, sys

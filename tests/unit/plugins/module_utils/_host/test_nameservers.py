@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import nameservers
-from ansible_collections.classroom.kubeadm.plugins.module_utils.files import Root
 
 
 @pytest.mark.parametrize(("resolv_conf", "resolved", "expected"), [

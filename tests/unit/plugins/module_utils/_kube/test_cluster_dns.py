@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from kubeadm_lab import Lab, kubeconfig_text
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Unreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dns import (
     CONFIG_MAP,
     MARK,
@@ -18,8 +20,6 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dn
     converge,
     rewritten,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.kube_api import Unreachable
 
 # As kubeadm 1.36 installs it
 KUBEADM = """.:53 {

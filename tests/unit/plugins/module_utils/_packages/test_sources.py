@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import STATUS
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.sources import BundlePackages, problem
-from ansible_collections.classroom.kubeadm.plugins.module_utils.packages_apt import STATUS
 
 OFFER = BundlePackages(("debian-13",), ("runc", "iptables"))
 HALF = (

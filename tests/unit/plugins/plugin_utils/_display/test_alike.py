@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_run import Failure, Place, Run
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils.class_text import errors
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place, Run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import errors
 
 SEATS, MACHINES = 20, ("master", "node1", "node2")
 ADDRESSES = {"seat{0:02}-{1}".format(seat, machine): "10.20.0.{0}".format(seat * 10 + index)

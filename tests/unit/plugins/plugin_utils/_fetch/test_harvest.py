@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils.harvest_objects import Harvest, write_archive
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.objects import Harvest, write_archive
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch import archive, harvest
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.destination import opened
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from kubeadm_lab import Authority
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.kubeconfig import Expected, owner, rewritten
 
 ADMIN = Expected("192.0.2.10:6443", "lab", "kubernetes-admin", ("kubeadm:cluster-admins", "system:masters"))

@@ -1,0 +1,211 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a bundle has to be made of, and whether it still is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from re import Pattern
+from typing import Optional
+
+from .._core.errors import ClassroomError
+from .._core.files import checksum_of, read_text, write_text
+
+NAME = "bundle.lock.yml"
+# Of the lock, by the key that signed the bundle's repositories: the lock names all other files
+SIGNATURE = NAME + ".asc"
+SCHEMA = 1
+# How an OCI layout names its images
+REFERENCE = "org.opencontainers.image.ref.name"
+
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+# A lock, its signature or the key that made it; what claims to be more is not read
+MOST_BYTES = 16 << 20
+
+# Where a host that serves a bundle records that the bundle was verified
+STAMP = "/var/lib/classroom-kubeadm/bundle-verified.json"
+
+# Size and time of the last change in nanoseconds; None for a file that is not there
+Trait = Optional[tuple[int, int]]
+
+
+class BundleMissing(ClassroomError):
+    """There is no bundle: perhaps it is only going to be copied here."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The part of bundle.lock.yml that matters to a machine that serves the bundle.
+
+    `files` maps a path in the bundle to its sha256, `images` a full reference to the digest of its manifest;
+    `checksum` is the sha256 of the lock itself.
+    """
+
+    checksum: str
+    files: Mapping[str, str]
+    images: Mapping[str, str]
+
+
+def read(bundle: str) -> Lock:
+    """The lock of a bundle."""
+    path = os.path.join(bundle, NAME)
+    if os.path.isfile(path) and os.path.getsize(path) > MOST_BYTES:
+        raise _unreadable(path, "{0} bytes, at most {1} are read".format(os.path.getsize(path), MOST_BYTES))
+    text = read_text(path)
+    if text is None:
+        raise BundleMissing(
+            "Wanted a bundle in {0}, found no {1} there; build the bundle and copy all of it to this machine."
+            .format(bundle, NAME)
+        )
+    return parse(path, text)
+
+
+def parse(path: str, text: str) -> Lock:
+    """The lock in a text; `path` is what errors call it."""
+    lines = text.splitlines()
+    if "schema: {0}".format(SCHEMA) not in lines:
+        raise _unreadable(path, "another schema than {0}".format(SCHEMA))
+    files = _section(path, lines, "files", _CHECKSUM)
+    outside = sorted(name for name in files if not stays_inside(name))
+    if outside:
+        raise ClassroomError(
+            "The lock {0} names files outside of its bundle: expected relative paths without '..', found {1}. Do not "
+            "use this bundle; take it from its maker again.".format(path, ", ".join(map(repr, outside[:5]))))
+    return Lock(
+        hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
+        files, _section(path, lines, "images", _DIGEST),
+    )
+
+
+def stays_inside(name: str) -> bool:
+    """Return whether this is the path of a file in a bundle: relative, printable, without empty, '.' and '..' parts.
+
+    Names at the top that begin with a dot are those of work in progress.
+    """
+    parts = name.split("/")
+    return name.isprintable() and not {"", ".", ".."} & set(parts) and not parts[0].startswith(".")
+
+
+def traits(bundle: str, lock: Lock) -> dict[str, Trait]:
+    """What tells cheaply that a file was touched, for every file of the lock."""
+    return {name: _trait(os.path.join(bundle, name)) for name in lock.files}
+
+
+def is_stamped(stamp: str, bundle: str, lock: Lock, found: Mapping[str, Trait]) -> bool:
+    """Whether exactly these files were verified before."""
+    text = read_text(stamp)
+    return text is not None and text == _stamp_text(bundle, lock, found)
+
+
+def write_stamp(stamp: str, bundle: str, lock: Lock, found: Mapping[str, Trait]) -> None:
+    """Remember a good verification; `found` was read before it, so a file changed meanwhile is verified again."""
+    write_text(stamp, _stamp_text(bundle, lock, found), 0o644)
+
+
+def problems(bundle: str, lock: Lock) -> list[str]:
+    """A sentence for every file that is not as locked. Reads all of the bundle."""
+    sums = checksums(bundle, sorted(lock.files))
+    return [
+        "{0}: wanted sha256 {1}, found {2}; copy it again from where it came, or build the bundle anew.".format(
+            os.path.join(bundle, name), lock.files[name], "sha256 " + found if found else "no such file"
+        )
+        for name, found in sums.items() if found != lock.files[name]
+    ]
+
+
+def strangers(bundle: str, lock: Lock) -> list[str]:
+    """A sentence for every file of the bundle that its lock does not know."""
+    found = sorted(set(file_names(bundle)) - set(lock.files))
+    words = "{0}: a file that the lock does not know; remove it, or make the bundle anew."
+    return [words.format(os.path.join(bundle, name)) for name in found]
+
+
+def image_problems(bundle: str, lock: Lock) -> list[str]:
+    """A sentence for every image that the layout's index and the lock do not agree on."""
+    path = os.path.join(bundle, "oci", "index.json")
+    text = read_text(path)
+    if text is None:
+        # As a missing file it has been told, if there should be one
+        return ["{0}: wanted images, found no layout; build the bundle anew.".format(path)] if lock.images else []
+    try:
+        found = {entry["annotations"][REFERENCE]: entry["digest"] for entry in json.loads(text)["manifests"]}
+    except (ValueError, KeyError, TypeError):
+        return ["{0}: wanted the index of an OCI layout that names its images, found something else; build the bundle "
+                "anew.".format(path)]
+    return [
+        "{0}: wanted {1}, found {2} in {3}; build the bundle anew.".format(
+            name, lock.images.get(name, "no such image"), found.get(name, "no such image"), path)
+        for name in sorted({*found, *lock.images}) if found.get(name) != lock.images.get(name)
+    ]
+
+
+def all_problems(bundle: str, lock: Lock) -> list[str]:
+    """Everything in which a bundle differs from its lock; nothing when it is as it was sealed. Reads all of it."""
+    return problems(bundle, lock) + strangers(bundle, lock) + image_problems(bundle, lock)
+
+
+def file_names(bundle: str) -> list[str]:
+    """Every file of a bundle that its lock has to know, by its path in the bundle."""
+    names = [
+        os.path.relpath(os.path.join(directory, name), bundle)
+        for directory, _directories, files in os.walk(bundle) for name in files
+    ]
+    return sorted(name for name in names if name not in (NAME, SIGNATURE))
+
+
+def checksums(bundle: str, names: Sequence[str]) -> dict[str, str]:
+    """sha256 by path in the bundle, empty for a file that cannot be read. Reads all of them."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        sums = pool.map(lambda name: checksum_of(os.path.join(bundle, name)), names)
+    return dict(zip(names, sums))
+
+
+def _stamp_text(bundle: str, lock: Lock, found: Mapping[str, Trait]) -> str:
+    return json.dumps({"bundle": bundle, "lock": lock.checksum, "files": found}, indent=1, sort_keys=True) + "\n"
+
+
+def _trait(path: str) -> Trait:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -> dict[str, str]:
+    """One mapping of the lock, written a line an entry.
+
+    The machine need not have a YAML library, and these entries need none: neither names nor checksums hold a blank.
+    """
+    start = title + ":"
+    if start + " {}" in lines:
+        return {}
+    if start not in lines:
+        raise _unreadable(path, "no list of {0}".format(title))
+    entries: dict[str, str] = {}
+    for line in lines[lines.index(start) + 1:]:
+        if not line.startswith(" "):
+            break
+        name, _colon, found = line.strip().partition(": ")
+        found = found.strip("'")
+        if not value.fullmatch(found):
+            raise _unreadable(path, "the line '{0}'".format(line.strip()))
+        entries[name.strip("'")] = found
+    return entries
+
+
+def _unreadable(path: str, found: str) -> ClassroomError:
+    return ClassroomError(
+        "Wanted {0} as this collection's bundle builder writes it, found {1}; build the bundle with this version of "
+        "the collection.".format(path, found)
+    )

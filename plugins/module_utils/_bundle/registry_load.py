@@ -1,0 +1,151 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A registry as a mirror of several upstream registries, filled from an OCI layout.
+
+A container runtime asks a mirror for the repository without the upstream registry's host. So the images of all
+upstream registries share one space of names, and two of them must not want the same one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from .._core.errors import ClassroomError
+from .._core.plan import Step
+from .._images import manifest as image_manifest
+from .._images import reference as image_reference
+from .._images.manifest import Manifest
+
+PARALLEL = 4
+
+
+class Target(Protocol):
+    """What filling needs of a registry."""
+
+    def digest(self, repository: str, reference: str) -> str: ...
+
+    def has_blob(self, repository: str, digest: str) -> bool: ...
+
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool: ...
+
+    def push_blob(self, repository: str, digest: str, path: str) -> None: ...
+
+    def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None: ...
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the bundle and its name in the mirror."""
+
+    reference: str
+    host: str
+    repository: str
+    tag: str
+    digest: str
+
+
+def images(references: Mapping[str, str]) -> list[Image]:
+    """The images of a lock with their names in the mirror, refused if two would get the same."""
+    found = [_named(reference, digest) for reference, digest in sorted(references.items())]
+    clashes = image_reference.clashes((image.repository, image.host, image.reference) for image in found)
+    if clashes:
+        raise ClassroomError(
+            "Wanted every repository of the bundle from one upstream registry, since a mirror tells them apart by "
+            "nothing else, found {0}; leave one of each out of the bundle.".format(
+                "; ".join(clashes)
+            )
+        )
+    return found
+
+
+def steps(wished: Iterable[Image], target: Target) -> list[Step]:
+    """The images that the mirror does not have as they are in the bundle."""
+    found = []
+    for image in wished:
+        there = target.digest(image.repository, image.tag)
+        if there != image.digest:
+            reason = "another image is under its name" if there else "not in the registry"
+            found.append(Step("image", image.reference, there or "absent", image.digest, reason))
+    return found
+
+
+def predicted(wished: Iterable[Image], reason: str) -> list[Step]:
+    """What will have to be copied to a registry that is not there yet."""
+    return [Step("image", image.reference, "absent", image.digest, reason) for image in wished]
+
+
+def weight(layout: str, wished: Iterable[Image]) -> int:
+    """Bytes that these images take, each blob counted once; some of them may be in the mirror already."""
+    blobs = {digest for image in wished for digest in image_manifest.blobs(_closure(layout, image.digest))}
+    return sum(os.path.getsize(_blob_path(layout, digest)) for digest in blobs)
+
+
+def fill(layout: str, wished: Sequence[Image], target: Target) -> None:
+    """Copy images from the layout: first all blobs, several at a time and each sent once, then the manifests."""
+    manifests = {image: _closure(layout, image.digest) for image in wished}
+    repositories: dict[str, list[str]] = {}
+    for image, parts in manifests.items():
+        for blob in image_manifest.blobs(parts):
+            if image.repository not in repositories.setdefault(blob, []):
+                repositories[blob].append(image.repository)
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        list(pool.map(lambda item: _send(layout, target, *item), repositories.items()))
+        list(pool.map(lambda item: _publish(target, *item), manifests.items()))
+
+
+def _named(reference: str, digest: str) -> Image:
+    try:
+        found = image_reference.parse(reference)
+    except ClassroomError as problem:
+        raise _nameless(reference) from problem
+    if not found.tag:
+        raise _nameless(reference)
+    return Image(reference, found.host, found.repository, found.tag, digest)
+
+
+def _nameless(reference: str) -> ClassroomError:
+    return ClassroomError(
+        "Wanted images of the bundle by full name and tag, found '{0}'; build the bundle with a name like "
+        "registry.k8s.io/pause:3.10.2.".format(reference)
+    )
+
+
+def _blob_path(layout: str, digest: str) -> str:
+    return os.path.join(layout, "blobs", *digest.split(":", 1))
+
+
+def _closure(layout: str, digest: str) -> tuple[Manifest, ...]:
+    """A manifest and, before it, those that it lists (one for each architecture)."""
+    return image_manifest.closure(lambda wanted: _manifest(_blob_path(layout, wanted)), digest)
+
+
+def _manifest(path: str) -> Manifest:
+    try:
+        with open(path, "rb") as stream:
+            return image_manifest.parse(stream.read())
+    except (OSError, ValueError) as error:
+        raise ClassroomError(
+            "Wanted an image's manifest in {0}, found: {1}; build the bundle anew.".format(path, error)
+        ) from error
+
+
+def _send(layout: str, target: Target, digest: str, repositories: Sequence[str]) -> None:
+    """Have a blob in all repositories that want it."""
+    lacking = [repository for repository in repositories if not target.has_blob(repository, digest)]
+    holders = [repository for repository in repositories if repository not in lacking]
+    for repository in lacking:
+        if not holders or not target.mount_blob(repository, digest, holders[0]):
+            target.push_blob(repository, digest, _blob_path(layout, digest))
+        holders.append(repository)
+
+
+def _publish(target: Target, image: Image, parts: Sequence[Manifest]) -> None:
+    for manifest in parts:
+        reference = image.tag if manifest.digest == image.digest else manifest.digest
+        target.push_manifest(image.repository, reference, manifest.media_type, manifest.content)

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes directories of packages into signed repositories, one for apt and one for dnf."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Mapping
+
+from .._core.command import Completed, Runner, run
+from .._core.errors import ClassroomError
+from .._core.files import write_text
+from .gpg import Keyring, SigningKey
+
+# Where the packages of a family are in a bundle, below apt/ and rpm/
+POOL = "pool"
+PUBLIC_KEY = "classroom-kubeadm.asc"
+LABEL = "classroom.kubeadm"
+# Tool and the Debian package that has it
+APT_TOOLS: Mapping[str, str] = {"apt-ftparchive": "apt-utils"}
+RPM_TOOLS: Mapping[str, str] = {"createrepo_c": "createrepo-c", "rpmkeys": "rpm", "rpmsign": "rpm"}
+
+_PATIENCE = 600.0
+
+
+def make_apt(
+    repository: str, keyring: Keyring, key: SigningKey, runner: Runner = run, upgrades: bool = True,
+) -> None:
+    """Index and sign a flat repository: `Suites: ./` in a machine's sources.
+
+    Without `upgrades` apt prefers what is installed and what other sources have (NotAutomatic, priority 1).
+    """
+    # Relative names, because what apt-ftparchive is given is what stands in Filename
+    archive = ["env", "--chdir=" + repository, "apt-ftparchive"]
+    packages = _do("the list of packages", [*archive, "packages", POOL], runner)
+    _write(repository, "Packages", packages.out)
+    fields = {"Origin": LABEL, "Label": LABEL, **({} if upgrades else {"NotAutomatic": "yes"})}
+    names = ["-o=APT::FTPArchive::Release::{0}={1}".format(field, value) for field, value in fields.items()]
+    for former in ("Release", "Release.gpg", "InRelease"):
+        _remove(os.path.join(repository, former))
+    release = os.path.join(repository, "Release")
+    _write(repository, "Release", _do("the list of files", [*archive, *names, "release", "."], runner).out)
+    keyring.clear_sign(key, release, os.path.join(repository, "InRelease"))
+    keyring.detach_sign(key, release, release + ".gpg")
+    _write(repository, PUBLIC_KEY, keyring.public_key(key))
+
+
+def make_rpm(repository: str, keyring: Keyring, key: SigningKey, runner: Runner = run) -> None:
+    """Sign every package that this key has not signed, then index and sign the repository."""
+    public = keyring.public_key(key)
+    _write(repository, PUBLIC_KEY, public)
+    files = sorted(glob.glob(os.path.join(glob.escape(repository), POOL, "*.rpm")))
+    unsigned = unsigned_rpms(files, os.path.join(repository, PUBLIC_KEY), keyring.home, runner)
+    if unsigned:
+        _sign_rpms(unsigned, keyring, key, runner)
+    shutil.rmtree(os.path.join(repository, "repodata"), ignore_errors=True)
+    # Without the SQLite copies of the lists, which only yum of long ago reads
+    _do("the lists of a yum repository", ["createrepo_c", "--quiet", "--no-database", repository], runner)
+    metadata = os.path.join(repository, "repodata", "repomd.xml")
+    keyring.detach_sign(key, metadata, metadata + ".asc")
+    write_text(metadata + ".key", public)
+
+
+def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run) -> list[str]:
+    """The packages among `files` without a good signature by the keys in `public`; `work` is for a database of keys.
+
+    A package that is damaged counts as one of them.
+    """
+    database = os.path.join(work, "rpm-keys")
+    _do("rpm to know the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
+    # At this level a package without any signature does not pass either
+    check = ["rpmkeys", "--dbpath", database, "--define", "_pkgverify_level all", "--checksig"]
+    return [path for path in files if runner([*check, path], timeout=_PATIENCE, check=False).rc != 0]
+
+
+def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runner) -> None:
+    """Put this key's signature into packages, in place of any that they have."""
+    gpg = shutil.which("gpg") or "gpg"
+    # A signature has a time in it; the key's own time makes equal packages equal, whenever they are signed
+    extra = "--batch --pinentry-mode loopback --faked-system-time {0}!".format(key.created)
+    macros = {
+        "_gpg_name": key.fingerprint, "_gpg_path": keyring.home, "__gpg": gpg, "_gpg_digest_algo": "sha256",
+        "_gpg_sign_cmd_extra_args": extra,
+    }
+    definitions = [word for name, value in macros.items() for word in ("--define", "{0} {1}".format(name, value))]
+    for path in files:
+        # Where a package has room for it, rpmsign writes into the file, which may be another bundle's as well
+        fresh = path + ".unsigned"
+        shutil.copy2(path, fresh)
+        _do("a signature in " + path, ["rpmsign", "--addsign", *definitions, fresh], runner)
+        os.rename(fresh, path)
+
+
+def _do(what: str, argv: list[str], runner: Runner) -> Completed:
+    answer = runner(argv, timeout=_PATIENCE, check=False)
+    if answer.rc != 0:
+        raise ClassroomError("Wanted {0}, found that '{1}' ended with {2}: {3}".format(
+            what, " ".join(argv), answer.rc, answer.text))
+    return answer
+
+
+def _write(repository: str, name: str, content: str) -> None:
+    # A new file, never the content of one that another bundle has as well
+    path = os.path.join(repository, name)
+    _remove(path)
+    write_text(path, content)
+
+
+def _remove(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)

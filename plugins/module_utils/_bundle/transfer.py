@@ -1,0 +1,187 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A bundle that arrives file by file beside the one that is served, and takes its place when all of it is there.
+
+What is on its way lies in a directory of the served bundle, so that both are on one disk: files that both have are one
+file with two names, and the change is a rename. A file gets there only with the digest that the lock wants, so whatever
+an interrupted copy left is good and is not sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .._core import disk_space
+from .._core.errors import ClassroomError
+from .._core.files import checksum_of, read_text, write_text
+from . import lock as bundle_lock
+from .lock import NAME, SIGNATURE, Lock
+
+# Names with a dot are nothing that a bundle has
+INCOMING, FORMER = ".incoming", ".former"
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The text of a lock, the bytes of each of its files, and the lock's signature (empty when it has none)."""
+
+    dest: str
+    text: str
+    sizes: Mapping[str, int]
+    signature: str = ""
+
+    @property
+    def lock(self) -> Lock:
+        return bundle_lock.parse(os.path.join(self.dest, NAME), self.text)
+
+    @property
+    def incoming(self) -> str:
+        return os.path.join(self.dest, INCOMING)
+
+
+def is_there(wish: Wish, stamp: str) -> bool:
+    """Return whether the bundle is the wanted one and was verified as it is now.
+
+    `stamp` is the file in which a verification is recorded (see bundle_lock.write_stamp). Without a record of exactly
+    these files their digests are compared: after a power failure a file can have its size and no content.
+    """
+    lock = wish.lock
+    return _is_named_so(wish) and (
+        bundle_lock.is_stamped(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
+        or not bundle_lock.problems(wish.dest, lock))
+
+
+def _is_named_so(wish: Wish) -> bool:
+    """Return whether lock, signature, and names and sizes of all files are the wanted ones."""
+    return (
+        read_text(os.path.join(wish.dest, NAME)) == wish.text
+        and (read_text(os.path.join(wish.dest, SIGNATURE)) or "") == wish.signature
+        and all(_size(os.path.join(wish.dest, name)) == size for name, size in wish.sizes.items())
+    )
+
+
+def missing(wish: Wish) -> list[str]:
+    """The files that have to be sent, having looked into what is served and what has arrived; refused without room."""
+    lock = wish.lock
+    if set(lock.files) != set(wish.sizes):
+        raise ClassroomError(
+            "The lock and the files that are sent do not agree: expected the size of each file of the lock, found {0} "
+            "without one. Build the bundle again. Nothing was changed.".format(
+                ", ".join(sorted(set(lock.files) ^ set(wish.sizes))[:5])))
+    found = [
+        name for name in sorted(lock.files)
+        if not _is_locked(wish.incoming, wish, lock, name) and not _is_locked(wish.dest, wish, lock, name)
+    ]
+    disk_space.require(wish.dest, sum(wish.sizes[name] for name in found), "the files of the bundle")
+    return found
+
+
+def take(wish: Wish, arrived: Mapping[str, str]) -> None:
+    """Put files that have arrived (name in the bundle -> path) where they belong, if they are what the lock says."""
+    lock = wish.lock
+    for name, path in arrived.items():
+        found = checksum_of(path)
+        if found != lock.files[name]:
+            raise ClassroomError(
+                "{0}: wanted sha256 {1}, found sha256 {2} after it was sent; the bundle on the controller is damaged, "
+                "build it anew or copy it again from where it came. The bundle that is served stays.".format(
+                    name, lock.files[name], found))
+        target = os.path.join(wish.incoming, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _move(path, target, 0o755 if name.startswith("bin/") else 0o644)
+
+
+def finish(wish: Wish, stamp: str) -> None:
+    """Let the new bundle take the place of the served one, and record in `stamp` that it was verified."""
+    lock = wish.lock
+    for name in lock.files:
+        if not _has(wish, name):
+            target = os.path.join(wish.incoming, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _drop(target)
+            os.link(os.path.join(wish.dest, name), target)
+    for name, text in ((SIGNATURE, wish.signature), (NAME, wish.text)):
+        _drop(os.path.join(wish.incoming, name))
+        if text:
+            write_text(os.path.join(wish.incoming, name), text, 0o644)
+    problems = bundle_lock.problems(wish.incoming, lock)
+    if problems:
+        raise ClassroomError("\n".join(problems))
+    _exchange(wish)
+    # A rename keeps size and time
+    bundle_lock.write_stamp(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
+
+
+def _exchange(wish: Wish) -> None:
+    """Directory by directory, the lock last: a run that is cut off here finds another lock, and does it again."""
+    former = os.path.join(wish.dest, FORMER)
+    shutil.rmtree(former, ignore_errors=True)
+    os.makedirs(former)
+    if not wish.signature:
+        _drop(os.path.join(wish.dest, SIGNATURE))
+    for name in sorted(os.listdir(wish.incoming), key=lambda name: (name == NAME, name)):
+        served = os.path.join(wish.dest, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(served, os.path.join(former, name))
+        os.rename(os.path.join(wish.incoming, name), served)
+    os.rmdir(wish.incoming)
+    shutil.rmtree(former)
+
+
+def _has(wish: Wish, name: str) -> bool:
+    return _size(os.path.join(wish.incoming, name)) == wish.sizes[name]
+
+
+def _is_locked(directory: str, wish: Wish, lock: Lock, name: str) -> bool:
+    """Return whether the file is in a directory with the size and the digest that the lock gives it."""
+    path = os.path.join(directory, name)
+    return _size(path) == wish.sizes[name] and checksum_of(path) == lock.files[name]
+
+
+def _size(path: str) -> int:
+    """Bytes of a file, -1 when there is none."""
+    return os.path.getsize(path) if os.path.isfile(path) and not os.path.islink(path) else -1
+
+
+def _move(path: str, target: str, mode: int) -> None:
+    """Never half of a file under its name, also from another disk."""
+    try:
+        os.rename(path, target + _PART)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(path, target + _PART)
+        _drop(path)
+    os.chmod(target + _PART, mode)
+    if os.geteuid() == 0:
+        os.chown(target + _PART, 0, 0)
+    # The name may be on the disk before the content is; then a power failure leaves a file of the right size
+    with open(target + _PART, "rb") as stream:
+        os.fsync(stream.fileno())
+    os.rename(target + _PART, target)
+
+
+def _drop(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def batches(names: Sequence[str], sizes: Mapping[str, int], limit: int) -> list[list[str]]:
+    """The names in their order, in groups of at most `limit` bytes; a larger file is a group of its own."""
+    groups: list[list[str]] = []
+    room = 0
+    for name in names:
+        if not groups or sizes[name] > room:
+            groups.append([])
+            room = limit
+        groups[-1].append(name)
+        room -= sizes[name]
+    return groups

@@ -1,0 +1,36 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One thing that is brought back by whoever knows it; apart from the list of all, which those who know import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from .._kubeadm.command import Machine
+from .plan import Step
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a part has to bring back, and what else is to be said."""
+
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing, and the key under which `kept` has what it was before.
+
+    `plan` gets what was kept, reads the machine and changes nothing. `perform` carries one of its steps out and returns
+    what could not be brought back, a sentence each. `first` is for what needs the programs of packages that go.
+    """
+
+    key: str
+    plan: Callable[[Machine, Any], Found]
+    perform: Callable[[Machine, Step, Any], Sequence[str]]
+    first: bool = False

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""IP networks as Kubernetes takes them: one CIDR, or two of different families separated by a comma."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Union
+
+from .._core.errors import ClassroomError
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+# kube-controller-manager's defaults, the part of the pod subnet that one node gets
+NODE_PREFIX = {4: 24, 6: 64}
+# kubeadm's limits: nodes are counted in a bitmap of 16 bits, services in one of 20
+MAX_NODE_BITS = 16
+MAX_SERVICE_BITS = 20
+MIN_SERVICES = 10
+
+
+class SubnetError(ClassroomError):
+    """A text is not the network, or list of networks, that was wanted; the message is a sentence."""
+
+
+def parse_subnet(text: str) -> Network:
+    """Read one CIDR, and refuse one whose address lies inside of the network: it is nearly always a slip."""
+    if "/" not in text:
+        raise SubnetError("found '{0}', which has no prefix length; write it like {0}/16".format(text))
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        widened = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise SubnetError("found '{0}', which is no network; write it like 10.244.0.0/16".format(text)) from None
+    raise SubnetError("found '{0}', an address inside of {1}; write {1}".format(text, widened))
+
+
+def parse_subnets(text: str) -> list[Network]:
+    """Read one CIDR, or two of different families (dual-stack)."""
+    networks: list[Network] = [parse_subnet(part.strip()) for part in text.split(",")]
+    if len(networks) > 2:
+        raise SubnetError("found {0} networks; write one, or one for IPv4 and one for IPv6".format(len(networks)))
+    if len(networks) == 2 and networks[0].version == networks[1].version:
+        raise SubnetError(
+            "found two networks of IPv{0}; write one, or one for IPv4 and one for IPv6".format(networks[0].version)
+        )
+    return networks
+
+
+def overlaps(left: Network, right: Network) -> bool:
+    """Whether two networks share an address; those of two families never do."""
+    return left.version == right.version and left.overlaps(right)
+
+
+def contains(network: Network, address: Address) -> bool:
+    return network.version == address.version and address in network
+
+
+def pod_subnet_problems(network: Network, nodes: int) -> Iterator[str]:
+    """Say what keeps a pod subnet from giving each of so many nodes its part."""
+    prefix = NODE_PREFIX[network.version]
+    bits = prefix - network.prefixlen
+    if bits > MAX_NODE_BITS:
+        yield "found {0}, too wide for parts of /{1} a node; write /{2} or longer".format(
+            network, prefix, prefix - MAX_NODE_BITS
+        )
+    room = 2**bits if bits >= 0 else 0
+    if room < nodes:
+        yield "found {0} with room for {1} of {2} nodes (each gets a /{3}); write /{4} or shorter".format(
+            network, room, nodes, prefix, prefix - max(nodes - 1, 0).bit_length()
+        )
+
+
+def service_subnet_problems(network: Network) -> Iterator[str]:
+    """Say why kubeadm would refuse a service subnet for its size."""
+    bits = network.max_prefixlen - network.prefixlen
+    if bits > MAX_SERVICE_BITS:
+        yield "found {0}, too wide for kubeadm; write /{1} or longer".format(
+            network, network.max_prefixlen - MAX_SERVICE_BITS
+        )
+    if network.num_addresses < MIN_SERVICES:
+        yield "found {0} with {1} addresses; write a network of at least {2}, like a /16".format(
+            network, network.num_addresses, MIN_SERVICES
+        )

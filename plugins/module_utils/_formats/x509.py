@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a certificate says, without a library or an openssl program that a managed machine need not have.
+
+Dates, name and public key come from a walk over the certificate's DER; whether one certificate really was signed by
+another is asked of the TLS implementation itself, by a handshake that never leaves the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from .._core.errors import ClassroomError
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_COMMON_NAME = bytes.fromhex("0603550403")
+_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
+_UTC_TIME = 0x17
+_EXTENSIONS = 0xA3
+# Tags of the two kinds of alternative names that a server is found by
+_DNS_NAME, _ADDRESS = 0x82, 0x87
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The few facts of a certificate that decisions need. Times are seconds since the epoch."""
+
+    common_name: str
+    not_before: float
+    not_after: float
+    public_key_hash: str
+
+    def date_problem(self, now: float) -> str:
+        """Empty when the certificate is valid at `now`."""
+        if now > self.not_after:
+            return "expired on {0}".format(as_date(self.not_after))
+        if now < self.not_before:
+            return "is valid from {0} only, and this machine's clock says {1}".format(
+                as_date(self.not_before), as_date(now)
+            )
+        return ""
+
+
+def as_date(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def first_pem(text: str) -> str:
+    """The first certificate of a PEM file, which may hold a key and further certificates too."""
+    found = _PEM.search(text)
+    if not found:
+        raise ClassroomError("no certificate was found in the PEM text.")
+    return found.group(0) + "\n"
+
+
+def read(text: str) -> Certificate:
+    """The first certificate of a PEM text."""
+    try:
+        return _read_der(ssl.PEM_cert_to_DER_cert(first_pem(text)))
+    except (ValueError, IndexError) as problem:
+        raise ClassroomError("a certificate cannot be read: {0}.".format(problem)) from problem
+
+
+def discovery_hash(text: str) -> str:
+    """The hash that kubeadm knows as discovery-token-ca-cert-hash: of the public key, so it survives a renewal."""
+    return read(text).public_key_hash
+
+
+def alternative_names(text: str) -> tuple[str, ...]:
+    """The names and addresses for which the first certificate of a PEM text stands, in its order."""
+    try:
+        return _alternative_names(ssl.PEM_cert_to_DER_cert(first_pem(text)))
+    except (ValueError, IndexError) as problem:
+        raise ClassroomError("a certificate cannot be read: {0}.".format(problem)) from problem
+
+
+def _element(data: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, first byte of the content, and first byte behind the DER element at `at`."""
+    length, start = data[at + 1], at + 2
+    if length & 0x80:
+        octets = length & 0x7F
+        length, start = int.from_bytes(data[start : start + octets], "big"), start + octets
+    if start + length > len(data):
+        raise ValueError("its DER is cut off")
+    return data[at], start, start + length
+
+
+def _children(data: bytes, at: int) -> list[bytes]:
+    _tag, start, end = _element(data, at)
+    found = []
+    while start < end:
+        _tag, _content, behind = _element(data, start)
+        found.append(data[start:behind])
+        start = behind
+    return found
+
+
+def _read_der(der: bytes) -> Certificate:
+    fields = _children(_children(der, 0)[0], 0)
+    # The version stands in front with a tag of its own and is left out in version 1.
+    if fields[0][0] == 0xA0:
+        fields = fields[1:]
+    _serial, _algorithm, _issuer, validity, subject, public_key = fields[:6]
+    begin, end = (_moment(element) for element in _children(validity, 0))
+    return Certificate(
+        common_name=_common_name(subject),
+        not_before=begin,
+        not_after=end,
+        public_key_hash="sha256:" + hashlib.sha256(public_key).hexdigest(),
+    )
+
+
+def _alternative_names(der: bytes) -> tuple[str, ...]:
+    for field in _children(_children(der, 0)[0], 0):
+        if field[0] != _EXTENSIONS:
+            continue
+        for extension in _children(_children(field, 0)[0], 0):
+            parts = _children(extension, 0)
+            if parts[0] == _ALTERNATIVE_NAME:
+                # The value, an octet string, comes last: whether it is critical may stand before it.
+                _tag, start, _end = _element(parts[-1], 0)
+                names = (_name(each) for each in _children(parts[-1], start))
+                return tuple(name for name in names if name)
+    return ()
+
+
+def _name(element: bytes) -> str:
+    tag, start, end = _element(element, 0)
+    if tag == _ADDRESS:
+        return str(ipaddress.ip_address(element[start:end]))
+    return element[start:end].decode("ascii") if tag == _DNS_NAME else ""
+
+
+def _moment(element: bytes) -> float:
+    tag, start, end = _element(element, 0)
+    text = element[start:end].decode("ascii")
+    if tag == _UTC_TIME:
+        # RFC 5280: two-digit years from 50 on belong to the last century.
+        text = ("19" if text[:2] >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def _common_name(subject: bytes) -> str:
+    at = subject.find(_COMMON_NAME)
+    if at < 0:
+        return ""
+    value = subject[at + len(_COMMON_NAME) :]
+    _tag, start, end = _element(value, 0)
+    return value[start:end].decode("utf-8", "replace")
+
+
+def signing_problem(ca_pem: str, certificate_file: str, key_file: str) -> str:
+    """Why a server with this certificate and key would not be believed by whoever trusts the CA; empty if it would.
+
+    A comparison of names would not do: every CA that kubeadm makes is called "kubernetes".
+    """
+    try:
+        server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_side.load_cert_chain(certificate_file, key_file)
+        client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client_side.check_hostname = False
+        client_side.load_verify_locations(cadata=first_pem(ca_pem))
+        _shake_hands(client_side, server_side)
+    except ssl.SSLCertVerificationError as problem:
+        return problem.verify_message
+    except (ssl.SSLError, OSError) as problem:
+        return problem.strerror or str(problem)
+    return ""
+
+
+def _shake_hands(client_side: ssl.SSLContext, server_side: ssl.SSLContext) -> None:
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server)
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    # A handshake takes two rounds; the bound only keeps a surprise from becoming an endless loop.
+    for _round in range(10):
+        waiting = 0
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                waiting += 1
+        if not waiting:
+            return
+    raise OSError(0, "the handshake does not end")

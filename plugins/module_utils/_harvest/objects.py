@@ -1,0 +1,377 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What students have in a cluster, as manifests that `kubectl apply -f` takes, in this cluster or the next.
+
+Every kind that the API serves in namespaces is asked for, custom resources too. Of each object only what a person
+would have written is kept. Left out is what a controller makes by itself: it would be made twice.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import io
+import os
+import tarfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Callable
+
+from .._core.errors import ClassroomError
+from .._core.files import Root
+from .._formats import yaml_writer
+from .._kube.api import Api, ApiError, Unavailable, Unreachable
+from .._kube.kubeconfig import load
+from .._kubeadm.command import Machine
+
+Json = dict[str, Any]
+
+# Resources that only say what happens, or that a controller fills for a Service or a Node
+RECORDS = frozenset({
+    "events", "endpoints", "endpointslices", "leases", "controllerrevisions", "resourceclaimstatuses",
+    "csistoragecapacities", "ciliumendpoints",
+})
+# API groups that only report measurements: they store nothing, so a server of theirs that is down loses nothing
+MEASUREMENTS = frozenset({"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"})
+# Any of them shows that a host has, or had, a control plane whose objects a reset deletes
+CONTROL_PLANE = ("/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member")
+# What has to be there before the others; all else comes behind it
+ORDER = (
+    "Namespace", "ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "PersistentVolumeClaim",
+    "Role", "RoleBinding", "Service",
+)
+REDACTED = "redacted"
+REDACTED_MARK = "classroom.kubeadm/redacted"
+
+_SERVER_SIDE = (
+    "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation",
+    "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid",
+)
+# Notes of kubectl and of controllers; kubectl's has the whole former object in it, a Secret's values included
+_NOTES = (
+    "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
+    "deprecated.daemonset.template.generation", "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller", "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner",
+    "batch.kubernetes.io/job-tracking", "control-plane.alpha.kubernetes.io/leader",
+)
+_JOB_LABELS = (
+    "controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
+_OWN_SECRETS = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+# Secrets of these types are refused by the API unless a value is JSON
+_JSON_VALUES = (".dockerconfigjson", ".dockercfg")
+_API_TOKEN = "kube-api-access-"
+_PAGE = 500
+# Seconds before a request that was answered with 429 or 5xx is repeated, once
+_RETRY_DELAY = 2.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Patterns of namespaces wanted, patterns of those that are not, and whether Secrets keep their values."""
+
+    namespaces: tuple[str, ...] = ("*",)
+    excepted: tuple[str, ...] = ()
+    secrets: bool = False
+
+    def takes(self, namespace: str) -> bool:
+        if namespace in self.namespaces:
+            # Called by its very name it is meant.
+            return True
+        return _fits(namespace, self.namespaces) and not _fits(namespace, self.excepted)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind that the API serves in namespaces."""
+
+    path: str
+    name: str
+    kind: str
+    version: str
+
+
+@dataclass
+class Harvest:
+    """Manifests by namespace, in an order in which they can be applied; `left_out` are sentences."""
+
+    namespaces: dict[str, list[Json]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        return [
+            "{0}/{1}/{2}".format(namespace, manifest["kind"], manifest["metadata"]["name"])
+            for namespace, manifests in self.namespaces.items() for manifest in manifests
+            if manifest["kind"] != "Namespace"
+        ]
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def of_cluster(machine: Machine, kubeconfig: str, wish: Wish, timeout: float) -> tuple[Harvest, str]:
+    """The harvest, or an empty one and the reason: a control plane that is down is no reason to lose the files too."""
+    form = "The objects were not harvested: {0}."
+    try:
+        admin = load(machine.root, kubeconfig)
+        if admin is None:
+            return Harvest(), form.format("there is no {0} on this machine".format(kubeconfig))
+        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish, machine.sleep), ""
+    except (ApiError, ClassroomError) as problem:
+        return Harvest(), form.format(str(problem).rstrip("."))
+
+
+def missing(root: Root, kubeconfig: str, found: Harvest, reason: str) -> list[str]:
+    """Return what the host's cluster may have and the harvest has not, a message each; without a cluster, nothing."""
+    if not reason:
+        return list(found.left_out)
+    has_cluster = any(os.path.exists(root(path)) for path in (kubeconfig, *CONTROL_PLANE))
+    return [reason] if has_cluster else []
+
+
+class _Patient:
+    """Repeat a request once that the server answered with 429 or 5xx: it may be overloaded for a moment only."""
+
+    def __init__(self, api: Api, sleep: Callable[[float], None]) -> None:
+        self._api = api
+        self._sleep = sleep
+
+    def get(self, path: str) -> Any:
+        try:
+            return self._api.get(path)
+        except Unavailable:
+            self._sleep(_RETRY_DELAY)
+            return self._api.get(path)
+
+    def answers(self) -> bool:
+        """Return whether the server answers at all, for a request that brought no answer."""
+        try:
+            self._api.get("/version")
+        except Unavailable:
+            return True
+        except ApiError:
+            return False
+        return True
+
+
+def harvest(api: Api, wish: Wish, sleep: Callable[[float], None] = time.sleep) -> Harvest:
+    """Read all objects of the namespaces of `wish`.
+
+    One resource that cannot be read is named in `left_out`. Raises ApiError when the server does not answer, or does
+    not list its namespaces.
+    """
+    return _harvest(_Patient(api, sleep), wish)
+
+
+def _harvest(api: _Patient, wish: Wish) -> Harvest:
+    found = Harvest()
+    for namespace in _items(api, "/api/v1/namespaces"):
+        name = namespace["metadata"]["name"]
+        if wish.takes(name) and not namespace["metadata"].get("deletionTimestamp"):
+            found.namespaces[name] = [] if name == "default" else [manifest_of("v1", "Namespace", namespace, wish)]
+    for resource in resources(api, found.left_out):
+        for item in _listed(api, resource, found.left_out):
+            namespace = item["metadata"].get("namespace", "")
+            if namespace in found.namespaces and is_somebodys_work(resource.name, item):
+                found.namespaces[namespace].append(manifest_of(resource.version, resource.kind, item, wish))
+    found.namespaces = {
+        name: sorted(manifests, key=_place) for name, manifests in sorted(found.namespaces.items()) if manifests}
+    return found
+
+
+def _place(manifest: Json) -> tuple[int, str, str]:
+    kind = manifest["kind"]
+    return ORDER.index(kind) if kind in ORDER else len(ORDER), kind, manifest["metadata"]["name"]
+
+
+def _items(api: _Patient, path: str) -> Iterator[Json]:
+    """All objects of a collection, page by page: a class may have made thousands."""
+    token = ""
+    while True:
+        answer = api.get("{0}?limit={1}{2}".format(path, _PAGE, "&continue=" + token if token else ""))
+        yield from answer.get("items") or ()
+        token = (answer.get("metadata") or {}).get("continue") or ""
+        if not token:
+            return
+
+
+def resources(api: _Patient, left_out: list[str]) -> Iterator[Resource]:
+    """Every kind that can be listed and created in a namespace, in the version that the API prefers."""
+    yield from _resources_of("/api/v1", "v1", _served(api, "/api/v1", "v1", left_out))
+    for group in _served(api, "/apis", "all API groups", left_out).get("groups") or ():
+        version = group["preferredVersion"]["groupVersion"]
+        if version.partition("/")[0] not in MEASUREMENTS:
+            path = "/apis/" + version
+            yield from _resources_of(path, version, _served(api, path, version, left_out))
+
+
+def _served(api: _Patient, path: str, version: str, left_out: list[str]) -> Json:
+    """What the API server says that it serves at a path; nothing when it cannot say so."""
+    try:
+        answer = api.get(path)
+        if isinstance(answer, dict):
+            return answer
+        problem = ApiError("{0} is answered with something that is not JSON".format(path))
+    except ApiError as error:
+        problem = error
+        _one_of_many(api, problem)
+    left_out.append("The kinds of {0} are not known: {1}.".format(version, str(problem).rstrip(".")))
+    return {}
+
+
+def _one_of_many(api: _Patient, problem: ApiError) -> None:
+    """Raise `problem` again unless it is about one request only.
+
+    A request may end without an answer although the server is well: the conversion webhook of one resource has longer
+    to answer than this client waits.
+    """
+    if isinstance(problem, Unreachable) and not isinstance(problem, Unavailable) and not api.answers():
+        raise problem
+
+
+def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
+    for each in served.get("resources") or ():
+        name, verbs = each["name"], each.get("verbs") or ()
+        if each.get("namespaced") and "/" not in name and name not in RECORDS and {"list", "create"} <= set(verbs):
+            yield Resource("{0}/{1}".format(path, name), name, each["kind"], version)
+
+
+def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[Json]:
+    try:
+        yield from _items(api, resource.path)
+    except ApiError as problem:
+        _one_of_many(api, problem)
+        left_out.append("{0} of {1} cannot be listed: {2}.".format(
+            resource.kind, resource.version, str(problem).rstrip(".")))
+
+
+def is_somebodys_work(resource: str, item: Json) -> bool:
+    """Whether an object is there because a person wanted it, and not because a controller made it from another."""
+    metadata = item["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    if metadata.get("deletionTimestamp") or any(owner.get("controller") for owner in owners):
+        return False
+    name = metadata["name"]
+    if resource == "configmaps":
+        return bool(name != "kube-root-ca.crt")
+    if resource == "services":
+        return (metadata["namespace"], name) != ("default", "kubernetes")
+    if resource == "secrets":
+        return item.get("type") not in _OWN_SECRETS
+    if resource == "serviceaccounts" and name == "default":
+        return bool(item.get("imagePullSecrets") or metadata.get("annotations") or metadata.get("labels"))
+    return True
+
+
+def manifest_of(version: str, kind: str, item: Json, wish: Wish) -> Json:
+    """The object as its author would write it."""
+    manifest: Json = {"apiVersion": version, "kind": kind, "metadata": _metadata(item["metadata"])}
+    manifest.update(
+        (key, value) for key, value in item.items() if key not in ("apiVersion", "kind", "metadata", "status"))
+    if kind in _CLEANERS and version in ("v1", "batch/v1"):
+        _CLEANERS[kind](manifest)
+    if kind == "Secret" and version == "v1" and not wish.secrets:
+        _redact(manifest)
+    return manifest
+
+
+def _metadata(metadata: Json) -> Json:
+    kept = {key: value for key, value in metadata.items() if key not in _SERVER_SIDE}
+    annotations = {key: value for key, value in (kept.pop("annotations", None) or {}).items() if key not in _NOTES}
+    if annotations:
+        kept["annotations"] = annotations
+    labels = {
+        key: value for key, value in (kept.pop("labels", None) or {}).items() if key != "kubernetes.io/metadata.name"}
+    if labels:
+        kept["labels"] = labels
+    return {"name": kept.pop("name"), **kept}
+
+
+def _redact(secret: Json) -> None:
+    """The keys stay, so that whoever mounts them starts; the mark says that the values are not the real ones."""
+    keys = [*(secret.pop("data", None) or {}), *(secret.pop("stringData", None) or {})]
+    if keys:
+        secret["stringData"] = {key: "{}" if key in _JSON_VALUES else REDACTED for key in keys}
+        secret["metadata"].setdefault("annotations", {})[REDACTED_MARK] = "true"
+
+
+def _clean_namespace(manifest: Json) -> None:
+    manifest.pop("spec", None)
+
+
+def _clean_service(manifest: Json) -> None:
+    """Addresses are given out by the API server; another cluster may have given them to somebody else."""
+    spec = manifest["spec"]
+    if spec.get("clusterIP") != "None":
+        spec.pop("clusterIP", None)
+        spec.pop("clusterIPs", None)
+    spec.pop("healthCheckNodePort", None)
+
+
+def _clean_claim(manifest: Json) -> None:
+    """The volume that a claim was bound to is not there in another cluster."""
+    manifest["spec"].pop("volumeName", None)
+
+
+def _clean_job(manifest: Json) -> None:
+    spec = manifest["spec"]
+    if not spec.get("manualSelector"):
+        spec.pop("selector", None)
+        for metadata in (manifest["metadata"], spec["template"].get("metadata") or {}):
+            _drop(metadata, "labels", _JOB_LABELS)
+
+
+def _clean_account(manifest: Json) -> None:
+    manifest.pop("secrets", None)
+
+
+def _clean_pod(manifest: Json) -> None:
+    """The scheduler's choice of a node, and the token that admission mounts into every pod."""
+    spec = manifest["spec"]
+    spec.pop("nodeName", None)
+    tokens = {volume["name"] for volume in spec.get("volumes") or () if volume["name"].startswith(_API_TOKEN)}
+    _without(spec, "volumes", "name", tokens)
+    for container in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
+        _without(container, "volumeMounts", "name", tokens)
+
+
+def _drop(where: Json, key: str, names: Sequence[str]) -> None:
+    left = {name: value for name, value in (where.get(key) or {}).items() if name not in names}
+    where.pop(key, None)
+    if left:
+        where[key] = left
+
+
+def _without(where: Json, key: str, field_name: str, values: set[str]) -> None:
+    left = [each for each in where.get(key) or () if each[field_name] not in values]
+    where.pop(key, None)
+    if left:
+        where[key] = left
+
+
+_CLEANERS = {
+    "Namespace": _clean_namespace,
+    "Service": _clean_service,
+    "PersistentVolumeClaim": _clean_claim,
+    "Job": _clean_job,
+    "ServiceAccount": _clean_account,
+    "Pod": _clean_pod,
+}
+
+
+def as_text(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """One file of manifests."""
+    return "---\n".join(yaml_writer.dump(manifest) for manifest in manifests)
+
+
+def write_archive(found: Harvest, stream: IO[bytes]) -> None:
+    """Write a gzip-compressed tar archive with a file <namespace>.yml for each namespace."""
+    with tarfile.open(fileobj=stream, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for namespace, manifests in found.namespaces.items():
+            content = as_text(manifests).encode("utf-8", "surrogateescape")
+            member = tarfile.TarInfo(namespace + ".yml")
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))

@@ -1,0 +1,550 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""firewalld with exactly what a machine's role needs, permanent and live alike; or firewalld stopped.
+
+What was there before stays there. What this collection opened is listed in `kept` under `written`, so that it goes when
+it is not wanted any more, and nothing else goes with it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from xml.etree import ElementTree
+
+from .._core import original_state
+from .._core.command import Runner
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text, remove
+from .._core.plan import Step
+from .._core.restorer import Found, Part
+from .._formats.ip_networks import SubnetError, parse_subnet
+from .._kubeadm.command import Machine
+from . import systemd
+from .preflight import Address, addresses_of
+from .ssh_session import Session, find_session
+
+UNIT = "firewalld.service"
+CONFIGURATION = "/etc/firewalld/firewalld.conf"
+ZONES, PACKAGED = "/etc/firewalld/zones", "/usr/lib/firewalld/zones"
+TRUSTED = "trusted"
+PERMANENT, LIVE = "permanent", "live"
+PLACES = (PERMANENT, LIVE)
+PORT, RULE, SOURCE, INTERFACE = "port", "rich rule", "source", "interface"
+_OPTION = {PORT: "port", RULE: "rich-rule", SOURCE: "source", INTERFACE: "interface"}
+KEY = "firewall"
+_PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/(tcp|udp|sctp|dccp)")
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that a zone lets through, in one of firewalld's two configurations."""
+
+    place: str
+    zone: str
+    kind: str
+    value: str
+
+    @property
+    def text(self) -> str:
+        return "|".join((self.place, self.zone, self.kind, self.value))
+
+    @classmethod
+    def of(cls, text: str) -> Entry:
+        return cls(*text.split("|", 3))
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone as firewall-cmd lists it."""
+
+    name: str
+    target: str = "default"
+    interfaces: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    def has(self, kind: str, value: str) -> bool:
+        """Whether it lets that through already; a port also as part of a range."""
+        if kind == SOURCE:
+            return value in self.sources
+        if kind == RULE:
+            return value in self.rules
+        if kind == INTERFACE:
+            return value in self.interfaces
+        return self.target == "ACCEPT" or any(covers(port, value) for port in self.ports)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`state` is `auto` (what runs goes on running), `running`, `stopped` or `unchanged`. An empty zone: the one of the
+    interface with `address`, or firewalld's default zone.
+
+    `ports` are open to `sources`, `cluster_ports` to `cluster_sources`, networks or addresses; to everyone in the zone
+    where there are none. Pods are known by `interfaces`; only where there are none by their networks, `trusted`.
+    Unless it is `exclusive`, nothing is closed."""
+
+    state: str = "auto"
+    ports: tuple[str, ...] = ()
+    zone: str = ""
+    address: str = ""
+    sources: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+    cluster_ports: tuple[str, ...] = ()
+    cluster_sources: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    exclusive: bool = True
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that are trusted by a packet's source alone."""
+        return () if self.interfaces else self.trusted
+
+
+@dataclass(frozen=True)
+class State:
+    """firewalld as it is. Zones by name and place; the live ones only while it runs."""
+
+    unit: systemd.Unit = field(default_factory=lambda: systemd.Unit(UNIT))
+    default_zone: str = ""
+    zones: Mapping[str, Mapping[str, Zone]] = field(default_factory=dict)
+    addresses: tuple[Address, ...] = ()
+    session: Session | None = None
+    ours: tuple[Entry, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps as they are shown, and what is done for them."""
+
+    steps: tuple[Step, ...] = ()
+    add: tuple[Entry, ...] = ()
+    remove: tuple[Entry, ...] = ()
+    service: str = ""
+    zone: str = ""
+    former: Mapping[str, Any] = field(default_factory=dict)
+
+
+def covers(port: str, wanted: str) -> bool:
+    """Whether one port or range has all of another."""
+    one, other = port_range(port), port_range(wanted)
+    return one is not None and other is not None and one[2] == other[2] and one[0] <= other[0] and other[1] <= one[1]
+
+
+def port_range(text: str) -> tuple[int, int, str] | None:
+    """First and last port and the protocol of `6443/tcp` or `30000-32767/udp`."""
+    match = _PORT.fullmatch(text)
+    if not match:
+        return None
+    first = int(match[1])
+    last = int(match[2] or first)
+    return (first, last, match[3]) if 0 < first <= last < 65536 else None
+
+
+# Reading
+
+
+def parse_zones(text: str) -> dict[str, Zone]:
+    """What `firewall-cmd --list-all-zones` prints."""
+    found: dict[str, dict[str, list[str]]] = {}
+    name, key = "", ""
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            name = line.split()[0]
+            found[name] = {}
+        elif line.startswith("\t"):
+            found[name][key].append(line.strip())
+        elif line.strip():
+            key, _colon, rest = line.strip().partition(":")
+            found[name][key] = rest.split()
+    return {
+        name: Zone(name, (fields.get("target") or ["default"])[0], *(
+            tuple(fields.get(field, ())) for field in ("interfaces", "sources", "services", "ports", "rich rules")))
+        for name, fields in found.items()
+    }
+
+
+def read_zones(run: Runner, place: str, active: bool) -> dict[str, Zone]:
+    """firewalld's two configurations; the permanent one can be had without it running."""
+    return parse_zones(run([*_program(place, active), "--list-all-zones"], timeout=_PATIENCE).out)
+
+
+def read_default_zone(root: Root) -> str:
+    """One for both configurations; it takes firewall-cmd half a second to say it."""
+    for line in (read_text(root(CONFIGURATION)) or "").splitlines():
+        key, _sign, value = line.partition("=")
+        if key.strip() == "DefaultZone" and value.strip():
+            return value.strip()
+    return "public"
+
+
+def _program(place: str, active: bool) -> list[str]:
+    if not active:
+        return ["firewall-offline-cmd"]
+    return ["firewall-cmd", *(["--permanent"] if place == PERMANENT else [])]
+
+
+def read_ours(root: Root) -> tuple[Entry, ...]:
+    return tuple(Entry.of(text) for text in original_state.read(root).get("written", {}).get(KEY, ()))
+
+
+def read_state(root: Root, run: Runner, wish: Wish) -> State:
+    unit = systemd.show(run, UNIT)
+    if not unit.exists or not _is_wanted(wish, unit):
+        return State(unit)
+    places = PLACES if unit.active else (PERMANENT,)
+    return State(
+        unit=unit,
+        default_zone=read_default_zone(root),
+        zones={place: read_zones(run, place, unit.active) for place in places},
+        addresses=addresses_of(run(["ip", "-j", "addr"]).out),
+        session=find_session(root),
+        ours=read_ours(root),
+        files=tuple(_names(root(ZONES))),
+    )
+
+
+def _is_wanted(wish: Wish, unit: systemd.Unit) -> bool:
+    """Whether firewalld is to run, with the ports open."""
+    return wish.state == "running" or (wish.state == "auto" and unit.active)
+
+
+# Deciding
+
+
+def plan(wish: Wish, state: State) -> Plan:
+    """What is to be done, and every refusal, before anything has been done."""
+    check(wish)
+    if wish.state == "stopped":
+        return _plan_stop(state)
+    if wish.state == "running":
+        _refuse_missing(state.unit)
+    if not _is_wanted(wish, state.unit):
+        return Plan()
+    zone = choose_zone(wish, state)
+    start = not (state.unit.active and _starts_at_boot(state.unit))
+    if not state.unit.active:
+        _refuse_cut(state)
+    wanted = list(_wanted(wish, zone))
+    _refuse_elsewhere(wish, state)
+    # What only the collection opened, and nobody wants any more
+    close = [entry for entry in state.ours
+             if wish.exclusive and entry not in wanted and is_there(state.zones, entry)]
+    after = without(state.zones, close)
+    add = [entry for entry in wanted if entry.place in after
+           and not after[entry.place][entry.zone].has(entry.kind, entry.value)]
+    steps = [*_shown(add, "closed", "open", "the machine's role needs it"),
+             *_shown(close, "open", "closed", "this collection opened it, and the role needs it no more")]
+    if start:
+        steps.append(Step("service", UNIT, _service_words(state.unit), "runs, now and at boot", "it is to filter"))
+    return Plan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
+                _former(state, add, close, start))
+
+
+def check(wish: Wish) -> None:
+    """Whether the wish can be understood."""
+    wrong = [port for port in (*wish.ports, *wish.cluster_ports) if port_range(port) is None]
+    if wrong:
+        raise ClassroomError(
+            "Wanted ports like 6443/tcp or 30000-32767/udp, found '{0}'. Correct it; nothing was changed.".format(
+                "', '".join(wrong)))
+    for network in (*wish.sources, *wish.cluster_sources, *wish.trusted):
+        try:
+            if network in wish.trusted or not _is_address(network):
+                parse_subnet(network)
+        except SubnetError as problem:
+            raise ClassroomError("Wanted a network whose machines are let in, {0}.".format(problem)) from problem
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plan_stop(state: State) -> Plan:
+    if not state.unit.exists or not (state.unit.active or state.unit.unit_file_state == "enabled"):
+        return Plan()
+    step = Step("service", UNIT, _service_words(state.unit), "stopped, now and at boot", "the machine is to be open")
+    return Plan((step,), service="stop", former={KEY: _former_service(state.unit)})
+
+
+def _service_words(unit: systemd.Unit) -> str:
+    return "{0}, {1} at boot".format("runs" if unit.active else "stopped", unit.unit_file_state or "not")
+
+
+def _starts_at_boot(unit: systemd.Unit) -> bool:
+    return unit.unit_file_state not in ("disabled", "masked")
+
+
+def _refuse_missing(unit: systemd.Unit) -> None:
+    if not unit.exists or unit.load_state == "masked":
+        raise ClassroomError(
+            "Wanted firewalld running, found it {0}. {1}, or choose another firewall_state.".format(
+                *(("masked", "Unmask it with 'systemctl unmask firewalld'") if unit.exists
+                  else ("not installed", "Install the package firewalld"))))
+
+
+def choose_zone(wish: Wish, state: State) -> str:
+    """The zone to open the ports in. It has to be there in both configurations."""
+    interface = next((one.interface for one in state.addresses if one.address == wish.address), "")
+    zone = wish.zone or _zone_of(interface, state) or state.default_zone
+    for place in state.zones:
+        for name in (zone, *([TRUSTED] if wish.trusted or wish.interfaces else [])):
+            if name not in state.zones[place]:
+                raise ClassroomError(_no_zone(name, place, state))
+    return zone
+
+
+def _no_zone(name: str, place: str, state: State) -> str:
+    if place == LIVE:
+        return ("Wanted the zone '{0}' of firewalld, found it in the permanent configuration only. Nothing was "
+                "changed: run 'firewall-cmd --reload' first.".format(name))
+    return ("Wanted the zone '{0}' of firewalld, found no such zone, only {1}. Nothing was changed: correct the zone's "
+            "name, or make it first with 'firewall-cmd --permanent --new-zone={0}' and 'firewall-cmd --reload'.".format(
+                name, ", ".join(sorted(state.zones[place]))))
+
+
+def _zone_of(interface: str, state: State) -> str:
+    """Where an interface is now, or will be after the start."""
+    for place in (LIVE, PERMANENT):
+        for zone in state.zones.get(place, {}).values():
+            if interface and interface in zone.interfaces:
+                return zone.name
+    return ""
+
+
+def _refuse_cut(state: State) -> None:
+    """A firewalld that is about to start must let in the connection that starts it."""
+    session = state.session
+    if session is None:
+        return
+    interface = next((one.interface for one in state.addresses if one.address == session.address), "")
+    name = _zone_of(interface, state) or state.default_zone
+    zone = state.zones[PERMANENT][name]
+    if ("ssh" in zone.services and session.port == 22) or zone.has(PORT, "{0}/tcp".format(session.port)):
+        return
+    raise ClassroomError(
+        "Wanted firewalld running, found that its zone '{0}' lets nobody in at port {1}, over which this run came: the "
+        "machine would be cut off. Nothing was changed: run 'firewall-offline-cmd --zone={0} --add-port={1}/tcp' "
+        "first.".format(name, session.port))
+
+
+def _refuse_elsewhere(wish: Wish, state: State) -> None:
+    """A source, and an interface, belongs to one zone only."""
+    for place, zones in state.zones.items():
+        for zone in zones.values():
+            for name in wish.interfaces:
+                if zone.name != TRUSTED and name in zone.interfaces:
+                    raise ClassroomError(
+                        "The interface {0} of pods is in another zone of firewalld: expected '{1}', found '{2}' ({3}). "
+                        "Take it out with 'firewall-cmd {4}--zone={2} --remove-interface={0}'. Nothing was "
+                        "changed.".format(
+                            name, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
+            for network in wish.networks:
+                if zone.name != TRUSTED and network in zone.sources:
+                    raise ClassroomError(
+                        "Wanted the pods' network {0} in firewalld's zone '{1}', found it in the zone '{2}' ({3}). "
+                        "Nothing was changed: 'firewall-cmd {4}--zone={2} --remove-source={0}' takes it out.".format(
+                            network, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
+
+
+def _wanted(wish: Wish, zone: str) -> Iterable[Entry]:
+    for place in PLACES:
+        for ports, sources in ((wish.ports, wish.sources), (wish.cluster_ports, wish.cluster_sources)):
+            for port in dict.fromkeys(ports):
+                if not sources:
+                    yield Entry(place, zone, PORT, port)
+                for source in sources:
+                    yield Entry(place, zone, RULE, rich_rule(source, port))
+        for network in wish.networks:
+            yield Entry(place, TRUSTED, SOURCE, network)
+        for name in wish.interfaces:
+            yield Entry(place, TRUSTED, INTERFACE, name)
+
+
+def rich_rule(source: str, port: str) -> str:
+    """As firewalld itself writes it."""
+    number, protocol = port.split("/")
+    family = "ipv{0}".format(ipaddress.ip_network(source).version)
+    return 'rule family="{0}" source address="{1}" port port="{2}" protocol="{3}" accept'.format(
+        family, source, number, protocol)
+
+
+def is_there(zones: Mapping[str, Mapping[str, Zone]], entry: Entry) -> bool:
+    """Whether it is open by an entry that can be removed; firewalld joins overlapping and neighbouring ranges."""
+    zone = zones.get(entry.place, {}).get(entry.zone)
+    if zone is None:
+        return False
+    if entry.kind == PORT:
+        return any(covers(port, entry.value) for port in zone.ports)
+    return entry.value in {RULE: zone.rules, SOURCE: zone.sources, INTERFACE: zone.interfaces}[entry.kind]
+
+
+def without(zones: Mapping[str, Mapping[str, Zone]], removed: Sequence[Entry]) -> dict[str, dict[str, Zone]]:
+    """The zones as they are once these ports are closed; what firewalld had joined with one counts as closed, too."""
+    gone: dict[tuple[str, str], list[str]] = {}
+    for entry in removed:
+        gone.setdefault((entry.place, entry.zone), []).append(entry.value)
+    return {
+        place: {
+            name: replace(zone, ports=tuple(
+                port for port in zone.ports
+                if not any(covers(port, value) for value in gone.get((place, name), ()))))
+            for name, zone in named.items()
+        }
+        for place, named in zones.items()
+    }
+
+
+def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> list[Step]:
+    """One step for each thing, whichever of the two configurations it is missing in."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for entry in entries:
+        places.setdefault((entry.kind, entry.value, entry.zone), []).append(entry.place)
+    return [Step("firewalld {0}".format(kind), "{0} in zone {1}".format(value, zone),
+                 "{0} ({1})".format(before, ", ".join(where)), "{0} ({1})".format(after, ", ".join(where)), reason)
+            for (kind, value, zone), where in places.items()]
+
+
+def _former_service(unit: systemd.Unit) -> dict[str, Any]:
+    return {"service": {"active": unit.active, "enabled": unit.unit_file_state == "enabled"}}
+
+
+def _former(state: State, add: Sequence[Entry], close: Sequence[Entry], start: bool) -> dict[str, Any]:
+    """For `kept`. The ports of before are kept whole, because firewalld joins overlapping ranges into one."""
+    if not add and not close and not start:
+        return {}
+    former: dict[str, Any] = {"files": list(state.files)}
+    for entry in add:
+        if entry.kind == PORT:
+            former["{0} ports of {1}".format(entry.place, entry.zone)] = list(
+                state.zones[entry.place][entry.zone].ports)
+    if start:
+        former.update(_former_service(state.unit))
+    # Once more by the next run: live entries of a firewalld that is only starting
+    ours = [*(entry for entry in state.ours if entry not in close), *add]
+    if not state.unit.active:
+        ours += [Entry(LIVE, entry.zone, entry.kind, entry.value) for entry in add]
+    return {KEY: former, "written": {KEY: [entry.text for entry in dict.fromkeys(ours)]}}
+
+
+# Doing
+
+
+def perform(root: Root, run: Runner, planned: Plan, state: State) -> None:
+    original_state.keep(root, planned.former)
+    if planned.service == "stop":
+        run(["systemctl", "disable", "--now", UNIT], timeout=_PATIENCE)
+        return
+    change(run, "remove", planned.remove, state.unit.active)
+    change(run, "add", planned.add, state.unit.active)
+    if planned.service == "start":
+        run(["systemctl", "enable", "--now", UNIT], timeout=_PATIENCE)
+
+
+def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> None:
+    """One call for all entries of a kind, zone and place."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for entry in entries:
+        groups.setdefault((entry.place, entry.zone, entry.kind), []).append(entry.value)
+    for (place, zone, kind), values in groups.items():
+        options = ["--{0}-{1}={2}".format(verb, _OPTION[kind], value) for value in values]
+        run([*_program(place, active), "--zone=" + zone, *options], timeout=_PATIENCE)
+
+
+# The way back
+
+
+def undo(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[systemd.Unit, list[Entry], list[Entry]]:
+    """firewalld's unit, what of it this collection opened, and what was open before and is only part of that by now."""
+    unit = systemd.show(run, UNIT)
+    ours = read_ours(root)
+    if not unit.exists or not ours:
+        return unit, [], []
+    places = PLACES if unit.active else (PERMANENT,)
+    zones = {place: read_zones(run, place, unit.active) for place in places}
+    close = [entry for entry in ours if is_there(zones, entry)]
+    swallowed = [
+        Entry(entry.place, entry.zone, PORT, port)
+        for entry in close if entry.kind == PORT
+        for port in former.get("{0} ports of {1}".format(entry.place, entry.zone), ())
+        if port not in zones[entry.place][entry.zone].ports and _overlap(port, entry.value)
+    ]
+    return unit, close, list(dict.fromkeys(swallowed))
+
+
+def _forget_files(machine: Machine, former: Sequence[str], zones: Sequence[str], active: bool) -> None:
+    """A zone that is as packaged again needs no file of its own, unless it had one before."""
+    root = machine.root
+    for zone in zones:
+        name = zone + ".xml"
+        if name not in former and _same(root("{0}/{1}".format(ZONES, name)), root("{0}/{1}".format(PACKAGED, name))):
+            machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_PATIENCE)
+        if name + ".old" not in former:
+            remove(root("{0}/{1}.old".format(ZONES, name)))
+
+
+def _same(path: str, other: str) -> bool:
+    """Whether two zones say the same, in whatever order and with whatever blanks."""
+    try:
+        one, two = ElementTree.parse(path).getroot(), ElementTree.parse(other).getroot()
+    except (OSError, ElementTree.ParseError):
+        return False
+    return _meaning(one) == _meaning(two)
+
+
+def _meaning(element: ElementTree.Element) -> list[str]:
+    found = [ElementTree.canonicalize(ElementTree.tostring(each, encoding="unicode"), strip_text=True)
+             for each in element]
+    return [str(sorted(element.attrib.items())), *sorted(found)]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _overlap(port: str, other: str) -> bool:
+    one, two = port_range(port), port_range(other)
+    return one is not None and two is not None and one[2] == two[2] and one[0] <= two[1] and two[0] <= one[1]
+
+
+def plan_back(machine: Machine, former: Mapping[str, Any]) -> Found:
+    unit, close, _swallowed = undo(machine.root, machine.run, former)
+    opened = "\n".join("{0.value} in zone {0.zone} ({0.place})".format(entry) for entry in close)
+    steps = [Step("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
+    service = former.get("service")
+    if unit.exists and service and service != _former_service(unit)["service"]:
+        steps.append(Step("service", UNIT, _service_words(unit), "as before", "this collection changed it"))
+    return Found(tuple(steps))
+
+
+def perform_back(machine: Machine, step: Step, former: Mapping[str, Any]) -> Sequence[str]:
+    if step.action == "firewalld":
+        unit, close, swallowed = undo(machine.root, machine.run, former)
+        change(machine.run, "remove", close, unit.active)
+        change(machine.run, "add", swallowed, unit.active)
+        _forget_files(machine, former.get("files", ()), sorted({entry.zone for entry in close}), unit.active)
+    else:
+        service = former["service"]
+        machine.run(["systemctl", "enable" if service["enabled"] else "disable", UNIT], timeout=_PATIENCE)
+        machine.run(["systemctl", "start" if service["active"] else "stop", UNIT], timeout=_PATIENCE)
+    return []
+
+
+BACK = Part(KEY, plan_back, perform_back)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""/etc/fstab: swap lines put aside as comments, every other line untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._core.errors import ClassroomError
+
+# In front of a line that is out of force; what follows is the line as it was.
+PUT_ASIDE = "#classroom.kubeadm# "
+
+
+@dataclass(frozen=True)
+class FstabPlan:
+    """The new text, and the lines that it puts out of force."""
+
+    text: str
+    put_aside: tuple[str, ...]
+
+
+def plan_fstab(text: str) -> FstabPlan:
+    """The file without swap. A line that is no entry is an error: whoever edits beside a mistake makes it theirs."""
+    kept: list[str] = []
+    put_aside: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = _fields(line, number)
+        if fields and fields[2] == "swap":
+            put_aside.append(line)
+            kept.append(PUT_ASIDE + line)
+        else:
+            kept.append(line)
+    return FstabPlan("".join(line + "\n" for line in kept) if put_aside else text, tuple(put_aside))
+
+
+def without_marks(text: str) -> str:
+    """The lines that were put aside in force again, every other one untouched."""
+    if PUT_ASIDE not in text:
+        return text
+    lines = (line[len(PUT_ASIDE):] if line.startswith(PUT_ASIDE) else line for line in text.splitlines())
+    return "".join(line + "\n" for line in lines)
+
+
+def _fields(line: str, number: int) -> list[str]:
+    """The fields of an entry; none for a comment or an empty line."""
+    stripped = line.strip()
+    if not stripped or stripped.startswith("#"):
+        return []
+    fields = stripped.split()
+    # util-linux ignores a comment behind the options.
+    comment = next((place for place, field in enumerate(fields) if place >= 4 and field.startswith("#")), len(fields))
+    fields = fields[:comment]
+    if not 3 <= len(fields) <= 6 or not all(field.isdigit() for field in fields[4:]):
+        raise ClassroomError(
+            "Wanted an entry 'device mountpoint type options dump pass', found '{0}' in line {1} of /etc/fstab. "
+            "Correct or remove that line.".format(stripped, number))
+    return fields

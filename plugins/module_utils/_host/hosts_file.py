@@ -1,0 +1,161 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""/etc/hosts: a block of ours, everybody else's lines kept, contradictions found before anything is written."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._core.errors import ClassroomError
+
+BEGIN = "# BEGIN classroom.kubeadm: nodes of the inventory"
+END = "# END classroom.kubeadm"
+# In front of a foreign line that is out of force.
+PUT_ASIDE = "#classroom.kubeadm# "
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One node: its address and its names, the full one first."""
+
+    address: str
+    names: tuple[str, ...]
+
+    def line(self) -> str:
+        return " ".join((self.address, *self.names))
+
+
+@dataclass(frozen=True)
+class HostsPlan:
+    """The new text, and the foreign lines that it puts out of force."""
+
+    text: str
+    put_aside: tuple[str, ...]
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Refuse a list in which a name or an address belongs to two nodes: the typo that costs an hour."""
+    names: dict[str, str] = {}
+    addresses: dict[str, Entry] = {}
+    for entry in entries:
+        if not _is_address(entry.address):
+            raise ClassroomError(
+                "Wanted an IP address for {0}, found '{1}' in the inventory. Correct it there.".format(
+                    " ".join(entry.names), entry.address))
+        twin = addresses.setdefault(entry.address, entry)
+        if twin is not entry:
+            raise ClassroomError(
+                "Wanted one node an address, found {0} for both {1} and {2} in the inventory. "
+                "Give one of them another address.".format(entry.address, " ".join(twin.names), " ".join(entry.names)))
+        for name in dict.fromkeys(name.lower() for name in entry.names):
+            other = names.setdefault(name, entry.address)
+            if other != entry.address:
+                raise ClassroomError(
+                    "Wanted one address a name, found {0} for both {1} and {2} in the inventory. "
+                    "Rename one of the two nodes.".format(name, other, entry.address))
+
+
+def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
+    """The file as it should be.
+
+    A foreign line that gives one of our names another address is an error, because which of the two wins depends
+    on the order of lines. The exception are loopback addresses, such as the `127.0.1.1 HOSTNAME` of Debian's
+    installer: nobody wrote them on purpose, and the kubelet and etcd would find the node at an address that no other
+    machine can reach. Those lines are put aside as a comment; the names on them that are not ours stay in force.
+    """
+    check_entries(entries)
+    ours = {name.lower(): entry.address for entry in entries for name in entry.names}
+    before, after = _around_block(text.splitlines())
+    put_aside: list[str] = []
+    kept = [_sifted(lines, first, ours, put_aside) for first, lines in ((1, before), (len(before) + 1, after))]
+    block = [BEGIN, *(entry.line() for entry in entries), END] if entries else []
+    lines = kept[0] + block + kept[1]
+    return HostsPlan("".join(line + "\n" for line in lines), tuple(put_aside))
+
+
+def without_block(text: str) -> str:
+    """The file without anything of ours: the block gone, the lines that were put aside in force again.
+
+    The exact reverse of `plan_hosts`; what others have written since stays.
+    """
+    before, after = _around_block(text.splitlines())
+    if not any(line in (BEGIN, END) or line.startswith(PUT_ASIDE) for line in text.splitlines()):
+        return text
+    lines: list[str] = []
+    skipped = ""
+    for line in before + after:
+        if line.startswith(PUT_ASIDE):
+            lines.append(line[len(PUT_ASIDE):])
+            skipped = line[len(PUT_ASIDE):]
+        elif skipped and _is_rest(line, skipped):
+            skipped = ""
+        else:
+            lines.append(line)
+            skipped = ""
+    return "".join(line + "\n" for line in lines)
+
+
+def _is_rest(line: str, former: str) -> bool:
+    """Whether a line is what `_sifted` left in force of another one."""
+    words, whole = line.split(), former.partition("#")[0].split()
+    return len(words) > 1 and words[0] == whole[0] and len(words) < len(whole) and set(words) <= set(whole)
+
+
+def _around_block(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The foreign lines before and after our block; without a block it goes to the end."""
+    begins = [number for number, line in enumerate(lines) if line.strip() == BEGIN]
+    ends = [number for number, line in enumerate(lines) if line.strip() == END]
+    if not begins and not ends:
+        return lines, []
+    if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
+        raise ClassroomError(
+            "Wanted one block between '{0}' and '{1}' in /etc/hosts, found {2} first and {3} last lines of it. "
+            "Remove what is left of the block by hand.".format(BEGIN, END, len(begins), len(ends)))
+    return lines[: begins[0]], lines[ends[0] + 1 :]
+
+
+def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[str]) -> list[str]:
+    kept: list[str] = []
+    for number, line in enumerate(lines, first):
+        words = line.partition("#")[0].split()
+        contradicting = [name for name in words[1:] if _contradicts(words[0], ours.get(name.lower()))]
+        if not contradicting:
+            kept.append(line)
+            continue
+        if not _is_loopback(words[0]):
+            raise ClassroomError(
+                "Wanted {0} at {1}, found '{2}' in /etc/hosts (line {3} without this collection's block). "
+                "Remove that line, or correct the inventory.".format(
+                    contradicting[0], ours[contradicting[0].lower()], line.strip(), number))
+        put_aside.append(line)
+        kept.append(PUT_ASIDE + line)
+        others = [name for name in words[1:] if name not in contradicting]
+        if others:
+            kept.append(" ".join([words[0], *others]))
+    return kept
+
+
+def _contradicts(found: str, wanted: str | None) -> bool:
+    """Another address of the same family (a name may have an IPv4 and an IPv6 address), or a loopback one."""
+    if wanted is None or not _is_address(found):
+        return False
+    if _is_loopback(found):
+        return True
+    one, other = ipaddress.ip_address(found), ipaddress.ip_address(wanted)
+    return one.version == other.version and one != other
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(text: str) -> bool:
+    return _is_address(text) and ipaddress.ip_address(text).is_loopback

@@ -1,0 +1,377 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A machine's interfaces by the networks they are in, and what NetworkManager does with them.
+
+Kubernetes' own interfaces are left unmanaged by a drop-in. Of the profiles of the internal and the external interface
+only what is declared and different is changed, once it is sure that the controller's connection outlives it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .._core import original_state
+from .._core.command import CommandFailed, Runner
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text, write_text
+from .._core.plan import Step
+from .._core.restorer import Found, Part
+from .._formats.ip_networks import SubnetError, contains, parse_subnet
+from .._kubeadm.command import Machine
+from . import systemd
+from .preflight import Address, addresses_of
+from .ssh_session import Session, find_session
+
+UNIT = "NetworkManager.service"
+DROPIN = "/etc/NetworkManager/conf.d/90-classroom-kubeadm.conf"
+KEY = "interfaces"
+INTERNAL, EXTERNAL = "internal", "external"
+_HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
+_PATTERN = re.compile(r"[A-Za-z0-9_.:*?\[\]-]+")
+# The options as community.general.nmcli calls them, and NetworkManager's own names
+PROPERTIES = {
+    "autoconnect": "connection.autoconnect", "zone": "connection.zone",
+    "method4": "ipv4.method", "ip4": "ipv4.addresses", "gw4": "ipv4.gateway", "dns4": "ipv4.dns",
+    "never_default4": "ipv4.never-default", "route_metric4": "ipv4.route-metric",
+    "method6": "ipv6.method", "ip6": "ipv6.addresses", "gw6": "ipv6.gateway", "dns6": "ipv6.dns",
+    "never_default6": "ipv6.never-default", "route_metric6": "ipv6.route-metric",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """NetworkManager's profile of an interface. One that it made up itself is not stored, and is left alone."""
+
+    name: str
+    uuid: str
+    device: str
+    stored: bool = True
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A network, or the name of an interface, for each side; `address` is the inventory's, where there are several.
+
+    `optional`: a machine without them is fine. Of the profiles only the given options are looked at.
+    """
+
+    internal: str = ""
+    external: str = ""
+    address: str = ""
+    optional: bool = False
+    unmanaged: tuple[str, ...] = ()
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the machine has. `way`: by which interface and gateway the controller is reached."""
+
+    addresses: tuple[Address, ...] = ()
+    managed: bool = False
+    dropin: str | None = None
+    profiles: tuple[Profile, ...] = ()
+    session: Session | None = None
+    way: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is set in a profile, by NetworkManager's names."""
+
+    profile: Profile
+    values: Mapping[str, str]
+
+    @property
+    def former(self) -> dict[str, str]:
+        names = set(self.values)
+        # NetworkManager forgets a gateway that is not to be the default route's
+        names |= {name.replace("never-default", "gateway") for name in names}
+        return {name: self.profile.values.get(name, "") for name in sorted(names)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps, the interfaces that were found, what is done for the steps, and what else is to be said."""
+
+    steps: tuple[Step, ...] = ()
+    found: Mapping[str, Address] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    text: str | None = None
+    former: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        return {side: asdict(self.found[side]) if side in self.found else {} for side in (INTERNAL, EXTERNAL)}
+
+
+# Reading
+
+
+def read_state(root: Root, run: Runner, wish: Wish) -> State:
+    addresses = addresses_of(run(["ip", "-j", "addr"]).out)
+    if not (wish.unmanaged or wish.profiles) or not systemd.active(run, UNIT)[0]:
+        return State(addresses)
+    session = find_session(root)
+    return State(addresses, True, read_text(root(DROPIN)), read_profiles(run, bool(wish.profiles)), session,
+                 read_way(run, session.client) if session else ("", ""))
+
+
+def read_profiles(run: Runner, values: bool) -> tuple[Profile, ...]:
+    """The profiles in use. What is in them is asked for only where it matters."""
+    answer = run(["nmcli", "--terse", "--fields", "NAME,UUID,DEVICE,FILENAME", "connection", "show", "--active"])
+    rows = [split_terse(line) for line in answer.out.splitlines()]
+    found = [Profile(row[0], row[1], row[2], not row[3].startswith("/run/")) for row in rows if len(row) == 4]
+    return tuple(Profile(one.name, one.uuid, one.device, one.stored, read_values(run, one.uuid))
+                 if values and one.stored else one for one in found)
+
+
+def read_values(run: Runner, uuid: str) -> dict[str, str]:
+    answer = run(["nmcli", "--terse", "--escape", "no", "--fields", ",".join(PROPERTIES.values()), "connection", "show",
+                  "uuid", uuid])
+    pairs = (line.partition(":") for line in answer.out.splitlines())
+    return {key: value for key, _colon, value in pairs}
+
+
+def read_way(run: Runner, client: str) -> tuple[str, str]:
+    """Interface and gateway (empty: none needed) to an address."""
+    try:
+        routes = json.loads(run(["ip", "-j", "route", "get", client], check=False).out)
+        return str(routes[0].get("dev", "")), str(routes[0].get("gateway", ""))
+    except (ValueError, IndexError):
+        return "", ""
+
+
+def split_terse(line: str) -> list[str]:
+    """The fields of one of nmcli's lines; colons inside of them have a backslash."""
+    parts = re.findall(r"((?:\\.|[^:\\])*)(?::|$)", line)
+    return [re.sub(r"\\(.)", r"\1", part) for part in parts[:line.count(":") - line.count("\\:") + 1]]
+
+
+# Deciding
+
+
+def plan(wish: Wish, state: State) -> Plan:
+    """What is to be done, and every refusal, before anything has been done."""
+    found = {}
+    for side, wanted in ((INTERNAL, wish.internal), (EXTERNAL, wish.external)):
+        address = find(side, wanted, wish, state.addresses) if wanted else None
+        if address is not None:
+            found[side] = address
+    if not state.managed:
+        return Plan(found=found)
+    _refuse_unmanaged(wish, state)
+    changes, warnings = _plan_profiles(wish, state, found)
+    steps = [
+        Step("profile", "{0} of {1}".format(change.profile.name, change.profile.device),
+             _lines({name: change.former[name] for name in change.values}), _lines(change.values),
+             "it is not as declared")
+        for change in changes]
+    text = dropin(wish.unmanaged) if wish.unmanaged else None
+    if text is not None and text != state.dropin:
+        steps.append(Step("file", DROPIN, state.dropin or "", text,
+                          "NetworkManager would take Kubernetes' interfaces for its own"))
+    former = {"{0} {1}".format(change.profile.uuid, name): value
+              for change in changes for name, value in change.former.items()}
+    return Plan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
+                {KEY: former} if steps else {}, tuple(warnings))
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    return "\n".join("{0}: {1}".format(*pair) for pair in sorted(values.items()))
+
+
+def find(side: str, wanted: str, wish: Wish, addresses: Sequence[Address]) -> Address | None:
+    """The one interface that has an address in the network, or that has the name."""
+    fitting = _fitting(side, wanted, addresses)
+    named = [one for one in fitting if one.address == wish.address]
+    interfaces = sorted({one.interface for one in fitting})
+    mine = ", ".join("{0}/{1} on {2}".format(one.address, one.prefix, one.interface) for one in addresses) or "none"
+    if not fitting:
+        if wish.optional:
+            return None
+        raise ClassroomError(
+            "Wanted an interface of this machine {0} for the {1} network, found {2}. Nothing was changed: correct "
+            "cluster_{1}_network, or give the machine an address there.".format(_described(wanted), side, mine))
+    if len(interfaces) > 1 and not named:
+        raise ClassroomError(
+            "Wanted one interface of this machine {0} for the {1} network, found {2}: {3}. Nothing was changed: name "
+            "the interface in cluster_{1}_network, or a narrower network.".format(
+                _described(wanted), side, len(interfaces), mine))
+    # A second one with the longest possible prefix is a service's that moves between machines
+    fixed = named or [one for one in fitting if one.prefix < ipaddress.ip_address(one.address).max_prefixlen] or fitting
+    if len(fixed) > 1:
+        raise ClassroomError(
+            "Wanted one address of {0} for the {1} network, found {2}. Nothing was changed: choose one of them with "
+            "node_address.".format(interfaces[0], side, ", ".join(one.address for one in fixed)))
+    return fixed[0]
+
+
+def _fitting(side: str, wanted: str, addresses: Sequence[Address]) -> list[Address]:
+    if "/" not in wanted:
+        named = [one for one in addresses if one.interface == wanted]
+        first = [one for one in named if ":" not in one.address]
+        return first or named
+    try:
+        network = parse_subnet(wanted)
+    except SubnetError as problem:
+        raise ClassroomError("cluster_{0}_network: wanted a network or the name of an interface, {1}.".format(
+            side, problem)) from problem
+    return [one for one in addresses if contains(network, ipaddress.ip_address(one.address))]
+
+
+def _described(wanted: str) -> str:
+    return "with an address in {0}".format(wanted) if "/" in wanted else "that is called {0}".format(wanted)
+
+
+def dropin(patterns: Sequence[str]) -> str:
+    """`+=`, because an administrator may have a list of his own."""
+    return "{0}[keyfile]\nunmanaged-devices+={1}\n".format(
+        _HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
+
+
+def _own_interface(state: State) -> str:
+    """The one over which the controller is here."""
+    session = state.session
+    return next((one.interface for one in state.addresses if session and one.address == session.address), "")
+
+
+def _refuse_unmanaged(wish: Wish, state: State) -> None:
+    wrong = [pattern for pattern in wish.unmanaged if not _PATTERN.fullmatch(pattern)]
+    if wrong:
+        raise ClassroomError("Wanted names of interfaces such as cni* in interfaces_unmanaged, found '{0}'. Correct "
+                             "it.".format("', '".join(wrong)))
+    mine = _own_interface(state)
+    for pattern in wish.unmanaged:
+        if mine and fnmatch.fnmatchcase(mine, pattern):
+            raise ClassroomError(
+                "Wanted interfaces called {0} left alone by NetworkManager, found the controller's own connection on "
+                "{1}: it would be cut. Nothing was changed: take {0} out of interfaces_unmanaged.".format(
+                    pattern, mine))
+
+
+def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tuple[list[Change], list[str]]:
+    """Which profiles differ, and warnings."""
+    changes: list[Change] = []
+    warnings: list[str] = []
+    for side, options in wish.profiles.items():
+        unknown = sorted(set(options) - set(PROPERTIES))
+        if unknown:
+            raise ClassroomError(
+                "Wanted options of a profile such as {0}, found {1} in interfaces_{2}_profile. Correct it.".format(
+                    ", ".join(PROPERTIES), ", ".join(unknown), side))
+        if side not in found or not options:
+            continue
+        device = found[side].interface
+        profile = next((one for one in state.profiles if one.device == device), None)
+        if profile is None or not profile.stored:
+            warnings.append("{0} has no stored profile of NetworkManager, so nothing was changed about it.".format(
+                device))
+            continue
+        different = {name: as_value(value) for name, value in options.items()
+                     if as_value(value) != profile.values.get(PROPERTIES[name], "").replace(" ", "")}
+        if different:
+            _refuse_cut(device, different, state)
+            changes.append(Change(profile, {PROPERTIES[name]: value for name, value in different.items()}))
+    return changes, warnings
+
+
+def as_value(value: Any) -> str:
+    """An option as NetworkManager prints it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(each) for each in value)
+    return str(value)
+
+
+def _refuse_cut(device: str, different: Mapping[str, str], state: State) -> None:
+    """Whether the controller would still reach its address, and find its way back from here."""
+    session = state.session
+    if session is None or device != _own_interface(state):
+        return
+    family = "4" if ":" not in session.address else "6"
+    method, addresses = different.get("method" + family, "manual"), different.get("ip" + family)
+    reason = ""
+    if method != "manual":
+        reason = "its address would not be kept by the method {0}".format(method)
+    elif addresses is not None and session.address not in [each.split("/")[0] for each in addresses.split(",")]:
+        reason = "it would not have the address {0} any more".format(session.address)
+    elif state.way[0] == device and state.way[1]:
+        if different.get("never_default" + family) == "yes":
+            reason = "the way back to the controller at {0} is its default route".format(session.client)
+        elif different.get("gw" + family, state.way[1]) != state.way[1]:
+            reason = "the way back to the controller at {0} goes by {1}".format(session.client, state.way[1])
+    if reason:
+        raise ClassroomError(
+            "Wanted another profile for {0}, found the controller's own connection on it: {1}, and it would be cut. "
+            "Nothing was changed: change this one on the machine itself, or run this by another of its "
+            "addresses.".format(device, reason))
+
+
+# Doing
+
+
+def perform(root: Root, run: Runner, planned: Plan) -> None:
+    files = original_state.former_files(root, {DROPIN: planned.text}) if planned.text is not None else {}
+    original_state.keep(root, {**planned.former, **files})
+    for change in planned.changes:
+        _change(run, change)
+    if planned.text is not None:
+        write_text(root(DROPIN), planned.text)
+        run(["nmcli", "general", "reload", "conf"])
+
+
+def _change(run: Runner, change: Change) -> None:
+    """Both in the profile and in force; one that cannot be in force is put back, or the next run would find it done."""
+    _modify(run, change.profile.uuid, change.values)
+    try:
+        run(["nmcli", "device", "reapply", change.profile.device])
+    except CommandFailed:
+        _modify(run, change.profile.uuid, change.former)
+        raise
+
+
+def _modify(run: Runner, uuid: str, values: Mapping[str, str]) -> None:
+    run(["nmcli", "connection", "modify", "uuid", uuid, *(word for pair in sorted(values.items()) for word in pair)])
+
+
+# The way back; the drop-in itself is one of the files that are kept
+
+
+def plan_back(machine: Machine, former: Mapping[str, str]) -> Found:
+    if not systemd.active(machine.run, UNIT)[0]:
+        return Found()
+    steps = [Step("NetworkManager", "configuration", "as this collection wrote it", "as before",
+                  "this collection changed it")] if read_text(machine.root(DROPIN)) is not None else []
+    for profile in read_profiles(machine.run, values=bool(former)):
+        before = _of(former, profile.uuid)
+        now = {name: profile.values.get(name, "") for name in before}
+        if now != before:
+            steps.append(Step("profile", profile.uuid, _lines(now), _lines(before), "this collection changed it"))
+    return Found(tuple(steps))
+
+
+def _of(former: Mapping[str, str], uuid: str) -> dict[str, str]:
+    return {key.split(" ", 1)[1]: value for key, value in former.items() if key.split(" ", 1)[0] == uuid}
+
+
+def perform_back(machine: Machine, step: Step, former: Mapping[str, str]) -> Sequence[str]:
+    if step.action == "profile":
+        profile = next(one for one in read_profiles(machine.run, values=True) if one.uuid == step.target)
+        _change(machine.run, Change(profile, _of(former, step.target)))
+    else:
+        machine.run(["nmcli", "general", "reload", "conf"])
+    return []
+
+
+BACK = Part(KEY, plan_back, perform_back)

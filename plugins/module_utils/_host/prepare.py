@@ -1,0 +1,323 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host as Kubernetes needs it: name, /etc/hosts, swap, SELinux, kernel modules, kernel settings, clock."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._core import original_state
+from .._core.command import Runner
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text, write_text
+from .._core.plan import Step
+from . import fstab, hosts_file, kernel, selinux, systemd, time_sync
+from . import swap as swap_units
+from .container import in_container
+
+HOSTS = "/etc/hosts"
+HOSTNAME = "/etc/hostname"
+FSTAB = "/etc/fstab"
+MODULES_FILE = "/etc/modules-load.d/classroom-kubeadm.conf"
+SYSCTL_FILE = "/etc/sysctl.d/90-classroom-kubeadm.conf"
+_UNITS = "/etc/systemd/system/"
+_HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
+_HOST_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the host should be like. None and empty collections: this is left alone."""
+
+    hostname: str | None = None
+    hosts: tuple[hosts_file.Entry, ...] = ()
+    swap: bool = False
+    modules: tuple[str, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    selinux: str | None = None
+    time: time_sync.Wish | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the host is like. Texts are None for files that do not exist."""
+
+    hostname: str
+    hostname_text: str | None = None
+    hosts: str | None = None
+    fstab: str | None = None
+    swaps: tuple[str, ...] = ()
+    container: bool = False
+    modules_loadable: bool = True
+    features: Mapping[str, str] = field(default_factory=dict)
+    modules_text: str | None = None
+    settings: Mapping[str, kernel.Setting] = field(default_factory=dict)
+    sysctl_text: str | None = None
+    later: tuple[tuple[str, str], ...] = ()
+    swapping: swap_units.Swapping = field(default_factory=swap_units.Swapping)
+    security: selinux.State = field(default_factory=selinux.State)
+    time: time_sync.State = field(default_factory=time_sync.State)
+    written: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in their order, the new text of every file among them, what they replace, and what else to say.
+
+    `findings` are what no step changes, in the words of a change: `kind subject: reason`. `whole` are the files whose
+    former text is to be kept, `time` is the state of the clock when it is not as wished.
+    """
+
+    steps: tuple[Step, ...]
+    texts: Mapping[str, str]
+    former: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    findings: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    time: time_sync.State | None = None
+
+
+def read_host(root: Root, wish: Wish, run: Runner) -> Host:
+    return Host(
+        hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
+        hostname_text=read_text(root(HOSTNAME)),
+        hosts=read_text(root(HOSTS)),
+        fstab=read_text(root(FSTAB)),
+        swaps=kernel.read_swaps(root),
+        container=in_container(root),
+        modules_loadable=kernel.modules_loadable(root),
+        features={name: kernel.feature(root, name) for name in wish.modules},
+        modules_text=read_text(root(MODULES_FILE)),
+        settings={key: kernel.read_setting(root, key) for key in wish.sysctls},
+        sysctl_text=read_text(root(SYSCTL_FILE)),
+        later=tuple(kernel.later_assignments(root, SYSCTL_FILE, dict(wish.sysctls))),
+        swapping=swap_units.Swapping() if wish.swap else swap_units.read_swapping(root),
+        security=selinux.State() if wish.selinux is None else selinux.read_state(root),
+        time=_read_time(root, wish, run),
+        written=original_state.read(root).get("written", {}),
+    )
+
+
+def _read_time(root: Root, wish: Wish, run: Runner) -> time_sync.State:
+    if wish.time is None:
+        return time_sync.State()
+    # In a container nobody needs to know: the clock is the host's
+    if not wish.time.chrony and (in_container(root) or not systemd.is_booted(root)):
+        return time_sync.State()
+    time_sync.check(wish.time)
+    return time_sync.read_state(root, run, wish.time)
+
+
+class _Draft:
+    """A plan while it is being made."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.texts: dict[str, str] = {}
+        self.former: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        self.findings: list[str] = []
+        # Files of which the whole former text is kept when they are written
+        self.created: list[str] = []
+
+    def file(self, path: str, before: str | None, after: str, reason: str) -> bool:
+        if before == after:
+            return False
+        self.steps.append(Step("file", path, before or "", after, reason))
+        self.texts[path] = after
+        return True
+
+
+def plan(wish: Wish, host: Host) -> Plan:
+    """What is to be done, and every refusal, before anything has been done."""
+    draft = _Draft()
+    _plan_hostname(draft, wish, host)
+    _plan_hosts(draft, wish, host)
+    if not wish.swap:
+        _plan_swap(draft, host)
+        _plan_swap_units(draft, host)
+    _plan_selinux(draft, wish, host)
+    _plan_modules(draft, wish, host)
+    _plan_sysctls(draft, wish, host)
+    keeping = time_sync.Plan() if wish.time is None else time_sync.plan(wish.time, host.time)
+    return Plan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
+                (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
+
+
+def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
+    if wish.hostname is None:
+        return
+    if not _HOST_NAME.fullmatch(wish.hostname):
+        raise ClassroomError(
+            "Wanted a host name of lower-case letters, digits and hyphens (Kubernetes names the node after it), "
+            "found '{0}'. Correct it in the inventory.".format(wish.hostname))
+    kept_name = (host.hostname_text or "").strip()
+    if host.hostname == kept_name == wish.hostname:
+        return
+    reason = "the running system has another name" if host.hostname != wish.hostname else "it would not survive a boot"
+    before = "{0}\n{1} in {2}".format(host.hostname, kept_name or "nothing", HOSTNAME)
+    after = "{0}\n{0} in {1}".format(wish.hostname, HOSTNAME)
+    draft.steps.append(Step("host name", wish.hostname, before, after, reason))
+    draft.former["hostname"] = host.hostname
+    draft.former.setdefault("written", {})["hostname"] = wish.hostname
+
+
+def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
+    if not wish.hosts:
+        return
+    planned = hosts_file.plan_hosts(host.hosts or "", wish.hosts)
+    reason = "the nodes' names and addresses are not as in the inventory"
+    if planned.put_aside:
+        reason = "'{0}' hides a node behind a loopback address".format(planned.put_aside[0].strip())
+    if draft.file(HOSTS, host.hosts, planned.text, reason):
+        draft.former["hosts"] = host.hosts or ""
+
+
+def _plan_swap(draft: _Draft, host: Host) -> None:
+    if host.container and host.swaps:
+        draft.warnings.append(
+            "Swap is on ({0}), and this machine is a container: its swap belongs to the host, which is left as it is. "
+            "The kubelet needs failSwapOn: false here.".format(", ".join(host.swaps)))
+    elif host.swaps:
+        draft.steps.extend(Step("swap", name, "on", "off", "the kubelet does not start while swap is on")
+                           for name in host.swaps)
+        draft.former["swaps"] = list(host.swaps)
+    planned = fstab.plan_fstab(host.fstab or "")
+    if planned.put_aside:
+        draft.file(FSTAB, host.fstab, planned.text, "swap would be on again after a boot")
+        draft.former["fstab"] = list(planned.put_aside)
+
+
+def _plan_swap_units(draft: _Draft, host: Host) -> None:
+    """Those that are there and in nobody's way any more stay: a generator may come back with the next boot."""
+    for path, causes in host.swapping.causes.items():
+        if draft.file(path, host.swapping.texts.get(path), swap_units.DROP_IN,
+                      "{0} would switch swap on at boot".format(" and ".join(causes))):
+            draft.created.append(path)
+
+
+def _plan_selinux(draft: _Draft, wish: Wish, host: Host) -> None:
+    if wish.selinux is None:
+        return
+    planned = selinux.plan(wish.selinux, host.security, host.container)
+    draft.steps.extend(planned.steps)
+    draft.warnings.extend(planned.warnings)
+    if planned.config is not None:
+        draft.texts[selinux.CONFIG] = planned.config
+        draft.created.append(selinux.CONFIG)
+    if planned.former is not None:
+        draft.former["selinux"] = planned.former
+
+
+def _plan_modules(draft: _Draft, wish: Wish, host: Host) -> None:
+    if not wish.modules:
+        return
+    missing = [name for name in wish.modules if host.features[name] == kernel.MISSING]
+    if missing:
+        raise ClassroomError(
+            "Wanted the kernel feature{0} {1}, found neither built in nor a module for the running kernel. {2}".format(
+                "s" if len(missing) > 1 else "", ", ".join(missing), "Load it on the host of this container."
+                if host.container else "Install the modules of the running kernel, or boot the installed one."))
+    to_load = [name for name in wish.modules if host.features[name] == kernel.LOADABLE]
+    for name in to_load:
+        draft.steps.append(Step("kernel module", name, "not loaded", "loaded", "the running kernel lacks the feature"))
+        draft.former.setdefault("modules", []).append(name)
+    # In a container, and where nothing can be loaded, the list would only make systemd-modules-load fail at boot.
+    if host.modules_loadable and not host.container:
+        draft.file(MODULES_FILE, host.modules_text, _HEADER + "".join(name + "\n" for name in wish.modules),
+                   "the modules to load at boot are not the wanted ones")
+
+
+def _plan_sysctls(draft: _Draft, wish: Wish, host: Host) -> None:
+    if not wish.sysctls:
+        return
+    loading = any(host.features[name] == kernel.LOADABLE for name in wish.modules)
+    for key, value in wish.sysctls.items():
+        found = host.settings[key]
+        if found.value == kernel.normalized(value):
+            continue
+        _refuse_setting(key, value, found, loading)
+        if found.value is not None:
+            draft.former.setdefault("sysctls", {})[key] = found.value
+        draft.steps.append(Step("kernel setting", key, found.value or "not there before its module is loaded",
+                                kernel.normalized(value), "the running kernel has another value"))
+    text = _HEADER + "".join("{0} = {1}\n".format(key, value) for key, value in wish.sysctls.items())
+    # Whether somebody else wrote it, or the wish is another one by now
+    edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")
+    reason = "it was changed after this collection had written it" if edited else \
+        "the settings applied at boot are not the wanted ones"
+    if draft.file(SYSCTL_FILE, host.sysctl_text, text, reason):
+        draft.former.setdefault("written", {})[SYSCTL_FILE] = original_state.digest(text)
+    draft.findings.extend("kernel setting {0}: {1}".format(*each) for each in host.later)
+
+
+def _refuse_setting(key: str, value: str, found: kernel.Setting, loading: bool) -> None:
+    if found.value is None and not loading:
+        raise ClassroomError(
+            "Wanted the kernel setting {0} = {1}, found no such key in this kernel. "
+            "Name the module that brings it, or take the setting out.".format(key, value))
+    if found.value is not None and not found.writable:
+        raise ClassroomError(
+            "Wanted the kernel setting {0} = {1}, found {2}, and it is read-only on this machine. "
+            "Set it on the host of this container, or take the setting out.".format(key, value, found.value))
+
+
+class Performer:
+    """Carries a plan out."""
+
+    def __init__(self, root: Root, run: Runner) -> None:
+        self._root = root
+        self._run = run
+
+    def perform(self, plan: Plan, wish: Wish) -> None:
+        # First of all, so that a run that dies half-way has kept the values of before its own changes.
+        original_state.keep(self._root, plan.former)
+        whole = {path: plan.texts[path] for path in plan.whole}
+        original_state.keep(self._root, original_state.former_files(self._root, whole))
+        for step in plan.steps:
+            if step.action == "file" and step.target in plan.texts:
+                write_text(self._root(step.target), plan.texts[step.target])
+            elif step.action == "host name":
+                self._name_host(step.target)
+            elif step.action == "swap":
+                self._run(["swapoff", step.target], timeout=300)
+            elif step.action == "kernel module":
+                self._load(step.target)
+            elif step.action == "kernel setting":
+                self._set(step.target, wish.sysctls[step.target])
+            elif step.action == "selinux":
+                selinux.set_live(self._root, step.target)
+        if systemd.is_booted(self._root) and any(path == FSTAB or path.startswith(_UNITS) for path in plan.texts):
+            # Until then systemd keeps the swap unit that it made from the old line, and may start it.
+            systemd.daemon_reload(self._run)
+        if plan.time is not None and wish.time is not None:
+            time_sync.perform(self._root, self._run, wish.time, plan.time)
+
+    def _name_host(self, name: str) -> None:
+        if systemd.is_booted(self._root):
+            answer = self._run(["hostnamectl", "set-hostname", name], check=False)
+            if answer.rc == 0:
+                return
+        # Without D-Bus, or with a bind-mounted /etc/hostname, hostnamectl cannot.
+        write_text(self._root(HOSTNAME), name + "\n")
+        socket.sethostname(name)
+
+    def _load(self, name: str) -> None:
+        answer = self._run(["modprobe", name], check=False)
+        if answer.rc != 0 and kernel.feature(self._root, name) != kernel.PRESENT:
+            raise ClassroomError(
+                "Wanted the kernel module {0} loaded, found that modprobe refuses: {1}.".format(name, answer.text))
+
+    def _set(self, key: str, value: str) -> None:
+        kernel.write_setting(self._root, key, value)
+        found = kernel.read_setting(self._root, key).value
+        if found != kernel.normalized(value):
+            raise ClassroomError(
+                "Wanted the kernel setting {0} = {1}, found {2} after writing it. The kernel does not take this "
+                "value.".format(key, value, found))

@@ -1,0 +1,304 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A certificate authority of one machine, and the one certificate that it is there for.
+
+The keys are made by the machine's own openssl and never leave it. What the files are like is found out by the TLS
+implementation that clients would use: whether it takes the key, and whether it believes the certificate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import shutil
+import socket
+import ssl
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._core.command import Runner
+from .._core.errors import ClassroomError
+from .._core.files import mode_of, read_text
+from .._core.plan import Step
+from .._formats import x509
+
+AUTHORITY, AUTHORITY_KEY = "ca.crt", "ca.key"
+CERTIFICATE, KEY = "server.crt", "server.key"
+_KEYS = (AUTHORITY_KEY, KEY)
+_SECRET = 0o600
+_DAY = 86400.0
+_TIMEOUT = 5.0
+_MISSING = "there is none"
+_OPEN = "others could read the key"
+# Elliptic curves: a signature takes a fraction of RSA's time, and sixty machines ask at once
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+# Valid since yesterday: clocks of a class differ
+_EARLIER = _DAY
+# A configuration of its own: what a distribution's openssl.cnf adds is added twice otherwise
+_CONFIGURATION = """\
+[req]
+distinguished_name = subject
+prompt = no
+[subject]
+CN = {subject}
+[ca]
+default_ca = made
+[made]
+database = {work}/index
+new_certs_dir = {work}
+default_md = sha256
+rand_serial = yes
+unique_subject = no
+policy = named
+[named]
+commonName = supplied
+[authority]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = {names}
+"""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Where the files are, what the certificate stands for (host names and addresses), and days."""
+
+    directory: str
+    names: tuple[str, ...]
+    authority: str = "Private CA"
+    days: int = 397
+    authority_days: int = 3650
+    renew_days: int = 30
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+
+@dataclass(frozen=True)
+class State:
+    """Why authority and certificate cannot stay (empty: they can), the names of the latter, and the keys' modes."""
+
+    authority_problem: str
+    certificate_problem: str
+    names: tuple[str, ...] = ()
+    open_keys: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a server shows: why it will not do (empty: it does), its fingerprint, and its authority as PEM."""
+
+    problem: str
+    fingerprint: str = ""
+    authority: str = ""
+
+
+def check(wish: Wish) -> None:
+    """Refuse names that no certificate can have, which openssl would misread."""
+    for name in wish.names:
+        if not _is_address(name) and not all(part.replace("-", "a").isalnum() for part in name.split(".")):
+            raise ClassroomError(
+                "Wanted host names and addresses for the certificate, found '{0}'. Correct it.".format(name))
+    if not wish.names:
+        raise ClassroomError("Wanted a certificate for at least one name or address, found none. Name one.")
+
+
+def read_state(wish: Wish, now: float) -> State:
+    certificate = read_text(wish.path(CERTIFICATE)) or ""
+    return State(
+        authority_problem=_authority_problem(wish, now),
+        certificate_problem=_certificate_problem(wish, certificate, now),
+        names=x509.alternative_names(certificate) if _holds_certificate(certificate) else (),
+        open_keys=tuple(_open_keys(wish)),
+    )
+
+
+def plan(wish: Wish, state: State) -> list[Step]:
+    """An authority is kept as long as it can be: everybody who trusts it would have to be told of another one.
+
+    One whose key is gone is kept, too, until there is something to sign.
+    """
+    found = ", ".join(state.names) or "none"
+    reason = state.certificate_problem
+    steps = []
+    if state.authority_problem and reason:
+        steps.append(Step("authority", wish.path(AUTHORITY), "see the reason", wish.authority, state.authority_problem))
+    if reason:
+        steps.append(Step("certificate", wish.path(CERTIFICATE), found, ", ".join(wish.names), reason))
+        return steps
+    return [Step("mode", wish.path(name), "{0:04o}".format(mode), "{0:04o}".format(_SECRET), _OPEN)
+            for name, mode in state.open_keys]
+
+
+def perform(wish: Wish, steps: Sequence[Step], run: Runner) -> None:
+    """Carry the steps out; a run that is cut off leaves files that do not fit each other, which the next one sees."""
+    actions = {step.action for step in steps}
+    for step in steps:
+        if step.action == "mode":
+            os.chmod(step.target, _SECRET)
+    if actions & {"authority", "certificate"}:
+        _make(wish, run, "authority" in actions)
+
+
+def presented(wish: Wish, port: int, now: float) -> Presented:
+    """What the server at a port of this machine shows to those who trust the authority in `wish.directory`."""
+    text = read_text(wish.path(AUTHORITY)) or ""
+    if not _holds_certificate(text):
+        return Presented("no authority was made yet")
+    authority = x509.first_pem(text)
+    try:
+        der = _shown(authority, port)
+    except ssl.SSLCertVerificationError as error:
+        return Presented(error.verify_message, authority=authority)
+    except (OSError, ssl.SSLError) as error:
+        return Presented("nothing answers in TLS at port {0}: {1}".format(port, error.strerror or error),
+                         authority=authority)
+    problem = _unfit(wish, ssl.DER_cert_to_PEM_cert(der), now) or (_OPEN if _open_keys(wish) else "")
+    return Presented(problem, fingerprint(der), authority)
+
+
+def made(wish: Wish) -> Presented:
+    """The certificate in its file, for whoever has just made it."""
+    certificate, authority = read_text(wish.path(CERTIFICATE)), read_text(wish.path(AUTHORITY))
+    if certificate is None or authority is None:
+        return Presented(_MISSING)
+    der = ssl.PEM_cert_to_DER_cert(x509.first_pem(certificate))
+    return Presented("", fingerprint(der), x509.first_pem(authority))
+
+
+def fingerprint(der: bytes) -> str:
+    return "sha256:" + hashlib.sha256(der).hexdigest()
+
+
+def _holds_certificate(text: str) -> bool:
+    return "-----BEGIN CERTIFICATE-----" in text
+
+
+def _authority_problem(wish: Wish, now: float) -> str:
+    text = read_text(wish.path(AUTHORITY)) or ""
+    if not _holds_certificate(text):
+        return _MISSING
+    authority = x509.read(text)
+    if authority.date_problem(now):
+        return "it " + authority.date_problem(now)
+    # Twice as early, so that what it signs is never due at once
+    if authority.not_after - now < 2 * wish.renew_days * _DAY:
+        return "it ends on {0}".format(x509.as_date(authority.not_after))
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(wish.path(AUTHORITY), wish.path(AUTHORITY_KEY))
+    except FileNotFoundError:
+        return "its key is not there"
+    except ssl.SSLError:
+        return "its key is another one's"
+    return ""
+
+
+def _certificate_problem(wish: Wish, text: str, now: float) -> str:
+    authority = read_text(wish.path(AUTHORITY)) or ""
+    if not _holds_certificate(text) or not os.path.exists(wish.path(KEY)):
+        return _MISSING
+    if not _holds_certificate(authority):
+        return "its authority is not there"
+    return _unfit(wish, text, now) or x509.signing_problem(authority, wish.path(CERTIFICATE), wish.path(KEY))
+
+
+def _unfit(wish: Wish, text: str, now: float) -> str:
+    """Why a certificate that is believed will not do all the same."""
+    certificate = x509.read(text)
+    if certificate.date_problem(now):
+        return "it " + certificate.date_problem(now)
+    if certificate.not_after - now < wish.renew_days * _DAY:
+        return "it ends on {0}".format(x509.as_date(certificate.not_after))
+    if set(x509.alternative_names(text)) != {_plain(name) for name in wish.names}:
+        return "it stands for other names"
+    return ""
+
+
+def _open_keys(wish: Wish) -> list[tuple[str, int]]:
+    modes = [(name, mode_of(wish.path(name))) for name in _KEYS]
+    return [(name, mode) for name, mode in modes if mode is not None and mode != _SECRET]
+
+
+def _shown(authority: str, port: int) -> bytes:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Its names are compared one by one; what is asked here is only whether the authority signed it
+    context.check_hostname = False
+    context.load_verify_locations(cadata=authority)
+    with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT) as plain, context.wrap_socket(plain) as client:
+        return client.getpeercert(binary_form=True) or b""
+
+
+def _make(wish: Wish, run: Runner, with_authority: bool) -> None:
+    os.makedirs(wish.directory, mode=0o755, exist_ok=True)
+    # Beside the files, so that a rename puts them in place; and for nobody else to look into
+    work = tempfile.mkdtemp(prefix=".new-", dir=wish.directory)
+    try:
+        fresh = [CERTIFICATE]
+        if with_authority:
+            _self_signed(wish, run, work)
+            fresh.insert(0, AUTHORITY)
+        _signed(wish, run, work, work if with_authority else wish.directory)
+        for name in fresh:
+            key = name.replace(".crt", ".key")
+            for each, mode in ((key, _SECRET), (name, 0o644)):
+                os.chmod(os.path.join(work, each), mode)
+                os.rename(os.path.join(work, each), wish.path(each))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _self_signed(wish: Wish, run: Runner, work: str) -> None:
+    key, now = os.path.join(work, AUTHORITY_KEY), time.time()
+    _issue(wish, run, work, wish.authority, key, now + wish.authority_days * _DAY,
+           ["-selfsign", "-keyfile", key, "-extensions", "authority", "-out", os.path.join(work, AUTHORITY)])
+
+
+def _signed(wish: Wish, run: Runner, work: str, authority: str) -> None:
+    issuer = os.path.join(authority, AUTHORITY)
+    # Where the authority ends, so does everything that it signed
+    end = min(time.time() + wish.days * _DAY, x509.read(read_text(issuer) or "").not_after)
+    # Clients compare the alternative names only; this one is for people
+    _issue(wish, run, work, wish.names[0], os.path.join(work, KEY), end,
+           ["-cert", issuer, "-keyfile", os.path.join(authority, AUTHORITY_KEY), "-extensions", "server",
+            "-out", os.path.join(work, CERTIFICATE)])
+
+
+def _issue(wish: Wish, run: Runner, work: str, subject: str, key: str, end: float, how: Sequence[str]) -> None:
+    """A new key and a certificate for it. `openssl x509` would know of a beginning only in its latest versions."""
+    request, configuration, index = (os.path.join(work, name) for name in ("request", "openssl.cnf", "index"))
+    names = ", ".join(("IP:{0}" if _is_address(name) else "DNS:{0}").format(_plain(name)) for name in wish.names)
+    for path, text in ((configuration, _CONFIGURATION.format(subject=subject, names=names, work=work)), (index, "")):
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    run(["openssl", "req", "-new", *_NEW_KEY, "-config", configuration, "-keyout", key, "-out", request])
+    run(["openssl", "ca", "-batch", "-notext", "-config", configuration, "-in", request, *how,
+         "-startdate", _moment(time.time() - _EARLIER), "-enddate", _moment(end)])
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(name: str) -> str:
+    """As `certificates` reads it out of a certificate."""
+    return str(ipaddress.ip_address(name)) if _is_address(name) else name

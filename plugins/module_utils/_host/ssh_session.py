@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection by which the controller is on this machine, so that no change takes it away."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+
+from .._core.files import Root
+
+_GENERATIONS = 20
+
+
+@dataclass(frozen=True)
+class Session:
+    """Both ends of the ssh connection: the controller's address, and the machine's own with its port."""
+
+    client: str
+    address: str
+    port: int
+
+
+def find_session(root: Root, pid: int | None = None) -> Session | None:
+    """The session that this process is part of; None for one that did not come by ssh.
+
+    sudo clears the environment, so the processes above are asked too.
+    """
+    number = os.getpid() if pid is None else pid
+    for _generation in range(_GENERATIONS):
+        found = parse(_environment(root, number).get("SSH_CONNECTION", ""))
+        if found is not None:
+            return found
+        number = _parent(root, number)
+        if number <= 1:
+            break
+    return None
+
+
+def parse(text: str) -> Session | None:
+    """What sshd puts into SSH_CONNECTION: `client port server port`."""
+    words = text.split()
+    if len(words) != 4 or not words[3].isdigit():
+        return None
+    return Session(_plain(words[0]), _plain(words[2]), int(words[3]))
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address that arrived at a socket of IPv6 is one of IPv4 all the same."""
+    try:
+        found = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return address
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def _environment(root: Root, pid: int) -> dict[str, str]:
+    try:
+        with open(root("/proc/{0}/environ".format(pid)), "rb") as stream:
+            words = stream.read().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _parent(root: Root, pid: int) -> int:
+    try:
+        with open(root("/proc/{0}/stat".format(pid)), encoding="utf-8", errors="replace") as stream:
+            # The name of the program is in parentheses and may have blanks
+            return int(stream.read().rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What systemd says of a unit, in one call, and the few things it is asked to do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from .._core.command import Runner
+from .._core.files import Root
+
+_PROPERTIES = (
+    "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "Result",
+    "ExecMainStartTimestamp", "ActiveEnterTimestamp", "StateChangeTimestamp",
+)
+# Verbs wait for the unit's own start timeout (90 s unless it says otherwise).
+_PATIENCE = 180.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit's state. The times are seconds since the epoch, None when the event has not happened."""
+
+    name: str
+    load_state: str = "not-found"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    unit_file_state: str = ""
+    needs_daemon_reload: bool = False
+    result: str = "success"
+    started: float | None = None
+    changed: float | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.load_state not in ("not-found", "")
+
+    @property
+    def active(self) -> bool:
+        return self.active_state in ("active", "reloading")
+
+
+def unit_name(name: str) -> str:
+    """`containerd` is short for `containerd.service`, as for systemctl."""
+    return name if "." in os.path.basename(name) else name + ".service"
+
+
+def is_booted(root: Root) -> bool:
+    """Whether systemd is PID 1 (the test that sd_booted(3) makes)."""
+    return os.path.isdir(root("/run/systemd/system"))
+
+
+def show(run: Runner, name: str) -> Unit:
+    """Read a unit; one that does not exist is a Unit that says so."""
+    answer = run(
+        ["systemctl", "show", "--no-pager", "--timestamp=us+utc", "--property=" + ",".join(_PROPERTIES), "--", name],
+    )
+    return parse(name, answer.out)
+
+
+def active(run: Runner, *names: str) -> list[bool]:
+    """Whether each of these units is active, in one call; units that do not exist are not."""
+    words = run(["systemctl", "is-active", "--", *names], check=False).out.split()
+    return [word in ("active", "reloading") for word in words] if len(words) == len(names) else [False] * len(names)
+
+
+def parse(name: str, text: str) -> Unit:
+    """The output of `systemctl show` as a Unit."""
+    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return Unit(
+        name=name,
+        load_state=found.get("LoadState", ""),
+        active_state=found.get("ActiveState", ""),
+        sub_state=found.get("SubState", ""),
+        unit_file_state=found.get("UnitFileState", ""),
+        needs_daemon_reload=found.get("NeedDaemonReload") == "yes",
+        result=found.get("Result", ""),
+        # Units without a main process (targets, mounts) have only the moment they became active.
+        started=_moment(found.get("ExecMainStartTimestamp", "")) or _moment(found.get("ActiveEnterTimestamp", "")),
+        changed=_moment(found.get("StateChangeTimestamp", "")),
+    )
+
+
+def _moment(text: str) -> float | None:
+    """`Fri 2026-11-20 19:52:01.123456 UTC` as seconds since the epoch."""
+    words = text.split()
+    if len(words) != 4:
+        return None
+    return datetime.fromisoformat("{0}T{1}+00:00".format(words[1], words[2])).timestamp()
+
+
+def daemon_reload(run: Runner) -> None:
+    run(["systemctl", "daemon-reload"], timeout=_PATIENCE)
+
+
+def act(run: Runner, verb: str, name: str) -> None:
+    """One of systemctl's verbs on one unit. Raises CommandFailed."""
+    run(["systemctl", verb, "--", name], timeout=_PATIENCE)
+
+
+def journal(run: Runner, name: str, lines: int = 15) -> str:
+    """The unit's last words, for an error's message."""
+    answer = run(["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines={0}".format(lines), "--unit=" + name],
+                 check=False, timeout=20)
+    return answer.out.strip()

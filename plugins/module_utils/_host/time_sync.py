@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who keeps the machine's clock.
+
+What it takes to have chrony do it (`time_service`) is loaded for those who wish for it only: packages, services and all
+take as long to load as everything else together that a ready machine is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._core.command import Runner
+from .._core.errors import ClassroomError
+from .._core.files import Root
+from .._core.plan import Step
+
+if TYPE_CHECKING:
+    from . import chrony as time_service
+
+# Services that keep a clock, of which one runs; chrony goes by two names
+CHRONY = ("chrony.service", "chronyd.service")
+OTHERS = ("systemd-timesyncd.service", "ntpd.service", "ntpsec.service", "ntp.service", "openntpd.service")
+_SERVER = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z:]*[0-9A-Za-z])?")
+_NOBODY = "time service chrony: no service keeps this machine's clock, and certificates and tokens need a right one; " \
+          "install chrony or systemd-timesyncd, or let node_time_service be chrony"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Whether chrony is to keep the clock, and servers that it is to ask beside those of the distribution."""
+
+    chrony: bool = False
+    servers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """The services that run, None where nobody asked, and what else there is to know when chrony is to be one."""
+
+    running: tuple[str, ...] | None = None
+    chrony: time_service.State | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in their order, and what no step changes."""
+
+    steps: tuple[Step, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def check(wish: Wish) -> None:
+    """Refuse what would be another directive of chrony's, or none."""
+    for server in wish.servers:
+        if not _SERVER.fullmatch(server):
+            raise ClassroomError(
+                "Wanted the name or address of a time server, found '{0}'. Correct it in the inventory.".format(server))
+
+
+def running(run: Runner) -> tuple[str, ...]:
+    units = (*CHRONY, *OTHERS)
+    answer = run(["systemctl", "is-active", "--", *units], check=False)
+    states = answer.out.split()
+    return tuple(name for name, state in zip(units, states) if state in ("active", "reloading", "activating"))
+
+
+def read_state(root: Root, run: Runner, wish: Wish) -> State:
+    found = running(run)
+    if not wish.chrony:
+        return State(found)
+    from . import chrony as time_service
+
+    return State(found, time_service.read_state(root, run, wish, found, time_service.silent))
+
+
+def plan(wish: Wish, state: State) -> Plan:
+    """A service that nobody wished for is only looked for."""
+    if wish.chrony and state.chrony is not None:
+        from . import chrony as time_service
+
+        return time_service.plan(wish, state.chrony)
+    return Plan(findings=() if state.running or state.running is None else (_NOBODY,))
+
+
+def perform(root: Root, run: Runner, wish: Wish, state: State) -> None:
+    if state.chrony is not None:
+        from . import chrony as time_service
+
+        time_service.perform(root, run, wish, state.chrony)

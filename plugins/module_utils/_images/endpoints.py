@@ -1,0 +1,319 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where images are copied from and to, each seen in the same way: registries, directories, the containers' storage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .._core.errors import ClassroomError
+from . import layout as image_layout
+from . import manifest as image_manifest
+from . import reference as image_reference
+from . import skopeo
+from .manifest import Manifest
+from .reference import Reference
+from .registry import Access, Registry
+from .registry_auth import Credentials
+
+REGISTRY, DIRECTORY, LAYOUT, STORAGE = "registry", "dir", "oci", "containers_storage"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A place as it is asked for; `names` is mirror or scoped and matters where `address` is given."""
+
+    kind: str
+    path: str = ""
+    scoped: bool = False
+    address: str = ""
+    ca: str = ""
+    tls: bool = True
+    names: str = "mirror"
+
+    def __str__(self) -> str:
+        return self.address or self.path or {REGISTRY: "the upstream registries"}.get(self.kind, self.kind)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all places need: a directory for the moment, credentials, seconds and repetitions for a registry."""
+
+    work: str
+    authfile: str = ""
+    credentials: Credentials = field(default_factory=Credentials, repr=False)
+    timeout: float = 120
+    retries: int = 3
+
+
+class Source(Protocol):
+    """What copying needs of the place that images come from."""
+
+    def digest(self, image: Reference) -> str: ...
+
+    def manifest(self, image: Reference, ending: str) -> Manifest | None: ...
+
+    def blob(self, image: Reference, digest: str) -> bytes: ...
+
+    def opened(
+        self, image: Reference, top: Manifest, parts: Sequence[Manifest]
+    ) -> contextlib.AbstractContextManager[skopeo.End]: ...
+
+    def named(self, image: Reference) -> str: ...
+
+    def identity(self, image: Reference, whole: Manifest) -> str:
+        """What a name is locked to: the digest that `digest` tells of it."""
+
+
+class RegistryPlace:
+    """The upstream registries themselves, or with an address one registry that stands for all of them."""
+
+    def __init__(self, wanted: Wanted, means: Means) -> None:
+        self._wanted = wanted
+        self._means = means
+        self._registries: dict[str, Registry] = {}
+        self._making = threading.Lock()
+        self._options = tuple(self._skopeo_options())
+
+    def where(self, image: Reference) -> tuple[str, str]:
+        """Host and repository of an image."""
+        if not self._wanted.address:
+            return image.host, image.repository
+        host, slash, prefix = self._wanted.address.partition("/")
+        path = [prefix] if slash and prefix else []
+        if self._wanted.names == "scoped":
+            path.append(image.host)
+        return host, "/".join([*path, image.repository])
+
+    def digest(self, image: Reference) -> str:
+        """What the image's tag is now; a question that registries do not count as a pull."""
+        host, repository = self.where(image)
+        return self.registry(host).digest(repository, image.ending)
+
+    def manifest(self, image: Reference, ending: str) -> Manifest | None:
+        host, repository = self.where(image)
+        return self.registry(host).manifest(repository, ending)
+
+    def blob(self, image: Reference, digest: str) -> bytes:
+        host, repository = self.where(image)
+        return self.registry(host).blob(repository, digest)
+
+    def has_blob(self, image: Reference, digest: str, size: int) -> bool:
+        host, repository = self.where(image)
+        found = self.registry(host).blob_size(repository, digest)
+        return found is not None and (found == size or -1 in (found, size))
+
+    def end(self, image: Reference, ending: str) -> skopeo.End:
+        host, repository = self.where(image)
+        name = "docker://{0}/{1}{2}{3}".format(host, repository, "@" if ":" in ending else ":", ending)
+        return skopeo.End(name, self._options)
+
+    @contextlib.contextmanager
+    def opened(self, image: Reference, top: Manifest, parts: Sequence[Manifest]) -> Iterator[skopeo.End]:
+        yield self.end(image, top.digest)
+
+    def named(self, image: Reference) -> str:
+        host, repository = self.where(image)
+        return "docker://{0}/{1}".format(host, repository)
+
+    def identity(self, image: Reference, whole: Manifest) -> str:
+        return whole.digest
+
+    def registry(self, host: str) -> Registry:
+        with self._making:
+            if host not in self._registries:
+                access = Access(
+                    self._wanted.tls, self._wanted.ca, self._means.credentials, self._means.timeout,
+                    self._means.retries)
+                self._registries[host] = Registry(host, access)
+            return self._registries[host]
+
+    def _skopeo_options(self) -> Iterator[str]:
+        yield "tls-verify={0}".format("true" if self._wanted.tls else "false")
+        if self._means.authfile:
+            yield "authfile={0}".format(self._means.authfile)
+        else:
+            # Not whoever happens to be logged in here: a run has the credentials that it was given
+            yield "no-creds"
+        if self._wanted.ca:
+            # skopeo wants a directory, and looks only at names that end in crt
+            directory = tempfile.mkdtemp(prefix="ca.", dir=self._means.work)
+            try:
+                shutil.copyfile(self._wanted.ca, os.path.join(directory, "ca.crt"))
+            except OSError as problem:
+                raise ClassroomError(
+                    "Wanted a certificate authority (PEM) in {0}, found: {1}; give the file of the registry's "
+                    "authority.".format(self._wanted.ca, problem.strerror)) from problem
+            yield "cert-dir={0}".format(directory)
+
+
+class LocalSource:
+    """An OCI layout or a tree of directories that is copied from."""
+
+    def __init__(self, place: image_layout.Local, means: Means) -> None:
+        self._place = place
+        self._means = means
+
+    def digest(self, image: Reference) -> str:
+        return self._place.digest(image)
+
+    def manifest(self, image: Reference, ending: str) -> Manifest | None:
+        return self._place.manifest(image, ending)
+
+    def blob(self, image: Reference, digest: str) -> bytes:
+        path = self._place.blob_path(image, digest)
+        if path is None:
+            raise ClassroomError("the blob {0} is missing in {1}".format(digest, self._place.root))
+        with open(path, "rb") as stream:
+            return stream.read()
+
+    @contextlib.contextmanager
+    def opened(self, image: Reference, top: Manifest, parts: Sequence[Manifest]) -> Iterator[skopeo.End]:
+        with tempfile.TemporaryDirectory(prefix="view.", dir=self._means.work) as work:
+            files = {}
+            for part in parts:
+                files[part.digest] = os.path.join(work, part.digest.partition(":")[2])
+                with open(files[part.digest], "wb") as stream:
+                    stream.write(part.content)
+            for digest in image_manifest.blobs(parts):
+                path = self._place.blob_path(image, digest)
+                if path is None:
+                    raise ClassroomError(
+                        "the blob {0} is missing in {1}; copy the source again".format(digest, self._place.root))
+                files[digest] = path
+            layout = os.path.join(work, "layout")
+            image_layout.view(layout, top, files)
+            yield skopeo.End("oci:" + layout)
+
+    def named(self, image: Reference) -> str:
+        if isinstance(self._place, image_layout.Tree):
+            return "dir:" + self._place.place(image)
+        return "oci:{0}:{1}".format(self._place.root, image.name)
+
+    def identity(self, image: Reference, whole: Manifest) -> str:
+        return whole.digest
+
+
+class StorageSource:
+    """The storage of podman, buildah and CRI-O.
+
+    It keeps layers unpacked, so an image has no digest in it that a copy could have: each is exported once, into a
+    layout for the moment, and what comes out there is what is locked.
+    """
+
+    def __init__(self, path: str, means: Means) -> None:
+        self._path = path
+        self._means = means
+        self._exported: dict[str, LocalSource] = {}
+        self._exporting = threading.Lock()
+
+    def digest(self, image: Reference) -> str:
+        try:
+            return image_manifest.digest_of(skopeo.raw_manifest(self._end(image), self._means.timeout))
+        except skopeo.SkopeoFailed as problem:
+            if skopeo.is_missing(problem) or "not known" in str(problem) or "not resolve" in str(problem):
+                return ""
+            raise
+
+    def manifest(self, image: Reference, ending: str) -> Manifest | None:
+        found = self._export(image).manifest(image, image.ending) if self.digest(image) else None
+        # Exported with another version of skopeo the same image may be packed otherwise
+        return found if found is None or ":" not in ending or found.digest == ending else None
+
+    def blob(self, image: Reference, digest: str) -> bytes:
+        return self._export(image).blob(image, digest)
+
+    def opened(
+        self, image: Reference, top: Manifest, parts: Sequence[Manifest]
+    ) -> contextlib.AbstractContextManager[skopeo.End]:
+        return self._export(image).opened(image, top, parts)
+
+    def named(self, image: Reference) -> str:
+        return self._end(image).name
+
+    def identity(self, image: Reference, whole: Manifest) -> str:
+        return self.digest(image)
+
+    def _end(self, image: Reference) -> skopeo.End:
+        return skopeo.End("containers-storage:{0}{1}".format("[{0}]".format(self._path) if self._path else "",
+                                                             image.name))
+
+    def _export(self, image: Reference) -> LocalSource:
+        with self._exporting:
+            if image.name not in self._exported:
+                root = tempfile.mkdtemp(prefix="export.", dir=self._means.work)
+                skopeo.copy(self._end(image), skopeo.End("oci:{0}:exported".format(root)), whole=False,
+                            same_digest=False, patience=self._means.timeout)
+                self._exported[image.name] = LocalSource(_Single(root), self._means)
+            return self._exported[image.name]
+
+
+class _Single(image_layout.Layout):
+    """A layout of one image, whatever it is called."""
+
+    def digest(self, image: Reference) -> str:
+        return str(self._entries()[0]["digest"])
+
+
+def source_of(wanted: Wanted, means: Means) -> Source:
+    if wanted.kind == REGISTRY:
+        return RegistryPlace(wanted, means)
+    if wanted.kind == STORAGE:
+        return StorageSource(wanted.path, means)
+    if not os.path.isdir(wanted.path):
+        raise ClassroomError(
+            "Wanted images in {0}, found no such directory; give the directory that has them.".format(wanted.path))
+    return LocalSource(local_of(wanted), means)
+
+
+def local_of(wanted: Wanted) -> image_layout.Local:
+    if wanted.kind == DIRECTORY:
+        return image_layout.Tree(wanted.path, wanted.scoped)
+    return image_layout.Layout(wanted.path)
+
+
+def judge_names(wanted: Wanted, images: Mapping[str, Reference]) -> None:
+    """Refuse images that would get the same name in a destination."""
+    found = image_reference.clashes(_owners(wanted, images.values()))
+    if found:
+        raise ClassroomError(
+            "Wanted a name of its own for each image in {0}, found {1}; {2}.".format(
+                wanted, "; ".join(found),
+                "scope the names (names: scoped), or leave one of each out" if wanted.kind == REGISTRY
+                else "scope the names (scoped: true), or leave one of each out"))
+    if wanted.kind == REGISTRY and wanted.names == "scoped":
+        odd = sorted(image.name for image in images.values() if ":" in image.host)
+        if odd:
+            raise ClassroomError(
+                "Wanted the host of each image as a part of its name in {0}, found hosts with a port, which no "
+                "repository's name can have: {1}; use names: mirror for these.".format(wanted, ", ".join(odd)))
+
+
+def _owners(wanted: Wanted, images: Iterable[Reference]) -> Iterator[tuple[str, str, str]]:
+    for image in images:
+        if wanted.kind == REGISTRY and wanted.names == "mirror":
+            yield image.repository, image.host, image.name
+        elif wanted.kind == DIRECTORY and not wanted.scoped:
+            yield image.name.rpartition("/")[2], image.name, image.name
+
+
+def parsed(options: Mapping[str, Any]) -> Wanted:
+    """A place from the module's options."""
+    address = options.get("address") or ""
+    if address and not image_reference.ADDRESS.fullmatch(address):
+        # Not shown: somebody may have written a password into it
+        raise ClassroomError(
+            "Wanted the address of a registry as HOST:PORT or HOST:PORT/PATH, found something else; leave scheme and "
+            "login out of it, they have options of their own.")
+    return Wanted(
+        options["type"], options.get("path") or "", bool(options.get("scoped")), address,
+        options.get("ca") or "", options.get("tls") is not False, options.get("names") or "mirror")

@@ -1,0 +1,393 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mirror of images: resolve, look, judge, copy what is missing, and tell of each image what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from .._core import disk_space
+from .._core.errors import ClassroomError
+from .._core.files import write_text
+from .._core.plan import Step
+from .._core.run_lock import alone
+from . import lock as image_lock
+from . import plan as image_plan
+from . import reference as image_reference
+from .copy import Destination, Queue, ToLocal, ToRegistry, explained, is_lasting
+from .endpoints import REGISTRY, Means, RegistryPlace, Source, Wanted, judge_names, local_of, source_of
+from .lock import Entry, Lock
+from .plan import COPIED, FAILED, PRESENT, Choice, Found, Result
+from .reference import Reference
+
+# Questions to registries and reading of small files wait more than they work
+LOOKERS = 8
+# Seconds between two lines on what is being copied
+BEAT = 5
+# Seconds before the second attempt, doubled for each further one
+PAUSE = 1.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. `platforms` may be only "all"; `wait` and `timeout` are seconds."""
+
+    images: Mapping[str, Reference]
+    source: Wanted
+    destination: Wanted
+    lock: str
+    platforms: tuple[str, ...]
+    update: frozenset[str] = frozenset()
+    compare: bool = False
+    verified: bool = False
+    check: bool = False
+    parallel: int = 4
+    wait: float = 600
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A tag that stands for something else at the source than when it was locked."""
+
+    reference: str
+    locked: str
+    upstream: str
+
+
+@dataclass
+class Outcome:
+    """All that a run found and did."""
+
+    steps: list[Step] = field(default_factory=list)
+    results: dict[str, Result] = field(default_factory=dict)
+    moved: list[Moved] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def bad(self) -> list[Result]:
+        return [result for result in self.results.values() if result.state not in (PRESENT, COPIED)]
+
+
+class Progress:
+    """Lines in a file that somebody can follow."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def say(self, line: str) -> None:
+        if not self._path:
+            return
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
+        try:
+            with self._lock, open(self._path, "a", encoding="utf-8") as stream:
+                stream.write("{0} {1}\n".format(stamp, line))
+        except OSError as problem:
+            raise ClassroomError(
+                "Wanted to write progress to {0}, found: {1}; give a path in a directory that is there.".format(
+                    self._path, problem.strerror)) from problem
+
+
+def asked(texts: Sequence[str]) -> dict[str, Reference]:
+    """The images by name, each once. All names that cannot be used are told in one sentence each."""
+    found: dict[str, Reference] = {}
+    problems = []
+    for text in texts:
+        try:
+            reference = image_reference.parse(text)
+        except ClassroomError as problem:
+            problems.append(str(problem))
+            continue
+        if found.setdefault(reference.name, reference) != reference:
+            problems.append("Wanted each image once, found {0} with and without a digest, or with two.".format(
+                reference.name))
+    if problems:
+        raise ClassroomError("\n".join(problems))
+    return found
+
+
+def mirror(wish: Wish, means: Means, progress: Progress) -> Outcome:
+    """Have the images in the destination, or only look."""
+    judge_names(wish.destination, wish.images)
+    began = time.monotonic()
+    with contextlib.ExitStack() as held:
+        if not (wish.verified or wish.check):
+            for path, what in _guarded(wish):
+                held.enter_context(alone(path, what, wish.wait, progress.say))
+        outcome = _Run(wish, means, progress).run()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def sentences(wish: Wish, outcome: Outcome) -> str:
+    """All images that are not as wished, each with its reason; empty if there are none."""
+    if not outcome.bad:
+        return ""
+    what = "are not as locked in" if wish.verified else "could not be copied to"
+    head = "{0} of {1} images {2} {3}:".format(len(outcome.bad), len(wish.images), what, wish.destination)
+    return "\n".join([head, *("{0}: {1}".format(result.reference, result.error) for result in outcome.bad)])
+
+
+def moved_sentence(moved: Moved) -> str:
+    return (
+        "{0} is {1} at the source now, and is locked as {2}; name it in the option update to take the new one."
+        .format(moved.reference, moved.upstream, moved.locked)
+    )
+
+
+def report(wish: Wish, outcome: Outcome) -> dict[str, Any]:
+    """The run as data."""
+    return {
+        "source": str(wish.source), "destination": str(wish.destination), "lock": wish.lock,
+        "platforms": list(wish.platforms), "state": "verified" if wish.verified else "present",
+        "seconds": round(outcome.seconds, 3), "images": [asdict(result) for result in outcome.results.values()],
+        "moved": [asdict(moved) for moved in outcome.moved],
+    }
+
+
+def write_report(path: str, content: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _guarded(wish: Wish) -> Iterator[tuple[str, str]]:
+    """Files whose holder works alone. A registry guards itself: a run by another machine would not see ours."""
+    directory, name = os.path.split(os.path.abspath(wish.lock))
+    yield os.path.join(directory, ".{0}.classroom-lock".format(name)), wish.lock
+    if wish.destination.kind != REGISTRY:
+        yield os.path.join(wish.destination.path, ".classroom-mirror.lock"), wish.destination.path
+
+
+class _Run:
+    """The state of a run: what went wrong by image, and what is known of the others."""
+
+    def __init__(self, wish: Wish, means: Means, progress: Progress) -> None:
+        self.wish = wish
+        self.means = means
+        self.progress = progress
+        self.errors: dict[str, str] = {}
+        self.outcome = Outcome()
+        self.destination: Destination = (
+            ToRegistry(RegistryPlace(wish.destination, means)) if wish.destination.kind == REGISTRY
+            else ToLocal(local_of(wish.destination)))
+        self._source: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """Only when something is asked of it: with all images in place the source may be switched off."""
+        if self._source is None:
+            self._source = source_of(self.wish.source, self.means)
+        return self._source
+
+    def run(self) -> Outcome:
+        lock = self._lock()
+        entries = dict(lock.entries)
+        choices: dict[str, Choice] = {}
+        if not self.wish.verified:
+            for name in self.wish.update - set(self.wish.images):
+                entries.pop(name, None)
+            self._resolve(entries, choices)
+        found = self._each(
+            [name for name in self.wish.images if name in entries and name not in self.errors],
+            lambda name: self.destination.found(
+                self.wish.images[name], entries[name].copied, thorough=self.wish.verified))
+        states = {name: image_plan.state_of(entries.get(name), seen) for name, seen in found.items()}
+        todo = [name for name, (state, _reason) in states.items() if state != PRESENT]
+        self._compare(lock, [name for name in found if self.wish.compare or (not self.wish.verified and name in todo)])
+        if not self.wish.verified:
+            self._locate(entries, [name for name in todo if name not in choices], choices)
+            todo = [name for name in todo if name not in self.errors]
+            self._judge_room(todo, choices)
+            self.outcome.steps = image_plan.steps(
+                entries, lock.entries, {name: seen for name, seen in found.items() if name not in self.errors})
+        self._tell(entries, found, states, choices)
+        if not (self.wish.verified or self.wish.check):
+            if dict(lock.entries) != entries or not os.path.exists(self.wish.lock):
+                image_lock.write(self.wish.lock, Lock(self.wish.platforms, entries))
+            self._copy(todo, choices)
+        return self.outcome
+
+    def _lock(self) -> Lock:
+        found = image_lock.read(self.wish.lock)
+        if found is None:
+            if self.wish.verified:
+                raise ClassroomError(
+                    "Wanted a lock of these images in {0}, found no such file; run this with state: present first."
+                    .format(self.wish.lock))
+            return Lock(self.wish.platforms)
+        update = frozenset() if self.wish.verified else self.wish.update
+        image_lock.judge(self.wish.lock, found, self.wish.platforms, self.wish.images, update)
+        return found
+
+    def _resolve(self, entries: dict[str, Entry], choices: dict[str, Choice]) -> None:
+        """Ask the source for what is not locked, or is to be locked anew."""
+        fresh = [name for name in self.wish.images if name not in entries or name in self.wish.update]
+
+        def resolved(name: str) -> tuple[Entry, Choice]:
+            image = self.wish.images[name]
+            whole = self.source.manifest(image, image.digest or image.tag)
+            if whole is None:
+                raise ClassroomError(
+                    "wanted it at {0}, found no such {1}; correct the name, or take it out of the list".format(
+                        self.source.named(image), "digest" if image.digest else "tag"))
+            choice = image_plan.chosen(self._reader(image), whole, image, self.wish.platforms)
+            return Entry(self.source.identity(image, whole), choice.top.digest), choice
+
+        for name, (entry, choice) in self._each(fresh, resolved).items():
+            entries[name] = entry
+            choices[name] = choice
+
+    def _compare(self, lock: Lock, names: Sequence[str]) -> None:
+        """Find out which tags moved since they were locked."""
+        names = [name for name in names if name in lock.entries and name not in self.wish.update
+                 and self.wish.images[name].tag and name not in self.errors]
+        for name, now in self._each(names, lambda name: self.source.digest(self.wish.images[name])).items():
+            entry = lock.entries[name]
+            if now and now not in (entry.resolved, entry.copied):
+                self.outcome.moved.append(Moved(name, entry.resolved, now))
+                self.progress.say(moved_sentence(self.outcome.moved[-1]))
+
+    def _locate(self, entries: Mapping[str, Entry], names: Sequence[str], choices: dict[str, Choice]) -> None:
+        """Find at the source what is locked already and missing in the destination."""
+
+        def located(name: str) -> Choice:
+            image = self.wish.images[name]
+            return image_plan.located(
+                self._reader(image), entries[name], image, self.wish.platforms, lambda: self.source.digest(image))
+
+        choices.update(self._each([name for name in names if name not in self.errors], located))
+
+    def _judge_room(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
+        if isinstance(self.destination, ToLocal):
+            wanted: dict[str, int] = {}
+            for name in names:
+                wanted.update(self.destination.lacking(self.wish.images[name], choices[name].parts))
+            disk_space.require(self.destination.root, sum(max(size, 0) for size in wanted.values()), "these images")
+
+    def _tell(
+        self, entries: Mapping[str, Entry], found: Mapping[str, Found], states: Mapping[str, tuple[str, str]],
+        choices: Mapping[str, Choice],
+    ) -> None:
+        """What is known of each image before anything is copied; in check mode that is what will be."""
+        for name, image in self.wish.images.items():
+            entry = entries.get(name)
+            state, reason = states.get(name, image_plan.state_of(entry, Found()))
+            size = choices[name].size if name in choices else found.get(name, Found()).size
+            if name in self.errors:
+                state, reason = FAILED, self.errors[name]
+            elif state != PRESENT and not self.wish.verified:
+                state, reason = COPIED, ""
+            # A source that is not needed is not looked at, its name is
+            self.outcome.results[name] = Result(
+                name, self._named(image), entry.copied if entry else "", size, 0.0, state, reason)
+
+    def _copy(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
+        queue = Queue({name: self.destination.lacking(self.wish.images[name], choices[name].parts) for name in names})
+        self.progress.say("{0} images: {1} to copy, {2} there, {3} failed".format(
+            len(self.wish.images), len(names), len(self.wish.images) - len(names) - len(self.errors),
+            len(self.errors)))
+        with _beat(self.progress, choices) as moved:
+
+            def worker() -> None:
+                while True:
+                    with queue.turn() as name:
+                        if not name:
+                            return
+                        self._copy_one(name, choices[name], moved)
+
+            with ThreadPoolExecutor(max_workers=self.wish.parallel) as pool:
+                for done in [pool.submit(worker) for _number in range(min(self.wish.parallel, len(names)))]:
+                    done.result()
+        if isinstance(self.destination, ToLocal) and not self.errors:
+            self.destination.sweep()
+        self.progress.say("{0} copied, {1} failed".format(
+            sum(result.state == COPIED for result in self.outcome.results.values()), len(self.errors)))
+
+    def _copy_one(self, name: str, choice: Choice, moved: dict[str, int]) -> None:
+        """Copy an image, again and again if that may help, and keep what became of it."""
+        began = time.monotonic()
+        moved[name] = 0
+        state, reason = COPIED, ""
+        for attempt in range(self.means.retries + 1):
+            try:
+                self.destination.take(
+                    self.source, self.wish.images[name], choice, self.means.timeout,
+                    lambda size: moved.__setitem__(name, size))
+                break
+            except (ClassroomError, OSError) as problem:
+                reason = self.means.credentials.redacted(explained(problem))
+                if is_lasting(problem) or attempt == self.means.retries:
+                    state = FAILED
+                    self.errors[name] = reason
+                    break
+                pause = PAUSE * 2 ** attempt
+                self.progress.say("{0}: attempt {1} failed, again in {2:g} s: {3}".format(
+                    name, attempt + 1, pause, reason))
+                time.sleep(pause)
+        moved.pop(name, None)
+        seconds = round(time.monotonic() - began, 3)
+        known = self.outcome.results[name]
+        self.outcome.results[name] = Result(
+            name, known.source, known.digest, known.size, seconds, state, reason if state == FAILED else "")
+        self.progress.say("{0}: {1}, {2} in {3:.1f} s{4}".format(
+            name, state, _mb(known.size), seconds, ": " + reason if state == FAILED else ""))
+
+    def _each(self, names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+        """Do something for several images at a time; what fails for one becomes its error."""
+
+        def guarded(name: str) -> tuple[T] | None:
+            try:
+                return (work(name),)
+            except (ClassroomError, OSError) as problem:
+                self.errors[name] = self.means.credentials.redacted(explained(problem))
+                return None
+
+        if not names:
+            return {}
+        with ThreadPoolExecutor(max_workers=min(LOOKERS, len(names))) as pool:
+            done = dict(zip(names, pool.map(guarded, names)))
+        return {name: answer[0] for name, answer in done.items() if answer is not None}
+
+    def _reader(self, image: Reference) -> image_plan.Read:
+        return lambda digest: self.source.manifest(image, digest)
+
+    def _named(self, image: Reference) -> str:
+        try:
+            return self.source.named(image)
+        except ClassroomError:
+            return str(self.wish.source)
+
+
+@contextlib.contextmanager
+def _beat(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[str, int]]:
+    """A line every few seconds on each image that is being copied."""
+    moved: dict[str, int] = {}
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            for name, size in list(moved.items()):
+                progress.say("{0}: {1} of {2}".format(name, _mb(size), _mb(choices[name].size)))
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield moved
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _mb(size: int) -> str:
+    return "{0:.1f} MB".format(size / 1e6)

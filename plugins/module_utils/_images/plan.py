@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be copied: images as they are locked beside what is in the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .._core.errors import ClassroomError
+from .._core.plan import Step
+from . import manifest as image_manifest
+from .lock import Entry
+from .manifest import ALL, Manifest
+from .reference import Reference
+
+PRESENT, COPIED, MISSING, DIFFERENT, FAILED = "present", "copied", "missing", "different", "failed"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image in the destination: the digest under its name, empty for none; its bytes; what of it is not whole."""
+
+    digest: str = ""
+    size: int = 0
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is copied of an image: `tops` are copied as they are, `top` gets the image's name.
+
+    The two differ only where some platforms of a list are wanted: then `top` is a list of these alone, and no place
+    has it before. `parts` are all manifests, those that are listed before the list.
+    """
+
+    top: Manifest
+    tops: tuple[Manifest, ...]
+    parts: tuple[Manifest, ...]
+
+    @property
+    def size(self) -> int:
+        return image_manifest.size(self.parts)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an image. `digest` is what is, or should be, in the destination; `size` in bytes."""
+
+    reference: str
+    source: str
+    digest: str
+    size: int
+    seconds: float
+    state: str
+    error: str = ""
+
+
+Read = Callable[[str], "Manifest | None"]
+
+
+def chosen(read: Read, whole: Manifest, image: Reference, platforms: Sequence[str]) -> Choice:
+    """What to copy of an image that was resolved to `whole`.
+
+    An image that is no list is copied as it is. So is one that is wanted by digest: whoever asks for it, asks for
+    this digest.
+    """
+    if not whole.is_list or image.digest or tuple(platforms) == (ALL,):
+        return Choice(whole, (whole,), _closure(read, whole))
+    entries = image_manifest.choose(whole, platforms)
+    if entries == whole.entries and len(entries) > 1:
+        return Choice(whole, (whole,), _closure(read, whole))
+    tops = tuple(_present(read, entry.digest) for entry in entries)
+    parts = tuple(dict.fromkeys(part for top in tops for part in _closure(read, top)))
+    if len(tops) == 1:
+        return Choice(tops[0], tops, parts)
+    top = image_manifest.reduced(whole, entries)
+    return Choice(top, tops, (*parts, top))
+
+
+def located(
+    read: Read, entry: Entry, image: Reference, platforms: Sequence[str], named: Callable[[], str]
+) -> Choice:
+    """What to copy of an image as it is locked.
+
+    A source that is a copy itself has just what is copied, upstream has what that was taken from. `named` asks what
+    the tag is now, for a sentence to a person.
+    """
+    top = read(entry.copied)
+    if top is not None:
+        return Choice(top, (top,), _closure(read, top))
+    whole = read(entry.resolved)
+    if whole is None:
+        now = named()
+        raise ClassroomError(
+            "wanted the locked digest {0}, found {1}; {2}".format(
+                entry.resolved,
+                "that the tag is {0} now and the locked one is gone".format(now) if now else "no such image",
+                "name the image in the option update if the new one is right" if now
+                else "see that the source has it under this name"))
+    choice = chosen(read, whole, image, platforms)
+    if choice.top.digest != entry.copied:
+        raise ClassroomError(
+            "wanted the locked digest {0}, found that {1} has {2} for these platforms; name the image in the option "
+            "update if that is right".format(entry.copied, entry.resolved, choice.top.digest))
+    return choice
+
+
+def state_of(wanted: Entry | None, found: Found) -> tuple[str, str]:
+    """The state of an image in the destination, with the reason unless it is present."""
+    if wanted is None:
+        return MISSING, "it is not locked yet"
+    if not found.digest:
+        return MISSING, found.lacking[0] if found.lacking else "it is not there"
+    if found.digest != wanted.copied:
+        return DIFFERENT, "another image is under its name"
+    if found.lacking:
+        more = len(found.lacking) - 1
+        return DIFFERENT, found.lacking[0] + (" and {0} more".format(more) if more else "")
+    return PRESENT, ""
+
+
+def steps(entries: Mapping[str, Entry], locked: Mapping[str, Entry], found: Mapping[str, Found]) -> list[Step]:
+    """What will be changed: lines of the lock, then images in the destination."""
+    plan = []
+    for name in sorted({*entries, *locked}):
+        before, after = locked.get(name), entries.get(name)
+        if before != after:
+            reason = "the option update names it" if before else "resolved for the first time"
+            plan.append(Step("locked digest", name, before.resolved if before else "absent",
+                             after.resolved if after else "absent", reason))
+    for name, seen in sorted(found.items()):
+        state, reason = state_of(entries[name], seen)
+        if state != PRESENT:
+            plan.append(Step("image", name, seen.digest or "absent", entries[name].copied, reason))
+    return plan
+
+
+def _closure(read: Read, top: Manifest) -> tuple[Manifest, ...]:
+    known = {top.digest: top}
+    return image_manifest.closure(lambda digest: known.get(digest) or _present(read, digest), top.digest)
+
+
+def _present(read: Read, digest: str) -> Manifest:
+    found = read(digest)
+    if found is None:
+        raise ClassroomError("wanted the manifest {0} that its list names, found none at the source".format(digest))
+    return found

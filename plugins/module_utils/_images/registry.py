@@ -1,0 +1,443 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An image registry over HTTP, as the OCI distribution specification has it: to ask what it has, and to fill a mirror.
+
+Login is as that specification and Docker's token specification say: a registry that answers 401 names what it wants,
+Basic or a Bearer token that another server gives out.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import ipaddress
+import json
+import os
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from .._core.errors import ClassroomError
+from .manifest import MEDIA_TYPES, Manifest, digest_of, parse
+from .reference import DOCKER_HUB
+from .registry_auth import Credentials
+
+TIMEOUT = 120
+# What a manifest or a configuration may have; both are read into memory
+MAX_DOCUMENT = 32 << 20
+# Seconds before the first repetition, doubled for each further one, and the longest that a registry may ask for
+PAUSE = 0.5
+LONGEST_PAUSE = 60
+REDIRECTS = 5
+# Where Docker Hub's registry answers
+_ADDRESSES = {DOCKER_HUB: "registry-1.docker.io"}
+# Where podman, skopeo and docker look for the authorities of one registry
+CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")
+
+_ROUTE = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/")
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+
+
+class RegistrySilent(ClassroomError):
+    """Nothing answers at the registry's address: perhaps it is not installed yet."""
+
+
+class RegistryRefused(ClassroomError):
+    """The registry answers, but not with what was wanted."""
+
+
+class _Deaf(Exception):
+    """There was no whole answer. The message is what was found."""
+
+    def __init__(self, found: str, lasting: bool = False) -> None:
+        super().__init__(found)
+        self.lasting = lasting
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a registry is spoken to: `timeout` in seconds for one answer, `retries` after the first attempt."""
+
+    tls: bool = False
+    ca: str = ""
+    credentials: Credentials = field(default_factory=Credentials, repr=False)
+    timeout: float = TIMEOUT
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Registry:
+    """A registry on this machine or another one; without `access` one without TLS and login.
+
+    May be used by several threads: each has connections of its own, kept open between calls.
+    """
+
+    def __init__(self, address: str, access: Access | None = None) -> None:
+        self.address = address
+        self.access = access or Access()
+        self._threads = threading.local()
+        self._tokens: dict[tuple[str, str, bool], str] = {}
+        self._given_up = False
+
+    def digest(self, repository: str, reference: str) -> str:
+        """The digest of the manifest that a tag or digest names, empty if there is none."""
+        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        answer = self._ask("HEAD", path, {"Accept": ", ".join(MEDIA_TYPES)})
+        if answer.status not in (200, 404):
+            raise self._refused("tell the digest of {0}:{1}".format(repository, reference), answer)
+        if answer.status == 404:
+            return ""
+        told = answer.headers.get("docker-content-digest", "")
+        if not told:
+            # Only recommended by the specification
+            manifest = self.manifest(repository, reference)
+            told = manifest.digest if manifest else ""
+        return told
+
+    def manifest(self, repository: str, reference: str) -> Manifest | None:
+        """The manifest that a tag or digest names, None if there is none."""
+        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        answer = self._ask("GET", path, {"Accept": ", ".join(MEDIA_TYPES)})
+        if answer.status == 404:
+            return None
+        what = "give the manifest {0}:{1}".format(repository, reference)
+        if answer.status != 200:
+            raise self._refused(what, answer)
+        if ":" in reference and digest_of(answer.body) != reference:
+            raise RegistryRefused(
+                "Wanted the registry at {0} to {1}, found other content under this digest; see what is between here "
+                "and the registry.".format(self.address, what))
+        try:
+            return parse(answer.body, answer.headers.get("content-type", "").partition(";")[0])
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise RegistryRefused("Wanted the registry at {0} to {1}, found {2}; only images of OCI and of Docker's "
+                                  "schema 2 can be copied.".format(self.address, what, problem)) from problem
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A small blob, such as an image's configuration, of which the digest was compared."""
+        answer = self._ask("GET", "/v2/{0}/blobs/{1}".format(repository, digest))
+        if answer.status != 200 or digest_of(answer.body) != digest:
+            raise self._refused("give the blob {0} of {1}".format(digest, repository), answer)
+        return answer.body
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        return self.blob_size(repository, digest) is not None
+
+    def blob_size(self, repository: str, digest: str) -> int | None:
+        """Bytes of a blob, -1 if the registry does not say, None if there is no such blob."""
+        answer = self._ask("HEAD", "/v2/{0}/blobs/{1}".format(repository, digest))
+        if answer.status not in (200, 404):
+            raise self._refused("tell of the blob {0} in {1}".format(digest, repository), answer)
+        return int(answer.headers.get("content-length", -1)) if answer.status == 200 else None
+
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool:
+        """Make a blob of another repository one of this too, without sending it; False if the registry will not."""
+        query = urlencode({"mount": digest, "from": source})
+        answer = self._ask("POST", "/v2/{0}/blobs/uploads/?{1}".format(repository, query))
+        if answer.status == 202:
+            # It offers an upload instead, which would stay open
+            self._ask("DELETE", _local(answer.headers["location"]))
+        return answer.status == 201
+
+    def push_blob(self, repository: str, digest: str, path: str) -> None:
+        """Send a file. The registry compares the digest before the blob exists."""
+        answer = self._ask("POST", "/v2/{0}/blobs/uploads/".format(repository))
+        if answer.status != 202:
+            raise self._refused("take an upload to {0}".format(repository), answer)
+        location = _local(answer.headers["location"])
+        location += ("&" if "?" in location else "?") + urlencode({"digest": digest})
+        with open(path, "rb") as stream:
+            length = {"Content-Length": str(os.fstat(stream.fileno()).st_size)}
+            answer = self._ask("PUT", location, {"Content-Type": "application/octet-stream", **length}, stream)
+        if answer.status != 201:
+            raise self._refused("take the blob {0} in {1}".format(digest, repository), answer)
+
+    def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None:
+        """Send a manifest; all that it names must be there."""
+        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        answer = self._ask("PUT", path, {"Content-Type": media_type}, content)
+        if answer.status != 201:
+            raise self._refused("take the manifest {0}:{1}".format(repository, reference), answer)
+
+    def _ask(
+        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: Any = None
+    ) -> _Answer:
+        """A request and its answer, repeated while the registry is silent, busy or broken.
+
+        The stream of a file is used up by the first attempt. A registry that stayed silent through all repetitions is
+        not waited for again.
+        """
+        repeatable = body is None or isinstance(body, bytes)
+        retries = self.access.retries if repeatable and not self._given_up else 0
+        for attempt in range(retries + 1):
+            pause = PAUSE * 2 ** attempt
+            try:
+                answer = self._authorised(method, target, dict(headers or {}), body)
+            except _Deaf as deaf:
+                if attempt == retries or deaf.lasting:
+                    self._given_up = self._given_up or repeatable
+                    raise RegistrySilent(
+                        "Wanted an answer from the registry at {0}, found: {1}; see that its service runs and listens "
+                        "there{2}.".format(self.address, deaf, self._conditions())
+                    ) from deaf
+            else:
+                if answer.status != 429 and answer.status < 500:
+                    return answer
+                pause = max(pause, _asked_pause(answer))
+                if attempt == retries or pause > LONGEST_PAUSE:
+                    return answer
+            time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _authorised(self, method: str, target: str, headers: dict[str, str], body: Any) -> _Answer:
+        """One request, with a login when it is asked for and wherever it is redirected to."""
+        url = urljoin(self._base(), target)
+        for _redirect in range(REDIRECTS + 1):
+            key = self._key(method, url)
+            answer = self._send(method, url, headers, body, self._tokens.get(key, ""))
+            if answer.status == 401 and "www-authenticate" in answer.headers:
+                token = self._login(url, answer.headers["www-authenticate"], key[1])
+                if token and token != self._tokens.get(key) and (body is None or isinstance(body, bytes)):
+                    self._tokens[key] = token
+                    answer = self._send(method, url, headers, body, token)
+            if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
+                return answer
+            url = urljoin(url, answer.headers.get("location", ""))
+        raise _Deaf("more than {0} redirections".format(REDIRECTS), lasting=True)
+
+    def _conditions(self) -> str:
+        """What else has to be true for an answer."""
+        tls = ", with TLS" if self.access.tls else ""
+        base = urlsplit(self._base())
+        if not _proxy(base.scheme, base.netloc).address:
+            return tls
+        return tls + ", and that the proxy of the environment accepts the login in its URL"
+
+    def _base(self) -> str:
+        host = _ADDRESSES.get(self.address, self.address)
+        return "{0}://{1}/".format("https" if self.access.tls else "http", host)
+
+    def _key(self, method: str, url: str) -> tuple[str, str, bool]:
+        """What a token is good for: a host, a repository, reading or also writing."""
+        parts = urlsplit(url)
+        route = _ROUTE.match(parts.path)
+        return parts.netloc, route.group(1) if route else "", method not in ("GET", "HEAD")
+
+    def _login(self, url: str, challenge: str, repository: str) -> str:
+        """The Authorization header that a challenge asks for, empty if there is nothing to answer it with."""
+        scheme, _blank, rest = challenge.partition(" ")
+        host = urlsplit(url).netloc
+        named = self.address if host == urlsplit(self._base()).netloc else host
+        basic = self.access.credentials.basic(named, repository)
+        if scheme.lower() == "basic":
+            return "Basic " + basic if basic else ""
+        words = dict(_PARAMETER.findall(rest))
+        realm = words.pop("realm", "")
+        if scheme.lower() != "bearer" or not realm:
+            return ""
+        if basic and self.access.tls and not realm.startswith("https://"):
+            # A password that came to us for TLS does not leave without
+            basic = ""
+        query = urlencode({key: words[key] for key in ("service", "scope") if key in words})
+        answer = self._send(
+            "GET", realm + ("&" if "?" in realm else "?") + query, {}, None, "Basic " + basic if basic else "")
+        with contextlib.suppress(ValueError, AttributeError):
+            document = json.loads(answer.body)
+            token = document.get("token") or document.get("access_token")
+            if answer.status == 200 and token:
+                return "Bearer {0}".format(token)
+        return ""
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Any, authorization: str) -> _Answer:
+        """One request on this thread's connection, with all of its answer read, so that the next can follow."""
+        parts = urlsplit(url)
+        known = self._connections()
+        key = (parts.scheme, parts.netloc)
+        # A connection that the registry closed meanwhile shows only when it is used, so a request that can be made
+        # again has a second try; the stream of a file is used up by the first
+        for fresh in (False, True):
+            reused = key in known
+            connection = known.get(key) or self._connected(parts.scheme, parts.netloc)
+            known[key] = connection
+            try:
+                sent = dict(headers, Authorization=authorization) if authorization else dict(headers)
+                path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+                proxy = _proxy(parts.scheme, parts.netloc)
+                if proxy.address and parts.scheme == "http":
+                    path = "http://" + parts.netloc + path
+                    sent.update(proxy.headers)
+                connection.request(method, path, body=body, headers=sent)
+                return self._read(connection.getresponse())
+            except (http.client.HTTPException, OSError) as error:
+                connection.close()
+                del known[key]
+                if fresh or not reused or not (body is None or isinstance(body, bytes)):
+                    raise _Deaf(_words(error), isinstance(error, ssl.SSLCertVerificationError)) from error
+        raise AssertionError("the second attempt returns or raises")
+
+    def _read(self, response: http.client.HTTPResponse) -> _Answer:
+        deadline = time.monotonic() + self.access.timeout
+        pieces: list[bytes] = []
+        while True:
+            piece = response.read1(1 << 16)
+            if not piece:
+                break
+            pieces.append(piece)
+            if time.monotonic() > deadline or sum(map(len, pieces)) > MAX_DOCUMENT:
+                raise TimeoutError("no end of the answer within {0:g} s".format(self.access.timeout))
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        # Without this the connection would not take another request
+        response.close()
+        headers = {key.lower(): value for key, value in response.getheaders()}
+        return _Answer(response.status, headers, b"".join(pieces))
+
+    def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
+        if not hasattr(self._threads, "connections"):
+            self._threads.connections = {}
+        found: dict[tuple[str, str], http.client.HTTPConnection] = self._threads.connections
+        return found
+
+    def _connected(self, scheme: str, host: str) -> http.client.HTTPConnection:
+        """A connection to the host, or to the proxy that the environment names for it.
+
+        A request to a proxy without TLS names the whole URL (RFC 9112, 3.2.2), one with TLS goes through a tunnel.
+        """
+        timeout = self.access.timeout
+        proxy = _proxy(scheme, host)
+        if scheme != "https":
+            return http.client.HTTPConnection(proxy.address or host, timeout=timeout, blocksize=1 << 20)
+        connection = http.client.HTTPSConnection(
+            proxy.address or host, timeout=timeout, blocksize=1 << 20, context=self._trust(host))
+        if proxy.address:
+            connection.set_tunnel(host, headers=proxy.headers)
+        return connection
+
+    def _trust(self, host: str) -> ssl.SSLContext:
+        """The system's authorities, those of this registry as podman and skopeo know them, and the wish's own."""
+        context = ssl.create_default_context()
+        # A classroom's own authority need not carry every extension of RFC 5280, on which Python 3.13 insists and
+        # skopeo does not
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        try:
+            for path in _certificates(host):
+                context.load_verify_locations(path)
+            if self.access.ca:
+                context.load_verify_locations(self.access.ca)
+        except (OSError, ssl.SSLError) as problem:
+            raise ClassroomError(
+                "Wanted a certificate authority (PEM) in {0}, found: {1}; give the file of the registry's authority."
+                .format(self.access.ca, problem)
+            ) from problem
+        return context
+
+    def _refused(self, what: str, answer: _Answer) -> RegistryRefused:
+        told = answer.body.decode("utf-8", "replace").strip()[:500]
+        advice = {
+            401: "see that the repository exists and that the auth file has credentials for it",
+            403: "see that these credentials may do that",
+            407: "put the proxy's login into its URL in the environment (http_proxy, https_proxy)",
+            429: "wait until the registry lets more through, or log in",
+        }.get(answer.status, "see the registry's log and the space on its disk")
+        return RegistryRefused(self.access.credentials.redacted(
+            "Wanted the registry at {0} to {1}, found HTTP status {2}{3}; {4}.".format(
+                self.address, what, answer.status, ": " + told if told else "", advice)
+        ))
+
+
+def _local(location: str) -> str:
+    """An upload's place without its host: behind a proxy that ends TLS a registry does not know its own address."""
+    url = urlsplit(location)
+    return url.path + ("?" + url.query if url.query else "")
+
+
+def _certificates(host: str) -> Iterator[str]:
+    for directory in CERTIFICATES:
+        with contextlib.suppress(OSError):
+            names = sorted(os.listdir(os.path.join(directory, host)))
+            yield from (os.path.join(directory, host, name) for name in names if name.endswith(".crt"))
+
+
+@dataclass(frozen=True)
+class _Proxy:
+    """A proxy as `host:port`, empty for a direct connection, and the headers that it asks for."""
+
+    address: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _proxy(scheme: str, host: str) -> _Proxy:
+    """Return the proxy of the environment (`http_proxy`, `https_proxy`, `no_proxy`) for a URL of this host.
+
+    A login in its URL is percent-encoded (RFC 3986, 3.2.1). Raises ClassroomError for a proxy that is no HTTP proxy.
+    """
+    url = "" if _is_direct(host) else getproxies().get(scheme, "")
+    if not url:
+        return _Proxy()
+    parts = urlsplit(url if "://" in url else "//" + url, scheme="http")
+    try:
+        address = "{0}:{1}".format(parts.netloc.rpartition("@")[2].partition(":")[0], parts.port or 80)
+        if parts.hostname and ":" in parts.hostname:
+            address = "[{0}]:{1}".format(parts.hostname, parts.port or 80)
+    except ValueError:
+        address = ""
+    if parts.scheme != "http" or not parts.hostname or not address:
+        # Without the URL, which may have a password
+        raise ClassroomError(
+            "The environment variable {0}_proxy is not the URL of an HTTP proxy: expected http://host:port, found "
+            "another form. Correct it, or name {1} in no_proxy. Nothing was changed.".format(scheme, host))
+    if parts.username is None:
+        return _Proxy(address)
+    login = "{0}:{1}".format(unquote(parts.username), unquote(parts.password or ""))
+    return _Proxy(address, {
+        "Proxy-Authorization": "Basic " + base64.b64encode(login.encode("utf-8")).decode("ascii")})
+
+
+def _is_direct(host: str) -> bool:
+    """Whether a host is reached without a proxy: this machine, and what `no_proxy` names, networks included."""
+    name = urlsplit("//" + host).hostname or ""
+    if name == "localhost" or proxy_bypass(host):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or any(
+        address in network for entry in getproxies().get("no", "").split(",") for network in _networks(entry.strip()))
+
+
+def _networks(text: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    # urllib compares names only; containers' tools (Go) know networks as well
+    with contextlib.suppress(ValueError):
+        yield ipaddress.ip_network(text, strict=False)
+
+
+def _asked_pause(answer: _Answer) -> float:
+    """Seconds that a busy registry asks for; its other form, a date, is not used by registries."""
+    asked = answer.headers.get("retry-after", "")
+    return float(asked) if asked.isdigit() else 0
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "a certificate that is not trusted ({0})".format(error.verify_message)
+    if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return "an answer without TLS"
+    if isinstance(error, http.client.IncompleteRead):
+        return "an answer that was cut off"
+    return str(error) or type(error).__name__

@@ -1,0 +1,197 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A manifest in a cluster: what would change, and applying it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._core.command import Completed
+from .._core.errors import ClassroomError
+from .kubectl import ApiSilent, Kubectl
+
+FIELD_MANAGER = "classroom.kubeadm"
+
+# What the API server lacks while the same manifest, or an earlier step, is only going to make it
+_NOT_YET = re.compile(r'namespaces "([^"]+)" not found|no matches for kind "([^"]+)"')
+_CONFLICT = re.compile(r"conflict", re.IGNORECASE)
+# Name of an object's file in `kubectl diff`: [GROUP.]VERSION.KIND.NAMESPACE.NAME
+_HEADER = re.compile(r"^diff .* \S*/(\S+)$")
+_KIND = re.compile(r"^kind:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
+_NAME = re.compile(r"^metadata:(?:[ \t]*\{|\n(?:[ \t]+.*\n)*?[ \t]+)name:[ \t]*[\"']?([\w.:-]+)", re.MULTILINE)
+_PATHS = re.compile(r"^(---|\+\+\+) ")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A workload that has to be complete after its manifest was applied."""
+
+    kind: str
+    name: str
+    namespace: str = "default"
+
+    def __str__(self) -> str:
+        return "{0}/{1} in {2}".format(self.kind.lower(), self.name, self.namespace)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is not as the manifest says, as texts for Ansible's diff; `objects` names what is affected."""
+
+    reason: str = ""
+    objects: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def as_diff(self) -> dict[str, str]:
+        if not self:
+            return {"before": "", "after": ""}
+        return {"before": self.before, "after": "# {0}\n{1}".format(self.reason, self.after)}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Text, or a path that kubectl reads by itself."""
+
+    text: str = ""
+    path: str = ""
+    force: bool = True
+
+    def arguments(self) -> list[str]:
+        arguments = ["--server-side", "--field-manager", FIELD_MANAGER, "-f", self.path or "-"]
+        return [*arguments, "--force-conflicts"] if self.force else arguments
+
+    @property
+    def stdin(self) -> str | None:
+        return None if self.path else self.text
+
+
+def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Difference:
+    """Ask the API server what applying would change.
+
+    `predict` is check mode: then an API server that is not there yet is no error but a reason.
+    """
+    reason = kubectl.missing()
+    if reason:
+        if predict:
+            return unknown(manifest, reason)
+        raise ClassroomError(reason)
+    completed = kubectl.attempt("diff", *manifest.arguments(), stdin=manifest.stdin, timeout=60)
+    if completed.rc == 0:
+        return Difference()
+    if completed.rc == 1:
+        return read_diff(completed.out)
+    lacking = _NOT_YET.search(completed.err)
+    if lacking:
+        return unknown(manifest, "{0} is not in the cluster yet".format(
+            "namespace " + lacking.group(1) if lacking.group(1) else "kind " + lacking.group(2)
+        ))
+    failure = _failure(kubectl, "diff", manifest, completed)
+    if predict and isinstance(failure, ApiSilent):
+        return unknown(manifest, str(failure))
+    raise failure
+
+
+def apply(kubectl: Kubectl, manifest: Manifest, *, timeout: float, pause: float = 0.5) -> None:
+    """Apply, again and again while a kind or namespace that the manifest itself brings is not served yet."""
+    deadline = time.monotonic() + timeout
+    while True:
+        completed = kubectl.attempt("apply", *manifest.arguments(), stdin=manifest.stdin, timeout=max(timeout, 60))
+        if completed.rc == 0:
+            return
+        if not _NOT_YET.search(completed.err) or time.monotonic() > deadline:
+            raise _failure(kubectl, "apply", manifest, completed)
+        time.sleep(pause)
+
+
+def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float) -> None:
+    """Wait until every rollout is complete; they go on side by side, so one deadline is for all."""
+    deadline = time.monotonic() + timeout
+    for rollout in rollouts:
+        left = max(deadline - time.monotonic(), 1)
+        completed = kubectl.attempt(
+            "rollout", "status", "{0}/{1}".format(rollout.kind.lower(), rollout.name),
+            "--namespace", rollout.namespace, "--timeout", "{0:.0f}s".format(left), timeout=left + 10,
+        )
+        if completed.rc != 0:
+            raise ClassroomError(
+                "Wanted the rollout of {0} to be complete within {1:g} s, found: {2}; see 'kubectl -n {3} describe "
+                "pods' for what its pods wait for.".format(rollout, timeout, _last_line(completed), rollout.namespace)
+            )
+
+
+def read_diff(text: str) -> Difference:
+    """Take `kubectl diff` apart into before and after, without its temporary paths and times."""
+    objects: list[str] = []
+    before: list[str] = []
+    after: list[str] = []
+    for line in text.splitlines():
+        header = _HEADER.match(line)
+        if header:
+            objects.append(header.group(1))
+            before.append("## " + objects[-1])
+            after.append("## " + objects[-1])
+        elif not _PATHS.match(line):
+            _sort_line(line, before, after)
+    return Difference(
+        reason="the cluster differs from the manifest in {0}".format(", ".join(objects) or "some object"),
+        objects=tuple(objects), before=_lines(before), after=_lines(after),
+    )
+
+
+def unknown(manifest: Manifest, reason: str) -> Difference:
+    """A difference that is certain although the API server cannot show it."""
+    objects = tuple(object_names(manifest.text))
+    listed = ["## " + name for name in objects or [manifest.path or "objects of the manifest"]]
+    return Difference(reason=reason, objects=objects, after=_lines(listed))
+
+
+def object_names(text: str) -> list[str]:
+    """KIND.NAME of the documents of a manifest, as far as plain block style shows them.
+
+    Only for a person to read: the managed machines have no YAML parser, and kubectl's needs an API server. The
+    content itself is not shown, since nobody has masked the Secrets in it.
+    """
+    names = []
+    for document in re.split(r"^---.*$", text, flags=re.MULTILINE):
+        kind = _KIND.search(document)
+        name = _NAME.search(document)
+        if kind:
+            names.append("{0}.{1}".format(kind.group(1), name.group(1)) if name else kind.group(1))
+    return names
+
+
+def _sort_line(line: str, before: list[str], after: list[str]) -> None:
+    """Put one line of a unified diff where it belongs; a place mark goes to neither side."""
+    if line.startswith("@@"):
+        return
+    if not line.startswith("+"):
+        before.append(line[1:])
+    if not line.startswith("-"):
+        after.append(line[1:])
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(line + "\n" for line in lines)
+
+
+def _last_line(completed: Completed) -> str:
+    lines = completed.text.splitlines()
+    return lines[-1].rstrip(".") if lines else "exit status {0}".format(completed.rc)
+
+
+def _failure(kubectl: Kubectl, verb: str, manifest: Manifest, completed: Completed) -> ClassroomError:
+    if _CONFLICT.search(completed.err) and not manifest.force:
+        return ClassroomError(
+            "Wanted to own the fields that the manifest sets, found that others set them: {0}; take those fields out "
+            "of the manifest, or let this module win with force_conflicts.".format(completed.text)
+        )
+    return kubectl.failure("{0} -f {1}".format(verb, manifest.path or "-"), completed)

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bootstrap tokens that live as long as one join, made through the API so that no command line ever shows them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from .._core.errors import ClassroomError
+from .._core.plan import Step, as_diff
+from .._formats.x509 import as_date
+from .._kube.admin import administrator, sentence
+from .._kube.api import Api, ApiError, NotFound, address, segment
+from .._kube.kubeconfig import discovery
+from .command import Machine
+
+_SECRETS = "/api/v1/namespaces/kube-system/secrets"
+_TYPE = "bootstrap.kubernetes.io/token"
+_PURPOSE = "classroom.kubeadm: join of "
+_REQUESTS = (
+    "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    "?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkube-apiserver-client-kubelet"
+)
+_USER = "system:bootstrap:"
+_GROUP = "system:bootstrappers:kubeadm:default-node-token"
+_ALPHABET = string.ascii_lowercase + string.digits
+_TTL = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+_TOKEN_ID = re.compile(r"[a-z0-9]{6}$")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What the Secret of a token says, its secret part left out."""
+
+    token_id: str
+    description: str
+    expires: float | None
+
+    def is_stale(self, node: str, now: float) -> bool:
+        """Ours, and either expired or left by an earlier join of the same machine."""
+        if not self.description.startswith(_PURPOSE):
+            return False
+        return self.description == _PURPOSE + node or (self.expires is not None and self.expires <= now)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A token for one machine. `machine_id` and `node_address` tell whether a Node of that name is that machine."""
+
+    node_name: str
+    ttl: float
+    endpoint: str = ""
+    machine_id: str = ""
+    node_address: str = ""
+
+
+def seconds(ttl: str) -> float:
+    """`10m`, `1h30m` or `90s` in seconds."""
+    found = _TTL.match(ttl)
+    total = sum(int(part or 0) * factor for part, factor in zip(found.groups(), (3600, 60, 1))) if found else 0
+    if not total:
+        raise ClassroomError("ttl is '{0}'. Give it like 10m, 90s or 1h30m; a token that never expires is not made "
+                             "here.".format(ttl))
+    return float(total)
+
+
+def present(wish: Wish, machine: Machine, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+    """Make a token. In check mode there may be no cluster yet, so nobody is asked."""
+    result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(wish)])}
+    if check_mode:
+        return result
+    admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        _make_room(wish, api)
+        _clean_up(wish.node_name, api, machine.now())
+        token_id, secret = _random(6), _random(16)
+        expires = machine.now() + wish.ttl
+        api.post(_SECRETS, secret_of(token_id, secret, wish.node_name, expires))
+    except ApiError as problem:
+        raise sentence("make a bootstrap token", admin, problem) from problem
+    server = "https://" + address(wish.endpoint or admin.server)
+    return dict(
+        result, token_id=token_id, expires=as_date(expires),
+        discovery={"kubeconfig": json.dumps(discovery(server, admin.ca)), "token": token_id + "." + secret},
+    )
+
+
+def absent(token_id: str, machine: Machine, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+    """Revoke a token; one that is gone is as good."""
+    if not _TOKEN_ID.match(token_id):
+        raise ClassroomError("token_id has to be the first part of a token: six small letters or digits.")
+    admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
+    api = machine.connect(admin.server, admin.ca, admin)
+    path = "{0}/bootstrap-token-{1}".format(_SECRETS, token_id)
+    try:
+        api.get(path) if check_mode else api.delete(path)
+    except NotFound:
+        return {"changed": False, "token_id": token_id, "diff": as_diff([])}
+    except ApiError as problem:
+        raise sentence("revoke the bootstrap token {0}".format(token_id), admin, problem) from problem
+    step = Step("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
+    return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
+
+
+def secret_of(token_id: str, secret: str, node: str, expires: float) -> dict[str, Any]:
+    """The Secret of a token. It may authenticate and nothing else: signing is for discovery without a file."""
+    moment = datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "bootstrap-token-" + token_id, "namespace": "kube-system"},
+        "type": _TYPE,
+        "stringData": {
+            "token-id": token_id,
+            "token-secret": secret,
+            "description": _PURPOSE + node,
+            "expiration": moment,
+            "usage-bootstrap-authentication": "true",
+            "auth-extra-groups": _GROUP,
+        },
+    }
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _place in range(length))
+
+
+def _make_room(wish: Wish, api: Api) -> None:
+    """kubeadm refuses the name of a Ready Node: one of the same machine is deleted, another machine's is named."""
+    try:
+        node = api.get("/api/v1/nodes/" + segment(wish.node_name))
+    except NotFound:
+        return
+    status = node.get("status") or {}
+    ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or [])
+    if not ready:
+        return
+    if not _is_same_machine(wish, status):
+        raise ClassroomError(
+            "wanted to let {0} join, but the cluster has a Ready Node of that name at {1}, which is another machine. "
+            "Delete it ('kubectl delete node {0}') or give one of them another name.".format(
+                wish.node_name, ", ".join(_addresses(status)) or "an unknown address")
+        )
+    api.delete("/api/v1/nodes/" + segment(wish.node_name))
+
+
+def _is_same_machine(wish: Wish, status: Mapping[str, Any]) -> bool:
+    """Copied machines share the id, a new machine may get an old address: only both together tell."""
+    same_id = bool(wish.machine_id) and (status.get("nodeInfo") or {}).get("machineID") == wish.machine_id
+    return same_id and (not wish.node_address or wish.node_address in _addresses(status))
+
+
+def _addresses(status: Mapping[str, Any]) -> list[str]:
+    return [str(one.get("address")) for one in status.get("addresses") or [] if one.get("type") == "InternalIP"]
+
+
+def used(api: Api) -> tuple[str, ...]:
+    """Tokens of ours for which the cluster has issued a certificate: nobody needs them any more.
+
+    The run that made them revokes them, unless it was killed; the join itself goes on without it.
+    """
+    ours = [token.token_id for token in _tokens(api) if token.description.startswith(_PURPOSE)]
+    if not ours:
+        return ()
+    requests = api.get(_REQUESTS).get("items") or []
+    served = {one["spec"].get("username") for one in requests if (one.get("status") or {}).get("certificate")}
+    return tuple(sorted(token_id for token_id in ours if _USER + token_id in served))
+
+
+def _tokens(api: Api) -> list[Token]:
+    listed = api.get(_SECRETS + "?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken")
+    return [token for token in map(_token_of, listed.get("items") or []) if token]
+
+
+def _clean_up(node: str, api: Api, now: float) -> None:
+    for token in _tokens(api):
+        if token.is_stale(node, now):
+            try:
+                api.delete("{0}/bootstrap-token-{1}".format(_SECRETS, token.token_id))
+            except NotFound:
+                # The cluster removes expired tokens too.
+                continue
+
+
+def _token_of(item: Mapping[str, Any]) -> Token | None:
+    data = item.get("data") or {}
+    token_id, description, expiration = (
+        base64.b64decode(data.get(key) or "").decode("utf-8", "replace")
+        for key in ("token-id", "description", "expiration")
+    )
+    if not token_id:
+        return None
+    try:
+        expires = datetime.strptime(expiration, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return Token(token_id, description, None)
+    return Token(token_id, description, expires)
+
+
+def _step(wish: Wish) -> Step:
+    return Step("bootstrap token", "for {0}".format(wish.node_name), "none",
+                "valid for {0:g} s".format(wish.ttl), "{0} is about to join".format(wish.node_name))

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The difference between the configuration that is wished for and the one that a running cluster has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._formats import yaml_reader
+
+# Where kubeadm keeps each document once the cluster runs: ConfigMap in kube-system, and the key in it.
+PLACES = {
+    "ClusterConfiguration": ("kubeadm-config", "ClusterConfiguration"),
+    "KubeletConfiguration": ("kubelet-config", "kubelet"),
+    "KubeProxyConfiguration": ("kube-proxy", "config.conf"),
+}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# What Go leaves out of a document that it writes.
+_NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {}, "0s")
+
+
+def sentences(wished: Mapping[str, Mapping[str, Any]], config_maps: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """One sentence for every wished value that the cluster has otherwise. Values that are not wished do not count."""
+    found: list[str] = []
+    for kind, (name, key) in PLACES.items():
+        text = (config_maps.get(name) or {}).get(key)
+        if kind not in wished or text is None:
+            continue
+        try:
+            actual = yaml_reader.load(text)
+        except yaml_reader.NotPlainYaml:
+            found.append("{0}: the ConfigMap {1} cannot be read, so it was not compared.".format(kind, name))
+            continue
+        found.extend(_differences(kind, wished[kind], actual))
+    return found
+
+
+def _differences(kind: str, wished: Mapping[str, Any], actual: Any) -> Iterator[str]:
+    for path, value in _leaves(wished, ()):
+        if path in (("apiVersion",), ("kind",)):
+            continue
+        there = _at(actual, path)
+        if not _same(value, there):
+            yield "{0}: {1} is wished to be {2!r}, the running cluster has {3!r}.".format(
+                kind, ".".join(path), value, there
+            )
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            yield from _leaves(value[key], (*path, str(key)))
+    elif path:
+        yield path, value
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _same(wished: Any, actual: Any) -> bool:
+    if wished == actual or (_is_nothing(wished) and _is_nothing(actual)):
+        return True
+    if isinstance(wished, list) and isinstance(actual, list):
+        return len(wished) == len(actual) and all(_same(one, other) for one, other in zip(wished, actual))
+    if isinstance(wished, Mapping) and isinstance(actual, Mapping):
+        return all(_same(wished[key], actual.get(key)) for key in wished)
+    return bool(_normal(wished) == _normal(actual))
+
+
+def _is_nothing(value: Any) -> bool:
+    return any(value == nothing and type(value) is type(nothing) for nothing in _NOTHING)
+
+
+def _normal(value: Any) -> Any:
+    """The same for 1m and 1m0s, for v1.36.3 and 1.36.3, for 5 and "5"."""
+    text = str(value)
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return text[1:] if re.match(r"v\d+\.", text) else text

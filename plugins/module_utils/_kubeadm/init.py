@@ -1,0 +1,393 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes a machine the control plane that a configuration describes, whatever state an earlier try left it in.
+
+`plan` decides from facts alone; `converge` reads, decides, acts and reads again until nothing is left to do. The line
+that is never crossed: data of etcd and a CA that a cluster may depend on are only thrown away when they are proven to
+stem from an `kubeadm init` of this collection that never came to its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from .._core.errors import ClassroomError
+from .._core.files import read_text
+from .._core.plan import Step, as_diff
+from .._formats import x509
+from .._kube.node import declared_part
+from . import bootstrap_token
+from .command import (
+    Decision,
+    Machine,
+    alone,
+    as_yaml,
+    kubeadm,
+    kubelet_words,
+    leave_nothing_private,
+    private_files,
+    programs_sentence,
+    restart_kubelet,
+    wait_for_kubelet,
+    wait_for_other_kubeadm,
+)
+from .init_facts import (
+    KUBECONFIGS,
+    MARKER,
+    Facts,
+    Marker,
+    Wish,
+    broken_pki,
+    etcd_directories,
+    files_below,
+    node_registered,
+    read_facts,
+    read_marker,
+    remove_marker,
+    write_marker,
+)
+
+# A control plane that is started with its machine needs about ten seconds here; the rest is for slow disks.
+_BOOT = 60.0
+_BOOT_SEEN_FROM_CHECK_MODE = 20.0
+_NODE = 60.0
+# Files that are written a little later than the command ended still belong to it.
+_LEEWAY = 60.0
+_ROUNDS = 5
+DISCARD, INIT, KUBELET, NODE = "discard", "init", "restart kubelet", "wait for node"
+
+
+def plan(wish: Wish, facts: Facts, tried: frozenset[str] = frozenset()) -> Decision:
+    """What to do about the facts. `tried` are the actions that this run took already."""
+    if facts.answer.state == "ready":
+        return _plan_answering(wish, facts, tried)
+    if facts.answer.state in ("denied", "untrusted"):
+        return _undecided(wish, facts, "the API server does not accept what {0} says: {1}".format(
+            wish.kubeconfig, facts.answer.detail))
+    if _is_worker(facts):
+        return Decision(
+            "undecided",
+            "this machine is a worker of the cluster at {0}, and it is wished to be a control plane. "
+            "Correct the inventory, or reset the machine first.".format(facts.kubelet_server),
+        )
+    if _never_begun(facts):
+        kept = "; the certificates in {0} are used".format(wish.pki) if facts.pki else ""
+        return Decision("init", "there is no control plane on this machine" + kept, (INIT,))
+    if facts.kubelet_configured and wish.manifests <= facts.manifests:
+        return _plan_silent(wish, facts, tried)
+    return _plan_half(wish, facts)
+
+
+def _plan_answering(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision:
+    """The API answers: what is missing can be added to it."""
+    answer, marker = facts.answer, facts.marker
+    if facts.pki_problem:
+        return _undecided(wish, facts, facts.pki_problem)
+    if marker and marker.digest != wish.digest and _nothing_stored(wish, facts):
+        return Decision(
+            "resume", "an interrupted 'kubeadm init' had another configuration and had not stored it yet, so no other "
+            "machine can depend on it", (DISCARD, INIT),
+        )
+    reasons, actions = _kubeconfig_actions(wish, facts)
+    if not facts.kubelet_healthy:
+        if KUBELET in tried:
+            return Decision("undecided", "the kubelet was restarted and does not become healthy")
+        reasons.append("the kubelet does not answer")
+        actions.append(KUBELET)
+    if answer.missing:
+        reasons.append("the API answers, but these phases of 'kubeadm init' did not end, or somebody removed what they "
+                       "made: {0}".format(", ".join(answer.missing)))
+    if not answer.node and not answer.detail:
+        reasons.append("there is no Node {0}".format(wish.node))
+        actions.extend(action for action in (KUBELET, NODE) if action not in actions)
+    actions.extend("phase " + name for name in answer.missing)
+    if answer.used_tokens:
+        reasons.append("an interrupted run did not revoke the tokens of joins that came to their end")
+        actions.extend("revoke " + token_id for token_id in answer.used_tokens)
+    if not actions:
+        return Decision("none", "the control plane is complete and answers")
+    return Decision("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
+
+
+def _plan_silent(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision:
+    """Everything is in place, but no API answers."""
+    changed = facts.marker is not None and facts.marker.digest != wish.digest
+    if changed and _discardable(facts):
+        return Decision("resume", "an interrupted 'kubeadm init' had another configuration", (DISCARD, INIT))
+    reasons, actions = _kubeconfig_actions(wish, facts)
+    if not facts.kubelet_healthy and KUBELET not in tried:
+        reasons.append("the control plane is set up, but the kubelet does not answer")
+        actions.append(KUBELET)
+    if actions:
+        return Decision("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
+    if _discardable(facts):
+        return Decision(
+            "resume", "an interrupted 'kubeadm init' left a control plane that does not come up and was never used",
+            (DISCARD, INIT),
+        )
+    what = "the kubelet does not become healthy" if not facts.kubelet_healthy else "the API server does not answer"
+    return _undecided(wish, facts, "the control plane is set up, but {0} ({1})".format(
+        what, facts.answer.detail or "there is no usable " + wish.kubeconfig))
+
+
+def _plan_half(wish: Wish, facts: Facts) -> Decision:
+    """Some of the files are there, so the control plane cannot run as it is."""
+    absent = sorted(wish.manifests - facts.manifests)
+    if _discardable(facts) or not (facts.etcd_data or facts.kubelet_configured or wish.external_etcd):
+        return Decision(
+            "resume", "'kubeadm init' was interrupted before the control plane ran ({0}); nothing is lost by beginning "
+            "again".format(_half(absent, facts)), (DISCARD, INIT),
+        )
+    return _undecided(wish, facts, "the control plane is incomplete: {0}".format(_half(absent, facts)))
+
+
+def _half(absent: list[str], facts: Facts) -> str:
+    if absent:
+        return "missing are the manifests of {0}".format(", ".join(absent))
+    return "" if facts.kubelet_configured else "the kubelet has no configuration"
+
+
+def _nothing_stored(wish: Wish, facts: Facts) -> bool:
+    """Whether the API has nothing of what kubeadm stores in it: no other machine can have joined then."""
+    stored = set(wish.phases) - {"kubelet-finalize all", "mark-control-plane"}
+    ended = facts.rotated and facts.finalized
+    return stored <= set(facts.answer.missing) and not ended
+
+
+def _undecided(wish: Wish, facts: Facts, what: str) -> Decision:
+    parts = [what]
+    if facts.kubeconfig_problem:
+        parts.append(facts.kubeconfig_problem.rstrip("."))
+    if facts.pki_problem and facts.pki_problem != what:
+        parts.append(facts.pki_problem)
+    if facts.etcd_data:
+        parts.append("{0} holds the data of a cluster, which is never thrown away on a guess".format(facts.etcd_data))
+    return Decision(
+        "undecided", "{0}. Look at 'journalctl -u kubelet' and at the containers of the control plane; if the cluster "
+        "is not needed any more, reset the machine and run this again.".format("; ".join(parts)),
+    )
+
+
+def _is_worker(facts: Facts) -> bool:
+    return "kubelet" in facts.kubeconfigs and not (facts.manifests or "admin" in facts.kubeconfigs or facts.marker)
+
+
+def _never_begun(facts: Facts) -> bool:
+    """A marker alone counts as begun only if it left something."""
+    left = facts.manifests or facts.kubeconfigs or facts.kubelet_configured or facts.etcd_data
+    return not left and not (facts.marker and facts.pki - facts.marker.pki_before)
+
+
+def _kubeconfig_actions(wish: Wish, facts: Facts) -> tuple[list[str], list[str]]:
+    """Kubeconfig files that are gone are made again, if the CA's key is there to sign them."""
+    absent = [name for name in KUBECONFIGS if name not in facts.kubeconfigs]
+    if not absent or "ca.key" not in facts.pki:
+        return [], []
+    return (
+        ["missing are {0}".format(", ".join(KUBECONFIGS[name] for name in absent))],
+        ["phase kubeconfig " + name for name in absent],
+    )
+
+
+def _discardable(facts: Facts) -> bool:
+    """Whether all that is on the machine is proven to be of an init of ours that never came to its end.
+
+    The proof: our marker is there (it is only written where etcd has no data), and either the change that `kubeadm
+    init` makes to the kubelet's identity near its end is still outstanding, or etcd was not written any more after the
+    command had to be over.
+    """
+    marker = facts.marker
+    if marker is None or not facts.etcd_data:
+        return marker is not None
+    unfinished = facts.rotated and not facts.finalized
+    return unfinished or facts.etcd_written <= marker.started + marker.timeout + _LEEWAY
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the module returns."""
+
+    decision: Decision
+    changed: bool
+    facts: Facts
+    warnings: tuple[str, ...] = ()
+
+
+def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
+    """Bring the machine to where it is wished, or in check mode say what that would take."""
+    facts = settled(wish, machine, _BOOT_SEEN_FROM_CHECK_MODE if check_mode else _BOOT)
+    decision = plan(wish, facts)
+    if decision.name == "undecided":
+        raise ClassroomError(decision.reason)
+    if check_mode:
+        return Outcome(decision, decision.acts, facts, _warnings(decision, facts))
+    if not decision.acts:
+        _finish(facts, machine)
+        leave_nothing_private(machine, wish.timeout)
+        return Outcome(decision, False, facts)
+    with alone(machine, wish.timeout):
+        return Outcome(decision, True, _act(wish, machine))
+
+
+def _act(wish: Wish, machine: Machine) -> Facts:
+    tried: frozenset[str] = frozenset()
+    for _round in range(_ROUNDS):
+        facts = settled(wish, machine, wish.timeout if tried else _BOOT)
+        decision = plan(wish, facts, tried)
+        if decision.name == "undecided":
+            raise ClassroomError(decision.reason + kubelet_words(machine))
+        if not decision.acts:
+            _finish(facts, machine)
+            return facts
+        _ensure_possible(decision, facts)
+        for action in decision.actions:
+            _perform(action, wish, machine)
+        tried |= set(decision.actions)
+    raise ClassroomError("the control plane is still not complete: {0}.".format(decision.reason))
+
+
+def settled(wish: Wish, machine: Machine, patience: float) -> Facts:
+    """The facts, once whatever is under way has come to its end."""
+    wait_for_other_kubeadm(machine, wish.timeout)
+    facts = read_facts(wish, machine)
+    if not _may_come_up(wish, facts):
+        return facts
+    seen = [facts]
+
+    def answers() -> bool:
+        seen.append(read_facts(wish, machine))
+        return not _may_come_up(wish, seen[-1])
+
+    machine.wait(answers, patience)
+    return seen[-1]
+
+
+def _may_come_up(wish: Wish, facts: Facts) -> bool:
+    """A kubelet that runs is about to start the control plane, unless it has no reason to."""
+    outdated = facts.marker is not None and facts.marker.digest != wish.digest
+    complete = wish.manifests <= facts.manifests and facts.kubelet_configured
+    return facts.answer.state == "unreachable" and facts.kubelet_healthy and complete and not outdated
+
+
+def _warnings(decision: Decision, facts: Facts) -> tuple[str, ...]:
+    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    needed = bool({DISCARD, INIT} & set(decision.actions)) and not facts.absent_programs
+    return (facts.runtime,) if needed and facts.runtime else ()
+
+
+def _ensure_possible(decision: Decision, facts: Facts) -> None:
+    if facts.absent_programs:
+        raise ClassroomError(programs_sentence(facts.absent_programs))
+    if {DISCARD, INIT} & set(decision.actions) and facts.runtime:
+        # Also for what is thrown away: with the runtime stopped its containers would go on running.
+        raise ClassroomError(facts.runtime)
+
+
+def _finish(facts: Facts, machine: Machine) -> None:
+    """From here on what is in etcd counts."""
+    if facts.marker is not None:
+        remove_marker(machine.root)
+
+
+def _perform(action: str, wish: Wish, machine: Machine) -> None:
+    performers: dict[str, Callable[[Wish, Machine], None]] = {
+        DISCARD: _discard, INIT: _init, KUBELET: _restart, NODE: _await_node,
+    }
+    if action in performers:
+        performers[action](wish, machine)
+    elif action.startswith("revoke "):
+        bootstrap_token.absent(action[len("revoke ") :], machine, wish.kubeconfig, check_mode=False)
+    else:
+        _phase(action[len("phase ") :].split(), wish, machine)
+
+
+def _restart(wish: Wish, machine: Machine) -> None:
+    restart_kubelet(machine)
+    # If it does not become healthy, the next look at the facts says so and knows what else is wrong.
+    wait_for_kubelet(machine, *wish.health_address)
+
+
+def _await_node(wish: Wish, machine: Machine) -> None:
+    if not machine.wait(lambda: node_registered(wish, machine), _NODE):
+        raise ClassroomError("the kubelet runs, but there is no Node {0} after {1:g} s.{2}".format(
+            wish.node, _NODE, kubelet_words(machine)))
+
+
+def _phase(words: list[str], wish: Wish, machine: Machine) -> None:
+    path = machine.root(KUBECONFIGS[words[1]]) if words[0] == "kubeconfig" else ""
+    if path and os.path.exists(path):
+        # It counts as missing because it is empty: a killed writer's. kubeadm would call it invalid and stop.
+        os.unlink(path)
+    _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), wish, machine)
+
+
+def _init(wish: Wish, machine: Machine) -> None:
+    write_marker(machine.root, _new_marker(wish, machine))
+    ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
+    _run_init(["--skip-token-print", *ignored], wish, machine)
+
+
+def _run_init(arguments: list[str], wish: Wish, machine: Machine) -> None:
+    with private_files(machine, {"init.yaml": as_yaml(list(wish.documents.values()))}) as directory:
+        kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], wish.timeout)
+    # kubeadm restarts the kubelet near its end; taken for a broken one, it would be restarted again.
+    wait_for_kubelet(machine, *wish.health_address)
+
+
+def _new_marker(wish: Wish, machine: Machine) -> Marker:
+    """What was there before the very first try stays what counts as given by somebody else."""
+    pki, old = files_below(machine.root(wish.pki)), read_marker(machine.root)
+    return Marker(machine.now(), wish.timeout, wish.digest, old.pki_before & pki if old else pki)
+
+
+def _discard(wish: Wish, machine: Machine) -> None:
+    """Take an init back that never came to its end. Certificates that somebody put there before are kept."""
+    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    from . import teardown
+
+    root, marker, data = machine.root, read_marker(machine.root), etcd_directories(wish, machine.root)
+    # The marker says whose the certificates are, until the next try has written its own
+    _warnings, left = teardown.reset_machine(machine, wish.cri_socket, wish.timeout, keep=(wish.pki, MARKER))
+    if left:
+        raise ClassroomError(teardown.left_sentence(left))
+    if marker is not None:
+        doomed = files_below(root(wish.pki)) - marker.pki_before
+        for directory in data:
+            teardown.clear_etcd(machine, directory)
+    else:
+        doomed = broken_pki(wish, root)
+    for name in doomed:
+        os.unlink(os.path.join(root(wish.pki), name))
+
+
+def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+    """What the module returns: nothing in it is secret."""
+    decision, facts = outcome.decision, outcome.facts
+    node = None if decision.acts else facts.answer.node_object
+    ca = read_text(machine.root(wish.pki + "/ca.crt")) or ""
+    admin = read_text(machine.root(wish.kubeconfig)) or ""
+    return {
+        "changed": outcome.changed,
+        "decision": decision.name,
+        "reason": decision.reason,
+        "actions": list(decision.actions),
+        "version": facts.answer.version,
+        # Only of a control plane that was left alone: what acts may change the Node
+        "node": declared_part(node) if node else None,
+        "drift": list(facts.answer.drift),
+        "ca_hash": x509.discovery_hash(ca) if ca.strip() else "",
+        "admin_conf_sha256": hashlib.sha256(admin.encode("utf-8", "surrogateescape")).hexdigest() if admin else "",
+        "diff": as_diff([_as_step(wish, decision)] if decision.acts else []),
+        "warnings": [*outcome.warnings, *facts.answer.drift],
+    }
+
+
+def _as_step(wish: Wish, decision: Decision) -> Step:
+    before = {"init": "absent", "start": "stopped"}.get(decision.name, "interrupted")
+    after = "running\n" + "\n".join("by: {0}".format(action) for action in decision.actions)
+    return Step("control plane", wish.node, before, after, decision.reason)

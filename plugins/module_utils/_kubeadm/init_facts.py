@@ -1,0 +1,453 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is on a machine that is, or is to become, a control plane: read, not judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text, remove, write_text
+from .._formats import x509
+from .._kube.api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .._kube.kubeconfig import Kubeconfig
+from .._kube.kubeconfig import load as load_kubeconfig
+from . import bootstrap_token
+from . import drift as kubeadm_drift
+from .command import (
+    ADMIN_CONF,
+    ETC,
+    KUBELET_CERTIFICATE,
+    KUBELET_CONF,
+    KUBELET_CONFIG,
+    MANIFESTS,
+    PKI,
+    STATE,
+    Machine,
+    kubelet_health_address,
+    missing_programs,
+    own_name,
+    running_kubeadm,
+    socket_sentence,
+    validated,
+)
+
+MARKER = STATE + "/init.json"
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+# The kubeconfig files without which the control plane does not work. super-admin.conf is not among them:
+# administrators are told to move it away.
+KUBECONFIGS = {
+    "admin": ADMIN_CONF,
+    "kubelet": KUBELET_CONF,
+    "controller-manager": ETC + "/controller-manager.conf",
+    "scheduler": ETC + "/scheduler.conf",
+}
+_SYSTEM = "/api/v1/namespaces/kube-system"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+# The phases of `kubeadm init` behind the start of the control plane, in kubeadm's order, each with what it creates
+# last: whoever finds that knows that the phase came to its end.
+PHASES: dict[str, tuple[str, ...]] = {
+    "upload-config kubeadm": (
+        _SYSTEM + "/configmaps/kubeadm-config",
+        _RBAC + "/kube-system/rolebindings/kubeadm:nodes-kubeadm-config",
+    ),
+    "upload-config kubelet": (
+        _SYSTEM + "/configmaps/kubelet-config",
+        _RBAC + "/kube-system/rolebindings/kubeadm:kubelet-config",
+    ),
+    "mark-control-plane": (),
+    "bootstrap-token": (
+        "/api/v1/namespaces/kube-public/configmaps/cluster-info",
+        _RBAC + "/kube-public/rolebindings/kubeadm:bootstrap-signer-clusterinfo",
+    ),
+    "kubelet-finalize all": (),
+    "addon coredns": (
+        "/apis/apps/v1/namespaces/kube-system/deployments/coredns",
+        _SYSTEM + "/services/kube-dns",
+    ),
+    "addon kube-proxy": (
+        "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy",
+        _SYSTEM + "/configmaps/kube-proxy",
+        _RBAC + "/kube-system/rolebindings/kube-proxy",
+    ),
+}
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The control plane that is wanted."""
+
+    documents: Mapping[str, Mapping[str, Any]]
+    ignored: tuple[str, ...] = ()
+    timeout: float = 300
+    kubeconfig: str = ADMIN_CONF
+
+    @property
+    def node(self) -> str:
+        return str(self._registration.get("name") or own_name())
+
+    @property
+    def cri_socket(self) -> str:
+        return str(self._registration.get("criSocket") or "")
+
+    @property
+    def _registration(self) -> Mapping[str, Any]:
+        return self.documents["InitConfiguration"].get("nodeRegistration") or {}
+
+    @property
+    def _cluster(self) -> Mapping[str, Any]:
+        return self.documents.get("ClusterConfiguration") or {}
+
+    @property
+    def server(self) -> str:
+        """The API server of this machine itself, empty when the configuration leaves its address to kubeadm."""
+        endpoint = self.documents["InitConfiguration"].get("localAPIEndpoint") or {}
+        host = str(endpoint.get("advertiseAddress") or "")
+        form = "https://[{0}]:{1}" if ":" in host else "https://{0}:{1}"
+        return form.format(host, endpoint.get("bindPort") or 6443) if host else ""
+
+    @property
+    def pki(self) -> str:
+        return str(self._cluster.get("certificatesDir") or PKI)
+
+    @property
+    def external_etcd(self) -> bool:
+        return bool((self._cluster.get("etcd") or {}).get("external"))
+
+    @property
+    def etcd_directory(self) -> str:
+        local = (self._cluster.get("etcd") or {}).get("local") or {}
+        return str(local.get("dataDir") or "/var/lib/etcd")
+
+    @property
+    def manifests(self) -> frozenset[str]:
+        return frozenset(COMPONENTS if self.external_etcd else (*COMPONENTS, "etcd"))
+
+    @property
+    def health_address(self) -> tuple[str, int]:
+        return kubelet_health_address(self.documents.get("KubeletConfiguration") or {})
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases behind the start of the control plane that this configuration asks for."""
+        skipped = {str(name).replace("/", " ") for name in self.documents["InitConfiguration"].get("skipPhases") or ()}
+        for phase, switch in (("addon coredns", "dns"), ("addon kube-proxy", "proxy")):
+            if (self._cluster.get(switch) or {}).get("disabled"):
+                skipped.add(phase)
+        return tuple(name for name in PHASES if name not in skipped and name.split()[0] not in skipped)
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps({kind: self.documents[kind] for kind in sorted(self.documents)}, sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def wish_of(
+    config: Sequence[Mapping[str, Any]], ignored: Sequence[str], timeout: float, kubeconfig: str = ADMIN_CONF
+) -> Wish:
+    """Raises ClassroomError for a configuration that is not one."""
+    allowed = {"InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"}
+    documents = validated(config, allowed, {"InitConfiguration", "ClusterConfiguration"})
+    return Wish(documents, tuple(ignored), timeout, kubeconfig)
+
+
+def secrets_of(value: Any) -> set[str]:
+    """Bootstrap tokens and keys that somebody wrote into the configuration: they are not to be shown anywhere."""
+    if isinstance(value, Mapping):
+        found = {str(value[key]) for key in ("token", "certificateKey") if isinstance(value.get(key), str)}
+        return found.union(*(secrets_of(each) for each in value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(secrets_of(each) for each in value))
+    return set()
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Written before `kubeadm init` begins and removed once all of it is there: what may be thrown away in between."""
+
+    started: float
+    timeout: float
+    digest: str
+    pki_before: frozenset[str]
+
+
+def read_marker(root: Root) -> Marker | None:
+    text = read_text(root(MARKER))
+    try:
+        content = json.loads(text or "null")
+        return content and Marker(
+            float(content["started"]), float(content["timeout"]), str(content["config"]),
+            frozenset(content["pki_before"]),
+        )
+    except (ValueError, LookupError, TypeError):
+        # Without a marker more is kept, never less.
+        return None
+
+
+def write_marker(root: Root, marker: Marker) -> None:
+    content = {
+        "started": marker.started, "timeout": marker.timeout, "config": marker.digest,
+        "pki_before": sorted(marker.pki_before),
+    }
+    write_text(root(MARKER), json.dumps(content, indent=2) + "\n", mode=0o600)
+
+
+def remove_marker(root: Root) -> None:
+    remove(root(MARKER))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server of this machine said.
+
+    `state` is `none` (there is no admin.conf to ask with), `ready`, `unreachable`, `denied` or `untrusted`.
+    """
+
+    state: str = "none"
+    detail: str = ""
+    version: str = ""
+    node: bool = False
+    missing: tuple[str, ...] = ()
+    uploaded: bool = False
+    drift: tuple[str, ...] = ()
+    used_tokens: tuple[str, ...] = ()
+    node_object: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state of the machine, as far as a decision depends on it."""
+
+    absent_programs: tuple[str, ...] = ()
+    runtime: str = ""
+    manifests: frozenset[str] = frozenset()
+    kubeconfigs: frozenset[str] = frozenset()
+    kubeconfig_problem: str = ""
+    kubelet_server: str = ""
+    pki: frozenset[str] = frozenset()
+    pki_problem: str = ""
+    kubelet_configured: bool = False
+    kubelet_healthy: bool = False
+    finalized: bool = True
+    rotated: bool = False
+    etcd_data: str = ""
+    etcd_written: float = 0.0
+    answer: Answer = Answer()
+    marker: Marker | None = None
+    running: tuple[tuple[int, str], ...] = ()
+
+
+def read_facts(wish: Wish, machine: Machine) -> Facts:
+    root = machine.root
+    admin, admin_problem = _kubeconfig(root, wish.kubeconfig)
+    kubelet, kubelet_problem = _kubeconfig(root, KUBELET_CONF)
+    rotated = os.path.exists(root(KUBELET_CERTIFICATE))
+    finalized = not rotated or bool(kubelet and kubelet.certificate_file)
+    answer = _ask(wish, machine, admin, finalized) if admin else Answer()
+    ready = answer.state == "ready"
+    etcd_data, written = ("", 0.0) if ready else _etcd_data(wish, root)
+    return Facts(
+        absent_programs=missing_programs(machine),
+        # Asking the runtime is worth its time only where something is to be made.
+        runtime="" if ready else socket_sentence(machine, wish.cri_socket),
+        manifests=frozenset(name for name in (*COMPONENTS, "etcd") if _filled(root(_manifest(name)))),
+        kubeconfigs=frozenset(name for name, path in KUBECONFIGS.items() if _filled(root(path))),
+        kubeconfig_problem=admin_problem or kubelet_problem,
+        kubelet_server=kubelet.server if kubelet else "",
+        pki=files_below(root(wish.pki)),
+        pki_problem=_pki_problem(wish, machine, admin, thorough=not ready),
+        kubelet_configured=_filled(root(KUBELET_CONFIG)),
+        kubelet_healthy=machine.kubelet_answers(*wish.health_address),
+        finalized=finalized,
+        rotated=rotated,
+        etcd_data=etcd_data,
+        etcd_written=written,
+        answer=answer,
+        marker=read_marker(root),
+        running=tuple(running_kubeadm(root)),
+    )
+
+
+def _manifest(name: str) -> str:
+    return "{0}/{1}.yaml".format(MANIFESTS, name)
+
+
+def _filled(path: str) -> bool:
+    """An empty file is what a killed writer leaves."""
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+def _kubeconfig(root: Root, path: str) -> tuple[Kubeconfig | None, str]:
+    try:
+        return load_kubeconfig(root, path), ""
+    except ClassroomError as problem:
+        return None, str(problem)
+
+
+def files_below(directory: str) -> frozenset[str]:
+    found: list[str] = []
+    for place, _directories, names in os.walk(directory):
+        found.extend(os.path.relpath(os.path.join(place, name), directory) for name in names)
+    return frozenset(found)
+
+
+def etcd_directories(wish: Wish, root: Root) -> tuple[str, ...]:
+    """Where etcd's data may be: where it is wished, where the manifest on the machine has it, and the usual place."""
+    found = [wish.etcd_directory, "/var/lib/etcd"]
+    for line in (read_text(root(_manifest("etcd"))) or "").splitlines():
+        if "--data-dir=" in line:
+            found.append(line.split("--data-dir=", 1)[1].strip())
+    return tuple(dict.fromkeys(found))
+
+
+def _etcd_data(wish: Wish, root: Root) -> tuple[str, float]:
+    """The directory that holds a database, and when it was last written."""
+    for directory in etcd_directories(wish, root):
+        files = files_below(root(directory + "/member"))
+        if files:
+            paths = [os.path.join(root(directory + "/member"), name) for name in files]
+            return directory, max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0.0)
+    return "", 0.0
+
+
+def _pki_problem(wish: Wish, machine: Machine, admin: Kubeconfig | None, thorough: bool) -> str:
+    """What does not fit together among CA, API server and admin.conf.
+
+    An API that answered has proven its own certificate; only what it cannot prove is looked at then.
+    """
+    root = machine.root
+    ca = read_text(root(wish.pki + "/ca.crt"))
+    if not ca or not ca.strip():
+        return ""
+    try:
+        if admin and x509.first_pem(ca) != x509.first_pem(admin.ca):
+            return "{0} trusts another CA ({1}) than {2}/ca.crt ({3})".format(
+                wish.kubeconfig, x509.discovery_hash(admin.ca), wish.pki, x509.discovery_hash(ca)
+            )
+        return _unsigned(wish, root, ca) if thorough else ""
+    except ClassroomError as problem:
+        return "{0}/ca.crt or {1}: {2}".format(wish.pki, wish.kubeconfig, problem)
+
+
+def _unsigned(wish: Wish, root: Root, ca: str) -> str:
+    for name, signer in (("apiserver", ca), ("etcd/server", read_text(root(wish.pki + "/etcd/ca.crt")) or "")):
+        certificate, key = (root("{0}/{1}.{2}".format(wish.pki, name, kind)) for kind in ("crt", "key"))
+        if not (_filled(certificate) and _filled(key) and signer):
+            continue
+        problem = x509.signing_problem(signer, certificate, key)
+        if problem:
+            return "{0}/{1}.crt does not pass for a certificate of its CA: {2}".format(wish.pki, name, problem)
+    return ""
+
+
+def broken_pki(wish: Wish, root: Root) -> frozenset[str]:
+    """Files on which `kubeadm init` would stumble: a key without its certificate, or either of them empty.
+
+    kubeadm writes the key first. A certificate without a key is left alone: it may be an external CA's.
+    """
+    base = root(wish.pki)
+    names = files_below(base)
+    broken = {name for name in names if not _filled(os.path.join(base, name))}
+    for name in names:
+        stem, kind = os.path.splitext(name)
+        partner = stem + (".pub" if stem == "sa" else ".crt")
+        if kind == ".key" and (partner not in names or partner in broken or name in broken):
+            broken.update({name, partner} & names)
+    return frozenset(broken)
+
+
+def _ask(wish: Wish, machine: Machine, admin: Kubeconfig, finalized: bool) -> Answer:
+    """Everything the API is asked, on one connection."""
+    api = machine.connect(wish.server or admin.server, admin.ca, admin)
+    try:
+        api.get("/readyz")
+        version = str(api.get("/version")["gitVersion"])
+        return _phases(wish, api, version, finalized)
+    except Untrusted as problem:
+        return Answer("untrusted", _trust(problem))
+    except Denied as problem:
+        return Answer("denied", "{0}{1}".format(problem, _admin_dates(admin, machine)))
+    except ApiError as problem:
+        return Answer("unreachable", str(problem))
+
+
+def _trust(problem: Untrusted) -> str:
+    hints = {
+        "ca": "it was signed by another CA than the one in admin.conf",
+        "dates": "look at this machine's clock, and at 'kubeadm certs check-expiration'",
+        "name": "the address of this machine is not in it: did it change since 'kubeadm init'?",
+    }
+    return "{0} ({1})".format(problem, hints[problem.why]) if problem.why in hints else str(problem)
+
+
+def _admin_dates(admin: Kubeconfig, machine: Machine) -> str:
+    try:
+        problem = x509.read(admin.certificate).date_problem(machine.now())
+    except ClassroomError:
+        return ""
+    return "; its client certificate {0}: 'kubeadm certs renew admin.conf' makes a new one".format(
+        problem) if problem else ""
+
+
+def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
+    found: dict[str, Any] = {}
+    missing: list[str] = []
+    try:
+        node = _get(api, "/api/v1/nodes/" + segment(wish.node))
+        for phase in wish.phases:
+            if not _complete(phase, api, node, finalized, found):
+                missing.append(phase)
+        used_tokens = bootstrap_token.used(api)
+    except Denied as problem:
+        if problem.status != 403:
+            raise
+        # kubeadm gives admin.conf its rights in the first of these phases.
+        return Answer("ready", str(problem), version, False, wish.phases)
+    maps = {name: (found.get("{0}/configmaps/{1}".format(_SYSTEM, name)) or {}).get("data") or {}
+            for name, _key in kubeadm_drift.PLACES.values()}
+    uploaded = "upload-config kubeadm" not in missing
+    drift = kubeadm_drift.sentences(wish.documents, maps) if uploaded else []
+    return Answer(
+        "ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift), used_tokens, node)
+
+
+def _complete(phase: str, api: Api, node: Any, finalized: bool, found: dict[str, Any]) -> bool:
+    if phase == "kubelet-finalize all":
+        return finalized
+    if phase == "mark-control-plane":
+        return node is not None and CONTROL_PLANE_LABEL in (node["metadata"].get("labels") or {})
+    for path in PHASES[phase]:
+        found[path] = _get(api, path)
+        if found[path] is None:
+            return False
+    return True
+
+
+def _get(api: Api, path: str) -> Any:
+    try:
+        return api.get(path)
+    except NotFound:
+        return None
+
+
+def node_registered(wish: Wish, machine: Machine) -> bool:
+    """Whether the Node of this machine is there by now."""
+    admin, _problem = _kubeconfig(machine.root, wish.kubeconfig)
+    if admin is None:
+        return False
+    try:
+        return _get(machine.connect(wish.server or admin.server, admin.ca, admin),
+                    "/api/v1/nodes/" + segment(wish.node)) is not None
+    except (Unreachable, Denied):
+        return False

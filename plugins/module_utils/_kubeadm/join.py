@@ -1,0 +1,570 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes a machine a worker of a cluster, or finds out that it is one.
+
+The truth is asked of the cluster itself, with the identity that the machine has: the files and the kubelet of a worker
+whose control plane was made anew look as good as those of a member. No answer is no answer: nothing is ever reset
+because of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text, remove
+from .._core.plan import Step, as_diff
+from .._formats import x509
+from .._formats.yaml_reader import NotPlainYaml
+from .._formats.yaml_reader import load as load_yaml
+from .._kube.api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, address, reachable, segment
+from .._kube.kubeconfig import Kubeconfig
+from .._kube.kubeconfig import load as load_kubeconfig
+from .._kube.kubeconfig import parse as parse_kubeconfig
+from .._kube.node import declared_part
+from .command import (
+    BOOTSTRAP_CONF,
+    CA,
+    KUBELET_CONF,
+    KUBELET_CONFIG,
+    PRIVATE,
+    Decision,
+    Machine,
+    alone,
+    as_yaml,
+    is_control_plane,
+    kubeadm,
+    kubelet_words,
+    leave_nothing_private,
+    machine_id,
+    missing_programs,
+    own_name,
+    private_files,
+    programs_sentence,
+    restart_kubelet,
+    socket_sentence,
+    validated,
+    wait_for_kubelet,
+    wait_for_other_kubeadm,
+)
+
+_NODE_PREFIX = "system:node:"
+# A kubelet whose kubeadm was killed goes on with its bootstrap for itself.
+_BOOTSTRAP = 15.0
+_REGISTRATION = 60.0
+_DISCOVERY = "30s"
+KUBELET, NODE, CREDENTIAL, RESET, JOIN = "restart kubelet", "wait for node", "remove credential", "reset", "join"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The membership that is wanted. `discovery` is secret and never shown."""
+
+    endpoint: str
+    node_name: str = ""
+    node_address: str = ""
+    config: Mapping[str, Any] | None = None
+    ca_hash: str = ""
+    allow_reset: bool = False
+    ignored: tuple[str, ...] = ()
+    timeout: float = 300
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(self.config or {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration"})
+
+    @property
+    def registration(self) -> dict[str, Any]:
+        """nodeRegistration with the Node's name and address in it."""
+        found = dict(self.document.get("nodeRegistration") or {})
+        found["name"] = self.node
+        arguments = list(found.get("kubeletExtraArgs") or [])
+        if self.node_address and not any(argument.get("name") == "node-ip" for argument in arguments):
+            arguments.append({"name": "node-ip", "value": self.node_address})
+        return dict(found, kubeletExtraArgs=arguments)
+
+    @property
+    def node(self) -> str:
+        named = (self.document.get("nodeRegistration") or {}).get("name")
+        return str(self.node_name or named or own_name())
+
+    @property
+    def cri_socket(self) -> str:
+        return str((self.document.get("nodeRegistration") or {}).get("criSocket") or "")
+
+
+def check(wish: Wish) -> None:
+    """Raises ClassroomError for a configuration that kubeadm join could not use."""
+    document = validated([wish.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
+    for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm's own means")):
+        if key in document:
+            raise ClassroomError("the JoinConfiguration has '{0}'. Leave it out: that is for {1}.".format(key, instead))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state of the machine and of its membership.
+
+    `membership` is `none` (no identity to ask with), `member`, `deleted`, `foreign` (the API belongs to another CA),
+    `denied`, `other name`, `unreachable` or `unclear`.
+    """
+
+    absent_programs: tuple[str, ...] = ()
+    control_plane: bool = False
+    identity: bool = False
+    identity_problem: str = ""
+    unreadable: bool = False
+    server: str = ""
+    ca_hash: str = ""
+    name: str = ""
+    left: tuple[str, ...] = ()
+    bootstrapping: bool = False
+    kubelet_healthy: bool = False
+    membership: str = "none"
+    detail: str = ""
+    node: Mapping[str, Any] | None = None
+
+
+class _Told(NamedTuple):
+    """What the cluster said of this machine, and its Node if it has one."""
+
+    membership: str
+    detail: str = ""
+    node: Mapping[str, Any] | None = None
+
+
+def read_facts(wish: Wish, machine: Machine) -> Facts:
+    root = machine.root
+    identity, problem = _identity(root)
+    ca = identity.ca if identity else (read_text(root(CA)) or "")
+    certificate, date_problem = _certificate(identity, root, machine.now())
+    told = _ask(wish, machine, identity, certificate) if identity else _Told("none")
+    healthy = machine.kubelet_answers(*_health_address(root))
+    return Facts(
+        absent_programs=missing_programs(machine),
+        control_plane=is_control_plane(root),
+        identity=identity is not None,
+        identity_problem=problem or date_problem,
+        unreadable=_is_unreadable(root),
+        server=identity.server if identity else "",
+        ca_hash=_hash(ca),
+        name=certificate.common_name[len(_NODE_PREFIX) :] if certificate else "",
+        left=tuple(path for path in (CA, BOOTSTRAP_CONF, KUBELET_CONFIG, KUBELET_CONF) if os.path.exists(root(path))),
+        bootstrapping=identity is None and healthy and os.path.exists(root(BOOTSTRAP_CONF)),
+        kubelet_healthy=healthy,
+        membership=told.membership,
+        detail=told.detail,
+        node=told.node,
+    )
+
+
+def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
+    """kubelet.conf, if it is whole and has a certificate behind it."""
+    try:
+        found = load_kubeconfig(root, KUBELET_CONF)
+    except ClassroomError as problem:
+        return None, str(problem)
+    if found is None or found.certificate:
+        return found, ""
+    if not os.path.exists(root(found.certificate_file or "/nowhere")):
+        return None, "{0} names the certificate {1}, which does not exist".format(KUBELET_CONF, found.certificate_file)
+    return found, ""
+
+
+def _is_unreadable(root: Root) -> bool:
+    """Whether kubelet.conf is of another form than kubeadm's, and not one of which writing was broken off.
+
+    A kubeconfig ends with its users and a line feed (client-go writes the keys in alphabetical order).
+    """
+    text = read_text(root(KUBELET_CONF)) or ""
+    try:
+        parse_kubeconfig(text, KUBELET_CONF, root)
+    except ClassroomError:
+        return text.endswith("\n") and "users" in text
+    return False
+
+
+def _certificate(identity: Kubeconfig | None, root: Root, now: float) -> tuple[x509.Certificate | None, str]:
+    if identity is None:
+        return None, ""
+    text = identity.certificate or read_text(root(identity.certificate_file)) or ""
+    try:
+        found = x509.read(text)
+    except ClassroomError as problem:
+        return None, "the kubelet's certificate: {0}".format(problem)
+    dates = found.date_problem(now)
+    return found, "the kubelet's certificate {0}".format(dates) if dates else ""
+
+
+def _hash(ca: str) -> str:
+    try:
+        return x509.discovery_hash(ca)
+    except ClassroomError:
+        return ""
+
+
+def _health_address(root: Root) -> tuple[str, int]:
+    """As the kubelet's own configuration on the machine says, which came from the cluster."""
+    try:
+        content = load_yaml(read_text(root(KUBELET_CONFIG)) or "") or {}
+        return str(content.get("healthzBindAddress") or "127.0.0.1"), int(content.get("healthzPort") or 10248)
+    except (NotPlainYaml, AttributeError, ValueError):
+        return "127.0.0.1", 10248
+
+
+def _ask(
+    wish: Wish, machine: Machine, identity: Kubeconfig, certificate: x509.Certificate | None
+) -> _Told:
+    """Ask the cluster that is wished for whether it knows this machine."""
+    if certificate is None:
+        return _Told("denied", "the kubelet has no certificate that can be read")
+    if certificate.common_name != _NODE_PREFIX + wish.node:
+        return _Told("other name", "its certificate is that of {0}".format(certificate.common_name))
+    try:
+        node = machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
+            "/api/v1/nodes/" + segment(wish.node))
+        return _Told("member", node=node)
+    except NotFound:
+        return _Told("deleted")
+    except Untrusted as problem:
+        return _Told("foreign" if problem.why == "ca" else "unclear", str(problem))
+    except Denied as problem:
+        return _Told("denied" if problem.status == 401 else "unclear", str(problem))
+    except Unreachable as problem:
+        return _Told("unreachable", str(problem))
+    except ApiError as problem:
+        return _Told("unclear", str(problem))
+
+
+def _located(identity: Kubeconfig, root: Root) -> Kubeconfig:
+    if not identity.certificate_file:
+        return identity
+    return Kubeconfig(identity.path, identity.server, identity.ca, certificate_file=root(identity.certificate_file),
+                      key_file=root(identity.key_file or identity.certificate_file))
+
+
+def plan(wish: Wish, facts: Facts) -> Decision:
+    """The decision and its reason; no action where nothing is to be done or nothing may be."""
+    if facts.control_plane:
+        return Decision("undecided", "this machine has a control plane of its own, or what is left of one, and is "
+                        "wished to be a worker of {0}. Correct the inventory, or reset the machine first.".format(
+                            address(wish.endpoint)))
+    if not facts.identity:
+        return _plan_without_identity(wish, facts)
+    planners = {
+        "member": _plan_member, "deleted": _plan_deleted, "foreign": _plan_foreign, "denied": _plan_denied,
+        "other name": _plan_other_name,
+    }
+    return planners.get(facts.membership, _plan_undecided)(wish, facts)
+
+
+def _plan_without_identity(wish: Wish, facts: Facts) -> Decision:
+    if not facts.left:
+        return Decision("join", "this machine belongs to no cluster", (JOIN, NODE))
+    if facts.unreadable:
+        # Somebody wrote it; of which cluster it is cannot be told, so it is nobody's to wipe
+        return Decision("undecided", "{0} Whose cluster this machine is in cannot be told, and nothing was changed. "
+                        "Write it as kubeadm does, or reset the machine if it is to be in the one at {1}.".format(
+                            facts.identity_problem, address(wish.endpoint)))
+    why = facts.identity_problem or "the kubelet has no {0}".format(KUBELET_CONF)
+    return Decision("reset and join", "a join was not finished: {0}, but there is {1}".format(
+        why.rstrip("."), ", ".join(facts.left)), (RESET, JOIN, NODE))
+
+
+def _plan_member(wish: Wish, facts: Facts) -> Decision:
+    if not facts.kubelet_healthy:
+        return Decision("start", "the cluster knows this machine, but its kubelet does not answer", (KUBELET,))
+    if BOOTSTRAP_CONF in facts.left:
+        return Decision("restart", "a join was interrupted after the kubelet had registered; the bootstrap token is "
+                        "still in {0}".format(BOOTSTRAP_CONF), (CREDENTIAL, KUBELET, NODE))
+    return Decision("none", "the cluster at {0} knows this machine, and its kubelet is healthy".format(
+        address(wish.endpoint)))
+
+
+def _plan_deleted(wish: Wish, facts: Facts) -> Decision:
+    """There is no Node: either it never was, which an interrupted join shows, or somebody deleted it.
+
+    A kubelet would register a deleted one again by itself. But the new Node may get another subnet for its pods, and
+    nothing of the former one's network fits then: the bridge keeps its address, and the network plugin, which runs on,
+    does not tell the new Node what the others need of it.
+    """
+    if BOOTSTRAP_CONF in facts.left:
+        return Decision("restart", "the cluster trusts this machine but has no Node {0}; a kubelet registers it when "
+                        "it starts".format(wish.node), (CREDENTIAL, KUBELET, NODE))
+    return Decision("reset and join", "the cluster trusts this machine, but its Node {0} was deleted; a new one may "
+                    "get another pod subnet, for which the machine's pod network is made anew".format(wish.node),
+                    (RESET, JOIN, NODE))
+
+
+def _plan_foreign(wish: Wish, facts: Facts) -> Decision:
+    """Another CA at the wished address: the cluster there was made anew, or this machine is another cluster's."""
+    if wish.ca_hash and facts.ca_hash == wish.ca_hash:
+        return Decision("undecided", "this machine has the CA of the wished cluster ({0}), but whoever answers at {1} "
+                        "has not: {2}. Look at the address.".format(wish.ca_hash, address(wish.endpoint), facts.detail))
+    if address(facts.server) == address(wish.endpoint):
+        return Decision("reset and join", "the cluster at {0} has a new CA; this machine belonged to the one "
+                        "before".format(address(wish.endpoint)), (RESET, JOIN, NODE))
+    return _other_cluster(wish, facts)
+
+
+def _other_cluster(wish: Wish, facts: Facts) -> Decision:
+    wanted = address(wish.endpoint) + (" (CA {0})".format(wish.ca_hash) if wish.ca_hash else "")
+    found = "this machine belongs to the cluster at {0} (CA {1}), and is wished in the one at {2}".format(
+        address(facts.server), facts.ca_hash, wanted)
+    if wish.allow_reset:
+        return Decision("reset and join", found + "; leaving it was allowed", (RESET, JOIN, NODE))
+    return Decision("undecided", found + ". Correct the inventory, or allow this machine to be reset (allow_reset).")
+
+
+def _plan_denied(wish: Wish, facts: Facts) -> Decision:
+    why = facts.identity_problem or facts.detail
+    return Decision("reset and join", "the cluster at {0} does not accept the kubelet's certificate any more: "
+                    "{1}".format(address(wish.endpoint), why), (RESET, JOIN, NODE))
+
+
+def _plan_other_name(wish: Wish, facts: Facts) -> Decision:
+    found = "the kubelet of this machine is registered as {0}, and is wished as {1}".format(facts.name, wish.node)
+    if wish.ca_hash and facts.ca_hash and facts.ca_hash != wish.ca_hash:
+        return _other_cluster(wish, facts)
+    if wish.allow_reset:
+        return Decision("reset and join", found + "; a reset was allowed", (RESET, JOIN, NODE))
+    return Decision("undecided", found + ". Is it a copy of another machine? Put the name right, or allow this machine "
+                    "to be reset (allow_reset).")
+
+
+def _plan_undecided(wish: Wish, facts: Facts) -> Decision:
+    if wish.ca_hash and facts.ca_hash and facts.ca_hash != wish.ca_hash and (
+        address(facts.server) != address(wish.endpoint)
+    ):
+        return _other_cluster(wish, facts)
+    where = "the control plane at {0}".format(address(wish.endpoint))
+    if facts.membership == "unreachable":
+        return Decision("undecided", "whether {0} is a member cannot be told: {1} does not answer ({2}). Nothing was "
+                        "changed. Start it, or look at the network between them.".format(
+                            wish.node, where, facts.detail),
+                        tolerable=facts.kubelet_healthy and not facts.identity_problem)
+    return Decision("undecided", "whether {0} is a member cannot be told: {1}. Nothing was changed. Look at the clocks "
+                    "of both machines and at the address of {2}.".format(wish.node, facts.detail, where))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the module returns."""
+
+    decision: Decision
+    changed: bool
+    needs_discovery: bool = False
+    warnings: tuple[str, ...] = ()
+    node: Mapping[str, Any] | None = None
+
+
+def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, check_mode: bool) -> Outcome:
+    """Bring the machine into the cluster, or say what that takes; a join without `discovery` is only announced."""
+    facts = settled(wish, machine)
+    decision = plan(wish, facts)
+    if decision.name == "undecided":
+        return _undecided(decision)
+    joins = JOIN in decision.actions
+    if not decision.acts:
+        if not check_mode:
+            leave_nothing_private(machine, wish.timeout)
+        return Outcome(decision, False, node=facts.node)
+    if check_mode:
+        return Outcome(decision, True, joins and not discovery, _warnings(wish, machine, decision, facts))
+    _ensure_possible(wish, machine, decision, facts)
+    if joins and not discovery:
+        _ensure_reachable(wish)
+        return Outcome(decision, False, True)
+    with alone(machine, wish.timeout):
+        return _act(wish, machine, discovery)
+
+
+def _act(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None) -> Outcome:
+    """Decide once more: while this run waited for its turn, another one may have finished the work."""
+    facts = settled(wish, machine)
+    decision = plan(wish, facts)
+    if decision.name == "undecided":
+        return _undecided(decision)
+    if JOIN in decision.actions:
+        if not discovery:
+            return Outcome(decision, False, True)
+        _ensure_answers(wish, machine, discovery)
+    warnings: tuple[str, ...] = ()
+    for action in decision.actions:
+        warnings += _perform(action, wish, machine, discovery)
+    return Outcome(decision, decision.acts, warnings=warnings)
+
+
+def settled(wish: Wish, machine: Machine) -> Facts:
+    """The facts, once whatever is under way has come to its end."""
+    wait_for_other_kubeadm(machine, wish.timeout)
+    facts = read_facts(wish, machine)
+    if facts.bootstrapping:
+        machine.wait(lambda: _identity(machine.root)[0] is not None, _BOOTSTRAP)
+        facts = read_facts(wish, machine)
+    return facts
+
+
+def _undecided(decision: Decision) -> Outcome:
+    """Not to know is only a failure where something might have to be done."""
+    if decision.tolerable:
+        return Outcome(decision, False, warnings=(decision.reason,))
+    raise ClassroomError(decision.reason)
+
+
+def _warnings(wish: Wish, machine: Machine, decision: Decision, facts: Facts) -> tuple[str, ...]:
+    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    if facts.absent_programs:
+        return ()
+    try:
+        _ensure_possible(wish, machine, decision, facts)
+    except ClassroomError as problem:
+        return (str(problem),)
+    return ()
+
+
+def _ensure_possible(wish: Wish, machine: Machine, decision: Decision, facts: Facts) -> None:
+    if facts.absent_programs:
+        raise ClassroomError(programs_sentence(facts.absent_programs))
+    problem = socket_sentence(machine, wish.cri_socket) if {RESET, JOIN} & set(decision.actions) else ""
+    if problem:
+        raise ClassroomError(problem)
+
+
+def _ensure_reachable(wish: Wish) -> None:
+    problem = reachable(wish.endpoint)
+    if problem:
+        raise ClassroomError(_unreachable(address(wish.endpoint), problem))
+
+
+def _unreachable(where: str, problem: str) -> str:
+    return "wanted to join the cluster at {0}, but it does not answer: {1}. Nothing was changed. Is the control " \
+           "plane up, and is its port open to this machine?".format(where, problem)
+
+
+def _ensure_answers(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
+    """Before anything is reset: is the cluster there, and is it the one whose token this is?"""
+    config = _discovered(discovery)
+    if wish.ca_hash and _hash(config.ca) != wish.ca_hash:
+        raise ClassroomError("wanted to join the cluster with the CA {0}, but the token is of one with the CA {1}. "
+                             "Nothing was changed. Make the token on the control plane of the wished cluster.".format(
+                                 wish.ca_hash, _hash(config.ca)))
+    api: Api = machine.connect(config.server, config.ca)
+    try:
+        api.get("/readyz")
+    except Denied:
+        # Anonymous requests may be forbidden; who forbids them answers.
+        return
+    except Untrusted as problem:
+        raise ClassroomError("wanted to join the cluster at {0}, but {1}. Nothing was changed. Look at the clocks of "
+                             "both machines and at the address.".format(address(config.server), problem)) from problem
+    except ApiError as problem:
+        raise ClassroomError(_unreachable(address(config.server), str(problem))) from problem
+
+
+def _discovered(discovery: Mapping[str, Any]) -> Kubeconfig:
+    text = str(discovery.get("kubeconfig") or "")
+    if not text or not discovery.get("token"):
+        raise ClassroomError("discovery has to be what classroom.kubeadm.kubeadm_token returned under that name.")
+    return parse_kubeconfig(text, "the discovery kubeconfig")
+
+
+def _perform(
+    action: str, wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Returns what a person should know although it is no failure."""
+    if action == RESET:
+        return reset_worker(wish, machine)
+    if action == CREDENTIAL:
+        remove(machine.root(BOOTSTRAP_CONF))
+    elif action == KUBELET:
+        _restart(machine)
+    elif action == NODE:
+        _await_node(wish, machine)
+    elif discovery:
+        _join(wish, machine, discovery)
+    return ()
+
+
+def _restart(machine: Machine) -> None:
+    restart_kubelet(machine)
+    if not wait_for_kubelet(machine, *_health_address(machine.root)):
+        raise ClassroomError("the kubelet was started and does not become healthy.{0}".format(kubelet_words(machine)))
+
+
+def _await_node(wish: Wish, machine: Machine) -> None:
+    if not machine.wait(lambda: read_facts(wish, machine).membership == "member", _REGISTRATION):
+        raise ClassroomError("the kubelet runs, but the cluster at {0} has no Node {1} after {2:g} s.{3}".format(
+            address(wish.endpoint), wish.node, _REGISTRATION, kubelet_words(machine)))
+
+
+def reset_worker(wish: Wish, machine: Machine) -> tuple[str, ...]:
+    """Take the membership back, with all that would disturb the next one; returns warnings."""
+    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    from . import teardown
+
+    warnings, left = teardown.reset_machine(machine, wish.cri_socket, wish.timeout)
+    if left:
+        raise ClassroomError(teardown.left_sentence(left))
+    return warnings
+
+
+def join_document(wish: Wish, discovery_file: str, token: str) -> dict[str, Any]:
+    """The JoinConfiguration with everything in it that kubeadm needs."""
+    document = wish.document
+    document["nodeRegistration"] = wish.registration
+    document["discovery"] = {"file": {"kubeConfigPath": discovery_file}, "tlsBootstrapToken": token}
+    # kubeadm's own patience with a control plane that does not answer is five minutes.
+    document["timeouts"] = dict({"discovery": _DISCOVERY}, **(document.get("timeouts") or {}))
+    return document
+
+
+def _join(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
+    token = str(discovery["token"])
+    ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
+    document = join_document(wish, machine.root(PRIVATE + "/discovery.conf"), token)
+    contents = {"discovery.conf": str(discovery["kubeconfig"]), "join.yaml": as_yaml([document])}
+    with private_files(machine, contents) as directory:
+        arguments = ["join", "--config", os.path.join(directory, "join.yaml"), *ignored]
+        try:
+            kubeadm(machine, arguments, wish.timeout, hidden=(token, token.partition(".")[2]))
+        except ClassroomError as problem:
+            raise ClassroomError(_readable(str(problem), wish)) from None
+
+
+def _readable(message: str, wish: Wish) -> str:
+    if "already exists in the cluster" in message and "a Node with name" in message:
+        return "wanted to join as {0}, but the cluster at {1} has a Ready Node of that name: another machine, or " \
+               "this one a moment ago. Delete it ('kubectl delete node {0}') or give this machine another name.".format(
+                   wish.node, address(wish.endpoint))
+    return message
+
+
+def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+    """What the module returns: nothing in it is secret."""
+    decision = outcome.decision
+    return {
+        "changed": outcome.changed,
+        "decision": decision.name,
+        "reason": decision.reason,
+        "actions": list(decision.actions),
+        "needs_discovery": outcome.needs_discovery,
+        "node_name": wish.node,
+        "machine_id": machine_id(machine.root),
+        # Only of a membership that was left alone: what acts may change the Node
+        "node": declared_part(outcome.node) if outcome.node else None,
+        "diff": as_diff([_as_step(wish, decision)] if decision.acts else []),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _as_step(wish: Wish, decision: Decision) -> Step:
+    before = {"join": "no member", "start": "member, kubelet stopped", "restart": "not registered"}
+    after = "member of {0}\n".format(address(wish.endpoint)) + "\n".join("by: " + action for action in decision.actions)
+    return Step("worker", wish.node, before.get(decision.name, "no valid member"), after,
+                decision.reason)

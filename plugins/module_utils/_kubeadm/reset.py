@@ -1,0 +1,261 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decides whether and how a machine is taken out of its cluster, and has it done.
+
+`plan` decides from facts alone: what a reset would destroy is looked at before anything is changed, and a machine that
+is another cluster's, or that cannot be reset, is left as it is. The work itself is `machine_reset`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._core.errors import ClassroomError
+from .._core.files import Root
+from .._core.plan import Step, as_changes, as_diff
+from .._host import mounts
+from .._kube.api import address
+from .._residue import kinds as residue
+from .._residue.kinds import Finding
+from .._restore import plan as restore_plan
+from .command import (
+    ETC,
+    KUBELET_DIR,
+    Decision,
+    Machine,
+    alone,
+    leave_nothing_private,
+    machine_id,
+    wait_for_other_kubeadm,
+)
+from .teardown import (
+    Runtime,
+    ambiguity,
+    find_runtime,
+    is_kubeadms,
+    known_hashes,
+    left_sentence,
+    membership,
+    mounted_in_the_way,
+    read_ca_hash,
+    read_kubeconfigs,
+    reset_machine,
+)
+
+RUNTIME, STOP, UNMOUNT, KUBEADM, SWEEP, BACK = (
+    "start the container runtime", "stop the kubelet", "unmount", "kubeadm reset", "remove what is left",
+    "bring back what was there before this collection")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How far back, and which cluster the machine may be taken out of: `endpoint` empty for any."""
+
+    level: str = "prepared"
+    endpoint: str = ""
+    ca_hash: str = ""
+    cri_socket: str = ""
+    allow_foreign: bool = False
+    timeout: float = 120
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state of the machine. `membership` is `none`, `control plane`, `worker` or `unfinished`.
+
+    `back` is what was kept of before this collection, read for the level `bare` only.
+    """
+
+    kubeadm: bool = True
+    membership: str = "none"
+    servers: tuple[str, ...] = ()
+    ca_hash: str = ""
+    unreadable: str = ""
+    runtime: Runtime | None = None
+    ambiguity: str = ""
+    mounts: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    mounted: str = ""
+    found: tuple[Finding, ...] = ()
+    back: restore_plan.State = field(default_factory=restore_plan.State)
+
+
+def read_facts(wish: Wish, machine: Machine) -> Facts:
+    root = machine.root
+    configs, unreadable = read_kubeconfigs(root)
+    table = mounts.table(root)
+    ca_hash = read_ca_hash(root, configs)
+    return Facts(
+        kubeadm=bool(machine.find_program("kubeadm")),
+        membership=membership(root),
+        servers=tuple(dict.fromkeys(config.server for config in configs)),
+        ca_hash=ca_hash,
+        unreadable=unreadable,
+        runtime=find_runtime(machine, wish.cri_socket),
+        ambiguity=ambiguity(machine, wish.cri_socket),
+        mounts=tuple(mount.path for mount in mounts.below(table, mounts.resolve(root, table, KUBELET_DIR)[0])),
+        read_only=tuple(path for path in (ETC, KUBELET_DIR) if _is_read_only(root, table, path)),
+        mounted=mounted_in_the_way(machine),
+        found=residue.find(machine, known_hashes(ca_hash)),
+        back=restore_plan.read_state(machine) if wish.level == "bare" else restore_plan.State(),
+    )
+
+
+def _is_read_only(root: Root, table: Sequence[mounts.Mount], path: str) -> bool:
+    mount = mounts.carrier(table, mounts.resolve(root, table, path)[0])
+    return mount is not None and mount.read_only and os.path.isdir(root(path))
+
+
+def plan(wish: Wish, facts: Facts) -> Decision:
+    """What is to be done: `none`, `reset`, or `undecided` with the reason why nothing may be."""
+    back = (BACK,) if restore_plan.plan(facts.back).steps else ()
+    if facts.membership == "none" and not facts.found and not facts.mounts:
+        if back:
+            return Decision("reset", "this collection changed this machine; of a cluster there is nothing", back)
+        return Decision("none", "there is nothing of a cluster on this machine")
+    by_kubeadm = facts.kubeadm and is_kubeadms(facts.membership, facts.found)
+    refusal = _foreign(wish, facts) or _unwritable(facts) or facts.mounted or (facts.ambiguity if by_kubeadm else "")
+    if refusal:
+        return Decision("undecided", refusal)
+    actions = []
+    if facts.runtime and not facts.runtime.answers:
+        actions.append(RUNTIME)
+    actions.append(STOP)
+    if facts.mounts:
+        actions.append(UNMOUNT)
+    if by_kubeadm:
+        actions.append(KUBEADM)
+    return Decision("reset", _reason(facts), (*actions, SWEEP, *back))
+
+
+def _foreign(wish: Wish, facts: Facts) -> str:
+    """Why this machine is not the wished cluster's to reset; empty when it is, or is nobody's."""
+    if wish.allow_foreign or not wish.endpoint:
+        return ""
+    allow = "Correct the inventory, or allow this machine to be reset nevertheless (allow_foreign)."
+    if facts.unreadable:
+        return "{0} Whose cluster this machine is in cannot be told, and nothing was changed. {1}".format(
+            facts.unreadable, allow)
+    same_ca = bool(wish.ca_hash) and facts.ca_hash == wish.ca_hash
+    if not facts.servers or same_ca or address(wish.endpoint) in {address(server) for server in facts.servers}:
+        return ""
+    wanted = address(wish.endpoint) + (" (CA {0})".format(wish.ca_hash) if wish.ca_hash else "")
+    return "this machine belongs to the cluster at {0} (CA {1}), and the reset is for the one at {2}. Nothing was " \
+           "changed. {3}".format(address(facts.servers[0]), facts.ca_hash or "unknown", wanted, allow)
+
+
+def _unwritable(facts: Facts) -> str:
+    if not facts.read_only:
+        return ""
+    return "wanted to delete what is in {0}, found it mounted read-only. Nothing was changed. Make it writable " \
+           "('mount -o remount,rw'), or look at the disk if nobody made it so.".format(" and ".join(facts.read_only))
+
+
+def _reason(facts: Facts) -> str:
+    where = " of the cluster at {0}".format(address(facts.servers[0])) if facts.servers else ""
+    ca = " (CA {0})".format(facts.ca_hash) if facts.ca_hash else ""
+    if facts.membership in ("control plane", "worker"):
+        return "this machine is a {0}{1}{2}".format(facts.membership, where, ca)
+    if facts.membership == "unfinished":
+        return "an init, a join or a reset was not finished here{0}".format(ca)
+    names = ["{0} {1}".format(finding.kind, finding.subject) for finding in facts.found]
+    names += ["mount {0}".format(path) for path in facts.mounts]
+    more = "" if len(names) <= 5 else " and {0} more".format(len(names) - 5)
+    return "a former cluster left {0}{1}".format(", ".join(names[:5]), more)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the module returns. `left` is what could not be removed, `problems` what could not be brought back."""
+
+    decision: Decision
+    changed: bool
+    facts: Facts
+    warnings: tuple[str, ...] = ()
+    left: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
+    """Take the machine out of its cluster, or say what that would take."""
+    wait_for_other_kubeadm(machine, wish.timeout)
+    facts, decision = _decided(wish, machine)
+    if check_mode:
+        return Outcome(decision, decision.acts, facts, restore_plan.plan(facts.back).warnings)
+    if not decision.acts:
+        leave_nothing_private(machine, wish.timeout)
+        return Outcome(decision, False, facts, restore_plan.plan(facts.back).warnings)
+    asked = machine.monotonic()
+    with alone(machine, wish.timeout):
+        if machine.monotonic() - asked > 1:
+            # Another run had the machine meanwhile: what was true may not be any more.
+            facts, decision = _decided(wish, machine)
+            if not decision.acts:
+                return Outcome(decision, False, facts)
+        return _act(wish, machine, facts, decision)
+
+
+def _act(wish: Wish, machine: Machine, facts: Facts, decision: Decision) -> Outcome:
+    warnings: tuple[str, ...] = ()
+    left: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()
+    if SWEEP in decision.actions:
+        warnings, left = reset_machine(machine, wish.cri_socket, wish.timeout, found=facts.found)
+    if BACK in decision.actions and not left:
+        back = restore_plan.plan(facts.back)
+        more, problems = restore_plan.perform(machine, back, facts.back)
+        warnings += back.warnings + more
+    return Outcome(decision, True, facts, warnings, left, problems)
+
+
+def _decided(wish: Wish, machine: Machine) -> tuple[Facts, Decision]:
+    facts = read_facts(wish, machine)
+    decision = plan(wish, facts)
+    if decision.name == "undecided":
+        raise ClassroomError(decision.reason)
+    return facts, decision
+
+
+def failure_of(outcome: Outcome) -> str:
+    """Why the machine is not as it was wished, empty when it is."""
+    if outcome.left:
+        return left_sentence(outcome.left)
+    if outcome.problems:
+        return "not everything is as it was before this collection: {0} What was kept of before is still there: run " \
+               "this again when that is solved.".format(" ".join(outcome.problems))
+    return ""
+
+
+def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+    """What the module returns: nothing in it is secret."""
+    decision, facts = outcome.decision, outcome.facts
+    back = list(restore_plan.plan(facts.back).steps)
+    steps = [_as_step(facts, decision)] if SWEEP in decision.actions else []
+    return {
+        "changed": outcome.changed,
+        "level": wish.level,
+        "decision": decision.name,
+        "reason": decision.reason,
+        "actions": list(decision.actions),
+        "changes": as_changes(back),
+        "membership": facts.membership,
+        "endpoint": address(facts.servers[0]) if facts.servers else "",
+        "ca_hash": facts.ca_hash,
+        "machine_id": machine_id(machine.root),
+        "found": [finding.as_dict() for finding in facts.found],
+        "residue": [finding.as_dict() for finding in outcome.left],
+        "diff": as_diff([*steps, *back]),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _as_step(facts: Facts, decision: Decision) -> Step:
+    before = [facts.membership] if facts.membership != "none" else []
+    before += ["{0} {1}".format(finding.kind, finding.subject) for finding in facts.found]
+    after = ["nothing of a cluster", *("by: " + action for action in decision.actions)]
+    return Step("machine", "out of its cluster", "\n".join(before), "\n".join(after), decision.reason)

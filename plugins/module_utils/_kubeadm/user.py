@@ -1,0 +1,681 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A kubeconfig of one's own for an ordinary user: a certificate that the cluster signed, and a role bound to its name.
+
+The key is made on the machine and never leaves it. Files in a home are read and written with the rights of its owner,
+so that a link there leads nobody further than its owner could go.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable
+
+from .._core.errors import ClassroomError
+from .._core.files import read_text, write_text
+from .._core.owner_rights import Account, acting_as
+from .._core.plan import Step
+from .._formats import x509, yaml_reader
+from .._kube.admin import NoAdministrator, administrator, sentence
+from .._kube.api import Api, ApiError, Denied, NotFound, Refused, address, segment
+from .._kube.former_kubeconfig import set_aside
+from .._kube.kubeconfig import Kubeconfig
+from .command import Machine, private_files
+
+SIGNER = "kubernetes.io/kube-apiserver-client"
+_REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_AUTHENTICATED = "system:authenticated"
+_NAMESPACES = "/api/v1/namespaces"
+_MANAGED = {"app.kubernetes.io/managed-by": "classroom.kubeadm"}
+# What a pod may ask for in a namespace, https://kubernetes.io/docs/concepts/security/pod-security-standards/
+POD_SECURITY = ("privileged", "baseline", "restricted")
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_DAY = 86400.0
+# The API takes no shorter time, and the controller manager signs for a year at most
+_MOST_DAYS = 365
+_SHORTEST = 600.0
+# What is signed ends some seconds or minutes beside the wished moment
+_NEAR = 3600.0
+_SIGNING = 30.0
+_SECRET = 0o600
+_BEHIND = re.compile(r"[^a-z0-9.-]+")
+_CONFLICT = 409
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere.
+
+    `until` is the last day of the certificate as a date, and goes before the days. `account` is the machine's user to
+    whom the file belongs, where that is somebody else.
+    """
+
+    user: str
+    groups: tuple[str, ...] = ()
+    cluster_role: str = ""
+    namespace: str = ""
+    cluster: str = "kubernetes"
+    days: int = _MOST_DAYS
+    renew_days: int = 30
+    until: str = ""
+    account: str = ""
+    make_namespace: bool = False
+    pod_security: str = "baseline"
+
+    @property
+    def binding(self) -> str:
+        """Where the API has the binding."""
+        return _binding(self.namespace, self.binding_name)
+
+    @property
+    def end(self) -> float:
+        """The end of the last day, 0 where none is wished."""
+        return end_of(self.until) if self.until else 0.0
+
+    @property
+    def binding_name(self) -> str:
+        return "classroom-kubeadm:" + self.user
+
+
+@dataclass(frozen=True)
+class File:
+    """What is at the place of the kubeconfig. `mode` and `owner` are None where there is nothing."""
+
+    text: str | None = None
+    mode: int | None = None
+    owner: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One context of a kubeconfig: where it leads, and as whom."""
+
+    server: str
+    ca: str
+    certificate: str
+    key: str
+    namespace: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What is to be changed, and why; empty reasons where nothing is."""
+
+    kubeconfig_problem: str = ""
+    namespace: str = ""
+    # What the bindings of the user's name give, by where the API has them; None where no role is wished
+    roles: Mapping[str, str] | None = None
+    no_namespace: bool = False
+    # The level of pod security that the namespace enforces, "" for none; None where it is not this collection's to set
+    pod_security: str | None = None
+    warning: str = ""
+    file: File = File()
+
+
+def _binding(namespace: str, name: str) -> str:
+    kind = "rolebindings" if namespace else "clusterrolebindings"
+    inside = "/namespaces/{0}".format(segment(namespace)) if namespace else ""
+    return "{0}{1}/{2}/{3}".format(_RBAC, inside, kind, segment(name))
+
+
+def end_of(date: str) -> float:
+    """The moment at which a day ends, everywhere at the same time."""
+    try:
+        day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    except ValueError as problem:
+        raise ClassroomError(
+            "Wanted the last day of a certificate, found '{0}'. Write a date as 2026-12-18.".format(date)) from problem
+    return (day + timedelta(days=1)).timestamp()
+
+
+def check(wish: Wish) -> None:
+    """Refuse what the cluster would refuse, or what would give a user more than a user's rights."""
+    if "system:masters" in wish.groups:
+        raise ClassroomError(
+            "Wanted the group system:masters for {0}, found that the cluster signs no certificate for it: nobody could "
+            "ever take its rights away. Use cluster_role 'cluster-admin' instead.".format(wish.user))
+    if not wish.until and (not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days):
+        raise ClassroomError(
+            "Wanted a certificate for {0} days that is renewed {1} days before its end, found that it has to be 1 to "
+            "{2} days, and less for the renewal. Correct days or renew_days.".format(
+                wish.days, wish.renew_days, _MOST_DAYS))
+    if wish.make_namespace and not wish.namespace:
+        raise ClassroomError(
+            "Wanted a namespace to be made for {0}, found no name. Give it as namespace.".format(wish.user))
+    if wish.namespace and not wish.cluster_role:
+        raise ClassroomError(
+            "Wanted the rights of {0} in the namespace {1}, found no cluster_role. Name one, such as 'edit'.".format(
+                wish.user, wish.namespace))
+
+
+def check_end(wish: Wish, now: float, admin: Kubeconfig) -> None:
+    """Refuse a last day that is over, or one that no certificate of this cluster can have."""
+    if not wish.until:
+        return
+    wanted = "Wanted a certificate for {0} until {1}, found that ".format(wish.user, wish.until)
+    if wish.end - now < _SHORTEST:
+        raise ClassroomError(wanted + "this day is over, by this machine's clock ({0}). Name a day to come.".format(
+            x509.as_date(now)))
+    if wish.end - now > (_MOST_DAYS + 1) * _DAY:
+        raise ClassroomError(wanted + "clusters sign for {0} days at most. Name an earlier day; later a run makes "
+                             "another.".format(_MOST_DAYS))
+    authority = x509.read(admin.ca).not_after
+    if wish.end > authority:
+        raise ClassroomError(wanted + "the cluster's own CA ends on {0}. Name an earlier day, or renew the CA.".format(
+            x509.as_date(authority)))
+
+
+def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
+    """`lookup` is pwd.getpwnam: users of a school's directory count as well."""
+    try:
+        found = lookup(name)
+    except KeyError as problem:
+        raise ClassroomError(
+            "Wanted a kubeconfig for the user {0}, found no such user on this machine. Create it first, or correct the "
+            "name.".format(name)) from problem
+    if not os.path.isabs(found.pw_dir) or found.pw_dir == "/":
+        raise ClassroomError(
+            "Wanted a kubeconfig in the home of {0}, found '{1}' as home. Give the user a home.".format(
+                name, found.pw_dir))
+    return Account(name, found.pw_uid, found.pw_gid, found.pw_dir)
+
+
+def path_of(account: Account, given: str | None) -> str:
+    return given or os.path.join(account.home, ".kube", "config")
+
+
+def read_file(machine: Machine, account: Account, path: str) -> File:
+    with acting_as(account):
+        try:
+            found = os.stat(machine.root(path))
+        except FileNotFoundError:
+            return File()
+        except OSError as problem:
+            raise ClassroomError(
+                "Wanted to read {0} as {1}, found: {2}. Let it belong to that user.".format(
+                    path, account.name, problem.strerror)) from problem
+        if not stat.S_ISREG(found.st_mode):
+            raise ClassroomError("Wanted the kubeconfig {0}, found something that is no file. Move it away.".format(
+                path))
+        if not os.access(machine.root(path), os.R_OK, effective_ids=True):
+            raise ClassroomError(
+                "Wanted to read {0} as {1}, found that this user may not. Let it belong to that user.".format(
+                    path, account.name))
+        return File(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
+
+
+def entries(text: str) -> list[Entry]:
+    """All contexts of a kubeconfig in the form in which kubectl writes it, the current one first."""
+    try:
+        document = yaml_reader.load(text)
+        if not document:
+            return []
+        found = [_entry(document, each) for each in document.get("contexts") or []]
+    except (yaml_reader.NotPlainYaml, ValueError, LookupError, AttributeError, TypeError) as problem:
+        raise ClassroomError("it is not in the form in which kubectl writes it") from problem
+    return sorted(found, key=lambda entry: not entry.current)
+
+
+def _entry(document: Mapping[str, Any], context: Mapping[str, Any]) -> Entry:
+    inner = context.get("context") or {}
+    cluster = _named(document, "clusters", "cluster", inner.get("cluster"))
+    user = _named(document, "users", "user", inner.get("user"))
+    return Entry(
+        server=str(cluster.get("server") or ""),
+        ca=_decoded(cluster, "certificate-authority-data"),
+        certificate=_decoded(user, "client-certificate-data"),
+        key=_decoded(user, "client-key-data"),
+        namespace=str(inner.get("namespace") or ""),
+        current=context.get("name") == document.get("current-context"),
+    )
+
+
+def _named(document: Mapping[str, Any], group: str, kind: str, name: Any) -> Mapping[str, Any]:
+    for entry in document.get(group) or []:
+        if entry.get("name") == name:
+            return dict(entry.get(kind) or {})
+    return {}
+
+
+def _decoded(entry: Mapping[str, Any], key: str) -> str:
+    return base64.b64decode(str(entry.get(key) or ""), validate=True).decode("utf-8")
+
+
+def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
+    file = read_file(machine, account, path)
+    problem, namespace = _judged(wish, machine, admin, file, path)
+    roles = _bound_roles(wish, api) if wish.cluster_role else None
+    no_namespace, enforced, warning = _read_namespace(wish, api) if wish.make_namespace else (False, None, "")
+    return State(problem, namespace, roles, no_namespace, enforced, warning, file)
+
+
+def _judged(wish: Wish, machine: Machine, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
+    """Why the kubeconfig cannot stay (empty: it can), and the namespace that the user has chosen in it."""
+    if file.text is None or not file.text.strip():
+        return "there is none", ""
+    try:
+        found = entries(file.text)
+    except ClassroomError as problem:
+        raise _refusal(wish, path, str(problem)) from problem
+    ours = [entry for entry in found if _is_this_clusters(entry, admin)]
+    for entry in ours:
+        if not _unfit(wish, machine, admin, entry):
+            return "", entry.namespace
+    if not found:
+        return "it leads to no cluster", ""
+    if len(ours) < len(found):
+        strangers = sorted({address(entry.server) for entry in found if entry not in ours})
+        raise _refusal(wish, path, "it leads to {0} too".format(", ".join(strangers)) if ours
+                       else "it leads to {0}".format(", ".join(strangers)))
+    return _unfit(wish, machine, admin, ours[0]), ours[0].namespace
+
+
+def _refusal(wish: Wish, path: str, found: str) -> ClassroomError:
+    return ClassroomError(
+        "Wanted {0} to be the kubeconfig of {1} for this cluster, found that {2}. It is left as it is: move it away, "
+        "or give another path.".format(path, wish.user, found))
+
+
+def _is_this_clusters(entry: Entry, admin: Kubeconfig) -> bool:
+    """By its CA, or by its address: then it is of a cluster that stood there before."""
+    return entry.ca.strip() == admin.ca.strip() or address(entry.server) == address(admin.server)
+
+
+def _unfit(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+    if entry.ca.strip() != admin.ca.strip():
+        return "it is of a cluster that is no more"
+    if address(entry.server) != address(admin.server):
+        return "the cluster is at another address"
+    if not entry.certificate or not entry.key:
+        return "it has no certificate"
+    try:
+        certificate = x509.read(entry.certificate)
+    except ClassroomError:
+        return "its certificate cannot be read"
+    if certificate.common_name != wish.user:
+        return "it is of the user {0}".format(certificate.common_name)
+    if certificate.date_problem(machine.now()):
+        return "its certificate " + certificate.date_problem(machine.now())
+    if wish.until and abs(certificate.not_after - wish.end) > _NEAR:
+        return "its certificate ends on {0}, and is wished until the end of {1}".format(
+            x509.as_date(certificate.not_after), wish.until)
+    if not wish.until and certificate.not_after - machine.now() < wish.renew_days * _DAY:
+        return "its certificate ends on {0}".format(x509.as_date(certificate.not_after))
+    if wish.make_namespace and not entry.namespace:
+        return "it names no namespace"
+    return _unknown(wish, machine, admin, entry)
+
+
+def _unknown(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+    """What the API itself says: only it knows whether key and certificate serve, and for which groups."""
+    identity = Kubeconfig("of the user", admin.server, admin.ca, entry.certificate, entry.key)
+    client = machine.connect(admin.server, admin.ca, identity)
+    try:
+        answer = client.post(_REVIEW, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+        info = answer["status"]["userInfo"]
+    except Denied:
+        return "the cluster does not take its certificate"
+    except ApiError as problem:
+        return "the cluster cannot be asked with it: {0}".format(problem)
+    groups = set(info.get("groups") or []) - {_AUTHENTICATED}
+    if info.get("username") != wish.user or groups != set(wish.groups):
+        return "it is of {0} with the groups {1}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
+    return ""
+
+
+def _bound_roles(wish: Wish, api: Api) -> dict[str, str]:
+    """The roles that bindings of this name give, everywhere and in namespaces, by where they are."""
+    found = {}
+    try:
+        everywhere = _binding("", wish.binding_name)
+        found[everywhere] = _role_of(wish, api.get(everywhere))
+    except NotFound:
+        pass
+    listed = api.get("{0}/rolebindings?fieldSelector=metadata.name%3D{1}".format(_RBAC, segment(wish.binding_name)))
+    for item in listed["items"]:
+        found[_binding(item["metadata"]["namespace"], wish.binding_name)] = _role_of(wish, item)
+    return found
+
+
+def _role_of(wish: Wish, binding: Mapping[str, Any]) -> str:
+    subjects = [(one.get("kind"), one.get("name")) for one in binding.get("subjects") or []]
+    role = binding.get("roleRef") or {}
+    if subjects != [("User", wish.user)] or role.get("kind") != "ClusterRole":
+        return "another"
+    return str(role.get("name") or "another")
+
+
+def _read_namespace(wish: Wish, api: Api) -> tuple[bool, str | None, str]:
+    """Return whether the namespace is missing, the level of pod security that it enforces, and a warning.
+
+    The level is None, and there may be a warning, where another has made the namespace: its labels are left alone.
+    """
+    try:
+        found = api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+    except NotFound:
+        return True, None, ""
+    labels = (found.get("metadata") or {}).get("labels") or {}
+    enforced = str(labels.get(_ENFORCE) or "")
+    if all(labels.get(key) == value for key, value in _MANAGED.items()):
+        return False, enforced, ""
+    if enforced == wish.pod_security:
+        return False, None, ""
+    return False, None, (
+        "The namespace {0} was not made by this collection, and its pod security is left as it is: expected {1} to be "
+        "enforced, found {2}. Set it with 'kubectl label --overwrite namespace {0} {3}={1}'.".format(
+            wish.namespace, wish.pod_security, enforced or "no level", _ENFORCE))
+
+
+def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
+    steps = []
+    if state.no_namespace:
+        steps.append(Step("namespace", wish.namespace, "absent", "present", "there is none"))
+    elif state.pod_security not in (None, wish.pod_security):
+        steps.append(Step("pod security", "of namespace {0}".format(wish.namespace), state.pod_security or "none",
+                          wish.pod_security, "another level is enforced" if state.pod_security
+                          else "no level is enforced"))
+    steps += _role_steps(wish, state.roles or {}) if wish.cluster_role else []
+    if state.kubeconfig_problem:
+        steps.append(Step("kubeconfig", path, "see the reason", "{0} at this cluster".format(wish.user),
+                          state.kubeconfig_problem))
+    elif state.file.mode is not None and state.file.mode & 0o077:
+        steps.append(Step("mode", path, "{0:04o}".format(state.file.mode), "{0:04o}".format(_SECRET),
+                          "others could read the key"))
+    return steps
+
+
+def _role_steps(wish: Wish, roles: Mapping[str, str]) -> list[Step]:
+    """The wished binding, and an end to what earlier wishes bound elsewhere, which would otherwise go on to count."""
+    steps = []
+    role = roles.get(wish.binding, "")
+    if role != wish.cluster_role:
+        steps.append(Step("role", "of {0}".format(wish.user), role or "none", _role_words(wish),
+                          "another is bound" if role else "none is bound"))
+    others = sorted(path for path in roles if path != wish.binding)
+    return steps + [_unbind_step(path, roles[path], "it is bound elsewhere now") for path in others]
+
+
+def _unbind_step(path: str, role: str, reason: str) -> Step:
+    return Step("binding", path, role, "none", reason)
+
+
+def plan_absence(wish: Wish, roles: Mapping[str, str], file: File, path: str) -> list[Step]:
+    reason = "{0} is not to be there any more".format(wish.user)
+    steps = [_unbind_step(each, roles[each], reason) for each in sorted(roles)]
+    if file.text is not None:
+        steps.append(Step("removal", path, "present", "absent", reason))
+    return steps
+
+
+def _role_words(wish: Wish) -> str:
+    return wish.cluster_role + (" in {0}".format(wish.namespace) if wish.namespace else "")
+
+
+class Performer:
+    """Carries a plan out. The role is bound first: a kubeconfig that is there works."""
+
+    def __init__(self, wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account) -> None:
+        self._wish = wish
+        self._machine = machine
+        self._admin = admin
+        self._api = api
+        self._account = account
+
+    def perform(self, steps: list[Step], state: State, path: str) -> None:
+        for step in steps:
+            if step.action == "namespace":
+                self._make(_NAMESPACES, namespace_of(self._wish))
+            elif step.action == "pod security":
+                self._api.patch("{0}/{1}".format(_NAMESPACES, segment(self._wish.namespace)), {
+                    "metadata": {"labels": {_ENFORCE: self._wish.pod_security}}})
+            elif step.action == "role":
+                self._bind(state)
+            elif step.action == "binding":
+                self._unbind(step.target)
+            elif step.action == "kubeconfig":
+                self._give(state, path)
+            elif step.action == "mode":
+                with acting_as(self._account):
+                    os.chmod(self._machine.root(path), _SECRET)
+            elif step.action == "removal":
+                with acting_as(self._account):
+                    os.remove(self._machine.root(path))
+
+    def _bind(self, state: State) -> None:
+        # A binding's role cannot be changed
+        if (state.roles or {}).get(self._wish.binding):
+            self._api.delete(self._wish.binding)
+        self._make(self._wish.binding.rpartition("/")[0], binding_of(self._wish))
+
+    def _unbind(self, path: str) -> None:
+        # Gone meanwhile is gone
+        with suppress(NotFound):
+            self._api.delete(path)
+
+    def _make(self, collection: str, body: dict[str, Any]) -> None:
+        try:
+            self._api.post(collection, body)
+        except Refused as problem:
+            # Another run was as fast; the next one sees whether it wanted the same
+            if problem.status != _CONFLICT:
+                raise
+
+    def _give(self, state: State, path: str) -> None:
+        key, request = self._key_and_request()
+        certificate = self._signed(request)
+        self._check_signed(certificate)
+        text = kubeconfig_text(
+            self._wish, self._admin, certificate, key, state.namespace or self._wish.namespace)
+        former = (state.file.text or "").strip()
+        with acting_as(self._account):
+            if former and not entries(former):
+                # One of no cluster is the user's own. Not in before.json: root writes nothing into homes
+                set_aside(self._machine.root(path))
+            directory = os.path.dirname(self._machine.root(path))
+            if not os.path.isdir(directory):
+                os.makedirs(directory, mode=0o700)
+            write_text(self._machine.root(path), text, _SECRET)
+
+    def _key_and_request(self) -> tuple[str, str]:
+        """Return a new private key and the request for its certificate, both PEM.
+
+        openssl writes the key into root's directory on a tmpfs, which is removed also after a run that was killed.
+        """
+        settings = ("[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
+                    + subject_lines(self._wish))
+        with private_files(self._machine, {"settings": settings}) as work:
+            key, request = (os.path.join(work, name) for name in ("key", "request"))
+            self._machine.run(
+                ["openssl", "req", "-new", "-config", os.path.join(work, "settings"), "-utf8", "-newkey", "ec",
+                 "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request])
+            return read_text(key) or "", read_text(request) or ""
+
+    def _signed(self, request: str) -> str:
+        made = self._api.post(_REQUESTS, request_of(self._wish, request, self._machine.now()))
+        path = "{0}/{1}".format(_REQUESTS, segment(made["metadata"]["name"]))
+        try:
+            self._api.patch(path + "/approval", {"status": {"conditions": [{
+                "type": "Approved", "status": "True", "reason": "KubeadmUser",
+                "message": "classroom.kubeadm made it for the user {0}".format(self._wish.user)}]}})
+            return self._certificate(path)
+        finally:
+            self._forget(path)
+
+    def _check_signed(self, certificate: str) -> None:
+        """A cluster may have been told to sign for less than a year; the next run would find it wrong again."""
+        end = x509.read(certificate).not_after
+        if self._wish.until and abs(end - self._wish.end) > _NEAR:
+            raise ClassroomError(
+                "Wanted a certificate for {0} until the end of {1}, found that the cluster signs until {2} only. Name "
+                "an earlier day, or see --cluster-signing-duration of the controller manager.".format(
+                    self._wish.user, self._wish.until, x509.as_date(end)))
+
+    def _certificate(self, path: str) -> str:
+        found: dict[str, Any] = {}
+
+        def there() -> bool:
+            found.update(self._api.get(path).get("status") or {})
+            failed = [one for one in found.get("conditions") or [] if one.get("type") in ("Denied", "Failed")]
+            if failed:
+                raise ClassroomError(
+                    "Wanted a certificate for {0}, found that the cluster refuses to sign it: {1}. Correct what it "
+                    "names.".format(self._wish.user, failed[0].get("message") or "no reason given"))
+            return bool(found.get("certificate"))
+
+        if not self._machine.wait(there, _SIGNING):
+            raise ClassroomError(
+                "Wanted a certificate for {0}, found that nobody signed it within {1:g} s. Does the controller manager "
+                "run? See 'kubectl -n kube-system get pods'.".format(self._wish.user, _SIGNING))
+        return base64.b64decode(found["certificate"]).decode("ascii")
+
+    def _forget(self, path: str) -> None:
+        try:
+            self._api.delete(path)
+        except ApiError:
+            # The cluster removes what was signed after an hour itself
+            return
+
+
+def subject_lines(wish: Wish) -> str:
+    """The subject for openssl: groups are organisations, the user is the common name."""
+    lines = ["{0}.O = {1}\n".format(number, _escaped(group)) for number, group in enumerate(wish.groups)]
+    return "".join(lines) + "CN = {0}\n".format(_escaped(wish.user))
+
+
+def _escaped(text: str) -> str:
+    """A value in openssl's settings; its own signs stand for themselves."""
+    return re.sub(r"([\\$#\"'])", r"\\\1", text)
+
+
+def request_of(wish: Wish, request: str, now: float) -> dict[str, Any]:
+    return {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"generateName": "classroom-kubeadm-{0}-".format(_BEHIND.sub("-", wish.user.lower()).strip(".-"))},
+        "spec": {
+            "request": base64.b64encode(request.encode("ascii")).decode("ascii"),
+            "signerName": SIGNER,
+            "usages": ["client auth"],
+            "expirationSeconds": int(wish.end - now if wish.until else wish.days * _DAY),
+        },
+    }
+
+
+def namespace_of(wish: Wish) -> dict[str, Any]:
+    labels = {**_MANAGED, _ENFORCE: wish.pod_security}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wish.namespace, "labels": labels}}
+
+
+def binding_of(wish: Wish) -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding" if wish.namespace else "ClusterRoleBinding",
+        "metadata": {"name": wish.binding_name, "labels": _MANAGED},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": wish.cluster_role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": wish.user}],
+    }
+
+
+def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, namespace: str = "") -> str:
+    """JSON is YAML, and kubectl writes its own form at the first change."""
+    encoded = {name: base64.b64encode(text.encode("utf-8")).decode("ascii")
+               for name, text in (("ca", admin.ca), ("certificate", certificate), ("key", key))}
+    context = {"cluster": wish.cluster, "user": wish.user}
+    name = "{0}@{1}".format(wish.user, wish.cluster)
+    return json.dumps({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": wish.cluster, "cluster": {
+            "server": admin.server, "certificate-authority-data": encoded["ca"]}}],
+        "users": [{"name": wish.user, "user": {
+            "client-certificate-data": encoded["certificate"], "client-key-data": encoded["key"]}}],
+        "contexts": [{"name": name, "context": dict(context, namespace=namespace) if namespace else context}],
+        "current-context": name,
+    }, indent=2) + "\n"
+
+
+def converge(
+    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+) -> tuple[list[Step], str, list[str]]:
+    """Return the steps that were (in check mode: would be) done, the path of the user's kubeconfig, and warnings."""
+    check(wish)
+    account = account_of(wish.account or wish.user, lookup)
+    path = path_of(account, given)
+    admin = administrator(machine, "give {0} a kubeconfig".format(wish.user), kubeconfig)
+    check_end(wish, machine.now(), admin)
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        state = read_state(wish, machine, admin, api, account, path)
+        if wish.cluster_role and (state.roles or {}).get(wish.binding) != wish.cluster_role:
+            _require_role(wish, api)
+        steps = plan(wish, state, account, path)
+        if not check_mode:
+            Performer(wish, machine, admin, api, account).perform(steps, state, path)
+    except ApiError as problem:
+        raise sentence("give {0} a kubeconfig".format(wish.user), admin, problem) from problem
+    return steps, path, [state.warning] if state.warning else []
+
+
+def remove(
+    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+) -> tuple[list[Step], str, list[str]]:
+    """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
+    account = account_of(wish.account or wish.user, lookup)
+    path = path_of(account, given)
+    wanted = "take the kubeconfig of {0} away".format(wish.user)
+    try:
+        admin = administrator(machine, wanted, kubeconfig)
+    except NoAdministrator:
+        if read_file(machine, account, path).text is None:
+            # Without a cluster there is nothing to be taken from
+            return [], path, []
+        raise
+    api = machine.connect(admin.server, admin.ca, admin)
+    try:
+        file = read_file(machine, account, path)
+        _refuse_strangers(wish, admin, file, path)
+        steps = plan_absence(wish, _bound_roles(wish, api), file, path)
+        if not check_mode:
+            Performer(wish, machine, admin, api, account).perform(steps, State(), path)
+    except ApiError as problem:
+        raise sentence(wanted, admin, problem) from problem
+    return steps, path, []
+
+
+def _refuse_strangers(wish: Wish, admin: Kubeconfig, file: File, path: str) -> None:
+    try:
+        found = entries(file.text or "")
+    except ClassroomError as problem:
+        raise _refusal(wish, path, str(problem)) from problem
+    strangers = sorted({address(entry.server) for entry in found if not _is_this_clusters(entry, admin)})
+    if strangers:
+        raise _refusal(wish, path, "it leads to {0}".format(", ".join(strangers)))
+
+
+def _require_role(wish: Wish, api: Api) -> None:
+    try:
+        api.get("{0}/clusterroles/{1}".format(_RBAC, segment(wish.cluster_role)))
+    except NotFound as problem:
+        raise ClassroomError(
+            "Wanted the cluster role {0} for {1}, found no such role. Name one that 'kubectl get clusterroles' "
+            "lists.".format(wish.cluster_role, wish.user)) from problem
+    try:
+        if wish.namespace and not wish.make_namespace:
+            api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+    except NotFound as problem:
+        raise ClassroomError(
+            "Wanted the role {0} for {1}, found that the cluster has no such namespace. Create it, or correct "
+            "it.".format(_role_words(wish), wish.user)) from problem

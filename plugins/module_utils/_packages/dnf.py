@@ -1,0 +1,493 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""dnf and rpm as a backend of `packages`.
+
+Written for dnf 4 (RHEL and its rebuilds, 8 to 10), whose words these are. dnf 5 understands the same command lines:
+excludes are lifted by `--setopt=disable_excludes`, which both have, and not by dnf 4's `--disableexcludes`. Its history
+has another form and is not read: after an interruption only the wanted packages themselves are looked at.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import fnmatch
+import glob
+import os
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from .._core.command import CommandFailed, Completed, Runner
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text
+from .._formats import openpgp
+from .plan import Installed, Purged, Removable, Repository, Wish, not_simulated
+
+REPOSITORIES = "/etc/yum.repos.d"
+KEYS = "/etc/pki/rpm-gpg"
+HISTORY = "/var/lib/dnf/history.sqlite"
+# dnf's note of who changes packages at the moment: a process id
+_AT_WORK = "/var/lib/dnf/rpmdb_lock.pid"
+_STORED = ("/var/cache/dnf", "/var/lib/dnf/repos")
+_KEY = "gpg-pubkey"
+_FIELDS = "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\t%{INSTALLTIME}\\n"
+# libdnf's numbers of what was to become of a package: install, downgrade, obsolete, upgrade and reinstall put it there,
+# and in the place of another one are downgraded and upgraded ones
+_COMES = (1, 2, 4, 6, 9)
+_GIVES_WAY = (3, 7)
+_DONE = 1
+_NEEDED = "Failed dependencies"
+_LOCKED = re.compile(
+    r"already locked by|obtain the \w+ lock|can't create transaction lock|waiting for transaction lock", re.IGNORECASE)
+_UNSIGNED = re.compile(
+    r"is not signed|GPG signature|GPG check FAILED|GPG Keys are configured|not correct for this package|"
+    r"key retrieval failed|Invalid GPG Key|does not verify|Header V\d .*(?:BAD|NOKEY)", re.IGNORECASE)
+_CHECKSUM = re.compile(
+    r"checksum doesn't match|incorrect checksum|Package .* has incorrect|digest mismatch", re.IGNORECASE)
+_UNREACHABLE = re.compile(r"Failed to download metadata|Errors during downloading metadata|Cannot download repomd")
+_GONE = re.compile(r"Error downloading packages|Status code: 404")
+_FULL = re.compile(r"more space (?:needed )?on the|No space left on device|disk is full", re.IGNORECASE)
+_LACKS = re.compile(r"nothing provides|Unable to find a match|conflicting requests")
+_DETAIL = re.compile(r"^(?:\[(?:MIRROR|FAILED)\]|All matches were|No match for).*$", re.MULTILINE)
+_DNF = ("dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=*.retries=2")
+_KNOWN_METADATA = ("--setopt=*.metadata_expire=-1", "--setopt=*.skip_if_unavailable=True")
+_FRESH_METADATA = ("--refresh", "--setopt=*.skip_if_unavailable=True")
+# Another dnf (an automatic update) is waited for this long, in seconds.
+_LOCK_PATIENCE = 300
+_PATIENCE = 1800.0
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A package in rpm's database; after an interruption one name may have two."""
+
+    name: str
+    version: str
+    architecture: str
+    installed: int
+
+    @property
+    def label(self) -> str:
+        """What rpm calls exactly this one, which it does without the epoch."""
+        return "{0}-{1}.{2}".format(self.name, self.version.rpartition(":")[2], self.architecture)
+
+
+class Dnf:
+    """The Backend of the Red Hat family; a hold is an `exclude=` in the file of the one repository it is given."""
+
+    audit = "dnf check"
+
+    def __init__(
+        self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep,
+        repository: Repository | None = None,
+    ) -> None:
+        self._root = root
+        self._run = run
+        self._sleep = sleep
+        self._repository = repository
+
+    def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
+        """One query of rpm's database, some 15 ms; dnf itself would take half a second.
+
+        A package that an interrupted transaction has put there counts as not installed: its files are there, but its
+        scriptlets may not have run.
+        """
+        rows = self._query(names)
+        torn = self._torn()
+        torn.update(row.name for row in _older(rows))
+        excluded = self._excludes()
+        installed = {
+            row.name if row.name != _KEY else "{0}-{1}".format(_KEY, row.version): Installed(
+                row.version, _matches(row.name, excluded))
+            for row in rows if row.name not in torn
+        }
+        return installed, bool(torn)
+
+    def names(self) -> frozenset[str]:
+        """Keys that were imported are packages, too: all of one name, told apart by their version."""
+        rows = self._rows(["--all"])
+        return frozenset("{0}-{1}".format(_KEY, row.version) if row.name == _KEY else row.name for row in rows)
+
+    def files(self, wish: Wish) -> Mapping[str, str]:
+        """The key first: dnf reads it as soon as it sees the repository."""
+        repository = wish.repository
+        if repository is None:
+            if wish.hold and wish.pinned:
+                raise ClassroomError(
+                    "Wanted {0} held, found no repository to hold them in: dnf excludes packages in the file of the "
+                    "repository that they come from. Name the repository, or set hold to false.".format(
+                        ", ".join(wish.pinned)))
+            return {}
+        return {
+            _key_path(repository): openpgp.normalized(repository.signed_by, separate=True),
+            _path(repository): _described(repository, self._excludes_as(wish)),
+        }
+
+    def _excludes_as(self, wish: Wish) -> list[str]:
+        """What the file excludes already, somebody else's among it, with or without what this wish is about."""
+        ours = [*(wish.repository.excludes if wish.repository else ()), *wish.pinned]
+        found = self._excludes()
+        if not wish.hold:
+            return [pattern for pattern in found if not any(_matches(name, [pattern]) for name in ours)]
+        fresh = [name for name in dict.fromkeys(ours) if not _matches(name, found)]
+        return [*found, *fresh]
+
+    def _excludes(self) -> list[str]:
+        if self._repository is None:
+            return []
+        return _read_excludes(read_text(self._root(_path(self._repository))) or "", self._repository.name)
+
+    def repair(self, names: Sequence[str]) -> None:
+        """End what was interrupted: remove what was on its way out, and bring once more what was on its way in."""
+        unfinished = self._unfinished()
+        rows = self._query([*names, *unfinished])
+        # Several kernels stand beside each other, so one is only old when the history says that it was to give way
+        paired = {*names, *(name for name, change in unfinished.items() if change.gives_way)}
+        leaving = _older([row for row in rows if row.name in paired])
+        if leaving:
+            # Its scriptlets see that another one of the name is there, and leave the service alone
+            self._patiently(["rpm", "--erase", *(row.label for row in leaving)])
+        torn = [row.name for row in rows if row not in leaving and row.name not in names
+                and row.version in unfinished[row.name].comes]
+        if torn:
+            self._transact("reinstall", dict.fromkeys(torn), "all")
+
+    def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
+        if repository is not None:
+            self._refuse_twin(repository)
+            # dnf goes on trusting a key that the repository once had
+            for path in glob.glob(self._root("{0}/{1}-*/pubring".format(_STORED[0], glob.escape(repository.name)))):
+                _remove_tree(path)
+        only = ["--repo=" + repository.name, "--setopt={0}.skip_if_unavailable=False".format(repository.name)] \
+            if repository else []
+        argv = ["dnf", "--assumeyes", "--setopt=exit_on_lock=True", *only, _lifted(repository), "--refresh",
+                "repoquery", "--queryformat=%{name} %{evr}\\n", *names]
+        answer = self._patiently(argv, check=False)
+        if answer.rc != 0:
+            raise explained(answer, repository)
+        offered: dict[str, list[str]] = {}
+        for line in answer.out.splitlines():
+            name, _blank, version = line.partition(" ")
+            if name in names and version not in offered.setdefault(name, []):
+                offered[name].insert(0, version)
+        return offered
+
+    def _refuse_twin(self, repository: Repository) -> None:
+        """dnf would take one of two descriptions of a repository, nobody knows which."""
+        own = os.path.realpath(self._root(_path(repository)))
+        for path in sorted(glob.glob(self._root(REPOSITORIES) + "/*.repo")):
+            if os.path.realpath(path) != own and _parsed(read_text(path) or "").has_section(repository.name):
+                raise ClassroomError(
+                    "Wanted the repository {0} described in {1}, found it in {2} as well. Remove it there.".format(
+                        repository.name, _path(repository), path[len(self._root("")):]))
+
+    def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
+        """dnf's `install` also goes down to an exact version; only what is there already wants another verb."""
+        keys = self._keys()
+        there = {row.name: row.version for row in self._query(list(versions))}
+        again = {
+            name: version for name, version in versions.items() if name in there and version in (None, there[name])}
+        fresh = {name: version for name, version in versions.items() if name not in again}
+        lifted = self._repository.name if self._repository else "all"
+        try:
+            if fresh:
+                self._transact("install", fresh, lifted)
+            if again:
+                self._transact("reinstall", again, lifted)
+        except BaseException:
+            # A key that was imported for packages that were refused would go on being trusted
+            with contextlib.suppress(CommandFailed):
+                self._erase(sorted(self._keys() - keys))
+            raise
+
+    def _transact(self, verb: str, versions: Mapping[str, str | None], lifted: str) -> None:
+        """Change packages with the metadata that is known; where that fails, once more with that of all repositories.
+
+        A repository that is not needed may be unreachable, and an expired cache is sufficient for what it has.
+        """
+        wanted = ["{0}-{1}".format(name, version) if version else name for name, version in versions.items()]
+        argv = [*_DNF, "--setopt=install_weak_deps=False"]
+        change = ["--setopt=disable_excludes=" + lifted, verb, *wanted]
+        before = self._rows(["--all"])
+        answer = self._patiently([*argv, *_KNOWN_METADATA, *change], check=False)
+        if answer.rc == 0:
+            return
+        if _is_final(answer) or self._rows(["--all"]) != before:
+            raise explained(answer, None)
+        again = self._patiently([*argv, *_FRESH_METADATA, *change], check=False)
+        if again.rc != 0:
+            raise explained(again, None) if _is_final(again) else self._unavailable(again)
+
+    def _unavailable(self, answer: Completed) -> ClassroomError:
+        """Return an error that names the repositories whose metadata cannot be fetched, if that is the reason."""
+        fetched = self._patiently(
+            [*_DNF, "--setopt=*.skip_if_unavailable=False", "--refresh", "makecache"], check=False)
+        if fetched.rc == 0:
+            return explained(answer, None)
+        known = self._sources()
+        said = fetched.out + fetched.err
+        failed = ["{0} ({1})".format(name, uri) for name, uri in known.items() if name in said or uri in said]
+        return ClassroomError(
+            "Cannot install the packages: expected the metadata of {0}, found that it cannot be fetched. Make this "
+            "mirror reachable from the host, correct its address in {1}, or disable it. dnf said:\n{2}\n{3}".format(
+                ", ".join(failed or known.values()) or "the host's repositories", REPOSITORIES, fetched.text,
+                answer.text))
+
+    def _sources(self) -> dict[str, str]:
+        """Return the address of each enabled repository, as its file has it."""
+        found = {}
+        for path in sorted(glob.glob(self._root(REPOSITORIES) + "/*.repo")):
+            parser = _parsed(read_text(path) or "")
+            for name in parser.sections():
+                addresses = [parser.get(name, key, fallback="") for key in ("baseurl", "mirrorlist", "metalink")]
+                if parser.get(name, "enabled", fallback="1").strip().lower() not in ("0", "false", "no"):
+                    found[name] = " ".join(" ".join(addresses).split())
+        return found
+
+    def _keys(self) -> frozenset[str]:
+        return frozenset("{0}-{1}".format(_KEY, row.version) for row in self._query([_KEY]))
+
+    def hold(self, names: Sequence[str], held: bool) -> None:
+        """Nothing: what is held stands in the repository's file, which was written before the packages came."""
+
+    def removable(self, names: Sequence[str]) -> Removable:
+        """rpm tests all of its arguments or none, so those that can go are found one by one."""
+        words = self._erase(names, "--test")
+        if not words:
+            return Removable(tuple(names))
+        if _NEEDED not in words:
+            raise not_simulated(names, words)
+        found: list[str] = []
+        more = True
+        while more:
+            more = False
+            for name in names:
+                if name not in found and not self._erase([*found, name], "--test"):
+                    found.append(name)
+                    more = True
+        left = [name for name in names if name not in found]
+        return Removable(tuple(name for name in names if name in found), self._erase([*found, *left], "--test").strip())
+
+    def purge(self, names: Sequence[str]) -> Purged:
+        """Remove packages, and nothing else; not with dnf, which would take along whatever needs them.
+
+        rpm removes all of its arguments or none, so those that others need are found one by one.
+        """
+        left, words = list(names), self._erase(names)
+        while words:
+            said = {name: self._erase([name]) for name in left}
+            words = "\n".join(text for text in said.values() if text)
+            if all(said.values()) or not words:
+                return Purged(words, _NEEDED in words)
+            left = [name for name, text in said.items() if text]
+        return Purged("", False)
+
+    def _erase(self, names: Sequence[str], *options: str) -> str:
+        """What rpm says against it; nothing when they are gone."""
+        if not names:
+            return ""
+        answer = self._patiently(["rpm", "--erase", *options, *names], check=False)
+        return "" if answer.rc == 0 else answer.text
+
+    def forget(self, files: Mapping[str, str]) -> None:
+        """dnf's copies of the metadata; it names them after the repository."""
+        for path, text in files.items():
+            if os.path.dirname(path) != REPOSITORIES:
+                continue
+            for name in _parsed(text).sections():
+                for stored in _STORED:
+                    for found in glob.glob(self._root("{0}/{1}[-.]*".format(stored, glob.escape(name)))):
+                        _remove_tree(found)
+
+    def _query(self, names: Iterable[str]) -> list[_Row]:
+        return self._rows(["--", *dict.fromkeys(names)]) if names else []
+
+    def _rows(self, arguments: Sequence[str]) -> list[_Row]:
+        argv = ["rpm", "--query", "--queryformat=" + _FIELDS, *arguments]
+        answer = self._run(argv, check=False)
+        # Its status counts what is not installed, which is no error
+        if answer.rc == 127 or "error: " in answer.err:
+            raise CommandFailed(argv, answer)
+        rows = [line.split("\t") for line in answer.out.splitlines() if line.count("\t") == 3]
+        return [_Row(name, version, arch, int(since)) for name, version, arch, since in rows]
+
+    def _torn(self) -> set[str]:
+        """The packages that an interrupted transaction has put there."""
+        unfinished = self._unfinished()
+        return {row.name for row in self._query(unfinished) if row.version in unfinished[row.name].comes}
+
+    def _unfinished(self) -> dict[str, _Change]:
+        """What the last transaction was about, when it did not come to its end and nobody is at it."""
+        path = self._root(HISTORY)
+        if not os.path.exists(path) or self._is_at_work():
+            return {}
+        try:
+            with contextlib.closing(sqlite3.connect("file:{0}?mode=ro".format(path), uri=True, timeout=5)) as history:
+                return _interrupted(history)
+        except sqlite3.Error:
+            # Another form of history, or none: what is seen then is two packages of one name
+            return {}
+
+    def _is_at_work(self) -> bool:
+        number = (read_text(self._root(_AT_WORK)) or "").strip()
+        return bool(number) and os.path.exists(self._root("/proc/" + number))
+
+    def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
+        """Run again while another package manager works. Raises what is at work when it does not end."""
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            answer = self._run(argv, timeout=_PATIENCE, check=False)
+            if answer.rc == 0 or not _LOCKED.search(answer.text):
+                break
+            if time.monotonic() > deadline:
+                raise ClassroomError(
+                    "Wanted to change packages, found another dnf or rpm at work for more than {0} s. Let it end, or "
+                    "see what it waits for. It is:\n{1}".format(_LOCK_PATIENCE, answer.text))
+            self._sleep(1)
+        if check and answer.rc != 0:
+            raise CommandFailed(argv, answer)
+        return answer
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a transaction was to do to packages of one name: the versions that it brings, and whether one gives way."""
+
+    comes: frozenset[str] = frozenset()
+    gives_way: bool = False
+
+
+def _interrupted(history: sqlite3.Connection) -> dict[str, _Change]:
+    """From dnf 4's history: its end is noted last."""
+    last = history.execute("SELECT id, dt_end, state FROM trans ORDER BY id DESC LIMIT 1").fetchone()
+    if last is None or last[1] or last[2] == _DONE:
+        return {}
+    items = history.execute(
+        "SELECT r.name, r.epoch, r.version, r.release, i.action FROM trans_item i JOIN rpm r ON r.item_id = i.item_id "
+        "WHERE i.trans_id = ?", (last[0],)).fetchall()
+    changes: dict[str, _Change] = {}
+    for name, epoch, version, release, action in items:
+        whole = "{0}{1}-{2}".format("{0}:".format(epoch) if epoch else "", version, release)
+        known = changes.get(name, _Change())
+        changes[name] = _Change(
+            known.comes | {whole} if action in _COMES else known.comes, known.gives_way or action in _GIVES_WAY)
+    return changes
+
+
+def _older(rows: Sequence[_Row]) -> list[_Row]:
+    """Of packages that are there twice, all but the one that came last."""
+    newest: dict[tuple[str, str], _Row] = {}
+    for row in sorted(rows, key=lambda each: each.installed):
+        newest[row.name, row.architecture] = row
+    return [row for row in rows if row.name != _KEY and row is not newest[row.name, row.architecture]]
+
+
+def _path(repository: Repository) -> str:
+    return "{0}/{1}.repo".format(REPOSITORIES, repository.name)
+
+
+def _key_path(repository: Repository) -> str:
+    return "{0}/RPM-GPG-KEY-{1}".format(KEYS, repository.name)
+
+
+def _described(repository: Repository, excludes: Sequence[str]) -> str:
+    """In the order of upstream's documentation, for a person who compares the two."""
+    lines = [
+        "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
+        "[{0}]".format(repository.name),
+        "name=" + (repository.description or repository.name),
+        "baseurl=" + repository.uri,
+        "enabled=1",
+        "gpgcheck=1",
+    ]
+    if repository.signed_metadata:
+        lines.append("repo_gpgcheck=1")
+    lines.append("gpgkey=file://" + _key_path(repository))
+    if excludes:
+        lines.append("exclude=" + " ".join(excludes))
+    return "\n".join(lines) + "\n"
+
+
+def _parsed(text: str) -> configparser.RawConfigParser:
+    """A file of repositories; one that dnf could not read has none."""
+    parser = configparser.RawConfigParser(strict=False)
+    with contextlib.suppress(configparser.Error):
+        parser.read_string(text)
+    return parser
+
+
+def _read_excludes(text: str, name: str) -> list[str]:
+    parser = _parsed(text)
+    found = [parser.get(name, key, fallback="") for key in ("exclude", "excludepkgs")]
+    return list(dict.fromkeys(re.split(r"[\s,]+", " ".join(found).strip()))) if any(found) else []
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _lifted(repository: Repository | None) -> str:
+    return "--setopt=disable_excludes=" + (repository.name if repository else "all")
+
+
+def _remove_tree(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _is_final(answer: Completed) -> bool:
+    """Return whether other metadata cannot help; a message that is not recognized may be about metadata."""
+    words = "\n".join(_details(answer))
+    return answer.rc < 0 or answer.rc in (124, 127) or any(
+        pattern.search(words) for pattern in (_FULL, _CHECKSUM, _UNSIGNED))
+
+
+def _details(answer: Completed) -> Iterator[str]:
+    """dnf says on one output that it failed, and on the other why."""
+    yield from dict.fromkeys(_DETAIL.findall(answer.out))
+    yield answer.text
+
+
+def explained(answer: Completed, repository: Repository | None) -> ClassroomError:
+    """dnf's own words behind a sentence that says what they mean."""
+    source = repository.uri if repository else "the package source"
+    words = "\n".join(_details(answer))
+    said = " dnf said:\n" + words
+    if answer.rc < 0 or answer.rc == 124:
+        return ClassroomError(
+            "Wanted dnf's work done, found it ended in the middle ({0}). Run this again: what is half done is finished "
+            "first.{1}".format("no answer in time" if answer.rc == 124 else "signal {0}".format(-answer.rc), said))
+    if _FULL.search(words):
+        return ClassroomError(
+            "Wanted room for the packages, found the disk full. Make some, 'dnf clean packages' may help." + said)
+    if _CHECKSUM.search(words):
+        return ClassroomError(
+            "Wanted packages as {0} has signed them, found files with other contents (checksum). The source was "
+            "changed or damaged after it was signed: make it anew.{1}".format(source, said))
+    if _UNSIGNED.search(words):
+        return ClassroomError(
+            "Wanted {0} signed with the given key, found it, or a package of it, unsigned or signed with another one. "
+            "Correct the key, or do not use this source.{1}".format(source, said))
+    if repository is not None and _UNREACHABLE.search(words):
+        return ClassroomError(
+            "Wanted the metadata of {0}, found that it cannot be fetched. Is the address right, and the server "
+            "up?{1}".format(source, said))
+    if _GONE.search(words):
+        return ClassroomError(
+            "Wanted the packages that the source lists, found that they cannot be fetched from it. Is the server up, "
+            "and its copy whole?" + said)
+    if _LACKS.search(words):
+        return ClassroomError(
+            "Wanted the packages with all that they need, found that the machine's sources lack some of it. Enable "
+            "the distribution's own repositories." + said)
+    return ClassroomError("Wanted the packages installed, found that dnf cannot. Correct what it names:\n" + words)

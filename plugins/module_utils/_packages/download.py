@@ -1,0 +1,267 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packages of exact versions, downloaded by apt's or dnf's own tools that see nothing of this machine's configuration.
+
+Sources, keys, lists and caches are in a directory for the moment; the machine's own are neither read nor changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .._bundle.repository import unsigned_rpms
+from .._core.command import Completed, Runner, run
+from .._core.errors import ClassroomError
+from .._core.files import Root, checksum_of, write_text
+from .apt import Apt
+from .apt import explained as apt_explained
+from .dnf import Dnf
+from .dnf import explained as dnf_explained
+from .package_file import APT, ARCHITECTURES, RPM
+
+# Their sentences for what the tools say are the same wherever packages come from
+from .plan import Package, Repository, Wish, with_checked_key
+
+# Tool and the Debian package that has it
+TOOLS: Mapping[str, Mapping[str, str]] = {
+    APT: {"apt-get": "apt", "apt-cache": "apt"},
+    RPM: {"dnf": "dnf and dnf-plugins-core", "rpmkeys": "rpm"},
+}
+_PATIENCE = 3600.0
+_URI = re.compile(r"^'[^']+' (\S+) (\d+) (SHA256|SHA512):([0-9a-f]+)$", re.MULTILINE)
+_APT_CONFIGURATION = """\
+Dir "{root}";
+Dir::Etc "etc/apt";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "{root}/etc/apt/apt.conf.d";
+Dir::Etc::trustedparts "{root}/etc/apt/trusted.gpg.d";
+Dir::State "var/lib/apt";
+Dir::State::status "{root}/var/lib/dpkg/status";
+Dir::Cache "var/cache/apt";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+Acquire::Retries "3";
+// The user whom apt would switch to cannot read a private directory
+APT::Sandbox::User "root";
+"""
+_APT_DIRECTORIES = (
+    "etc/apt/apt.conf.d", "etc/apt/trusted.gpg.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial",
+    "var/cache/apt/archives/partial",
+)
+_DNF_CONFIGURATION = """\
+[main]
+reposdir={root}/etc/yum.repos.d
+varsdir={root}/etc/dnf/vars
+cachedir={root}/cache
+persistdir={root}/persist
+logdir={root}/log
+gpgcheck=1
+skip_if_unavailable=0
+retries=3
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A package in a repository, under its whole version.
+
+    `file` is its file's name, `size` its bytes; `algorithm` and `checksum` are empty where the lists do not say them.
+    """
+
+    repository: Repository
+    name: str
+    version: str
+    file: str
+    size: int
+    algorithm: str = ""
+    checksum: str = ""
+
+    def is_in(self, directory: str) -> bool:
+        """Whether the file is there; what is there under its name was checked when it came."""
+        path = os.path.join(directory, self.file)
+        if not os.path.isfile(path) or os.path.getsize(path) != self.size:
+            return False
+        return not self.checksum or checksum_of(path, self.algorithm) == self.checksum
+
+
+class Road(Protocol):
+    """A family's way of asking and fetching."""
+
+    def describe(self, repositories: Sequence[Repository]) -> None:
+        """Make the repositories known."""
+
+    def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
+        """The versions that a repository has of each package, the newest first."""
+
+    def find(self, repository: Repository, name: str, version: str) -> Found:
+        """What will come under a name and whole version."""
+
+    def fetch(self, found: Sequence[Found], target: str) -> None:
+        """Put the packages' files into the directory `target`, checked against the repository's key."""
+
+
+class AptRoad:
+    """apt-get, told by a configuration of its own where everything is."""
+
+    def __init__(self, root: str, architecture: str, runner: Runner = run) -> None:
+        self._root = root
+        self._runner = runner
+        self._configuration = os.path.join(root, "apt.conf")
+        for part in _APT_DIRECTORIES:
+            os.makedirs(os.path.join(root, part))
+        write_text(os.path.join(root, "var/lib/dpkg/status"), "")
+        write_text(self._configuration, _APT_CONFIGURATION.format(root=root, architecture=architecture))
+
+    def describe(self, repositories: Sequence[Repository]) -> None:
+        for repository in repositories:
+            for path, text in Apt(Root(self._root), self._run).files(Wish((), repository)).items():
+                write_text(self._root + path, text.replace("Signed-By: ", "Signed-By: " + self._root))
+
+    def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
+        source = "{0}/etc/apt/sources.list.d/{1}.sources".format(self._root, repository.name)
+        only = ["--option=Dir::Etc::sourcelist=" + source, "--option=Dir::Etc::sourceparts=-",
+                "--option=APT::Get::List-Cleanup=0"]
+        self._do(repository, ["apt-get", "--quiet", *only, "update"])
+        answer = self._run(["apt-cache", *only, "madison", *names], timeout=_PATIENCE, check=False)
+        offered: dict[str, list[str]] = {}
+        for line in answer.out.splitlines():
+            name, version = (word.strip() for word in line.split("|")[:2])
+            offered.setdefault(name, []).append(version)
+        return offered
+
+    def find(self, repository: Repository, name: str, version: str) -> Found:
+        wanted = "{0}={1}".format(name, version)
+        answer = self._do(repository, ["apt-get", "--quiet", "--print-uris", "download", wanted])
+        said = _URI.search(answer.out)
+        if said is None:
+            raise ClassroomError("Wanted the address and checksum of {0}, found that apt does not say them: {1}".format(
+                wanted, answer.text))
+        return Found(repository, name, version, said.group(1), int(said.group(2)), said.group(3).lower(), said.group(4))
+
+    def fetch(self, found: Sequence[Found], target: str) -> None:
+        wanted = ["{0}={1}".format(each.name, each.version) for each in found]
+        self._do(found[0].repository, ["env", "--chdir=" + target, "apt-get", "--quiet", "download", *wanted])
+
+    def _do(self, repository: Repository, argv: list[str]) -> Completed:
+        answer = self._run(argv, timeout=_PATIENCE, check=False)
+        if answer.rc != 0:
+            raise apt_explained(answer, repository)
+        return answer
+
+    def _run(
+        self, argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60, check: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        return self._runner(
+            argv, stdin=stdin, timeout=timeout, check=check, env={**(env or {}), "APT_CONFIG": self._configuration})
+
+
+class DnfRoad:
+    """dnf 4, in an empty root for installations, so that it looks at no database of this machine."""
+
+    def __init__(self, root: str, architecture: str, runner: Runner = run) -> None:
+        self._root = root
+        self._runner = runner
+        self._architecture = ARCHITECTURES.get(architecture, architecture)
+        self._configuration = os.path.join(root, "dnf.conf")
+        os.makedirs(os.path.join(root, "root"))
+        os.makedirs(os.path.join(root, "etc/dnf/vars"))
+        write_text(self._configuration, _DNF_CONFIGURATION.format(root=root))
+
+    def describe(self, repositories: Sequence[Repository]) -> None:
+        for repository in repositories:
+            for path, text in Dnf(Root(self._root), self._runner).files(Wish((), repository, hold=False)).items():
+                write_text(self._root + path, text.replace("gpgkey=file://", "gpgkey=file://" + self._root))
+
+    def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
+        answer = self._do(
+            repository, "repoquery", "--showduplicates", "--queryformat=%{name}\\t%{evr}\\t%{arch}\\n", *names)
+        offered: dict[str, list[str]] = {}
+        for line in answer.out.splitlines():
+            fields = line.split("\t")
+            if len(fields) == 3 and fields[2] in (self._architecture, "noarch"):
+                offered.setdefault(fields[0], []).insert(0, fields[1])
+        return offered
+
+    def find(self, repository: Repository, name: str, version: str) -> Found:
+        wanted = "{0}-{1}".format(name, version)
+        form = "--queryformat=%{name}-%{version}-%{release}.%{arch}.rpm\\t%{downloadsize}\\n"
+        answer = self._do(repository, "repoquery", form, wanted)
+        fields = [line.split("\t") for line in answer.out.splitlines() if line.count("\t") == 1]
+        if not fields:
+            raise ClassroomError("Wanted the file of {0}, found that dnf does not say it: {1}".format(
+                wanted, answer.text))
+        return Found(repository, name, version, fields[-1][0], int(fields[-1][1]))
+
+    def fetch(self, found: Sequence[Found], target: str) -> None:
+        for repository in {each.repository.name: each.repository for each in found}.values():
+            own = [each for each in found if each.repository.name == repository.name]
+            self._do(repository, "download", "--destdir=" + target,
+                     *("{0}-{1}".format(each.name, each.version) for each in own))
+            self._check(repository, [os.path.join(target, each.file) for each in own])
+
+    def _check(self, repository: Repository, files: list[str]) -> None:
+        """Whose signatures the packages carry, since `dnf download` does not look."""
+        key = os.path.join(self._root, repository.name + ".asc")
+        write_text(key, repository.signed_by)
+        wrong = unsigned_rpms(files, key, os.path.join(self._root, "keys-" + repository.name), self._runner)
+        if wrong:
+            raise ClassroomError(
+                "Wanted packages of {0} signed with the given key, found others: {1}; correct the key, or do not use "
+                "this source.".format(repository.uri, ", ".join(os.path.basename(path) for path in wrong)))
+
+    def _do(self, repository: Repository, verb: str, *arguments: str) -> Completed:
+        # Other plugins have places of their own, one keeps a copy of every package in /var/lib
+        plugins = ["--disableplugin=*", "--enableplugin=download"]
+        answer = self._runner(
+            ["dnf", "--config", self._configuration, "--installroot", self._root + "/root", "--releasever=9", *plugins,
+             "--forcearch=" + self._architecture, "--repo=" + repository.name, "--assumeyes", "--quiet", verb,
+             *arguments], timeout=_PATIENCE, check=False)
+        if answer.rc != 0:
+            raise dnf_explained(answer, repository)
+        return answer
+
+
+def find(road: Road, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:
+    """The newest fitting version of every package, from the first repository that has one.
+
+    Raises ClassroomError that names all packages which cannot be had, with the versions that can.
+    """
+    repositories = [with_checked_key(repository) for repository in repositories]
+    road.describe(repositories)
+    names = [package.name for package in packages]
+    offered = [(repository, road.offered(repository, names)) for repository in repositories]
+    found, failures = [], []
+    for package in packages:
+        fitting = [
+            (repository, version) for repository, versions in offered
+            for version in versions.get(package.name, ()) if package.accepts(_plain(package, version))
+        ]
+        if fitting:
+            found.append(road.find(fitting[0][0], package.name, fitting[0][1]))
+        else:
+            others = [version for _repository, versions in offered for version in versions.get(package.name, ())]
+            failures.append(_lacks(package, repositories, others))
+    if failures:
+        raise ClassroomError(" ".join(failures))
+    return found
+
+
+def _plain(package: Package, version: str) -> str:
+    """Without the epoch where the wish has none: nobody knows Docker's."""
+    return version if ":" in (package.version or "") else version.rpartition(":")[2]
+
+
+def _lacks(package: Package, repositories: Sequence[Repository], others: Sequence[str]) -> str:
+    return "Wanted {0} {1}, found {2} in {3}. {4}".format(
+        package.name, package.version or "of any version", ", ".join(others[:10]) or "no package of that name",
+        " and ".join(repository.uri for repository in repositories),
+        "Choose one of those versions." if others else "Correct the name, or add the repository that has it.")

@@ -1,0 +1,242 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copies of the cluster's admin.conf in the homes of users, and what kubectl stored next to them.
+
+A copy is this cluster's when the CA in it is the one that this host trusts, or when the API that it names is at an
+address of this host and at the port of this cluster's API server: another port is another cluster's on the same host.
+With neither it may be another cluster's, and is left without a message. Everything in a home is read and removed with
+the rights of its user and never through a link (see _core/home_files.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .._core import tree_removal
+from .._core.errors import ClassroomError
+from .._core.home_files import HomeFiles, open_home
+from .._core.owner_rights import Account
+from .._formats.x509 import discovery_hash
+from .._kube.api import address
+from .._kubeadm.command import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, MANIFESTS
+from .model import KUBERNETES, Finding, Kind, Look
+
+KUBECONFIG, CACHE = "kubeconfig", "kubectl cache"
+# A kubeconfig with many clusters is a few kilobytes, and a user has a handful of them.
+_MOST_BYTES = 1_000_000
+_MOST_FILES = 100
+_DIRECTORY, _CACHE, _ADMIN = ".kube", ".kube/cache", "admin.conf"
+# The files by which a host belongs to a cluster, or was about to.
+_OWN = (ADMIN_CONF, ETC + "/super-admin.conf", KUBELET_CONF, BOOTSTRAP_CONF)
+_API_SERVER = MANIFESTS + "/kube-apiserver.yaml"
+_API_PORT = 6443
+_SECURE_PORT = re.compile(r"--secure-port=([0-9]+)")
+_SERVER = re.compile(r"""["']?\bserver["']?\s*:\s*["']?([^\s"',}]+)""")
+_AUTHORITY = re.compile(r"""["']?\bcertificate-authority-data["']?\s*:\s*["']?([A-Za-z0-9+/=]+)""")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What a kubeconfig says: the APIs as `host:port`, and the hashes of the CAs' public keys."""
+
+    servers: frozenset[str]
+    ca_hashes: frozenset[str]
+
+    @property
+    def several(self) -> bool:
+        return len(self.servers) > 1 or len(self.ca_hashes) > 1
+
+
+def parse_copy(text: str) -> Copy:
+    """Read a kubeconfig in any form: kubectl's own, one that was written by hand, or JSON."""
+    hashes = frozenset(found for found in map(_hash, _AUTHORITY.findall(text)) if found)
+    return Copy(frozenset(server for server in map(_address, _SERVER.findall(text)) if server), hashes)
+
+
+def _address(server: str) -> str:
+    try:
+        found = address(server)
+    except ValueError:
+        return ""
+    return "" if found.startswith(":") else found
+
+
+def _hash(data: str) -> str:
+    try:
+        return discovery_hash(base64.b64decode(data, validate=True).decode("utf-8", "replace"))
+    except (ClassroomError, ValueError):
+        return ""
+
+
+def known_hashes(look: Look) -> frozenset[str]:
+    """The CAs of the cluster that this host belongs, or belonged, to."""
+    found = set(look.ca_hashes)
+    for path in _OWN:
+        found |= parse_copy(look.text(path)).ca_hashes
+    with contextlib.suppress(ClassroomError):
+        found.add(discovery_hash(look.text(CA)))
+    return frozenset(found)
+
+
+def own_servers(look: Look) -> frozenset[str]:
+    """The API of this cluster as `host:port`, where it is on this host: at its names and addresses, and its own port.
+
+    Other clusters on the same host, as of k3s or kind, have another port.
+    """
+    known = [server for path in _OWN for server in parse_copy(look.text(path)).servers]
+    ports = {server.rpartition(":")[2] for server in known} | set(_SECURE_PORT.findall(look.text(_API_SERVER)))
+    names = ["[{0}]".format(host) if ":" in host else host for host in own_hosts(look)]
+    return frozenset("{0}:{1}".format(name, port) for name in names for port in ports or {str(_API_PORT)})
+
+
+def own_hosts(look: Look) -> frozenset[str]:
+    """The addresses of this machine that others can reach, and the names that /etc/hosts has for them."""
+    infos = [info for link in look.links for info in link.get("addr_info") or []]
+    addresses = {str(info.get("local")) for info in infos if info.get("scope") == "global"}
+    names = set()
+    for line in look.text("/etc/hosts").splitlines():
+        words = line.partition("#")[0].split()
+        if words and words[0] in addresses:
+            names.update(words[1:])
+    return frozenset(addresses | names)
+
+
+def homes(look: Look) -> list[Account]:
+    """Every home directory in /etc/passwd, each once: with the user to whom it belongs, else the first one."""
+    found: dict[str, list[Account]] = {}
+    for line in look.text("/etc/passwd").splitlines():
+        fields = line.split(":")
+        home = os.path.normpath(fields[5]) if len(fields) >= 6 and fields[5].startswith("/") else "/"
+        if home.strip("/") and fields[2].isdigit() and fields[3].isdigit():
+            found.setdefault(home, []).append(Account(fields[0], int(fields[2]), int(fields[3]), home))
+    return [_owner(look, accounts) for accounts in found.values() if not look.remote(accounts[0].home)]
+
+
+def _owner(look: Look, accounts: list[Account]) -> Account:
+    if len(accounts) > 1:
+        with contextlib.suppress(OSError):
+            owner = os.stat(look.root(accounts[0].home)).st_uid
+            return next((account for account in accounts if account.uid == owner), accounts[0])
+    return accounts[0]
+
+
+def _copies(look: Look) -> list[tuple[str, Copy]]:
+    """All kubeconfigs in homes, by their paths."""
+    found = []
+    for account in look.once(homes):
+        with open_home(account, look.root.path) as home:
+            for path in _candidates(look, account, home) if home else ():
+                copy = _read(home, path)
+                if copy.servers or copy.ca_hashes:
+                    found.append(("{0}/{1}".format(account.home, path), copy))
+    return found
+
+
+def _candidates(look: Look, account: Account, home: HomeFiles) -> list[str]:
+    names = [] if look.remote("{0}/{1}".format(account.home, _DIRECTORY)) else home.names(_DIRECTORY)
+    # The usual one is among those that are read
+    names.sort(key=lambda name: name != "config")
+    return [*("{0}/{1}".format(_DIRECTORY, name) for name in names[:_MOST_FILES]), _ADMIN]
+
+
+def _read(home: HomeFiles | None, path: str) -> Copy:
+    content = home.read(path, _MOST_BYTES) if home else None
+    return parse_copy((content or b"").decode("utf-8", "replace"))
+
+
+def read_copy(look: Look, path: str) -> Copy:
+    """What a kubeconfig in a home says; nothing when there is none that can be read."""
+    with _home_of(look, path) as (home, inner):
+        return _read(home, inner)
+
+
+@contextlib.contextmanager
+def _home_of(look: Look, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
+    """The home in which a path lies, and the path in it; None where it is not one that is looked for in homes."""
+    for account in look.once(homes):
+        inner = path[len(account.home) + 1 :] if path.startswith(account.home + "/") else ""
+        directory, _slash, name = inner.rpartition("/")
+        if inner == _ADMIN or (directory == _DIRECTORY and name):
+            with contextlib.ExitStack() as stack:
+                yield stack.enter_context(open_home(account, look.root.path)), inner
+            return
+    yield None, ""
+
+
+def is_this_clusters(copy: Copy, hashes: frozenset[str], servers: frozenset[str]) -> bool:
+    return bool(copy.ca_hashes & hashes or copy.servers & servers)
+
+
+def see_copies(look: Look) -> Iterator[Finding]:
+    hashes, servers = look.once(known_hashes), look.once(own_servers)
+    for path, copy in look.once(_copies):
+        if is_this_clusters(copy, hashes, servers):
+            yield Finding(KUBECONFIG, path, "kubectl config view --kubeconfig " + path,
+                          "kubectl would go on speaking to the former cluster", KUBERNETES)
+
+
+def see_caches(look: Look) -> Iterator[Finding]:
+    """A cache next to a kubeconfig of another cluster may be of that one."""
+    hashes, servers = look.once(known_hashes), look.once(own_servers)
+    strangers = {os.path.dirname(path) for path, copy in look.once(_copies)
+                 if copy.several or not is_this_clusters(copy, hashes, servers)}
+    for account in look.once(homes):
+        path = "{0}/{1}".format(account.home, _CACHE)
+        if os.path.dirname(path) in strangers or look.remote(os.path.dirname(path)):
+            continue
+        with open_home(account, look.root.path) as home:
+            exists = home is not None and home.exists(_CACHE)
+        if exists:
+            yield Finding(CACHE, path, "ls " + path, "kubectl believes for a while what the former cluster could do",
+                          KUBERNETES)
+
+
+def take_copies(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        problem = _taken_copy(look, finding.subject)
+        if problem:
+            yield finding.left(problem)
+
+
+def _taken_copy(look: Look, path: str) -> str:
+    """Remove a kubeconfig of the former cluster; returns why it is still there, empty when it is gone."""
+    with _home_of(look, path) as (home, inner):
+        if _read(home, inner).several:
+            return ("it names other clusters too. Take this one out with 'kubectl config delete-cluster', "
+                    "'delete-context' and 'delete-user'")
+        left = home.unlink(inner) if home else ()
+        _close(home, inner)
+    return tree_removal.sentence(left)
+
+
+def take_caches(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        with _home_of(look, finding.subject) as (home, inner):
+            problem = _removed(home, inner)
+            _close(home, inner)
+        if problem:
+            yield finding.left(problem)
+
+
+def _removed(home: HomeFiles | None, inner: str) -> str:
+    """Remove the cache of kubectl; why that was not possible."""
+    try:
+        return tree_removal.sentence(home.remove(inner)) if home and inner == _CACHE else ""
+    except tree_removal.MountInTheWay as problem:
+        return str(problem)
+
+
+def _close(home: HomeFiles | None, inner: str) -> None:
+    """The directory .kube goes with the last thing in it."""
+    if home and os.path.dirname(inner) == _DIRECTORY:
+        home.remove_empty(_DIRECTORY)
+
+
+KINDS = (Kind(KUBECONFIG, see_copies, take_copies), Kind(CACHE, see_caches, take_caches))

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Things that are brought back by whoever knows them: `bare` asks each for a plan, and hands its steps back to it."""
+
+from __future__ import annotations
+
+from .._core.restorer import Found, Part
+from .._host import chrony, firewalld, network_manager, selinux
+
+__all__ = ["PARTS", "Found", "Part"]
+
+# In the order in which they are brought back. Modules that know nothing of parts are fitted in here
+PARTS: tuple[Part, ...] = (
+    firewalld.BACK,
+    network_manager.BACK,
+    Part("selinux", lambda machine, former: Found(selinux.back_plan(machine.root, former)),
+         lambda machine, step, _former: selinux.back(machine.root, step)),
+    Part("time", lambda machine, former: Found(chrony.back_plan(machine.root, machine.run, former)),
+         lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
+)

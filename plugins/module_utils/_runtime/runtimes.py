@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The container runtimes that this collection installs: where each listens, and which of them a kubelet was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text
+
+_KUBELET = "/var/lib/kubelet/"
+# Where kubeadm writes down the kubelet's runtime: the newest way first
+_CONFIGURATIONS = (_KUBELET + "instance-config.yaml", _KUBELET + "config.yaml")
+_FLAGS = _KUBELET + "kubeadm-flags.env"
+_FLAG = "--container-runtime-endpoint="
+_SCHEME = "unix://"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime as `cluster_runtime` names it, and as people do."""
+
+    name: str
+    title: str
+    socket: str
+    unit: str
+
+
+CONTAINERD = Runtime("containerd", "containerd", "/run/containerd/containerd.sock", "containerd.service")
+CRIO = Runtime("crio", "CRI-O", "/run/crio/crio.sock", "crio.service")
+RUNTIMES = {runtime.name: runtime for runtime in (CONTAINERD, CRIO)}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The runtime that a machine is to have: its name, its socket and release (empty: that of Kubernetes)."""
+
+    name: str
+    socket: str = ""
+    version: str = ""
+    kubernetes: str = ""
+
+
+def socket_path(uri: str) -> str:
+    path = uri[len(_SCHEME):] if uri.startswith(_SCHEME) else uri
+    return "/run/" + path[len("/var/run/"):] if path.startswith("/var/run/") else path
+
+
+def owner_of(socket: str) -> Runtime | None:
+    """Whose socket it is; None for one that nobody is known by."""
+    path = socket_path(socket)
+    return next((runtime for runtime in RUNTIMES.values() if runtime.socket == path), None)
+
+
+def kubelets_socket(root: Root) -> str:
+    """The socket that kubeadm wrote down for the kubelet of this machine; empty when there is none."""
+    for path in _CONFIGURATIONS:
+        for line in _readable(root(path)).splitlines():
+            key, _colon, value = line.partition(":")
+            if key == "containerRuntimeEndpoint" and value.strip().strip("\"'"):
+                return socket_path(value.strip().strip("\"'"))
+    for word in _readable(root(_FLAGS)).replace('"', " ").split():
+        if word.startswith(_FLAG):
+            return socket_path(word[len(_FLAG):])
+    return ""
+
+
+def _readable(path: str) -> str:
+    try:
+        return read_text(path) or ""
+    except ClassroomError:
+        return ""
+
+
+def refusals(wish: Wish, kubelets: str) -> Iterator[str]:
+    """Why a machine cannot have this runtime, a sentence each; `kubelets` is the socket that its kubelet has."""
+    runtime = RUNTIMES[wish.name]
+    named = owner_of(wish.socket)
+    if wish.socket and named not in (None, runtime):
+        yield ("Wanted the container runtime {0} (cluster_runtime), found the socket {1} for it, which is {2}'s. Leave "
+               "cluster_cri_socket out, or choose that runtime.".format(runtime.title, wish.socket, _title(named)))
+    present = owner_of(kubelets)
+    if present not in (None, runtime):
+        yield ("Wanted the container runtime {0} (cluster_runtime), found this machine in a cluster with {1}. "
+               "A machine changes it by reset.yml and then site.yml; set cluster_runtime back until then.".format(
+                   runtime.title, _title(present)))
+    minor = ".".join(wish.kubernetes.split(".")[:2])
+    if runtime is CRIO and wish.version and minor and ".".join(wish.version.split(".")[:2]) != minor:
+        yield ("Wanted CRI-O {0}, as Kubernetes {1} needs it, found {2} (crio_version). Choose a release of CRI-O {0}, "
+               "or leave crio_version empty.".format(minor, wish.kubernetes, wish.version))
+
+
+def _title(runtime: Runtime | None) -> str:
+    return runtime.title if runtime else "another one"
+
+
+def ambiguity(answering: Collection[str]) -> str:
+    """The sentence about several runtimes of which none was chosen; empty for one or none."""
+    found = [runtime for runtime in RUNTIMES.values() if runtime.socket in answering]
+    if len(found) < 2:
+        return ""
+    return "wanted to know which container runtime is the cluster's, found {0} running and no socket chosen. Choose " \
+           "one (criSocket, cri_socket), or stop the other ('systemctl disable --now {1}').".format(
+               " and ".join("{0} ({1})".format(runtime.title, runtime.socket) for runtime in found), found[0].unit)

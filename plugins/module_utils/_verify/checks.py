@@ -1,0 +1,231 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a cluster says about itself, as checks that hold or do not; and waiting for them to hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._core.errors import ClassroomError
+
+Json = Mapping[str, Any]
+
+_ROLE = "node-role.kubernetes.io/"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be true of a working cluster. `node` is empty for what belongs to no node."""
+
+    name: str
+    node: str
+    ok: bool
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """A Node as a table shows it."""
+
+    name: str
+    address: str
+    role: str
+    version: str
+    ready: bool
+
+
+class Clock:
+    """Time and the end of patience; `stop` ends all waiting at once."""
+
+    def __init__(
+        self, timeout: float, pause: float = 0.3,
+        now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._now, self._sleep, self._pause = now, sleep, pause
+        self._begin = now()
+        self._end = self._begin + timeout
+
+    @property
+    def seconds(self) -> float:
+        return round(self._now() - self._begin, 1)
+
+    @property
+    def over(self) -> bool:
+        return self._now() >= self._end
+
+    def stop(self) -> None:
+        self._end = self._begin
+
+    def rest(self) -> None:
+        self._sleep(self._pause)
+
+
+def until(read: Callable[[], Sequence[Check]], clock: Clock) -> list[Check]:
+    """Read checks again and again until all hold or patience ends; each carries the second it was first seen to hold.
+
+    An API server that does not answer for a moment is no verdict, so only its last error counts.
+    """
+    held: dict[tuple[str, str, int], float] = {}
+    while True:
+        problem: ClassroomError | None = None
+        checks: Sequence[Check] = ()
+        try:
+            checks = read()
+        except ClassroomError as error:
+            problem = error
+        timed = [
+            replace(check, seconds=held.setdefault((check.name, check.node, place), clock.seconds))
+            if check.ok else replace(check, seconds=clock.seconds)
+            for place, check in enumerate(checks)
+        ]
+        if clock.over or (problem is None and all(check.ok for check in timed)):
+            if problem is not None:
+                raise problem
+            return timed
+        clock.rest()
+
+
+def node_rows(nodes: Sequence[Json]) -> list[NodeRow]:
+    """The table of all Nodes, control plane first."""
+    rows = [
+        NodeRow(
+            name=_name(node),
+            address=_address(node),
+            role=_role(node),
+            version=_status(node).get("nodeInfo", {}).get("kubeletVersion", ""),
+            ready=not _unready(node),
+        )
+        for node in nodes
+    ]
+    return sorted(rows, key=lambda row: (row.role != "control-plane", row.name))
+
+
+def node_checks(expected: Sequence[str], nodes: Sequence[Json]) -> list[Check]:
+    """Whether the expected Nodes are there and say that they are ready."""
+    known = {_name(node): node for node in nodes}
+    checks = []
+    for name in expected:
+        complaint = _unready(known[name]) if name in known else "there is no Node of this name"
+        checks.append(Check("ready", name, not complaint, complaint or "Ready"))
+    return checks
+
+
+def lease_times(leases: Sequence[Json]) -> dict[str, str]:
+    """When each Node's kubelet was last heard of, in the API server's own words."""
+    return {_name(lease): str(lease.get("spec", {}).get("renewTime", "")) for lease in leases}
+
+
+def lease_checks(expected: Sequence[str], before: Mapping[str, str], after: Mapping[str, str]) -> list[Check]:
+    """Whether every kubelet renewed its Lease since `before` was read.
+
+    Only that it changed counts: the clocks of two machines need not agree.
+    """
+    return [
+        Check("lease", name, after.get(name, "") not in ("", before.get(name, "")), _lease_detail(name, before, after))
+        for name in expected
+    ]
+
+
+def _lease_detail(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    if not after.get(name):
+        return "there is no Lease of this Node"
+    if after[name] == before.get(name):
+        return "not renewed since {0}".format(after[name])
+    return "renewed at {0}".format(after[name])
+
+
+def pod_checks(
+    name: str, pods: Sequence[Json], last_line: Callable[[Json, str], str] = lambda _pod, _container: ""
+) -> list[Check]:
+    """Whether all pods of a kind run with all containers ready: one check for each node, in the order of nodes.
+
+    `last_line` returns what a container of a pod has logged last; it is asked for the containers that have ended.
+    """
+    complaints: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for pod in pods:
+        if pod["metadata"].get("deletionTimestamp") or _status(pod).get("phase") == "Succeeded":
+            continue
+        node = pod.get("spec", {}).get("nodeName", "")
+        counts[node] = counts.get(node, 0) + 1
+        complaint = pod_complaint(pod)
+        if complaint:
+            logged = [last_line(pod, container) for container in _ended_containers(pod)]
+            quoted = "".join(", its last log line is: {0}".format(line) for line in logged if line)
+            complaints.setdefault(node, []).append("{0}: {1}{2}".format(_name(pod), complaint, quoted))
+    return [
+        Check(name, node, node not in complaints, "; ".join(complaints.get(node, [])) or _ready_count(counts[node]))
+        for node in sorted(counts)
+    ]
+
+
+def pod_complaint(pod: Json) -> str:
+    """Why a pod does not serve; empty if it does."""
+    status = _status(pod)
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for container in containers:
+        waiting = container.get("state", {}).get("waiting") or {}
+        if waiting.get("message"):
+            return "{0}: {1}".format(waiting.get("reason", "waiting"), waiting["message"])
+    if status.get("phase") != "Running":
+        return _condition_message(status) or "is {0}".format(status.get("phase", "unknown"))
+    unready = [container["name"] for container in status.get("containerStatuses") or () if not container.get("ready")]
+    return "container {0} is not ready".format(", ".join(unready)) if unready else ""
+
+
+def _ended_containers(pod: Json) -> list[str]:
+    """Name the containers that do not run although they were started (Pod API: state and lastState, terminated)."""
+    status = _status(pod)
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return [
+        str(container["name"]) for container in containers
+        if not container.get("ready") and not (container.get("state") or {}).get("running")
+        and any((container.get(state) or {}).get("terminated") for state in ("state", "lastState"))
+    ]
+
+
+def _ready_count(count: int) -> str:
+    return "1 pod ready" if count == 1 else "{0} pods ready".format(count)
+
+
+def _condition_message(status: Json) -> str:
+    messages = (
+        condition.get("message", "") for condition in status.get("conditions") or () if condition["status"] != "True"
+    )
+    return next((message for message in messages if message), "")
+
+
+def _unready(node: Json) -> str:
+    """Why a Node is not ready, in the kubelet's words; empty if it is."""
+    for condition in _status(node).get("conditions") or ():
+        if condition["type"] == "Ready":
+            if condition["status"] == "True":
+                return ""
+            return condition.get("message") or condition.get("reason") or "its Ready is {0}".format(condition["status"])
+    return "its kubelet has not reported yet"
+
+
+def _address(node: Json) -> str:
+    addresses: Iterator[str] = (
+        entry["address"] for entry in _status(node).get("addresses") or () if entry["type"] == "InternalIP"
+    )
+    return next(addresses, "")
+
+
+def _role(node: Json) -> str:
+    roles = [key[len(_ROLE):] for key in node["metadata"].get("labels") or {} if key.startswith(_ROLE)]
+    return ",".join(sorted(roles)) or "worker"
+
+
+def _name(item: Json) -> str:
+    return str(item["metadata"]["name"])
+
+
+def _status(item: Json) -> Json:
+    return item.get("status") or {}

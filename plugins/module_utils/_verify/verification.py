@@ -1,0 +1,316 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The proof that a cluster works: what it says about itself, and what pods on every node can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from .._core.command import Completed
+from .._core.errors import ClassroomError
+from .._kube.kubectl import ApiSilent, Kubectl
+from . import pods as verify_pods
+from .checks import (
+    Check,
+    Clock,
+    NodeRow,
+    lease_checks,
+    lease_times,
+    node_checks,
+    node_rows,
+    pod_checks,
+    pod_complaint,
+    until,
+)
+
+NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+DNS_SERVICE = "/api/v1/namespaces/kube-system/services/kube-dns"
+
+# Up to so many nodes every pod calls every other; beyond, each calls the next one around
+ALL_PAIRS = 5
+# Characters of a log line that an error quotes
+LOG_LINE = 300
+# kubectl is a process each time, and the cluster under test may share two cores with all of them
+PARALLEL = 4
+
+# Check: what was wanted, what to do
+_SENTENCES = {
+    "ready": ("a ready Node", "see 'journalctl -u kubelet' there"),
+    "lease": ("a kubelet that reports", "see 'systemctl status kubelet' there; what the Node says is old"),
+    "system pods": ("all system pods running", "see 'kubectl get pods -A -o wide', and describe those pods"),
+    "pod": ("a new pod to run", "see 'journalctl -u kubelet' there, and that its runtime can get the image"),
+    "exec": ("'kubectl exec' to work", "see that the API server can reach port 10250/tcp there"),
+    "logs": ("'kubectl logs' to work", "see that the API server can reach port 10250/tcp there"),
+    "resolver": ("pods that ask the cluster's DNS", "correct clusterDNS in the kubelet's configuration there"),
+    "name resolution": (
+        "names resolved through the service address",
+        "see the pods of CoreDNS, and the pods of kube-proxy and of the network plugin there",
+    ),
+    "pod to pod": (
+        "pods to reach those of other nodes",
+        "see the network plugin's pods on both nodes, and that no firewall between them drops its traffic",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What has to be proved. Without names, it is proved for the Nodes that there are."""
+
+    nodes: tuple[str, ...]
+    image: str
+    service: str
+    namespaces: tuple[str, ...]
+    # Machines that have failed before; what runs there, or does not, proves nothing
+    left_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    checks: list[Check]
+    nodes: list[NodeRow]
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.ok]
+
+
+@dataclass(frozen=True)
+class ProofPod:
+    """The pod of the proof on one node."""
+
+    node: str
+    name: str
+    address: str
+
+
+def prove(kubectl: Kubectl, wish: Wish, clock: Clock, *, touch: bool) -> Verdict:
+    """Run all checks side by side; without `touch` only those that read."""
+    before = lease_times(kubectl.get(LEASES)["items"])
+    expected = wish.nodes or tuple(row.name for row in node_rows(kubectl.get(NODES)["items"]))
+    nodes: list[Any] = []
+
+    def read_nodes() -> list[Check]:
+        nodes[:] = kubectl.get(NODES)["items"]
+        return node_checks(expected, nodes)
+
+    stages: list[tuple[str, Callable[[], list[Check]]]] = [
+        ("ready", lambda: until(read_nodes, clock)),
+        ("lease", lambda: until(
+            lambda: lease_checks(expected, before, lease_times(kubectl.get(LEASES)["items"])), clock
+        )),
+        ("system pods", lambda: _explained(kubectl, wish, until(lambda: _system_pods(kubectl, wish), clock))),
+    ]
+    if touch:
+        stages.append(("pod", lambda: _with_pods(kubectl, wish, expected, clock)))
+    checks = _side_by_side(stages, clock)
+    return Verdict(checks, node_rows(nodes))
+
+
+def sentence(check: Check) -> str:
+    """A failed check for a person."""
+    wanted, advice = _SENTENCES[check.name]
+    return "{0}: wanted {1}, found: {2}; {3}.".format(
+        check.node or "cluster", wanted, check.detail.strip().rstrip("."), advice
+    )
+
+
+def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock: Clock) -> list[Check]:
+    """The checks of all stages in their order; an interrupted wait lets every stage clean up before it goes on."""
+    with ThreadPoolExecutor(max_workers=len(stages)) as pool:
+        futures = [(name, pool.submit(stage)) for name, stage in stages]
+        try:
+            return [check for name, future in futures for check in _outcome(name, future.result, clock)]
+        except BaseException:
+            clock.stop()
+            raise
+
+
+def _outcome(name: str, result: Callable[[], list[Check]], clock: Clock) -> list[Check]:
+    """A stage's checks; if it could not even ask, that is the failed check."""
+    try:
+        return result()
+    except ClassroomError as error:
+        return [Check(name, "", False, str(error), clock.seconds)]
+
+
+def _explained(kubectl: Kubectl, wish: Wish, checks: list[Check]) -> list[Check]:
+    """Return the checks of the system pods, failed ones with the last log line of the containers that have ended."""
+    if all(check.ok for check in checks):
+        return checks
+    seconds = max(check.seconds for check in checks)
+    return [replace(check, seconds=seconds) for check in _system_pods(kubectl, wish, partial(_last_line, kubectl))]
+
+
+def _last_line(kubectl: Kubectl, pod: Mapping[str, Any], container: str) -> str:
+    """Return what a container that has ended logged last, empty when that cannot be read."""
+    metadata = pod["metadata"]
+    completed = kubectl.attempt(
+        "logs", "--namespace", str(metadata.get("namespace") or "default"), str(metadata["name"]),
+        "--container", container, "--previous", "--tail=1",
+    )
+    lines = completed.out.strip().splitlines() if completed.rc == 0 else []
+    return lines[-1][:LOG_LINE] if lines else ""
+
+
+def _system_pods(
+    kubectl: Kubectl, wish: Wish, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
+) -> list[Check]:
+    pods = [
+        pod for namespace in wish.namespaces
+        for pod in kubectl.get("/api/v1/namespaces/{0}/pods".format(namespace))["items"]
+        if _wanted_node(pod) not in wish.left_out
+    ]
+    checks = pod_checks("system pods", pods, last_line)
+    return checks or [Check("system pods", "", False, "no pod at all in {0}".format(", ".join(wish.namespaces)))]
+
+
+def _with_pods(kubectl: Kubectl, wish: Wish, expected: Sequence[str], clock: Clock) -> list[Check]:
+    """Start a pod on every node and let them prove the network."""
+    with _namespace(kubectl, wish.image) as namespace:
+        pods: dict[str, ProofPod] = {}
+
+        def started() -> list[Check]:
+            items = kubectl.get("/api/v1/namespaces/{0}/pods".format(namespace))["items"]
+            pods.update(running_pods(items))
+            return started_checks(expected, items)
+
+        checks = until(started, clock)
+        ready = [pods[check.node] for check in checks if check.ok]
+        jobs = _jobs(kubectl, namespace, wish.service, ready) if ready else []
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            for done in pool.map(lambda job: until(job, clock), jobs):
+                checks.extend(done)
+    return checks
+
+
+@contextmanager
+def _namespace(kubectl: Kubectl, image: str) -> Iterator[str]:
+    """The pods' namespace, and the end of it and of those that killed runs left.
+
+    Its end is not waited for: the pods end at once and the rest is the API server's own work.
+    """
+    me = verify_pods.this_process()
+    labelled = kubectl.get("/api/v1/namespaces?labelSelector={0}".format(verify_pods.SELECTOR))["items"]
+    doomed = verify_pods.abandoned(labelled, me)
+    namespace = verify_pods.new_namespace()
+    try:
+        kubectl.call("create", "-f", "-", stdin=verify_pods.manifest(namespace, image, me))
+        yield namespace
+    finally:
+        kubectl.call("delete", "namespace", namespace, *doomed, "--wait=false", "--ignore-not-found")
+
+
+def running_pods(items: Sequence[Mapping[str, Any]]) -> dict[str, ProofPod]:
+    """The proof's pods that serve, by node."""
+    return {
+        pod["spec"]["nodeName"]: ProofPod(pod["spec"]["nodeName"], pod["metadata"]["name"], pod["status"]["podIP"])
+        for pod in items
+        if not pod_complaint(pod) and pod["status"].get("podIP") and not pod["metadata"].get("deletionTimestamp")
+    }
+
+
+def started_checks(expected: Sequence[str], items: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Whether every expected node runs its pod."""
+    running = running_pods(items)
+    complaints = {_wanted_node(pod): pod_complaint(pod) for pod in items}
+    checks = []
+    for node in expected:
+        good = node in running
+        detail = running[node].address if good else complaints.get(node) or "there is no pod for it yet"
+        checks.append(Check("pod", node, good, detail))
+    return checks
+
+
+def _wanted_node(pod: Mapping[str, Any]) -> str:
+    """The node of a DaemonSet's pod, which is in its affinity as long as it is not scheduled."""
+    spec = pod.get("spec", {})
+    if spec.get("nodeName"):
+        return str(spec["nodeName"])
+    affinity = spec.get("affinity", {}).get("nodeAffinity", {})
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    fields = [field for term in required.get("nodeSelectorTerms", ()) for field in term.get("matchFields", ())]
+    return next((str(field["values"][0]) for field in fields if field["key"] == "metadata.name"), "")
+
+
+def pairs(pods: Sequence[ProofPod]) -> list[tuple[ProofPod, ProofPod]]:
+    """Who calls whom: all others, or in a large cluster the next one around."""
+    if len(pods) > ALL_PAIRS:
+        return list(zip(pods, [*pods[1:], pods[0]]))
+    return [(pod, other) for pod in pods for other in pods if pod is not other]
+
+
+def _jobs(
+    kubectl: Kubectl, namespace: str, service: str, pods: Sequence[ProofPod]
+) -> list[Callable[[], list[Check]]]:
+    """Everything that is asked of the pods, a callable each."""
+    addresses = _dns_addresses(kubectl)
+    jobs: list[Callable[[], list[Check]]] = []
+    for pod in pods:
+        jobs.append(partial(_asks_resolver, kubectl, namespace, pod, addresses))
+        jobs.append(partial(_resolves, kubectl, namespace, pod, service))
+        jobs.append(partial(_logs, kubectl, namespace, pod))
+    jobs += [partial(_reaches, kubectl, namespace, pod, other) for pod, other in pairs(pods)]
+    return jobs
+
+
+def _dns_addresses(kubectl: Kubectl) -> list[str]:
+    try:
+        return list(kubectl.get(DNS_SERVICE)["spec"].get("clusterIPs") or ())
+    except ApiSilent:
+        raise
+    except ClassroomError:
+        return []
+
+
+def _agnhost(kubectl: Kubectl, namespace: str, pod: ProofPod, *args: str) -> Completed:
+    return kubectl.attempt("exec", "--namespace", namespace, pod.name, "--", "/agnhost", *args, timeout=20)
+
+
+def _asks_resolver(kubectl: Kubectl, namespace: str, pod: ProofPod, addresses: Sequence[str]) -> list[Check]:
+    """One `kubectl exec`, which is a proof in itself, prints what /etc/resolv.conf in the pod names."""
+    completed = _agnhost(kubectl, namespace, pod, "dns-server-list")
+    checks = [Check("exec", pod.node, completed.rc == 0, _complaint(completed))]
+    if completed.rc == 0:
+        servers = completed.out.strip()
+        good = bool(servers) and servers.split(",")[0] in addresses
+        detail = "{0}, the service kube-dns has {1}".format(servers, ", ".join(addresses) or "no address")
+        checks.append(Check("resolver", pod.node, good, detail))
+    return checks
+
+
+def _resolves(kubectl: Kubectl, namespace: str, pod: ProofPod, service: str) -> list[Check]:
+    completed = _agnhost(kubectl, namespace, pod, "connect", "{0}:443".format(service), "--timeout=5s")
+    detail = "{0}: {1}".format(service, _complaint(completed) or "reached")
+    return [Check("name resolution", pod.node, completed.rc == 0, detail)]
+
+
+def _logs(kubectl: Kubectl, namespace: str, pod: ProofPod) -> list[Check]:
+    completed = kubectl.attempt("logs", "--namespace", namespace, pod.name, timeout=20)
+    good = completed.rc == 0 and bool(completed.out.strip())
+    return [Check("logs", pod.node, good, _complaint(completed) if completed.rc else "" if good else "nothing printed")]
+
+
+def _reaches(kubectl: Kubectl, namespace: str, pod: ProofPod, other: ProofPod) -> list[Check]:
+    host = "[{0}]".format(other.address) if ":" in other.address else other.address
+    target = "{0}:{1}".format(host, verify_pods.PORT)
+    completed = _agnhost(kubectl, namespace, pod, "connect", target, "--timeout=5s")
+    detail = "{0} on {1}: {2}".format(target, other.node, _complaint(completed) or "reached")
+    return [Check("pod to pod", pod.node, completed.rc == 0, detail)]
+
+
+def _complaint(completed: Completed) -> str:
+    """What a failed command says; the exit code that kubectl adds says nothing more."""
+    if completed.rc == 0:
+        return ""
+    lines = [line.strip() for line in completed.text.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("command terminated with exit code")]
+    return " ".join(telling or lines) or "exit status {0}".format(completed.rc)

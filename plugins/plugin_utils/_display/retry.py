@@ -1,0 +1,142 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command that does again what failed, and only that."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+from .run import Run, SeatRun
+
+MASK = "***"
+# Options of ansible-playbook with one letter that take no value, and so may stand before another in the same word
+_FLAGS = "bCDJkKv"
+_SHORT_LIMIT = re.compile("-([{0}]*)l(.*)".format(_FLAGS), re.DOTALL)
+_SHORT_VARIABLES = re.compile("(-[{0}]*e)(.*)".format(_FLAGS), re.DOTALL)
+# A password in the arguments of other programs, up to the end of the word: where it ends is that program's business
+_SECRET = re.compile(r"((?:\b|_)(?:pass|secret|token|credential|private_?key|api_?key)\w*[\"']?\s*[=:]\s*)(.+)",
+                     re.IGNORECASE | re.DOTALL)
+# User and password of a URL; a password may have any character, so up to the last at sign of the word
+_USERINFO = re.compile(r"://\S*@")
+_ROLES = Path(__file__).resolve().parents[3] / "roles"
+# Of our variables that are any text, those that people change from run to run; the types of the others tell
+_HARMLESS = ("ansible_user", "cluster_name", "cluster_pod_subnet", "cluster_service_subnet", "cluster_version",
+             "report_directory")
+# Without quotes and blanks, so that it needs none around it
+_SIMPLE = re.compile(r"[\w.,:/+-]*")
+
+
+def limit(run: Run) -> list[str]:
+    """What failed: a seat where its control plane or all of it did, else single machines."""
+    found: list[str] = []
+    for seat in run.seats.values():
+        machines = [machine for machine in seat.machines if machine in _stopped(seat)]
+        if machines:
+            found += [seat.place.seat] if _whole(seat, machines) else machines
+    return found
+
+
+def _stopped(seat: SeatRun) -> set[str]:
+    return {each.machine for each in seat.failures if not each.tolerated}
+
+
+def _whole(seat: SeatRun, failed: Sequence[str]) -> bool:
+    return seat.place.group and (seat.place.control_plane in failed or len(failed) == len(seat.machines))
+
+
+def retry_command(argv: Sequence[str], hosts: Sequence[str]) -> str:
+    """Return `argv` as it was typed, with another --limit and without secrets; empty when nothing failed.
+
+    A value of --extra-vars is repeated only if its variable is known to be harmless, see `harmless`; MASK stands for
+    all others.
+    """
+    if not hosts or not argv:
+        return ""
+    words = [PurePath(argv[0]).name, *masked(without_limit(argv[1:]), harmless), "--limit", ",".join(hosts)]
+    return " ".join(map(shlex.quote, words))
+
+
+def harmless() -> frozenset[str]:
+    """Return the names of this collection's variables that hold no secret: a number, a choice, yes or no, or a path."""
+    found = set(_HARMLESS)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
+        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=loader)["argument_specs"].values():
+            found.update(name for name, option in (entry.get("options") or {}).items()
+                         if option.get("type") in ("bool", "int", "path") or "choices" in option)
+    return frozenset(found)
+
+
+def masked(words: Sequence[str], known: Callable[[], frozenset[str]]) -> Iterator[str]:
+    """Yield the words without what may be secret; `known` returns the names of harmless variables."""
+    rest = iter(words)
+    for word in rest:
+        short = _SHORT_VARIABLES.fullmatch(word)
+        # ansible-playbook takes an option's unique beginning for it
+        if word.startswith("--e") and "=" in word:
+            option, _equals, value = word.partition("=")
+            yield option + "=" + _variables(value, known())
+        elif short and short.group(2):
+            yield short.group(1) + _variables(short.group(2), known())
+        elif short or word.startswith("--e"):
+            yield word
+            yield from (_variables(value, known()) for value in (next(rest, None),) if value is not None)
+        else:
+            yield _SECRET.sub(r"\1" + MASK, _USERINFO.sub("://{0}@".format(MASK), word))
+
+
+def _variables(value: str, known: frozenset[str]) -> str:
+    """The value of --extra-vars in one of its forms: a file, a dictionary, or name=value pairs."""
+    if value.startswith("@"):
+        return value
+    if value.lstrip().startswith(("{", "[")):
+        return _dictionary(value, known)
+    try:
+        pairs = [pair.partition("=") for pair in shlex.split(value)]
+    except ValueError:
+        return MASK
+    return " ".join(
+        name + equals + (text if name in known and _SIMPLE.fullmatch(text) else MASK) if equals else MASK
+        for name, equals, text in pairs)
+
+
+def _dictionary(value: str, known: frozenset[str]) -> str:
+    try:
+        found = yaml.safe_load(value)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return MASK
+    if not isinstance(found, Mapping):
+        return MASK
+    return json.dumps({str(name): each if name in known and _simple(each) else MASK for name, each in found.items()})
+
+
+def _simple(value: Any) -> bool:
+    return isinstance(value, (bool, int)) or (isinstance(value, str) and bool(_SIMPLE.fullmatch(value)))
+
+
+def without_limit(words: Sequence[str]) -> list[str]:
+    """Return the words without --limit, in all of its forms, and its value."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        short = _SHORT_LIMIT.fullmatch(word)
+        if word.startswith("--lim"):
+            if "=" not in word:
+                next(rest, None)
+        elif short:
+            if short.group(1):
+                kept.append("-" + short.group(1))
+            if not short.group(2):
+                next(rest, None)
+        else:
+            kept.append(word)
+    return kept

@@ -1,0 +1,360 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What firewalld has to let in: open already, open in part, impossible, and not wanted any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host import firewalld, systemd
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import (
+    INTERFACE,
+    LIVE,
+    PERMANENT,
+    PORT,
+    RULE,
+    SOURCE,
+    Entry,
+    State,
+    Wish,
+    Zone,
+    parse_zones,
+    plan,
+    rich_rule,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import Address
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.ssh_session import Session
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+
+PODS = "10.244.0.0/16"
+RUNS = systemd.Unit(firewalld.UNIT, "loaded", "active", "running", "enabled")
+STOPPED = systemd.Unit(firewalld.UNIT, "loaded", "inactive", "dead", "disabled")
+ZONES = {name: Zone(name, services=("ssh",)) for name in ("public", "internal")} | {
+    "trusted": Zone("trusted", "ACCEPT"), "drop": Zone("drop", "DROP")}
+ADDRESSES = (Address("eth0", "192.168.90.101", 24), Address("eth1", "10.0.2.15", 24))
+FRESH = State(RUNS, "public", {PERMANENT: ZONES, LIVE: ZONES}, ADDRESSES)
+WISH = Wish("auto", ("10250/tcp", "30000-32767/udp"), address="192.168.90.101", trusted=(PODS,))
+
+
+def changed(state: State, zone: str, places: tuple[str, ...] = firewalld.PLACES, **fields: Any) -> State:
+    zones = {place: dict(named) for place, named in state.zones.items()}
+    for place in places:
+        zones[place][zone] = replace(zones[place][zone], **fields)
+    return replace(state, zones=zones)
+
+
+OPEN = changed(changed(FRESH, "public", ports=WISH.ports), "trusted", sources=(PODS,))
+
+
+def both(zone: str, kind: str, value: str) -> list[Entry]:
+    return [Entry(place, zone, kind, value) for place in firewalld.PLACES]
+
+
+def test_what_is_needed_is_opened_in_both_configurations() -> None:
+    found = plan(WISH, FRESH)
+    assert [step.title for step in found.steps] == [
+        "firewalld port 10250/tcp in zone public", "firewalld port 30000-32767/udp in zone public",
+        "firewalld source 10.244.0.0/16 in zone trusted"]
+    assert sorted(found.add, key=str) == sorted([
+        *both("public", PORT, "10250/tcp"), *both("public", PORT, "30000-32767/udp"),
+        *both("trusted", SOURCE, PODS)], key=str)
+    assert (found.remove, found.service, found.zone) == ((), "", "public")
+    assert set(found.former["written"]["firewall"]) == {entry.text for entry in found.add}
+
+
+@pytest.mark.parametrize("state", ["auto", "running"])
+def test_what_is_open_needs_nothing(state: str) -> None:
+    found = plan(replace(WISH, state=state), OPEN)
+    assert (found.steps, found.former) == ((), {})
+
+
+@pytest.mark.parametrize(("wish", "unit"), [
+    ("auto", STOPPED), ("auto", systemd.Unit(firewalld.UNIT)), ("unchanged", RUNS),
+    ("stopped", STOPPED), ("stopped", systemd.Unit(firewalld.UNIT)),
+])
+def test_machines_that_are_left_alone(wish: str, unit: systemd.Unit) -> None:
+    assert plan(replace(WISH, state=wish), State(unit)).steps == ()
+
+
+@pytest.mark.parametrize(("places", "missing"), [((LIVE,), [PERMANENT]), ((PERMANENT,), [LIVE])])
+def test_only_the_other_configuration_is_changed(places: tuple[str, ...], missing: list[str]) -> None:
+    half = changed(changed(FRESH, "public", places, ports=WISH.ports), "trusted", places, sources=(PODS,))
+    found = plan(WISH, half)
+    assert {entry.place for entry in found.add} == set(missing)
+    assert all(missing[0] in step.before for step in found.steps)
+
+
+@pytest.mark.parametrize(("ports", "missing"), [
+    (("10000-11000/tcp", "30000-32767/udp"), []),
+    (("10250/udp", "30000-32767/udp"), ["10250/tcp"]),
+    (("10250/tcp", "30000-31000/udp"), ["30000-32767/udp"]),
+])
+def test_a_range_that_has_all_of_it_is_enough(ports: tuple[str, ...], missing: list[str]) -> None:
+    found = plan(WISH, changed(OPEN, "public", ports=ports))
+    assert list(dict.fromkeys(entry.value for entry in found.add)) == missing
+
+
+def test_a_zone_that_accepts_everything_is_open() -> None:
+    assert plan(replace(WISH, zone="trusted"), OPEN).add == ()
+
+
+@pytest.mark.parametrize(("interfaces", "zone", "expected"), [
+    ((), "", "public"), (("eth1",), "", "public"), (("eth0",), "", "internal"), (("eth0",), "drop", "drop"),
+])
+def test_the_zone_is_the_wished_one_or_that_of_the_nodes_interface(
+    interfaces: tuple[str, ...], zone: str, expected: str,
+) -> None:
+    found = plan(replace(WISH, zone=zone), changed(FRESH, "internal", interfaces=interfaces))
+    assert found.zone == expected
+    assert {entry.zone for entry in found.add} == {expected, "trusted"}
+
+
+def test_networks_become_rules_as_firewalld_writes_them() -> None:
+    wish = replace(WISH, ports=("6443/tcp",), sources=("192.168.90.0/24", "fd00::/64"), trusted=())
+    rules = [
+        'rule family="ipv4" source address="192.168.90.0/24" port port="6443" protocol="tcp" accept',
+        'rule family="ipv6" source address="fd00::/64" port port="6443" protocol="tcp" accept']
+    assert [rich_rule(source, "6443/tcp") for source in wish.sources] == rules
+    assert list(dict.fromkeys((entry.kind, entry.value) for entry in plan(wish, FRESH).add)) == [
+        (RULE, rule) for rule in rules]
+    assert plan(wish, changed(FRESH, "public", rules=tuple(rules))).steps == ()
+
+
+PODS_BY_INTERFACE = replace(WISH, interfaces=("cni0", "flannel.1"))
+CLUSTER = Wish("auto", ("6443/tcp",), address="192.168.90.101", cluster_ports=("10250/tcp", "8472/udp"),
+               cluster_sources=("192.168.90.100", "192.168.91.0/24"))
+
+
+def test_ports_of_the_cluster_are_open_to_its_hosts_and_others_to_all() -> None:
+    found = plan(CLUSTER, FRESH)
+    assert list(dict.fromkeys((entry.kind, entry.value) for entry in found.add)) == [(PORT, "6443/tcp"), *(
+        (RULE, rich_rule(source, port)) for port in CLUSTER.cluster_ports for source in CLUSTER.cluster_sources)]
+    assert rich_rule("192.168.90.100", "8472/udp") == (
+        'rule family="ipv4" source address="192.168.90.100" port port="8472" protocol="udp" accept')
+    rules = tuple(rich_rule(source, port) for port in CLUSTER.cluster_ports for source in CLUSTER.cluster_sources)
+    assert plan(CLUSTER, changed(FRESH, "public", ports=("6443/tcp",), rules=rules)).steps == ()
+
+
+def test_ports_that_an_earlier_run_opened_to_all_are_closed() -> None:
+    mine = both("public", PORT, "10250/tcp")
+    found = plan(CLUSTER, replace(changed(FRESH, "public", ports=("6443/tcp", "10250/tcp")), ours=tuple(mine)))
+    assert list(found.remove) == mine
+    assert Entry(LIVE, "public", RULE, rich_rule("192.168.90.100", "10250/tcp")) in found.add
+
+
+def test_a_host_is_added_and_no_other_is_taken_away() -> None:
+    other = both("public", RULE, rich_rule("192.168.90.7", "10250/tcp"))
+    state = replace(changed(FRESH, "public", rules=(other[0].value,)), ours=tuple(other))
+    one = Wish(cluster_ports=("10250/tcp",), cluster_sources=("192.168.90.8",), exclusive=False)
+    found = plan(one, state)
+    assert (found.remove, {entry.value for entry in found.add}) == ((), {rich_rule("192.168.90.8", "10250/tcp")})
+    assert {entry.text for entry in other} < set(found.former["written"]["firewall"])
+    assert list(plan(replace(one, exclusive=True), state).remove) == other
+
+
+def test_pods_are_known_by_their_interfaces_and_not_by_a_source_alone() -> None:
+    mine = both("trusted", SOURCE, PODS)
+    found = plan(PODS_BY_INTERFACE, replace(OPEN, ours=tuple(mine)))
+    assert list(found.remove) == mine
+    assert sorted(found.add, key=str) == sorted(
+        [*both("trusted", INTERFACE, "cni0"), *both("trusted", INTERFACE, "flannel.1")], key=str)
+    bound = changed(changed(FRESH, "public", ports=WISH.ports), "trusted", interfaces=("cni0", "flannel.1"))
+    assert plan(PODS_BY_INTERFACE, bound).steps == ()
+
+
+def test_what_was_ours_and_is_not_wanted_is_closed_and_nothing_else() -> None:
+    mine = both("public", PORT, "30000-32767/udp")
+    state = replace(changed(OPEN, "public", ports=(*WISH.ports, "9100/tcp")), ours=tuple(mine))
+    found = plan(replace(WISH, ports=("10250/tcp", "30000-31000/udp")), state)
+    assert list(found.remove) == mine
+    # Else the smaller range would be closed along with the larger one
+    assert list(found.add) == both("public", PORT, "30000-31000/udp")
+    assert set(found.former["written"]["firewall"]) == {entry.text for entry in found.add}
+
+
+@pytest.mark.parametrize(("wish", "state", "message"), [
+    (replace(WISH, zone="classroom"), FRESH,
+     "Wanted the zone 'classroom' of firewalld, found no such zone, only drop, internal, public, trusted"),
+    (replace(WISH, zone="new"), replace(FRESH, zones={PERMANENT: {**ZONES, "new": Zone("new")}, LIVE: ZONES}),
+     "found it in the permanent configuration only.* --reload"),
+    (replace(WISH, ports=("6443",)), FRESH, "Wanted ports like 6443/tcp or 30000-32767/udp, found '6443'"),
+    (replace(WISH, ports=("7-6/tcp", "0/tcp", "70000/udp")), FRESH, "found '7-6/tcp', '0/tcp', '70000/udp'"),
+    (replace(WISH, sources=("192.168.90.7/24",)), FRESH, "an address inside of 192.168.90.0/24"),
+    (WISH, changed(FRESH, "internal", (PERMANENT,), sources=(PODS,)),
+     "pods' network 10.244.0.0/16 .* in the zone 'internal' .permanent.* --permanent --zone=internal"),
+    (replace(CLUSTER, cluster_sources=("node1",)), FRESH, "found 'node1'"),
+    (replace(CLUSTER, cluster_ports=("10250",)), FRESH, "found '10250'"),
+    (PODS_BY_INTERFACE, changed(FRESH, "internal", (LIVE,), interfaces=("cni0",)),
+     "expected 'trusted', found 'internal' .live.* 'firewall-cmd --zone=internal --remove-interface=cni0'"),
+    (replace(WISH, state="running"), State(systemd.Unit(firewalld.UNIT)),
+     "found it not installed. Install the package firewalld"),
+    (replace(WISH, state="running"), State(replace(STOPPED, load_state="masked")), "found it masked. Unmask it"),
+])
+def test_what_cannot_be_is_said_before_anything_is_done(wish: Wish, state: State, message: str) -> None:
+    with pytest.raises(ClassroomError, match=message):
+        plan(wish, state)
+
+
+SESSION = Session("192.168.90.1", "192.168.90.101", 22)
+START = replace(FRESH, unit=STOPPED, zones={PERMANENT: ZONES}, session=SESSION)
+
+
+@pytest.mark.parametrize(("state", "fine"), [
+    (START, True),
+    (replace(START, session=None), True),
+    (replace(START, session=replace(SESSION, port=2222)), False),
+    (changed(replace(START, session=replace(SESSION, port=2222)), "public", (PERMANENT,), ports=("2000-3000/tcp",)),
+     True),
+    (changed(START, "public", (PERMANENT,), services=()), False),
+    (changed(START, "drop", (PERMANENT,), interfaces=("eth0",)), False),
+    (changed(START, "trusted", (PERMANENT,), interfaces=("eth0",)), True),
+])
+def test_a_start_that_would_cut_the_connection_is_refused(state: State, fine: bool) -> None:
+    wish = replace(WISH, state="running")
+    if not fine:
+        with pytest.raises(ClassroomError, match="the machine would be cut off"):
+            plan(wish, state)
+        return
+    found = plan(wish, state)
+    assert found.service == "start" and {entry.place for entry in found.add} == {PERMANENT}
+    assert found.former["firewall"]["service"] == {"active": False, "enabled": False}
+    # What is live after the start is ours, too
+    assert {Entry.of(text).place for text in found.former["written"]["firewall"]} == {PERMANENT, LIVE}
+
+
+def test_one_that_runs_now_only_is_enabled() -> None:
+    found = plan(replace(WISH, state="running"), replace(OPEN, unit=replace(RUNS, unit_file_state="disabled")))
+    assert ([step.title for step in found.steps], found.service) == (["service firewalld.service"], "start")
+
+
+def test_it_is_stopped_now_and_at_boot() -> None:
+    found = plan(replace(WISH, state="stopped"), FRESH)
+    assert (found.service, [step.after for step in found.steps]) == ("stop", ["stopped, now and at boot"])
+    assert found.former == {"firewall": {"service": {"active": True, "enabled": True}}}
+
+
+PACKAGED = '<?xml version="1.0"?>\n<zone>\n  <short>P</short>\n  <service name="a"/>\n  <service name="b"/>\n</zone>\n'
+
+
+@pytest.mark.parametrize(("text", "before", "expected"), [
+    ('<zone><service name="b"/><service name="a"/>\n<short>P</short></zone>', [], True),
+    ('<zone><service name="b"/><service name="a"/>\n<short>P</short></zone>', ["public.xml"], False),
+    ('<zone target="DROP"><service name="b"/><service name="a"/>\n<short>P</short></zone>', [], False),
+    ('<zone><service name="a"/><short>P</short></zone>', [], False),
+    ("<zone", [], False),
+])
+def test_a_zone_as_packaged_has_no_file_of_its_own(
+    machine: Any, fake_run: Any, text: str, before: list[str], expected: bool,
+) -> None:
+    machine.write(firewalld.PACKAGED + "/public.xml", PACKAGED)
+    machine.write(firewalld.ZONES + "/public.xml", text)
+    machine.write(firewalld.ZONES + "/public.xml.old", text)
+    original_state.keep(machine.root, {"written": {"firewall": ["permanent|public|port|6443/tcp"]}})
+    fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
+    fake_run.on("firewall-cmd", "--list-all-zones").on("firewall-cmd", out="public\n  ports: 6443/tcp\n")
+    node = Machine(root=machine.root, run=fake_run)
+    [step] = firewalld.plan_back(node, {}).steps
+    firewalld.perform_back(node, step, {"files": before})
+    assert fake_run.did("--load-zone-defaults=public") is expected
+    assert machine.read(firewalld.ZONES + "/public.xml.old") is None
+
+
+LISTED = """\
+public (default, active)
+  target: default
+  icmp-block-inversion: no
+  interfaces: eth0 eth1
+  sources:
+  services: dhcpv6-client ssh
+  ports: 10250/tcp 30000-32767/udp
+  forward: yes
+  rich rules:
+\trule family="ipv4" source address="192.168.90.0/24" port port="6443" protocol="tcp" accept
+\trule service name="http" accept
+
+trusted
+  target: ACCEPT
+  interfaces:
+  sources: 10.244.0.0/16
+  services:
+  ports:
+  rich rules:
+"""
+
+
+def test_zones_are_read_as_firewall_cmd_lists_them() -> None:
+    assert parse_zones(LISTED) == {
+        "public": Zone("public", "default", ("eth0", "eth1"), (), ("dhcpv6-client", "ssh"), WISH.ports,
+                       (rich_rule("192.168.90.0/24", "6443/tcp"), 'rule service name="http" accept')),
+        "trusted": Zone("trusted", "ACCEPT", sources=(PODS,)),
+    }
+
+
+@pytest.mark.parametrize(("text", "zone"), [
+    ("# a file\nDefaultZone=internal\n", "internal"), ("DefaultZone=\n", "public"), (None, "public")])
+def test_the_default_zone(machine: Any, text: str | None, zone: str) -> None:
+    if text is not None:
+        machine.write(firewalld.CONFIGURATION, text)
+    assert firewalld.read_default_zone(machine.root) == zone
+
+
+UNIT = "LoadState=loaded\nActiveState={0}\nUnitFileState={1}\n"
+LIVE_LIST = ("firewall-cmd", "--list-all-zones")
+PERMANENT_LIST = ("firewall-cmd", "--permanent", "--list-all-zones")
+
+
+def zone(*ports: str) -> str:
+    return "public\n  ports: {0}\n".format(" ".join(ports))
+
+
+def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None:
+    mine = [Entry(PERMANENT, "public", PORT, "30000-32767/tcp"), *both("public", PORT, "6443/tcp"),
+            Entry(LIVE, "gone", PORT, "1/tcp")]
+    original_state.keep(machine.root, {
+        "firewall": {"permanent ports of public": ["30080/tcp", "80/tcp", "9100/tcp"]},
+        "written": {"firewall": [entry.text for entry in mine]}})
+    fake_run.on("systemctl", "show", out=UNIT.format("active", "enabled"))
+    # An administrator has closed 9100 and opened 443 since; 30080 is part of a range
+    fake_run.on(*PERMANENT_LIST, out=zone("80/tcp", "443/tcp", "6443/tcp", "30000-32767/tcp"))
+    fake_run.on(*LIVE_LIST, out=zone("6440-6443/tcp"))
+    fake_run.on("firewall-cmd")
+    former = original_state.read(machine.root)["firewall"]
+    node = Machine(root=machine.root, run=fake_run)
+    found = firewalld.plan_back(node, former)
+    assert [step.title for step in found.steps] == ["firewalld ports"]
+    fake_run.calls.clear()
+    assert firewalld.perform_back(node, found.steps[0], former) == []
+    assert [call for call in fake_run.calls if "--zone=public" in call] == [
+        ["firewall-cmd", "--permanent", "--zone=public", "--remove-port=30000-32767/tcp", "--remove-port=6443/tcp"],
+        ["firewall-cmd", "--zone=public", "--remove-port=6443/tcp"],
+        ["firewall-cmd", "--permanent", "--zone=public", "--add-port=30080/tcp"],
+    ]
+
+
+def test_nothing_is_taken_back_of_a_firewalld_that_is_gone(machine: Any, fake_run: Any) -> None:
+    original_state.keep(machine.root, {"firewall": {}, "written": {"firewall": ["live|public|port|1/tcp"]}})
+    fake_run.on("systemctl", "show", out="LoadState=not-found\n")
+    assert firewalld.plan_back(Machine(root=machine.root, run=fake_run), {"service": {"active": True}}).steps == ()
+
+
+@pytest.mark.parametrize(("now", "former", "verbs"), [
+    (("active", "enabled"), {"active": True, "enabled": True}, []),
+    (("inactive", "disabled"), {"active": True, "enabled": True}, ["enable", "start"]),
+    (("active", "enabled"), {"active": False, "enabled": False}, ["disable", "stop"]),
+])
+def test_it_runs_as_before(
+    machine: Any, fake_run: Any, now: tuple[str, str], former: dict[str, bool], verbs: list[str],
+) -> None:
+    fake_run.on("systemctl", "show", out=UNIT.format(*now)).on("systemctl")
+    node = Machine(root=machine.root, run=fake_run)
+    found = firewalld.plan_back(node, {"service": former})
+    for step in found.steps:
+        firewalld.perform_back(node, step, {"service": former})
+    assert [call[1] for call in fake_run.calls if call[1] != "show"] == verbs

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SELinux' mode, live and for the next boot, on machines with and without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host import selinux
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.selinux import (
+    DISABLED,
+    ENFORCING,
+    PERMISSIVE,
+    State,
+    plan,
+)
+
+CONFIG = "# The mode\nSELINUX={0}\n# The policy\nSELINUXTYPE=targeted\n"
+
+
+def config(mode: str) -> str:
+    return CONFIG.format(mode)
+
+
+@pytest.mark.parametrize(("wanted", "state", "titles"), [
+    (PERMISSIVE, State(), []),
+    (ENFORCING, State(), []),
+    (PERMISSIVE, State(PERMISSIVE, config(PERMISSIVE)), []),
+    (PERMISSIVE, State(ENFORCING, config(ENFORCING)), ["file /etc/selinux/config", "selinux permissive"]),
+    (PERMISSIVE, State(PERMISSIVE, config(ENFORCING)), ["file /etc/selinux/config"]),
+    (PERMISSIVE, State(ENFORCING, config(PERMISSIVE)), ["selinux permissive"]),
+    (ENFORCING, State(PERMISSIVE, config(PERMISSIVE)), ["file /etc/selinux/config", "selinux enforcing"]),
+    # Disabled, and nobody wants it enforced: nothing to do; disabled for the next boot only: that is another matter
+    (PERMISSIVE, State(None, config(DISABLED)), []),
+    (PERMISSIVE, State(PERMISSIVE, config(DISABLED)), ["file /etc/selinux/config"]),
+    # Switched off by the kernel's command line
+    (PERMISSIVE, State(None, config(ENFORCING)), ["file /etc/selinux/config"]),
+])
+def test_what_is_to_be_done(wanted: str, state: State, titles: list[str]) -> None:
+    found = plan(wanted, state, container=False)
+    assert [step.title for step in found.steps] == titles
+    assert found.former == (state.live if "selinux " + wanted in titles else None)
+    assert found.config in (None, config(wanted))
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("", "SELINUX=permissive\n"),
+    ("# none", "# none\nSELINUX=permissive\n"),
+    ("  SELINUX = Enforcing # really\nX=1\n", "SELINUX=permissive\nX=1\n"),
+    ("SELINUX=\n", "SELINUX=\nSELINUX=permissive\n"),
+    ("SELINUX=Permissive\n", None),
+])
+def test_the_configuration_keeps_its_other_lines(text: str, expected: str | None) -> None:
+    assert plan(PERMISSIVE, State(None, text), container=False).config == expected
+
+
+def test_disabled_cannot_become_enforcing() -> None:
+    with pytest.raises(ClassroomError, match=r"Wanted SELinux enforcing, found it disabled in /etc/selinux/config"):
+        plan(ENFORCING, State(None, config(DISABLED)), container=False)
+
+
+def test_the_mode_of_a_container_is_its_hosts() -> None:
+    found = plan(PERMISSIVE, State(ENFORCING, config(ENFORCING)), container=True)
+    assert [step.title for step in found.steps] == ["file /etc/selinux/config"]
+    assert found.former is None and "belongs to the host" in found.warnings[0]
+
+
+def test_there_and_back(machine: Any) -> None:
+    machine.write(selinux.ENFORCE, "1")
+    assert selinux.read_state(machine.root) == State(ENFORCING, None)
+    selinux.set_live(machine.root, PERMISSIVE)
+    assert machine.read(selinux.ENFORCE) == "0"
+    [step] = selinux.back_plan(machine.root, ENFORCING)
+    selinux.back(machine.root, step)
+    assert machine.read(selinux.ENFORCE) == "1" and selinux.back_plan(machine.root, ENFORCING) == ()
+
+
+def test_a_kernel_that_refuses_is_quoted(machine: Any) -> None:
+    with pytest.raises(ClassroomError, match="the kernel refuses the change: No such file"):
+        selinux.set_live(machine.root, PERMISSIVE)
