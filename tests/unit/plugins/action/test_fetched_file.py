@@ -108,8 +108,8 @@ def test_a_kubeconfig_is_written_once_and_in_no_output(tmp_path: Path, src: Path
         (True, "it is missing"), (False, "")]
     assert mode(dest) == 0o600 and mode(dest.parent) == 0o700
     assert yaml.safe_load(dest.read_text())["current-context"] == "kubernetes-admin@lab"
-    # The connection has been that ssh, and would have shown what it brought
-    assert "stdout and stderr censored due to no log" in more and "SSH: EXEC" in more
+    # The connection has been that ssh, which before ansible-core 2.22 shows what it fetched unless there is no_log
+    assert "SSH: EXEC" in more
     key = base64.b64decode(yaml.safe_load(admin_conf)["users"][0]["user"]["client-key-data"]).decode()
     secrets = [key.splitlines()[1], base64.b64encode(key.encode()).decode()[60:100]]
     # Of the whole file, at any of the three offsets that base64 has
