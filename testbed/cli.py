@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -42,12 +43,19 @@ def up(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None
     if arguments.inventory:
         fleet.write_inventory(arguments.inventory)
     names = ", ".join(f"{platform.name} {platform.ip}" for platform in fleet.platforms)
+    if arguments.json:
+        say(json.dumps({"changed": changed}))
+        return
     say(f"machines run and answer: {names}" if changed else f"machines run and answer, nothing to do: {names}")
 
 
-def down(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
+def down(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
     """Remove the machines and all that came with them."""
-    say("machines are gone" if fleet.as_it_is().down() else "no machines, nothing to do")
+    changed = fleet.as_it_is().down()
+    if arguments.json:
+        say(json.dumps({"changed": changed}))
+        return
+    say("machines are gone" if changed else "no machines, nothing to do")
 
 
 def status(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
@@ -85,6 +93,8 @@ def parser() -> argparse.ArgumentParser:
         )
         if function in (up, down, status):
             command.add_argument("--set", choices=["lab", "molecule"], default="lab", help="whose (default: the lab's)")
+        if function in (up, down):
+            command.add_argument("--json", action="store_true", help="print the result as JSON, in the last line")
         if function in (image, up, status):
             command.add_argument("--scenario", help="one whose molecule.yml has machines of its own")
         if function is free_subnet:

@@ -83,6 +83,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run imp
     INIT,
     MEMBERSHIP,
     PROOF,
+    WAITS,
     Failure,
     Run,
     place_of,
@@ -350,12 +351,13 @@ class CallbackModule(Default):
             self._handle_warnings(result.result)
 
     def _ends_badly(self, result: Any, unreachable: bool, tolerated: bool) -> None:
-        if tolerated and not registered(result.task) & _QUESTIONS:
+        names = registered(result.task)
+        if tolerated and not names & _QUESTIONS:
             self._run.machine_ends(result.host.name)
             return
         failure = self._run.fails(Failure(
             result.host.name, self._task_names.get(result.task._uuid) or str(result.task.get_name()),
-            failure_text(result.result), unreachable, tolerated))
+            failure_text(result.result), unreachable, tolerated, waits=WAITS in names))
         seat = self._run.seat_of(failure.machine)
         if self._live is None and not self._details and self._repeated.is_new(seat, failure, self._addresses):
             self._display.display(at_once(seat, failure), color=C.COLOR_ERROR)

@@ -317,6 +317,12 @@ changes:
   sample:
     - "install kubelet: it is not installed"
     - "restart containerd.service: /etc/containerd/config.toml changed"
+changed_files:
+  description: Paths of the files that were written or removed (in check mode - that would be).
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/containerd/config.toml]
 versions:
   description: The installed versions of the packages.
   returned: success
@@ -497,7 +503,9 @@ def bring_up(module: AnsibleModule) -> None:
     steps += write(root, files, module.check_mode)
     for one in services:
         steps += configure(root, one, module.check_mode)
-    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), versions=versions)
+    module.exit_json(
+        changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), versions=versions,
+        changed_files=[step.target for step in steps if step.action == "file"])
 
 
 def main() -> None:

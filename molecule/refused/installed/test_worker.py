@@ -106,7 +106,7 @@ def test_the_master_failed_before_in_the_same_run(tmp_path: Path) -> None:
     run = playbook("site.yml", "--limit", "master,node2", inventories=away)
     assert run.status == UNREACHABLE, run.output
     assert set(run.failures) == {"master", "node2"}, run.output
-    assert "node2 waits for master: wanted to join the cluster 'lab'" in run.failures["node2"]
+    assert "node2 cannot join the cluster 'lab': expected its control plane master to be ready" in run.failures["node2"]
     assert set(run.changed.values()) == {0}, run.output
 
 

@@ -30,8 +30,8 @@ AUDIT = "__audit_machine"
 INIT = "__control_plane_init"
 MEMBERSHIP = "__worker_membership"
 AS_WISHED = "none"
-# How a machine says that not it is what is broken
-_WAITS = "waits for"
+# Registered by a task that fails only because another machine of the seat has failed
+WAITS = "__worker_waits"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Place:
 class Failure:
     """What kept a machine from going on; `text` is for a person, without secrets.
 
-    A tolerated one did not: the play wanted to know and went on.
+    A tolerated one did not: the play wanted to know and went on. One that `waits` comes from another machine's failure.
     """
 
     machine: str
@@ -60,12 +60,9 @@ class Failure:
     text: str
     unreachable: bool = False
     tolerated: bool = False
+    waits: bool = False
     stage: str = ""
     number: int = 0
-
-    @property
-    def waits(self) -> bool:
-        return _WAITS in self.text
 
 
 @dataclass(frozen=True)

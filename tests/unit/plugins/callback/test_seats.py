@@ -126,6 +126,22 @@ def test_plain_lines_where_there_is_no_terminal(place: Path) -> None:
     assert "Anna &lt;b&gt;Müller&lt;/b&gt;" in (place / "report" / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_worker_without_its_control_plane_waits(place: Path) -> None:
+    """The task of the role worker, which the callback knows by the name under which its result is registered."""
+    role = yaml.safe_load((ROOT / "roles" / "worker" / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    task = next(each for each in role if "ansible.builtin.fail" in each)
+    broken = {"name": "Run kubeadm init", "ansible.builtin.fail": {"msg": "No disk."},
+              "when": "inventory_hostname == cluster_control_plane"}
+    failed = "{{ [cluster_control_plane] if inventory_hostname == 'seat01-node1' else [] }}"
+    plays = [{"name": "Join workers", "hosts": "seat01", "gather_facts": False, "vars": {"_cluster_failed": failed},
+              "tasks": [task, broken]}]
+    (place / "site.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    status, text = piped(place)
+    assert status == 2
+    assert "\nseat01 (Łukasz Żak): seat01-node1 waits at Join workers, " + task["name"] in text
+    assert "\nseat01 (Łukasz Żak): seat01-master failed at Join workers, Run kubeadm init: No disk.\n" in text
+
+
 def test_nothing_failed_and_there_is_nothing_to_do_again(place: Path) -> None:
     status, text = piped(place, "--check")
     assert status == 0

@@ -30,7 +30,7 @@ def test_check_mode_predicts_what_the_real_run_does(machine: Any, fake_run: Any,
     assert machine.snapshot() == {}
     assert len(fake_run.calls) == 1
     done = run_on_machine(installed_service, {"services": [WISH]})
-    for key in ("changed", "changes", "diff"):
+    for key in ("changed", "changes", "diff", "changed_files"):
         assert predicted[key] == done[key]
     assert machine.read("/etc/web.key") == "topsecret"
     assert fake_run.did("start", "web.service")
@@ -89,6 +89,7 @@ def test_a_file_that_is_read_when_needed_restarts_nothing(
     done = run_on_machine(installed_service, wish)
     assert predicted["changes"] == done["changes"] == [
         "file {0}: {1}".format(MIRROR["path"], "it is missing" if former is None else "its content is another")]
+    assert predicted["changed_files"] == done["changed_files"] == [MIRROR["path"]]
     assert machine.read(MIRROR["path"]) == "new\n"
     assert not fake_run.did("restart") and not fake_run.did("reload")
     # For the way back to before this collection

@@ -85,7 +85,7 @@ def test_a_seat_stands_where_it_got_stuck_though_its_other_machines_go_on() -> N
 
 def test_what_only_waits_is_not_the_reason() -> None:
     found, _clock = run()
-    found.fails(Failure("seat01-node1", "Join", "seat01-node1 waits for seat01-master."))
+    found.fails(Failure("seat01-node1", "Join", "no control plane", waits=True))
     found.fails(Failure("seat01-master", "Init", "broken", unreachable=True))
     assert row(found, "seat01").state == "unreachable" and row(found, "seat01").detail == "master: broken"
 

@@ -124,11 +124,11 @@ def test_machines_count_where_there_are_no_seats() -> None:
     assert summary(run) == "1 machine: 1 waiting; 0 changes; 0:00"
 
 
-@pytest.mark.parametrize(("text", "unreachable", "verb"), [
-    ("bad", False, "failed"), ("bad", True, "was not reached"), ("it waits for m", False, "waits")])
-def test_a_failure_in_one_line(text: str, unreachable: bool, verb: str) -> None:
+@pytest.mark.parametrize(("unreachable", "waits", "verb"), [
+    (False, False, "failed"), (True, False, "was not reached"), (False, True, "waits")])
+def test_a_failure_in_one_line(unreachable: bool, waits: bool, verb: str) -> None:
     run = Run(clock=lambda: 0.0)
     run.add("m", Place("s", "Ann"))
     run.stage_begins("Machines")
-    failure = run.fails(Failure("m", "Packages", text + "\nmore", unreachable))
-    assert at_once(run.seats["s"], failure) == "s (Ann): m {0} at Machines, Packages: {1}".format(verb, text)
+    failure = run.fails(Failure("m", "Packages", "bad\nmore", unreachable, waits=waits))
+    assert at_once(run.seats["s"], failure) == "s (Ann): m {0} at Machines, Packages: bad".format(verb)

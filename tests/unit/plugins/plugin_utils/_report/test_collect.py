@@ -66,7 +66,8 @@ def test_states(master: dict[str, Any], node: dict[str, Any], check: bool, state
 
 
 def test_a_failure_outweighs_a_proof_and_what_waits_is_not_the_reason() -> None:
-    found = seat({"__verify": {"nodes": NODES}}, {}, Failure("n", "Join", "n waits for m", stage="Workers"),
+    found = seat({"__verify": {"nodes": NODES}}, {},
+                 Failure("n", "Join", "no control plane", waits=True, stage="Workers"),
                  Failure("m", "Init", "broken", stage="Control plane"))
     assert (found.state, found.why) == ("stuck", "m, Control plane, Init: broken")
     assert [machine.state for machine in found.machines] == ["stuck", "stuck"]
