@@ -22,7 +22,7 @@ options:
     description:
       - The C(hostvars) of a run, or a dictionary like it.
       - Read are the results that the role registers, C(__enroll_contact), C(__enroll_probe), C(__enroll_sudo),
-        C(__enroll_sudoers), C(__enroll_identity) and C(__enroll_again), and C(_enroll_end), what its last step said.
+        C(__enroll_sudoers), C(__enroll_identity) and C(__enroll_key_login), and the fact C(_enroll_result).
     type: dict
     required: true
   machines:
@@ -107,7 +107,8 @@ class _Results:
             return value if isinstance(value, Mapping) else {}
 
         self.contact, self.probe = (found("__enroll_" + name) for name in ("contact", "probe"))
-        self.sudo_result, self.again, self.end = found("__enroll_sudo"), found("__enroll_again"), found("_enroll_end")
+        self.sudo_result, self.again = found("__enroll_sudo"), found("__enroll_key_login")
+        self.end = found("_enroll_result")
         self.sudoers = found("__enroll_sudoers")
         self.said = dict(line.split("=", 1) for line in self.probe.get("stdout_lines", ())
                          if line.startswith(("python=", "sudo=")))

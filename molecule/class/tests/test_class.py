@@ -245,7 +245,7 @@ def test_a_hostile_seat_is_not_reset_and_costs_no_other_seat_anything() -> None:
 
 
 def test_what_failed_comes_with_what_was_put_back() -> None:
-    machine(BROKEN).check_output("systemctl stop somebody")
+    machine(BROKEN).check_output("systemctl stop api-port")
     with stage("site.yml, two seats"):
         run = succeeded(playbook("site.yml", "--limit", "seat02,seat05"))
     assert set(run.changed) == {"seat02-master", BROKEN}

@@ -102,8 +102,9 @@ def facts(places: Places) -> dict[str, Any]:
         "network_manifest": places.canary, "network_plugin": "manifest", "node_hosts": [],
         "node_address": "203.0.113.1",
         "enroll_public_key": places.canary, "utility_bundle": places.home, "utility_networks": ["0.0.0.0/0"],
-        "_cluster_utility_address": "203.0.113.1", "_cluster_speaker": places.other_seat, "_cluster_reads_only": True,
-        "__cluster_judged": {"failed": True, "msg": "owned"}, "ansible_host": "203.0.113.1",
+        "_cluster_utility_address": "203.0.113.1", "_cluster_delegate_host": places.other_seat,
+        "_cluster_audit_mode": True,
+        "__cluster_check_result": {"failed": True, "msg": "owned"}, "ansible_host": "203.0.113.1",
         "inventory_hostname": places.other_seat, "ansible_connection": "local", "ansible_become": False,
     }
 

@@ -69,15 +69,16 @@ FURTHER = {
 
 @pytest.mark.parametrize("there", [[], ["kata"], ["kata", "gvisor"]])
 def test_a_handler_needs_its_program(there: list[str]) -> None:
-    found = drop_ins(crio_runtimes=FURTHER, __crio_programs=there)
+    found = drop_ins(crio_runtimes=FURTHER, _crio_runtimes_found=there)
     assert found["runtime"].get("runtimes", {}) == {name: FURTHER[name] for name in there}
 
 
 def test_a_class_for_what_any_machine_has() -> None:
-    machines = {"a": {"__crio_programs": ["kata"]}, "b": {}, "c": {"__crio_programs": ["kata", "gvisor", "crun"]}}
+    found = {"a": ["kata"], "c": ["kata", "gvisor", "crun"]}
+    machines = {**{name: {"_crio_runtimes_found": names} for name, names in found.items()}, "b": {}}
     text = value("_crio_runtime_classes", cluster_machines=list(machines), hostvars=machines)
-    found = [document for document in yaml.safe_load_all(text) if document]
-    assert [(one["kind"], one["metadata"]["name"], one["handler"]) for one in found] == [
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    assert [(one["kind"], one["metadata"]["name"], one["handler"]) for one in documents] == [
         ("RuntimeClass", "gvisor", "gvisor"), ("RuntimeClass", "kata", "kata")]
 
 

@@ -79,11 +79,11 @@ def test_rules_of_a_host_whose_address_is_not_known_stay() -> None:
     ({"ansible_play_hosts_all": ["node1"]}, ["master"]),
     ({"ansible_play_hosts_all": ["node1"], "cluster_internal_network": "172.31.90.0/24"}, []),
     ({"ansible_play_hosts_all": ["node1"], "firewall_sources": ["10.0.0.0/8"]}, []),
-    ({"ansible_play_hosts_all": ["node1"], "_cluster_reads_only": True}, []),
+    ({"ansible_play_hosts_all": ["node1"], "_cluster_audit_mode": True}, []),
     ({"ansible_play_hosts_all": ["utility"], "inventory_hostname": "utility"}, []),
 ])
 def test_hosts_outside_of_the_run_that_need_rules_for_a_new_one(given: dict[str, Any], expected: list[str]) -> None:
-    assert value("_firewall_others", **given) == expected
+    assert value("_firewall_hosts_outside_play", **given) == expected
 
 
 @pytest.mark.parametrize(("given", "expected"), [

@@ -56,15 +56,16 @@ def value(words: str, host: str, run: list[str], failed: tuple[str, ...] = (), *
 def test_one_of_a_cluster_acts_for_those_that_are_left(
     host: str, run: list[str], failed: tuple[str, ...], speaker: str, members: list[str], left_out: list[str]
 ) -> None:
-    assert value("_cluster_speaker", host, run, failed) == speaker
+    assert value("_cluster_delegate_host", host, run, failed) == speaker
     assert value("_cluster_members", host, run, failed) == members
     assert value("_cluster_failed", host, run, failed) == left_out
 
 
 def judged(host: str) -> dict[str, Any]:
     """A machine that has found its cluster wrong, and others that failed without a word about theirs."""
-    found: dict[str, Any] = {name: {"__cluster_judged": {"failed": False}} for name in ("s1-master", "s2-master")}
-    return {**{name: {} for name in ALL}, **found, host: {"__cluster_judged": {"failed": True, "msg": "Wanted so."}}}
+    found: dict[str, Any] = {name: {"__cluster_check_result": {"failed": False}} for name in ("s1-master", "s2-master")}
+    failed = {"__cluster_check_result": {"failed": True, "msg": "Wanted so."}}
+    return {**{name: {} for name in ALL}, **found, host: failed}
 
 
 @pytest.mark.parametrize(("host", "by", "failed", "words"), [
@@ -74,7 +75,7 @@ def judged(host: str) -> dict[str, Any]:
     ("s2-node1", "utility", ("utility",), "Wanted so."),
 ], ids=["its own", "another's", "otherwise", "utility"])
 def test_a_refusal_is_for_all_whom_it_concerns(host: str, by: str, failed: tuple[str, ...], words: str) -> None:
-    assert value("_cluster_refusal", host, ALL, failed, hostvars=judged(by)) == words
+    assert value("_cluster_failure_msg", host, ALL, failed, hostvars=judged(by)) == words
 
 
 @pytest.mark.parametrize("wrong", ["{{ nowhere }}", "{{ {}.a.b }}"])
@@ -84,8 +85,8 @@ def test_a_variable_without_a_value_is_for_the_task_that_needs_it(wrong: str) ->
         given = {name: trust_as_template(wrong)}
         own = ["s1-node1"] if name == "cluster_machines" else SEATS["s1"]
         assert value("_cluster_members", "s1-node1", ALL, **given) == own
-        assert value("_cluster_speaker", "s1-node1", ALL, **given) in own
-        assert value("_cluster_refusal", "s1-node1", ALL, ("s2-master",), **given) == ""
+        assert value("_cluster_delegate_host", "s1-node1", ALL, **given) in own
+        assert value("_cluster_failure_msg", "s1-node1", ALL, ("s2-master",), **given) == ""
     given = {"cluster_internal_network": trust_as_template(wrong)}
     assert value("_cluster_networks | default('?')", "s1-node1", ALL, **given) == "?"
 
@@ -108,7 +109,7 @@ def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fail
     given: dict[str, Any] = {
         name: trust_as_template("{{ nowhere }}"), "__kubernetes": {"changed": True},
         "ansible_check_mode": False, "__control_plane_init": {"changed": False},
-        "hostvars": {machine: {"__crio_programs": ["kata"]} for machine in ALL},
+        "hostvars": {machine: {"_crio_runtimes_found": ["kata"]} for machine in ALL},
     }
     ends = conditions(role)
     assert ends
@@ -126,7 +127,7 @@ def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fail
 def test_a_utility_is_left_alone_when_nobody_is_left_to_serve(
     host: str, run: list[str], failed: tuple[str, ...], wanted: bool
 ) -> None:
-    assert value("_preflight_wanted", host, run, failed) is wanted
+    assert value("_preflight_required", host, run, failed) is wanted
 
 
 @pytest.mark.parametrize(("host", "run", "left"), [
@@ -137,7 +138,7 @@ def test_a_utility_is_left_alone_when_nobody_is_left_to_serve(
     ("s1-node1", ["s1-node1"], []),
 ], ids=["all", "control plane", "worker beside it", "another seat", "worker alone"])
 def test_all_of_a_seat_stop_for_workers_that_would_be_left(host: str, run: list[str], left: list[str]) -> None:
-    assert value("_reset_workers_left", host, run) == left
+    assert value("_reset_orphaned_workers", host, run) == left
 
 
 @pytest.mark.parametrize(("host", "changed"), [("s1-master", True), ("s2-master", False)])

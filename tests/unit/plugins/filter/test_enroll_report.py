@@ -20,8 +20,8 @@ def machine(number: int = 1, **different: Any) -> dict[str, Any]:
         "__enroll_identity": {"identity": {
             "container": False, "machine_id": "{0:032x}".format(number), "product_uuid": "uuid-{0}".format(number),
             "mac_addresses": {}, "ssh_host_keys": {"ssh-ed25519": "SHA256:{0}".format(number)}}},
-        "__enroll_again": {"state": "key"},
-        "_enroll_end": {"problem": ""},
+        "__enroll_key_login": {"state": "key"},
+        "_enroll_result": {"problem": ""},
     }
     found.update(different)
     return {name: value for name, value in found.items() if value is not None}
@@ -53,7 +53,7 @@ def test_a_machine_that_became_ready() -> None:
 def test_how_root_is_reached(sudo: str, word: str) -> None:
     probe = {"stdout_lines": ["a banner", "python=3.9.2", "sudo=" + sudo]}
     contact = {"state": "key", "user": "student", "problem": ""}
-    found = row({"a": machine(__enroll_contact=contact, __enroll_probe=probe, __enroll_again={"skipped": True})})
+    found = row({"a": machine(__enroll_contact=contact, __enroll_probe=probe, __enroll_key_login={"skipped": True})})
     assert (found["state"], found["login"], found["sudo"], found["python"]) == ("ready", "key", word, "3.9.2")
 
 
@@ -79,10 +79,11 @@ EXPIRED = {"rc": 1, "stdout": "", "stdout_lines": [], "stderr": "Your password h
     ({"__enroll_probe": {"stdout_lines": ["python=3.8.10", "sudo=free"]}}, "found 3.8.10. Install it"),
     ({"__enroll_probe": {"stdout_lines": ["python=3.9.2", "sudo=missing"]}}, "found no sudo. Install it"),
     ({"__enroll_sudo": {"failed": True, "msg": "Task failed: Incorrect sudo password"}}, "Incorrect sudo password."),
-    ({"_enroll_end": {"problem": "a cannot become a worker:\n no memory"}}, "a cannot become a worker: no memory"),
-    ({"_enroll_end": None}, "It did not answer any more"),
-    ({"__enroll_again": {"state": "password", "problem": ""}}, "The machine still asks for a password."),
-    ({"__enroll_again": {"state": "no answer", "problem": "Wanted an answer."}}, "just installed. Wanted an answer."),
+    ({"_enroll_result": {"problem": "a cannot become a worker:\n no memory"}}, "a cannot become a worker: no memory"),
+    ({"_enroll_result": None}, "It did not answer any more"),
+    ({"__enroll_key_login": {"state": "password", "problem": ""}}, "The machine still asks for a password."),
+    ({"__enroll_key_login": {"state": "no answer", "problem": "Wanted an answer."}},
+     "just installed. Wanted an answer."),
 ])
 def test_what_is_in_the_way(different: dict[str, Any], says: str) -> None:
     report = enroll_report({"a": machine(1, **different), "b": machine(2)}, ["a", "b"])
