@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import small_packages
-
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring, SigningKey
+from tests.unit.support import small_packages
 from tools.paths import BUNDLE
 
 MINOR = "v1.36"

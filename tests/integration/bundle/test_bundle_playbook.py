@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_packages
 import yaml
-from small_images import Images
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import assemble
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 from tests.integration.bundle import repositories
 from tests.integration.bundle.conftest import APP, PAUSE, Play, Upstream
 from tests.support.playbooks import FAILED, Run
+from tests.unit.support import small_packages
+from tests.unit.support.small_images import Images
 from tools.paths import ROOT
 
 SOURCES = ("source", "upstream", "existing", "archive", "present")

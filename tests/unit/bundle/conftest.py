@@ -2,27 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the builder importable and gives tests a bundle small enough to be real."""
+"""Gives tests the declarations, and a bundle small enough to be real."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(CHECKOUT))
-
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from bundle.builder import config, oci
+from tools.paths import ROOT
 
 
 @pytest.fixture(scope="session")
 def declared() -> config.Recipe:
     """What this checkout declares."""
-    return config.load(CHECKOUT / "bundle")
+    return config.load(ROOT / "bundle")
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
-from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import AptRoad, DnfRoad
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Repository
+from tests.unit.support.made_up_keys import made_up_key
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 READ = ("cluster", "kubernetes", "containerd", "bundle")

@@ -23,7 +23,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
-from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
@@ -31,6 +30,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Wish
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
+from tests.unit.support.made_up_keys import made_up_key
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 FILES = [f"{role}/{kind}" for role in ("cluster", "kubernetes", "containerd") for kind in ("defaults", "vars")]

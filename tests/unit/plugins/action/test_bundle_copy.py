@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import yaml
-from fake_bundle import Bundle, locked_bundle
 
 from ansible_collections.classroom.kubeadm.plugins.action import bundle_copy as action
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
@@ -23,6 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_copy import DOCUMENTATION
 from tests.support.signed_bundles import sign
+from tests.unit.support.fake_bundle import Bundle, locked_bundle
 
 IMAGES = {"registry.k8s.io/pause:3.10.2": (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeadm_lab import Authority
 
 from ansible_collections.classroom.kubeadm.plugins.action.fetched_file import SPEC
 from ansible_collections.classroom.kubeadm.plugins.modules.fetched_file import DOCUMENTATION
+from tests.unit.support.kubeadm_lab import Authority
 
 ROOT = Path(__file__).resolve().parents[4]
 SERVER = "192.0.2.10:6443"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bundle import locked_bundle
-from fake_registry import Contents, serving
 
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_load import main
 from ansible_collections.classroom.kubeadm.plugins.modules.server_certificate import main as certify
+from tests.unit.support.fake_bundle import locked_bundle
+from tests.unit.support.fake_registry import Contents, serving
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 IMAGES = {PAUSE: (b"pause",), "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}

@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_packages
 import yaml
-from small_images import Images
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import archive as bundle_archive
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
@@ -31,6 +29,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_archive import main as archive_main
 from ansible_collections.classroom.kubeadm.plugins.modules.bundle_seal import main as seal_main
+from tests.unit.support import small_packages
+from tests.unit.support.small_images import Images
 
 Run = Callable[..., dict[str, Any]]
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeadm_lab import FakeApi, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import command as kubeadm_command
 from ansible_collections.classroom.kubeadm.plugins.modules import harvest_files, harvest_objects
+from tests.unit.support.kubeadm_lab import FakeApi, kubeconfig_text
 
 CONFIG = "/etc/kubernetes/admin.conf"
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import detect as package_manager_detect
 from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
+from tests.unit.support.made_up_keys import made_up_key
 
 WISH: dict[str, Any] = {
     "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": made_up_key("classroom")},

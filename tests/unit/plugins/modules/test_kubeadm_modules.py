@@ -6,17 +6,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from kubeadm_lab import Lab, as_text, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.doc_fragments.kubeadm import ModuleDocFragment
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
@@ -29,6 +24,7 @@ from ansible_collections.classroom.kubeadm.plugins.modules import (
     kubeadm_token,
     node_removed,
 )
+from tests.unit.support.kubeadm_lab import Lab, as_text, kubeconfig_text
 
 MODULES = [kubeadm_init, kubeadm_join, kubeadm_reset, kubeadm_token, node_removed]
 TOKEN = "abcdef.0123456789abcdef"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from residue_lab import Host, link
 
 from ansible_collections.classroom.kubeadm.plugins.modules import kubeadm_residue
+from tests.unit.support.residue_lab import Host, link
 
 Run = Callable[..., dict[str, Any]]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from residue_lab import Host
 
 from ansible_collections.classroom.kubeadm.plugins.modules import machine_identity
+from tests.unit.support.residue_lab import Host
 
 
 @pytest.mark.parametrize("check", [True, False])

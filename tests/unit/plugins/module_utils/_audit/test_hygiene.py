@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kubeadm_lab import Authority, Lab, kubeconfig_text, kubelet_conf
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene
 from ansible_collections.classroom.kubeadm.plugins.module_utils._audit.hygiene import Recorded, Source
@@ -23,6 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding
+from tests.unit.support.kubeadm_lab import Authority, Lab, kubeconfig_text, kubelet_conf
 
 ID = "0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa"
 DAY = 86400

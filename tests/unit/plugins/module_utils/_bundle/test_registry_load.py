@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bundle import Bundle, locked_bundle
-from fake_registry import Contents, serving
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import registry_load
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistrySilent
+from tests.unit.support.fake_bundle import Bundle, locked_bundle
+from tests.unit.support.fake_registry import Contents, serving
 
 DIGEST = "sha256:" + "0" * 64
 PAUSE = "registry.k8s.io/pause:3.10.2"

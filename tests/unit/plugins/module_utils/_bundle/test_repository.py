@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import small_packages
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring, SigningKey
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from tests.unit.support import small_packages
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from fake_bundle import Bundle, locked_bundle
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.transfer import (
@@ -23,6 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.transfer
     take,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from tests.unit.support.fake_bundle import Bundle, locked_bundle
 
 PAUSE = {"registry.k8s.io/pause:3.10.2": (b"pause",)}
 MORE = {**PAUSE, "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}

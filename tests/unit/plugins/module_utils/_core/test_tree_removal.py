@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from own_mounts import apart, mount
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import open_beneath, tree_removal
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.owner_rights import Account
@@ -24,6 +23,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.tree_remov
     remove_entry,
     sentence,
 )
+from tests.unit.support.own_mounts import apart, mount
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 NOBODY = pwd.getpwnam("nobody")

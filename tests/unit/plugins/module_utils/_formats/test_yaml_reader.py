@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeadm_lab import CONFIGURATION, kubeconfig_text, kubelet_conf
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import yaml_reader
+from tests.unit.support.kubeadm_lab import CONFIGURATION, kubeconfig_text, kubelet_conf
 
 
 def test_what_kubernetes_writes_is_read() -> None:

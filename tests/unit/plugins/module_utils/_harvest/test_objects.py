@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.objects import REDACTED_MARK, Wish
@@ -23,6 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import
     Unavailable,
     Unreachable,
 )
+from tests.unit.support.kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 CORE = {
     "namespaces": ("Namespace", False), "configmaps": ("ConfigMap", True), "secrets": ("Secret", True),

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from own_mounts import apart, mount
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import mounts
+from tests.unit.support.own_mounts import apart, mount
 
 HOME = "/var/lib/kubelet"
 LINE = "{number} 1 0:{number} / {path} {options} shared:1 - {kind} {source} {superior}\n"

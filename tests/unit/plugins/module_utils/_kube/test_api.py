@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import Authority
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import api as kube_api
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
@@ -30,6 +29,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import
     Unreachable,
     Untrusted,
 )
+from tests.unit.support.kubeadm_lab import Authority
 
 ANSWERS = {
     "/readyz": (200, "ok"),

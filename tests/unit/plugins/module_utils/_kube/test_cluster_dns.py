@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Unreachable
@@ -20,6 +19,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dn
     converge,
     rewritten,
 )
+from tests.unit.support.kubeadm_lab import Lab, kubeconfig_text
 
 # As kubeadm 1.36 installs it
 KUBEADM = """.:53 {

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiSilent, Kubectl
+from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 
 def test_it_reads_a_path_of_the_api(tmp_path: Path) -> None:

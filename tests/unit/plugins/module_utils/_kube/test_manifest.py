@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -21,6 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.manifest i
     object_names,
     read_diff,
 )
+from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 MANIFEST = Manifest(text="apiVersion: v1\nkind: Namespace\nmetadata:\n  labels: {a: b}\n  name: demo\n")
 DIFF = """\

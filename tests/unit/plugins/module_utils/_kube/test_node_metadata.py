@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import Change
+from tests.unit.support.kubeadm_lab import Lab, kubeconfig_text
 
 CONF = "/etc/kubernetes/admin.conf"
 NODES = "/api/v1/nodes"

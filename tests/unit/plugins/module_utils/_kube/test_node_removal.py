@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import Wish, converge
+from tests.unit.support.kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 NODE = "/api/v1/nodes/node1"
 PODS = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode1"

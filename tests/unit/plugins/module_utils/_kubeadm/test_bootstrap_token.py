@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import NOW, Lab, as_text, kubeconfig_text, request, token
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
@@ -25,6 +24,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstr
     seconds,
     used,
 )
+from tests.unit.support.kubeadm_lab import NOW, Lab, as_text, kubeconfig_text, request, token
 
 CONF = "/etc/kubernetes/admin.conf"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"

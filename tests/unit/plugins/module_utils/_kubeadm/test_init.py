@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf, request, token
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -31,6 +30,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_fa
     wish_of,
     write_marker,
 )
+from tests.unit.support.kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf, request, token
 
 CONFIG: list[dict[str, Any]] = [
     {

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -30,6 +29,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join im
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds import Finding
+from tests.unit.support.kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf
 
 NODE = "/api/v1/nodes/node1"
 TOKEN = "abcdef.0123456789abcdef"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import CONFIGURATION, Authority, kubeconfig_text, kubelet_conf
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import load, parse
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import drift as kubeadm_drift
+from tests.unit.support.kubeadm_lab import CONFIGURATION, Authority, kubeconfig_text, kubelet_conf
 
 
 def test_a_kubeconfig_of_kubeadm() -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubeadm_lab import Authority, FakeRunner, Lab, kubeconfig_text, kubelet_conf
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state as kept
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
@@ -38,6 +37,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.teardow
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds import Finding
+from tests.unit.support.kubeadm_lab import Authority, FakeRunner, Lab, kubeconfig_text, kubelet_conf
 
 ENDPOINT = "192.168.90.100:6443"
 WISH = Wish(endpoint=ENDPOINT, cri_socket="unix:///run/containerd/containerd.sock")

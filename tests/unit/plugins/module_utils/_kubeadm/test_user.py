@@ -24,7 +24,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from kubeadm_lab import Authority, FakeApi, Lab, kubeconfig_text
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
@@ -43,6 +42,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user im
     remove,
     subject_lines,
 )
+from tests.unit.support.kubeadm_lab import Authority, FakeApi, Lab, kubeconfig_text
 
 SERVER, OTHER = "https://192.168.90.100:6443", "https://192.0.2.1:6443"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_up_keys import fingerprint_of, made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -29,6 +28,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan i
     read_state,
     with_checked_key,
 )
+from tests.unit.support.made_up_keys import fingerprint_of, made_up_key
 
 REPOSITORY = Repository("classroom", "http://192.168.90.10/apt", "KEY")
 FILES = {"/etc/key": "KEY\n", "/etc/source": "http://192.168.90.10/apt\n"}

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_up_keys import made_up_key
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -26,6 +25,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan i
     Repository,
     Wish,
 )
+from tests.unit.support.made_up_keys import made_up_key
 
 PATH = "/etc/yum.repos.d/classroom.repo"
 CLASSROOM = Repository("classroom", "http://192.168.90.10/rpm", made_up_key("classroom"))

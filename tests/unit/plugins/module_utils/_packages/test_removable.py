@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-import small_packages
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -21,6 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files impo
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import Apt
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Backend
+from tests.unit.support import small_packages
 
 # Docker upon the runtime, and Kubernetes' own that need each other
 INSTALLED = {

@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 
 import pytest
-from own_mounts import apart, mount, show_table
-from residue_lab import Host
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.files import (
     CNI_CONFIGURATION,
@@ -30,6 +28,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.files i
     take_trees,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding
+from tests.unit.support.own_mounts import apart, mount, show_table
+from tests.unit.support.residue_lab import Host
 
 FLANNEL = '{"name": "cbr0", "plugins": [{"type": "flannel", "delegate": {}}, {"type": "portmap"}]}'
 PODMAN = '{"name": "podman", "plugins": [{"type": "bridge", "bridge": "cni-podman0"}]}'

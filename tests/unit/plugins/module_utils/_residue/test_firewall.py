@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from residue_lab import Host
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.firewall import (
@@ -30,6 +29,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.firewal
     take_sets,
     take_tables,
 )
+from tests.unit.support.residue_lab import Host
 
 # Recorded on a worker with the kubelet, kube-proxy (iptables), flannel and calico's traces, put together by hand.
 SAVED = """\

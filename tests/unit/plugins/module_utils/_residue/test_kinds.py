@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 import pytest
-from residue_lab import Host, link
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds import (
@@ -21,6 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds i
     remove,
     strange,
 )
+from tests.unit.support.residue_lab import Host, link
 
 
 @pytest.fixture

@@ -11,9 +11,6 @@ import os
 from pathlib import Path
 
 import pytest
-from kubeadm_lab import Authority, kubeconfig_text
-from own_mounts import apart, mount
-from residue_lab import Host, addressed
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats.x509 import discovery_hash
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kubeconfigs import (
@@ -24,6 +21,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kubecon
     take_copies,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding, Look
+from tests.unit.support.kubeadm_lab import Authority, kubeconfig_text
+from tests.unit.support.own_mounts import apart, mount
+from tests.unit.support.residue_lab import Host, addressed
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/x\nanna:x:1000:1000::/home/anna:/bin/sh\nbroken\n"
 ROOT, ANNA = "/root/.kube/config", "/home/anna/.kube/config"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from residue_lab import HOST_NETWORK, Host, addressed, link
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.network import (
@@ -34,6 +33,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.network
     take_services,
     take_tunnel,
 )
+from tests.unit.support.residue_lab import HOST_NETWORK, Host, addressed, link
 
 NAMESPACE = "cni-0f3f7e2b-5c1d-4e0c-9a51-b1c5b9a7f0aa"
 BARE = "0f3f7e2b-5c1d-4e0c-9a51-b1c5b9a7f0aa"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from residue_lab import OTHER, OWN, Host
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Process, pod_cgroup
@@ -33,6 +32,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.runtime
     take_mounts,
     take_processes,
 )
+from tests.unit.support.residue_lab import OTHER, OWN, Host
 
 ID, OTHER_ID = "a" * 64, "b" * 64
 POD = "/kubepods/burstable/pod92d1fa7c35ec31a7130a3a50bf789257"

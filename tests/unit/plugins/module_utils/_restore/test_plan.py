@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubeadm_lab import Lab
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
@@ -28,6 +27,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan i
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import plan as restore_plan
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import restorers
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore.plan import State, perform, plan, read_state
+from tests.unit.support.kubeadm_lab import Lab
 
 SWAP = "/swap.img none swap sw 0 0"
 KEY = "net.ipv4.ip_forward"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiSilent
@@ -26,6 +25,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
     sentence,
     started_checks,
 )
+from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 NODES = ("master", "node1", "node2")
 WISH = Wish(NODES, "agnhost:1", "kubernetes.default.svc.cluster.local", ("kube-system",))

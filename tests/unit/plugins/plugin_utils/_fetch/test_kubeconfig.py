@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeadm_lab import Authority
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.kubeconfig import Expected, owner, rewritten
+from tests.unit.support.kubeadm_lab import Authority
 
 ADMIN = Expected("192.0.2.10:6443", "lab", "kubernetes-admin", ("kubeadm:cluster-admins", "system:masters"))
 Document = dict[str, Any]

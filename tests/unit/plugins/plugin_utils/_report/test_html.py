@@ -8,10 +8,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from class_reports import class_report, two_days
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.html import bars, moment, page, stage_names
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report, merged
+from tests.unit.support.class_reports import class_report, two_days
 
 # What would act if it were put into a page as it is
 EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\" onload=\"x' & {{ 7 * 7 }}"
