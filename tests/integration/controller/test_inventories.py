@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,6 +62,38 @@ def test_a_mistake_ends_the_run_before_a_connection(tmp_path: Path, name: str, t
         assert done.returncode == 2
         assert all(word in done.stdout for word in words), done.stdout
         assert "UNREACHABLE" not in done.stdout and "unreachable=1" not in done.stdout
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml")))
+def test_each_playbook_stops_for_a_host_with_two_addresses(tmp_path: Path, playbook: str) -> None:
+    """Which of two hosts would be changed, reset or believed is not known."""
+    if playbook == "bundle.yml":
+        pytest.skip("it has no host but localhost")
+    text = INI.replace("127.0.0.1", "127.0.0.4\nmaster ansible_host=127.0.0.5")
+    (tmp_path / "hosts").write_text(
+        text + "[utility]\nutility ansible_host=127.0.0.6\nutility ansible_host=127.0.0.7\n", encoding="utf-8")
+
+    done = run(tmp_path / "hosts", "-e", "reset_confirm=true", playbook=playbook)
+
+    assert done.returncode == 2, done.stdout
+    assert "has 2 addresses: expected one" in done.stdout and "Correct the inventory" in done.stdout, done.stdout
+    assert "UNREACHABLE" not in done.stdout and "unreachable=1" not in done.stdout
+
+
+def test_a_host_with_two_addresses_stops_no_other_cluster(tmp_path: Path) -> None:
+    variables = "cluster_machines='[\"{0}\"]' cluster_control_plane={0} cluster_name={0} ansible_connection=local"
+    text = "[control_plane]\n" + "".join(
+        f"{name} ansible_host={address} {variables.format(name)}\n"
+        for name, address in (("seat1", "127.0.0.4"), ("seat1", "127.0.0.5"), ("seat2", "127.0.0.6")))
+    (tmp_path / "hosts").write_text(text + "[k8s_cluster:children]\ncontrol_plane\n", encoding="utf-8")
+
+    more = {"ansible_become": False, "harvest_directories": [str(tmp_path)], "harvest_temporary": str(tmp_path)}
+
+    done = run(tmp_path / "hosts", "--check", "-e", json.dumps(more), playbook="harvest.yml")
+
+    assert done.returncode == 2, done.stdout
+    states = re.findall(r"^(seat\d) .* (\w+)$", done.stdout, re.MULTILINE)
+    assert states == [("seat1", "stuck"), ("seat2", "checked")], done.stdout
 
 
 def test_the_manifest_of_the_benchmark_is_rendered(tmp_path: Path) -> None:
