@@ -40,7 +40,8 @@ from tools.process_group import ProcessGroup
 PYTHON = sys.executable
 # The longest first, so that none of them is left alone at the end
 SCENARIOS = (
-    "class", "airgap", "lifecycle", "redhat", "refused", "enroll", "exercise", "host", "interrupted", "crio", "cluster",
+    "class", "airgap", "reset", "redhat", "invalid_input", "enroll", "student_exercise", "host_settings", "killed_runs",
+    "crio", "cluster",
 )
 PLAYBOOKS = (
     "site", "bundle", "utility", "verify", "reset", "audit", "harvest", "workbench", "enroll", "students", "report",
@@ -327,13 +328,13 @@ BUDGETS: Mapping[str, Budget] = {
     # Four clusters at a time are more than enough for two cores
     "class": Budget(8, alone=True),
     "airgap": Budget(8),
-    "lifecycle": Budget(8),
+    "reset": Budget(8),
     "redhat": Budget(7),
-    "refused": Budget(6),
+    "invalid_input": Budget(6),
     "enroll": Budget(5),
-    "exercise": Budget(5),
-    "host": Budget(5),
-    "interrupted": Budget(5),
+    "student_exercise": Budget(5),
+    "host_settings": Budget(5),
+    "killed_runs": Budget(5),
     "crio": Budget(5),
     "cluster": Budget(5),
     "lab": Budget(3),

@@ -71,7 +71,7 @@ def test_two_scenarios_work_in_checkouts_of_their_own(tmp_path: Path) -> None:
         places.append(place)
         meeting.wait()
 
-    stages = [Stage(name, scenario, heavy=True) for name in ("cluster", "refused", "airgap", "redhat")]
+    stages = [Stage(name, scenario, heavy=True) for name in ("cluster", "invalid_input", "airgap", "redhat")]
     assert [tally.failed for tally in run_all(stages, tmp_path)] == [0, 0, 0, 0]
     assert sorted(places) == sorted([ROOT, tmp_path] * 2)
 

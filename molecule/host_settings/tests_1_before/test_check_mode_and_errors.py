@@ -17,7 +17,7 @@ from tests.support.playbooks import FAILED, kept_prints, playbook
 from tests.support.snapshots import all_prints, machine, machine_print
 
 NAMES = ("master", "node1")
-CONVERGE = "../molecule/host/converge.yml"
+CONVERGE = "../molecule/host_settings/converge.yml"
 
 
 @pytest.fixture(params=NAMES)

@@ -18,8 +18,8 @@ from tests.support.snapshots import all_prints, machine
 
 NAMES = ("master", "node1")
 HERE = Path(__file__).resolve().parents[1]
-CONVERGE = "../molecule/host/converge.yml"
-WISHES = ("-e", f"@{HERE / 'vars' / 'wishes.yml'}")
+CONVERGE = "../molecule/host_settings/converge.yml"
+SETTINGS = ("-e", f"@{HERE / 'vars' / 'settings.yml'}")
 SILENT = "time server 192.0.2.123: it does not answer at UDP port 123"
 # What the programs that keep lists of users and firewalld leave behind each change
 COPIES = re.compile(r"^/etc/((sub)?[gu]id|g?shadow|group|passwd)-$|^/etc/firewalld/.*\.xml\.old$")
@@ -40,7 +40,7 @@ def succeeded(run: Run) -> Run:
 
 def drift(tmp_path: Path) -> list[dict[str, str]]:
     report = tmp_path / "audit.json"
-    run = succeeded(playbook("audit.yml", *WISHES, *AUDIT, "-e", f"audit_file={report}"))
+    run = succeeded(playbook("audit.yml", *SETTINGS, *AUDIT, "-e", f"audit_file={report}"))
     assert set(run.changed.values()) == {0}
     found: list[dict[str, str]] = json.loads(report.read_text(encoding="utf-8"))["findings"]
     return [finding for finding in found if finding["section"] == "drift"]
@@ -147,7 +147,7 @@ def test_drift_is_told_from_both_sides(tmp_path: Path) -> None:
 
 
 def test_bare_is_what_was_before() -> None:
-    succeeded(playbook("reset.yml", *WISHES, "-e", "reset_confirm=true", "-e", "reset_level=bare"))
+    succeeded(playbook("reset.yml", *SETTINGS, "-e", "reset_confirm=true", "-e", "reset_level=bare"))
     before = json.loads(kept_prints().read_text(encoding="utf-8"))
     left = {name: {line.split()[-1] for line in lines ^ set(before[name])} for name, lines in all_prints(NAMES).items()}
     # The block of a run of long ago was this collection's, too
