@@ -127,7 +127,7 @@ def test_a_result_of_other_types_fails_its_host_alone(hosts: Hosts, lie: dict[st
 def test_changed_of_another_type_is_not_passed_on(hosts: Hosts) -> None:
     said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": {"changed": "no"}}, {"path": "/x"})
 
-    # From 2.22 on ansible-core makes it a bool, with a warning; before, the host fails
+    # From 2.21 on ansible-core makes it a bool, with a warning; before, the host fails
     assert "changed: 'no'" not in said and "master path=/x failed=" in said
     assert "node1 path=/x failed=False" in said and "Traceback" not in said
 
