@@ -118,7 +118,8 @@ def test_a_repository_that_another_key_signed(other_key: list[str]) -> None:
 
 def test_networks_that_are_none() -> None:
     networks = ["192.168.90.0/24", "192.168.91.7/24", "room 7"]
-    says = ("Wanted networks like 192.168.90.0/24 or addresses in utility_networks", "found 192.168.91.7/24, room 7.")
+    says = ("utility_networks is invalid: expected networks like 192.168.90.0/24 or addresses",
+            "found 192.168.91.7/24, room 7.")
     refused(UTILITY, "--limit", "utility", *extra(utility_networks=networks), says=says)
 
 
@@ -150,8 +151,8 @@ def test_the_certificate_of_another_lab(stale: Path) -> None:
     run = in_room("site.yml", "--limit", "node2", cluster_utility_ca=str(stale))
     assert run.status == FAILED, run.output
     said = run.failures["node2"]
-    assert f"Wanted the registry at https://{NET}.10:5000 with a certificate of the CA in {stale}" in said
-    assert "certificate" in said and "remove that file" in said
+    assert f"expected https://{NET}.10:5000 with a certificate of the CA in {stale}" in said
+    assert "certificate" in said and "remove the file on the controller" in said
     assert not machine("node2").file("/etc/kubernetes/kubelet.conf").exists
 
 
