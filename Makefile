@@ -23,7 +23,7 @@ setup-lab: ## And what the lab and a compiled bundle need: Debian, root, Go
 setup-tests: ## And what only the tests need
 	@tools/setup tests
 
-requirements: ## Write the hashes of the pinned Python packages again
+requirements: ## Write the pinned Python packages with their hashes
 	@tools/requirements
 
 bundle: setup-lab ## What a cluster is made of: compiled once, then kept
