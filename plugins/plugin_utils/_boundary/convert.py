@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -235,16 +236,22 @@ def _exception(found: Any) -> Any:
 def _difference(found: Any) -> Any:
     """Return texts to compare, without anything else that a result may say of a difference."""
     if isinstance(found, Mapping):
-        texts = {name: found[name] for name in _DIFFERENCE_KEYS if found.get(name) is not None}
-        for name, text in texts.items():
-            if not isinstance(text, str):
-                raise _type("diff." + name, "str", text)
-        return {name: _cut(text, DIFFERENCE) for name, text in texts.items()}
+        return {name: _cut(_difference_text(found[name], "diff." + name), DIFFERENCE)
+                for name in _DIFFERENCE_KEYS if found.get(name) is not None}
     listed = _listed(found, "diff")
     for item in listed:
         if not isinstance(item, Mapping):
             raise _type("diff[]", "dict", item)
     return [_difference(item) for item in listed]
+
+
+def _difference_text(found: Any, path: str) -> str:
+    """Return one side of a difference as text: a dict, as some modules of ansible-core return it, as JSON."""
+    if isinstance(found, Mapping):
+        return json.dumps(_Converter().free(found, path), sort_keys=True, indent=4) + "\n"
+    if not isinstance(found, str):
+        raise _type(path, "str", found)
+    return found
 
 
 def _plain(text: str) -> str:

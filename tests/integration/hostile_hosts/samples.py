@@ -48,7 +48,7 @@ BUILTIN: Mapping[str, Mapping[str, Any]] = {
     "stat": {"stat": {"exists": False}},
     "tempfile": {"path": "/var/tmp/classroom-harvest.abc", "state": "directory"},
     "uri": {"status": 200, "url": ""},
-    "authorized_key": {},
+    "lineinfile": {"msg": "line added", "backup": ""},
 }
 # Keys of the answer that repeat a parameter of the call
 REPEATED: Mapping[str, Mapping[str, str]] = {

@@ -152,6 +152,12 @@ def test_text_steers_nothing(found: str, shown: str) -> None:
     assert (result["diff"], result["invocation"]) == ({"before": shown}, {"module_args": {"a": shown}})
 
 
+def test_a_dict_in_a_difference_becomes_text() -> None:
+    result = convert(RETURNS, changed(diff=[{"before": {"mode": "0644", "a": "\x1b[2J"}, "after": "x"}]))
+
+    assert result["diff"] == [{"before": '{\n    "a": "[2J",\n    "mode": "0644"\n}\n', "after": "x"}]
+
+
 def test_text_is_nothing_but_text() -> None:
     result = convert(RETURNS, changed(text=Tagged("x"), msg=Tagged("y")))
 
@@ -160,7 +166,8 @@ def test_text_is_nothing_but_text() -> None:
 
 @pytest.mark.parametrize(("name", "found"), [
     ("msg", ["x"]), ("msg", {"a": 1}), ("warnings", "x"), ("warnings", [1]), ("warnings", [{"msg": 1}]), ("diff", "x"),
-    ("diff", ["x"]), ("diff", {"before": {"a": 1}}), ("deprecations", {"a": 1}), ("failed", "no"), ("failed", 0),
+    ("diff", ["x"]), ("diff", {"before": [1]}), ("diff", {"after": {"a": object()}}),
+    ("deprecations", {"a": 1}), ("failed", "no"), ("failed", 0),
 ])
 def test_what_every_result_may_have_is_of_its_type(name: str, found: Any) -> None:
     with pytest.raises(Misfit, match=name):
