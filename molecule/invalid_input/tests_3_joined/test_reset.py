@@ -31,7 +31,8 @@ def cluster() -> None:
 # The second is a text for Ansible, which in a condition would count as true
 @pytest.mark.parametrize("arguments", [(), ("--extra-vars", "reset_confirm=false")], ids=["nothing", "no"])
 def test_nobody_said_yes(arguments: tuple[str, ...]) -> None:
-    says = ("Wanted 'yes' to the reset of master, node1, node2, found no answer", "reset_confirm=true")
+    says = ("The reset of master, node1, node2 was not confirmed: expected 'yes', found no answer",
+            "reset_confirm=true")
     refused("master", *arguments, playbook_name="reset.yml", says=says)
 
 
@@ -43,8 +44,8 @@ def test_a_level_that_is_none() -> None:
 
 
 def test_a_control_plane_without_its_workers() -> None:
-    says = ("the control plane of the cluster 'lab', but not its machines node1, node2", "left without a cluster",
-            "reset_leave_workers=true")
+    says = ("The reset of master would leave workers without a control plane: expected all hosts of the cluster 'lab'",
+            "found that these are missing: node1, node2", "reset_leave_workers=true")
     refused("master", "--limit", "master", *SURE, playbook_name="reset.yml", says=says)
 
 
@@ -85,7 +86,7 @@ def test_one_that_is_not_reached_is_named_and_the_others_are_looked_at(tmp_path:
     assert run.recap["node2"]["unreachable"] == 1
     said = " ".join(run.output.split())
     assert "node1: would be reset; this machine is a worker" in said
-    assert "node2: NOT RESET, it was not reached" in said and "reset.yml --limit node2" in said
+    assert "node2: NOT RESET, the host is unreachable" in said and "reset.yml --limit node2" in said
 
 
 def test_the_cluster_has_not_noticed() -> None:
