@@ -164,11 +164,11 @@ def test_a_bundle_is_extended_packed_and_unpacked(play: Play, upstream: Upstream
     [
         (
             {"bundle_source": "internet"},
-            "Wanted one of source, upstream, existing, archive, present as bundle_source, found 'internet'",
+            "bundle_source is invalid: expected one of source, upstream, existing, archive, present, found 'internet'",
         ),
-        ({"bundle_source": "existing"}, "Wanted the bundle that is to be extended in bundle_existing, found nothing"),
-        ({"bundle_source": "archive"}, "Wanted a packed bundle in bundle_archive, found nothing"),
-        ({"bundle_source": "source"}, "found that the builder puts it into bundle/current of a cache"),
+        ({"bundle_source": "existing"}, "bundle_existing is missing: expected the directory of the bundle to extend"),
+        ({"bundle_source": "archive"}, "bundle_archive is missing: expected the file of a packed bundle"),
+        ({"bundle_source": "source"}, "expected bundle/current in the cache of the builder, found another directory"),
     ],
     ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else "",
 )
@@ -197,4 +197,4 @@ def test_an_installed_collection_cannot_compile(tmp_path: Path) -> None:
                            "ANSIBLE_INJECT_FACT_VARS": "false"},
         capture_output=True, text=True, check=False)
     assert done.returncode == FAILED, done.stdout + done.stderr
-    assert "found no builder beside the collection" in " ".join(done.stdout.split())
+    assert "expected the builder in bundle/ of a checkout, found an installed" in " ".join(done.stdout.split())
