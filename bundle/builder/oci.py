@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock import REFERENCE
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.reference import REFERENCE
 from bundle.builder.cache_key import sha256
 from bundle.builder.errors import BundleError
 

@@ -69,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dns import Spec, converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
 
 def checked(upstreams: list[str]) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def main() -> None:
     )
     try:
         spec = Spec(checked(module.params["upstreams"]))
-        outcome = converge(spec, Machine(), module.params["kubeconfig"], module.check_mode)
+        outcome = converge(spec, NodeContext(), module.params["kubeconfig"], module.check_mode)
     except ClassroomError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(

@@ -121,10 +121,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.files import private_file
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
 
-def ask(module: AnsibleModule, machine: Machine) -> tuple[harvest_objects.Harvest, str]:
+def ask(module: AnsibleModule, machine: NodeContext) -> tuple[harvest_objects.Harvest, str]:
     """What there is, or why that is not known."""
     params = module.params
     wish = harvest_objects.Wish(
@@ -132,7 +132,7 @@ def ask(module: AnsibleModule, machine: Machine) -> tuple[harvest_objects.Harves
     return harvest_objects.of_cluster(machine, params["kubeconfig"], wish, params["timeout"])
 
 
-def write(module: AnsibleModule, machine: Machine) -> None:
+def write(module: AnsibleModule, machine: NodeContext) -> None:
     """Ask, write unless in check mode, report."""
     found, reason = ask(module, machine)
     if found.namespaces and not module.check_mode:
@@ -158,7 +158,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        write(module, Machine(root=Root(), run=run))
+        write(module, NodeContext(root=Root(), run=run))
     except (ClassroomError, OSError) as problem:
         module.fail_json(msg=str(problem))
 

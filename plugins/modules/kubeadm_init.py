@@ -195,7 +195,7 @@ admin_conf_sha256:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init import converge, result
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import secrets_of, wish_of
 
@@ -210,7 +210,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, machine = module.params, Machine()
+    given, machine = module.params, NodeContext()
     module.no_log_values.update(secrets_of(given["config"]))
     try:
         wish = wish_of(given["config"], given["ignore_preflight_errors"], given["timeout"], given["kubeconfig"])

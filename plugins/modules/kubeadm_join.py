@@ -227,8 +227,9 @@ machine_id:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import Wish, check, converge, result
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import converge, result
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import Wish, check
 
 
 def main() -> None:
@@ -253,7 +254,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, machine = module.params, Machine()
+    given, machine = module.params, NodeContext()
     wish = Wish(
         endpoint=given["endpoint"],
         node_name=given["node_name"] or "",

@@ -172,7 +172,7 @@ residue:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import Wish, converge, failure_of, result
 
 
@@ -188,7 +188,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, machine = module.params, Machine()
+    given, machine = module.params, NodeContext()
     wish = Wish(
         level=given["level"],
         endpoint=given["endpoint"] or "",

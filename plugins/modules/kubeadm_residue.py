@@ -143,9 +143,9 @@ identity:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene, identity
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.teardown import membership
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 
@@ -158,7 +158,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    machine = Machine()
+    machine = NodeContext()
     try:
         cluster = membership(machine.root)
         found = residue.find(machine)
@@ -170,7 +170,7 @@ def main() -> None:
             residue=[each.as_dict() for each in found],
             hygiene=[each.as_dict() for each in hygiene.find(
                 machine, module.params["address"], module.params["certificate_days"])],
-            identity=hygiene.identity(machine),
+            identity=identity.identity(machine),
         )
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))

@@ -121,13 +121,13 @@ discovery:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
     Wish,
     absent,
     present,
     seconds,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 
 def main() -> None:
@@ -146,7 +146,7 @@ def main() -> None:
         required_if=[("state", "present", ["node_name"]), ("state", "absent", ["token_id"])],
         supports_check_mode=True,
     )
-    given, machine = module.params, Machine()
+    given, machine = module.params, NodeContext()
     try:
         if given["state"] == "absent":
             answer = absent(given["token_id"], machine, given["kubeconfig"], module.check_mode)

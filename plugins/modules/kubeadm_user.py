@@ -144,7 +144,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
     POD_SECURITY,
     Wish,
@@ -183,7 +183,7 @@ def main() -> None:
     try:
         with host_lock.changing(module.check_mode):
             steps, path, warnings = (converge if given["state"] == "present" else remove)(
-                wish, Machine(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
+                wish, NodeContext(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in warnings:

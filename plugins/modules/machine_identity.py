@@ -68,15 +68,15 @@ identity:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import identity
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     try:
-        module.exit_json(changed=False, identity=hygiene.identity(Machine()))
+        module.exit_json(changed=False, identity=identity.identity(NodeContext()))
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
 

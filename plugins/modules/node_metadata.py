@@ -93,8 +93,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 TAINT_SPEC = {
     "key": {"type": "str", "required": True, "no_log": False},
@@ -117,7 +117,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        found = converge(module.params["nodes"], Machine(), module.params["kubeconfig"], module.check_mode)
+        found = converge(module.params["nodes"], NodeContext(), module.params["kubeconfig"], module.check_mode)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     steps = [step for change in found for step in change.steps]

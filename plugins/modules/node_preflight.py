@@ -303,13 +303,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import (
-    Wish,
-    judge,
-    least,
-    read_machine,
-    report,
-)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import read_facts
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import check, minimum_size, report
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.requirements import HostRequirements
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import sources
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import runtimes
 
@@ -317,9 +313,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import 
 def preflight(module: AnsibleModule, now: float) -> None:
     """Read, judge, report."""
     params = module.params
-    memory, cpus = least(params["role"])
+    memory, cpus = minimum_size(params["role"])
     socket = params["cri_socket"]
-    wish = Wish(
+    wish = HostRequirements(
         role=params["role"],
         address=params["address"],
         min_memory_mib=memory if params["min_memory_mib"] is None else params["min_memory_mib"],
@@ -333,8 +329,8 @@ def preflight(module: AnsibleModule, now: float) -> None:
         runtime=None if params["runtime"] is None else runtimes.Wish(
             params["runtime"], params["runtime_socket"], params["runtime_version"], params["kubernetes_version"]),
     )
-    machine = read_machine(Root(), run, wish, now, params["controller_time"])
-    failures = judge(wish, machine)
+    machine = read_facts(Root(), run, wish, now, params["controller_time"])
+    failures = check(wish, machine)
     if machine.os_family == "debian" and params["required_packages"]:
         offer = sources.BundlePackages(tuple(params["bundle_distributions"]), tuple(params["required_packages"]))
         failures += filter(None, [sources.problem(Root(), offer, machine.distribution, machine.version)])

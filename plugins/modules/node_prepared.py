@@ -162,7 +162,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files impo
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import Performer, Wish, plan, read_host
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_sync import Wish as Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import Wish as Clock
 
 
 def prepare(module: AnsibleModule) -> None:

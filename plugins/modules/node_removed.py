@@ -96,8 +96,8 @@ changes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import Wish, converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def main() -> None:
         grace_period=given["grace_period"],
     )
     try:
-        answer = converge(wish, Machine(), given["kubeconfig"], module.check_mode)
+        answer = converge(wish, NodeContext(), given["kubeconfig"], module.check_mode)
     except ClassroomError as exc:
         module.fail_json(msg=str(exc))
     for warning in answer.pop("warnings"):

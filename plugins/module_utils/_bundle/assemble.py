@@ -19,6 +19,7 @@ from .._core.command import Runner, run
 from .._core.errors import ClassroomError
 from .._core.files import checksum_of
 from .._images import manifest as image_manifest
+from .._images import reference
 from .._images import reference as image_reference
 from .._images.layout import Layout
 from .._images.manifest import Manifest
@@ -171,7 +172,7 @@ def _images(
 def _entry(name: str, top: Manifest) -> dict[str, Any]:
     return {
         "mediaType": top.media_type, "digest": top.digest, "size": len(top.content),
-        "annotations": {bundle_lock.REFERENCE: name},
+        "annotations": {reference.REFERENCE: name},
     }
 
 

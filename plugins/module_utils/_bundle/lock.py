@@ -18,14 +18,12 @@ from typing import Optional
 
 from .._core.errors import ClassroomError
 from .._core.files import checksum_of, read_text, write_text
+from .._images.reference import REFERENCE
 
 NAME = "bundle.lock.yml"
 # Of the lock, by the key that signed the bundle's repositories: the lock names all other files
 SIGNATURE = NAME + ".asc"
 SCHEMA = 1
-# How an OCI layout names its images
-REFERENCE = "org.opencontainers.image.ref.name"
-
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

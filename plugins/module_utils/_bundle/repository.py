@@ -11,9 +11,10 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from .._core.command import Completed, Runner, run
-from .._core.errors import ClassroomError
+from .._core.command import Runner, run
 from .._core.files import write_text
+from .._packages.package_file import run_tool as _do
+from .._packages.package_file import unsigned_rpms
 from .gpg import Keyring, SigningKey
 
 # Where the packages of a family are in a bundle, below apt/ and rpm/
@@ -65,18 +66,6 @@ def make_rpm(repository: str, keyring: Keyring, key: SigningKey, runner: Runner 
     write_text(metadata + ".key", public)
 
 
-def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run) -> list[str]:
-    """The packages among `files` without a good signature by the keys in `public`; `work` is for a database of keys.
-
-    A package that is damaged counts as one of them.
-    """
-    database = os.path.join(work, "rpm-keys")
-    _do("rpm to know the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
-    # At this level a package without any signature does not pass either
-    check = ["rpmkeys", "--dbpath", database, "--define", "_pkgverify_level all", "--checksig"]
-    return [path for path in files if runner([*check, path], timeout=_PATIENCE, check=False).rc != 0]
-
-
 def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runner) -> None:
     """Put this key's signature into packages, in place of any that they have."""
     gpg = shutil.which("gpg") or "gpg"
@@ -93,14 +82,6 @@ def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runn
         shutil.copy2(path, fresh)
         _do("a signature in " + path, ["rpmsign", "--addsign", *definitions, fresh], runner)
         os.rename(fresh, path)
-
-
-def _do(what: str, argv: list[str], runner: Runner) -> Completed:
-    answer = runner(argv, timeout=_PATIENCE, check=False)
-    if answer.rc != 0:
-        raise ClassroomError("Wanted {0}, found that '{1}' ended with {2}: {3}".format(
-            what, " ".join(argv), answer.rc, answer.text))
-    return answer
 
 
 def _write(repository: str, name: str, content: str) -> None:

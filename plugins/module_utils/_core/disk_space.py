@@ -39,3 +39,8 @@ def _existing(path: str) -> str:
 
 def _mib(size: int) -> int:
     return -(-size // MIB)
+
+
+def free_mib(path: str) -> int:
+    room = os.statvfs(path)
+    return room.f_bavail * room.f_frsize // 1024 // 1024

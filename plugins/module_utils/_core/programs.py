@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 
@@ -18,3 +19,8 @@ def require(needed: Mapping[str, str]) -> None:
     if missing:
         raise ClassroomError("Wanted these programs, found none of them in PATH: {0}; install them.".format(
             ", ".join(missing)))
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is; sbin is missing from the path of some sudo configurations."""
+    return shutil.which(name, path=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin:/usr/local/bin")

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One thing that is brought back by whoever knows it; apart from the list of all, which those who know import."""
+"""The interface of a component that can restore its original state.
+
+Separate from the list of all components (`_restore/restorers.py`), which imports them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from .._kubeadm.command import Machine
+from .host import Host
 from .plan import Step
 
 
@@ -23,7 +26,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Part:
+class Restorer:
     """One thing, and the key under which `kept` has what it was before.
 
     `plan` gets what was kept, reads the machine and changes nothing. `perform` carries one of its steps out and returns
@@ -31,6 +34,6 @@ class Part:
     """
 
     key: str
-    plan: Callable[[Machine, Any], Found]
-    perform: Callable[[Machine, Step, Any], Sequence[str]]
+    plan: Callable[[Host, Any], Found]
+    perform: Callable[[Host, Step, Any], Sequence[str]]
     first: bool = False

@@ -23,8 +23,8 @@ from .._core.errors import ClassroomError
 from .._core.files import Root
 from .._formats import yaml_writer
 from .._kube.api import Api, ApiError, Unavailable, Unreachable
+from .._kube.context import NodeContext
 from .._kube.kubeconfig import load
-from .._kubeadm.command import Machine
 
 Json = dict[str, Any]
 
@@ -112,7 +112,7 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def of_cluster(machine: Machine, kubeconfig: str, wish: Wish, timeout: float) -> tuple[Harvest, str]:
+def of_cluster(machine: NodeContext, kubeconfig: str, wish: Wish, timeout: float) -> tuple[Harvest, str]:
     """The harvest, or an empty one and the reason: a control plane that is down is no reason to lose the files too."""
     form = "The objects were not harvested: {0}."
     try:

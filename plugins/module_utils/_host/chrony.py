@@ -21,8 +21,8 @@ from .._core.files import Root, mode_of, read_text
 from .._core.plan import Step
 from .._packages import detect as package_manager_detect
 from .._packages import plan as package_plan
-from . import service, systemd, time_sync
-from .time_sync import OTHERS, Plan, Wish
+from . import service, systemd, time_services
+from .time_services import OTHERS, Plan, Wish
 
 PACKAGE = "chrony"
 BEGIN = "# BEGIN classroom.kubeadm: time servers"
@@ -186,7 +186,7 @@ def _ask(server: str, answered: set[str], port: int = _PORT) -> None:
 
 def back_plan(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Step, ...]:
     """chrony as it was, and the services that it replaced."""
-    steps, unit, running = [], unit_of(root), time_sync.running(run)
+    steps, unit, running = [], unit_of(root), time_services.running(run)
     if former["chrony"] == "active":
         steps.append(Step("restart", unit, "with this collection's servers", "with its own", "it had those before"))
     elif former["chrony"] and unit in running:

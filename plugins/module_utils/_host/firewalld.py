@@ -22,12 +22,12 @@ from .._core import original_state
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove
+from .._core.host import Host
 from .._core.plan import Step
-from .._core.restorer import Found, Part
+from .._core.restorer import Found, Restorer
 from .._formats.ip_networks import SubnetError, parse_subnet
-from .._kubeadm.command import Machine
 from . import systemd
-from .preflight import Address, addresses_of
+from .facts import Address, addresses_of
 from .ssh_session import Session, find_session
 
 UNIT = "firewalld.service"
@@ -486,7 +486,7 @@ def undo(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[systemd.Un
     return unit, close, list(dict.fromkeys(swallowed))
 
 
-def _forget_files(machine: Machine, former: Sequence[str], zones: Sequence[str], active: bool) -> None:
+def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], active: bool) -> None:
     """A zone that is as packaged again needs no file of its own, unless it had one before."""
     root = machine.root
     for zone in zones:
@@ -524,7 +524,7 @@ def _overlap(port: str, other: str) -> bool:
     return one is not None and two is not None and one[2] == two[2] and one[0] <= two[1] and two[0] <= one[1]
 
 
-def plan_back(machine: Machine, former: Mapping[str, Any]) -> Found:
+def plan_back(machine: Host, former: Mapping[str, Any]) -> Found:
     unit, close, _swallowed = undo(machine.root, machine.run, former)
     opened = "\n".join("{0.value} in zone {0.zone} ({0.place})".format(entry) for entry in close)
     steps = [Step("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
@@ -534,7 +534,7 @@ def plan_back(machine: Machine, former: Mapping[str, Any]) -> Found:
     return Found(tuple(steps))
 
 
-def perform_back(machine: Machine, step: Step, former: Mapping[str, Any]) -> Sequence[str]:
+def perform_back(machine: Host, step: Step, former: Mapping[str, Any]) -> Sequence[str]:
     if step.action == "firewalld":
         unit, close, swallowed = undo(machine.root, machine.run, former)
         change(machine.run, "remove", close, unit.active)
@@ -547,4 +547,4 @@ def perform_back(machine: Machine, step: Step, former: Mapping[str, Any]) -> Seq
     return []
 
 
-BACK = Part(KEY, plan_back, perform_back)
+BACK = Restorer(KEY, plan_back, perform_back)

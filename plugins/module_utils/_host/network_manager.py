@@ -22,12 +22,12 @@ from .._core import original_state
 from .._core.command import CommandFailed, Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
+from .._core.host import Host
 from .._core.plan import Step
-from .._core.restorer import Found, Part
+from .._core.restorer import Found, Restorer
 from .._formats.ip_networks import SubnetError, contains, parse_subnet
-from .._kubeadm.command import Machine
 from . import systemd
-from .preflight import Address, addresses_of
+from .facts import Address, addresses_of
 from .ssh_session import Session, find_session
 
 UNIT = "NetworkManager.service"
@@ -348,7 +348,7 @@ def _modify(run: Runner, uuid: str, values: Mapping[str, str]) -> None:
 # The way back; the drop-in itself is one of the files that are kept
 
 
-def plan_back(machine: Machine, former: Mapping[str, str]) -> Found:
+def plan_back(machine: Host, former: Mapping[str, str]) -> Found:
     if not systemd.active(machine.run, UNIT)[0]:
         return Found()
     steps = [Step("NetworkManager", "configuration", "as this collection wrote it", "as before",
@@ -365,7 +365,7 @@ def _of(former: Mapping[str, str], uuid: str) -> dict[str, str]:
     return {key.split(" ", 1)[1]: value for key, value in former.items() if key.split(" ", 1)[0] == uuid}
 
 
-def perform_back(machine: Machine, step: Step, former: Mapping[str, str]) -> Sequence[str]:
+def perform_back(machine: Host, step: Step, former: Mapping[str, str]) -> Sequence[str]:
     if step.action == "profile":
         profile = next(one for one in read_profiles(machine.run, values=True) if one.uuid == step.target)
         _change(machine.run, Change(profile, _of(former, step.target)))
@@ -374,4 +374,4 @@ def perform_back(machine: Machine, step: Step, former: Mapping[str, str]) -> Seq
     return []
 
 
-BACK = Part(KEY, plan_back, perform_back)
+BACK = Restorer(KEY, plan_back, perform_back)

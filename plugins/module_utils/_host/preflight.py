@@ -6,206 +6,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from .._core.command import Runner
-from .._core.files import Root, read_text
 from .._runtime import runtimes
-from . import kernel, nameservers, packet_filter, systemd
-from .container import in_container
-from .listeners import listener
+from . import kernel
+from .facts import CGROUP_CONTROLLERS as _CONTROLLERS
+from .facts import HostFacts as Machine
 from .packet_filter import Blocked
+from .requirements import HostRequirements as Wish
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_SOCKETS = tuple(runtime.socket for runtime in runtimes.RUNTIMES.values())
-_CAP_SYS_RESOURCE = 24
-# What the kubelet limits pods with; without one of these it does not start.
-_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-# What containers are made of, in every kernel that runs any; others are wished for
-_FEATURES = ("ipc_ns", "net_ns", "pid_ns", "uts_ns", "seccomp")
 NODE_ROLES = ("control_plane", "worker")
 
 
-@dataclass(frozen=True)
-class Address:
-    """One address of the machine that others can reach."""
-
-    interface: str
-    address: str
-    prefix: int
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The facts of a machine, as other roles use them."""
-
-    os_family: str
-    distribution: str
-    version: str
-    codename: str
-    architecture: str
-    hostname: str
-    machine_id: str
-    addresses: tuple[Address, ...]
-    default_interface: str | None
-    cpus: int
-    memory_mib: int
-    free_mib: int
-    container: bool
-    cgroup_version: int
-    cgroup_missing: tuple[str, ...]
-    cap_sys_resource: bool
-    modules_loadable: bool
-    kernel_features: Mapping[str, str]
-    firewalld: bool
-    network_manager: bool
-    blocked: tuple[Blocked, ...]
-    swaps: tuple[str, ...]
-    clock_offset: float
-    sockets: tuple[str, ...]
-    port_owner: str | None
-    initialized: bool
-    joined: bool
-    kubelet_socket: str = ""
-    nameservers: tuple[str, ...] = ()
-
-    def facts(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the machine is to become, and the least it must have for it."""
-
-    role: str
-    address: str | None = None
-    min_memory_mib: int = 1700
-    min_cpus: int = 2
-    max_clock_offset: float = 60.0
-    api_port: int = 6443
-    cri_socket: str | None = None
-    required_free_mib: int = 1024
-    ports: tuple[str, ...] = ()
-    kernel_features: tuple[str, ...] = ("overlay", "br_netfilter")
-    runtime: runtimes.Wish | None = None
-
-
-def read_machine(root: Root, run: Runner, wish: Wish, now: float, controller_time: float | None) -> Machine:
-    family, distribution, version, codename = _system(root)
-    firewalld, network_manager = systemd.active(run, "firewalld.service", "NetworkManager.service")
-    cgroup_version, cgroup_missing = _cgroups(root)
-    system = os.uname()
-    return Machine(
-        os_family=family,
-        distribution=distribution,
-        version=version,
-        codename=codename,
-        architecture=_ARCHITECTURES.get(system.machine, system.machine),
-        hostname=system.nodename,
-        machine_id=(read_text(root("/etc/machine-id")) or "").strip(),
-        addresses=addresses_of(run(["ip", "-j", "addr"]).out),
-        default_interface=_default_interface(read_text(root("/proc/net/route")) or ""),
-        cpus=len(os.sched_getaffinity(0)),
-        memory_mib=_memory_mib(read_text(root("/proc/meminfo")) or ""),
-        free_mib=_free_mib(root("/var")),
-        container=in_container(root),
-        cgroup_version=cgroup_version,
-        cgroup_missing=cgroup_missing,
-        cap_sys_resource=_has_capability(read_text(root("/proc/1/status")) or "", _CAP_SYS_RESOURCE),
-        modules_loadable=kernel.modules_loadable(root),
-        firewalld=firewalld,
-        network_manager=network_manager,
-        blocked=packet_filter.find(root, run, wish.ports, "ip6" if ":" in (wish.address or "") else "ip"),
-        kernel_features={name: kernel.feature(root, name) for name in (*wish.kernel_features, *_FEATURES)},
-        swaps=kernel.read_swaps(root),
-        clock_offset=0.0 if controller_time is None else round(now - controller_time, 1),
-        sockets=_sockets(root, wish.cri_socket),
-        # The kernel takes longer to list its connections than for all the rest, and on other machines nobody asks
-        port_owner=listener(root, wish.api_port) if wish.role == "control_plane" else None,
-        initialized=os.path.exists(root("/etc/kubernetes/admin.conf")),
-        joined=os.path.exists(root("/etc/kubernetes/kubelet.conf")),
-        kubelet_socket=runtimes.kubelets_socket(root),
-        nameservers=nameservers.usable(root),
-    )
-
-
-def _sockets(root: Root, wanted: str | None) -> tuple[str, ...]:
-    """The sockets of container runtimes that are there, among them the wanted one wherever it lies."""
-    candidates = dict.fromkeys((*_SOCKETS, *([wanted] if wanted else [])))
-    return tuple(path for path in candidates if os.path.exists(root(path)))
-
-
-def _system(root: Root) -> tuple[str, str, str, str]:
-    """Family, name, version and code name. Ansible, too, looks at /etc/redhat-release first and believes it."""
-    redhat = read_text(root("/etc/redhat-release"))
-    if redhat:
-        name, *rest = redhat.strip().lower().split(" release ")
-        short = "rhel" if name.startswith("red hat") else name.split()[0]
-        return "redhat", short, rest[0].split()[0] if rest else "", ""
-    release = _os_release(read_text(root("/etc/os-release")) or "")
-    likes = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
-    return ("debian" if "debian" in likes else "other", release.get("ID", "unknown"), release.get("VERSION_ID", ""),
-            release.get("VERSION_CODENAME", ""))
-
-
-def _os_release(text: str) -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return {key: value.strip("\"'") for key, value in pairs}
-
-
-def addresses_of(text: str) -> tuple[Address, ...]:
-    """The global addresses in the output of `ip -j addr`."""
-    return tuple(
-        Address(link["ifname"], entry["local"], entry["prefixlen"])
-        for link in json.loads(text or "[]") if link
-        for entry in link.get("addr_info", ())
-        if entry.get("scope") == "global" and "local" in entry
-    )
-
-
-def _default_interface(routes: str) -> str | None:
-    """The interface of the IPv4 default route with the lowest metric."""
-    rows = [line.split() for line in routes.splitlines()[1:]]
-    defaults = [(int(row[6]), row[0]) for row in rows if row[1] == row[7] == "00000000"]
-    return min(defaults)[1] if defaults else None
-
-
-def _memory_mib(meminfo: str) -> int:
-    for line in meminfo.splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) // 1024
-    return 0
-
-
-def _free_mib(path: str) -> int:
-    room = os.statvfs(path)
-    return room.f_bavail * room.f_frsize // 1024 // 1024
-
-
-def _cgroups(root: Root) -> tuple[int, tuple[str, ...]]:
-    """The version of the hierarchy at /sys/fs/cgroup (0: none), and the controllers it lacks."""
-    unified = read_text(root("/sys/fs/cgroup/cgroup.controllers"))
-    if unified is not None:
-        there, version = set(unified.split()), 2
-    else:
-        rows = [line.split() for line in (read_text(root("/proc/cgroups")) or "").splitlines()]
-        there = {row[0] for row in rows if row[-1] == "1" and os.path.isdir(root("/sys/fs/cgroup/" + row[0]))}
-        version = 1 if there else 0
-    return version, tuple(name for name in _CONTROLLERS if name not in there)
-
-
-def _has_capability(status: str, number: int) -> bool:
-    """Whether PID 1, and so every service, has the capability and may hand it on."""
-    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    masks = [int(fields.get(name, "0").strip(), 16) for name in ("CapEff", "CapBnd")]
-    return all(mask >> number & 1 for mask in masks)
-
-
-def least(role: str) -> tuple[int, int]:
+def minimum_size(role: str) -> tuple[int, int]:
     """Memory in MiB and CPUs that a role cannot do without."""
     # For a control plane these are kubeadm's own limits; a worker of 1 GiB shows some 60 MiB less than that.
     return {"control_plane": (1700, 2), "worker": (900, 1)}.get(role, (200, 1))
@@ -218,16 +29,16 @@ def report(wish: Wish, machine: Machine, failures: list[str]) -> str:
         else " ".join("({0}) {1}".format(number, failure) for number, failure in enumerate(failures, 1)))
 
 
-def judge(wish: Wish, machine: Machine) -> list[str]:
+def check(wish: Wish, machine: Machine) -> list[str]:
     """A sentence for everything in the way: what was wanted, what was found, what to do."""
-    found = [*_judge_system(wish, machine), *_judge_size(wish, machine), *_judge_network(wish, machine),
-             *(_blocked(blocked) for blocked in machine.blocked)]
+    found = [*_check_system(wish, machine), *_check_size(wish, machine), *_check_network(wish, machine),
+             *(_blocked_message(blocked) for blocked in machine.blocked)]
     if wish.role in NODE_ROLES:
-        found += _judge_node(wish, machine)
+        found += _check_node(wish, machine)
     return found
 
 
-def _judge_system(wish: Wish, machine: Machine) -> list[str]:
+def _check_system(wish: Wish, machine: Machine) -> list[str]:
     found = []
     if machine.os_family == "other":
         found.append(
@@ -248,7 +59,7 @@ def _judge_system(wish: Wish, machine: Machine) -> list[str]:
     return found
 
 
-def _judge_size(wish: Wish, machine: Machine) -> list[str]:
+def _check_size(wish: Wish, machine: Machine) -> list[str]:
     found = []
     if machine.memory_mib < wish.min_memory_mib:
         found.append("Wanted at least {0} MiB of memory for this role, found {1} MiB. Give the machine more.".format(
@@ -262,7 +73,7 @@ def _judge_size(wish: Wish, machine: Machine) -> list[str]:
     return found
 
 
-def _judge_network(wish: Wish, machine: Machine) -> list[str]:
+def _check_network(wish: Wish, machine: Machine) -> list[str]:
     if wish.address is None or any(wish.address == mine.address for mine in machine.addresses):
         return []
     mine = ", ".join("{0} on {1}".format(one.address, one.interface) for one in machine.addresses) or "none"
@@ -270,7 +81,7 @@ def _judge_network(wish: Wish, machine: Machine) -> list[str]:
             "Correct the address in the inventory or on the machine.".format(wish.address, mine)]
 
 
-def _blocked(blocked: Blocked) -> str:
+def _blocked_message(blocked: Blocked) -> str:
     if not blocked.ports:
         return ("Wanted the traffic of pods forwarded, found that {0} drops it. Let the pods' network through there, or"
                 " take that chain away.".format(blocked.by))
@@ -283,7 +94,7 @@ def _blocked(blocked: Blocked) -> str:
             "or leave filtering to firewalld.".format(ports, blocked.by))
 
 
-def _judge_node(wish: Wish, machine: Machine) -> list[str]:
+def _check_node(wish: Wish, machine: Machine) -> list[str]:
     found = []
     if wish.role == "control_plane" and machine.port_owner not in (None, "kube-apiserver"):
         found.append(

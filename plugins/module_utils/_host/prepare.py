@@ -17,7 +17,7 @@ from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
 from .._core.plan import Step
-from . import fstab, hosts_file, kernel, selinux, systemd, time_sync
+from . import fstab, hosts_file, kernel, selinux, systemd, time_services, time_sync
 from . import swap as swap_units
 from .container import in_container
 
@@ -41,7 +41,7 @@ class Wish:
     modules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     selinux: str | None = None
-    time: time_sync.Wish | None = None
+    time: time_services.Wish | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def plan(wish: Wish, host: Host) -> Plan:
     _plan_selinux(draft, wish, host)
     _plan_modules(draft, wish, host)
     _plan_sysctls(draft, wish, host)
-    keeping = time_sync.Plan() if wish.time is None else time_sync.plan(wish.time, host.time)
+    keeping = time_services.Plan() if wish.time is None else time_sync.plan(wish.time, host.time)
     return Plan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
                 (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
 

@@ -17,25 +17,14 @@ from typing import TYPE_CHECKING
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root
-from .._core.plan import Step
+from .time_services import Plan, Wish, running
 
 if TYPE_CHECKING:
     from . import chrony as time_service
 
-# Services that keep a clock, of which one runs; chrony goes by two names
-CHRONY = ("chrony.service", "chronyd.service")
-OTHERS = ("systemd-timesyncd.service", "ntpd.service", "ntpsec.service", "ntp.service", "openntpd.service")
 _SERVER = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z:]*[0-9A-Za-z])?")
 _NOBODY = "time service chrony: no service keeps this machine's clock, and certificates and tokens need a right one; " \
           "install chrony or systemd-timesyncd, or let node_time_service be chrony"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Whether chrony is to keep the clock, and servers that it is to ask beside those of the distribution."""
-
-    chrony: bool = False
-    servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,27 +35,12 @@ class State:
     chrony: time_service.State | None = None
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Steps in their order, and what no step changes."""
-
-    steps: tuple[Step, ...] = ()
-    findings: tuple[str, ...] = ()
-
-
 def check(wish: Wish) -> None:
     """Refuse what would be another directive of chrony's, or none."""
     for server in wish.servers:
         if not _SERVER.fullmatch(server):
             raise ClassroomError(
                 "Wanted the name or address of a time server, found '{0}'. Correct it in the inventory.".format(server))
-
-
-def running(run: Runner) -> tuple[str, ...]:
-    units = (*CHRONY, *OTHERS)
-    answer = run(["systemctl", "is-active", "--", *units], check=False)
-    states = answer.out.split()
-    return tuple(name for name, state in zip(units, states) if state in ("active", "reloading", "activating"))
 
 
 def read_state(root: Root, run: Runner, wish: Wish) -> State:

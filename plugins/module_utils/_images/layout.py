@@ -19,12 +19,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from .._bundle.lock import REFERENCE
 from .._core.errors import ClassroomError
 from .._core.files import checksum_of, read_text, write_text
 from . import manifest as image_manifest
 from .manifest import Manifest
-from .reference import Reference
+from .reference import REFERENCE, Reference
 
 # How containerd and Docker name an image in a layout; their ref.name is the tag only
 CONTAINERD_NAME = "io.containerd.image.name"

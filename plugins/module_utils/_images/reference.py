@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from .._core.errors import ClassroomError
 
+# How an OCI layout names its images
+REFERENCE = "org.opencontainers.image.ref.name"
+
 DOCKER_HUB = "docker.io"
 
 # The grammar of the distribution specification; a host may have a port

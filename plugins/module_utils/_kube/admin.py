@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 from .._core.errors import ClassroomError
-from .._kubeadm.command import ADMIN_CONF, Machine
 from .api import ApiError, Denied, Unreachable, Untrusted, address
+from .context import NodeContext
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
+from .node_paths import ADMIN_CONF
 
 
 class NoAdministrator(ClassroomError):
     """There is no such kubeconfig: perhaps there is no control plane yet."""
 
 
-def administrator(machine: Machine, wanted: str, path: str = ADMIN_CONF) -> Kubeconfig:
+def administrator(machine: NodeContext, wanted: str, path: str = ADMIN_CONF) -> Kubeconfig:
     """The kubeconfig at `path`; `wanted` says for the error what it was needed for, as in "wanted to ...". """
     found = load_kubeconfig(machine.root, path)
     if found is None:

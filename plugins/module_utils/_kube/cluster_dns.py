@@ -18,9 +18,9 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .._core.plan import Step
-from .._kubeadm.command import Machine
 from . import admin as admin_api
 from .api import Api, ApiError, NotFound, segment
+from .context import NodeContext
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"
@@ -73,7 +73,7 @@ class Outcome:
         return [Step("Corefile of", "CoreDNS", self.before, self.after, self.reason)] if self.reason else []
 
 
-def converge(spec: Spec, machine: Machine, kubeconfig: str, check_mode: bool) -> Outcome:
+def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> Outcome:
     """Set the upstreams of CoreDNS, and replace its pods that failed with the former ones.
 
     Raises ClassroomError when the API does not answer or there is no CoreDNS. In check mode a control plane that does

@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from typing import Any
+
+from .._core.files import Root, read_text
+from .node_paths import MANIFESTS
 
 # Remembers on the Node itself what was declared, so that what no longer is can be told from what others set
 ANNOTATION = "classroom.kubeadm/declared"
@@ -25,3 +30,18 @@ def declared_part(item: Mapping[str, Any]) -> dict[str, Any]:
         },
         "spec": {"taints": (item.get("spec") or {}).get("taints") or []},
     }
+
+
+def is_control_plane(root: Root) -> bool:
+    """Whether this machine runs, or was to run, an API server or keeps etcd's data."""
+    return os.path.exists(root(MANIFESTS + "/kube-apiserver.yaml")) or os.path.isdir(root("/var/lib/etcd/member"))
+
+
+def machine_id(root: Root) -> str:
+    """What the kubelet reports as the machine's identity in its Node."""
+    return (read_text(root("/etc/machine-id")) or "").strip()
+
+
+def own_name() -> str:
+    """The name that kubeadm gives the Node when the configuration does not."""
+    return socket.gethostname().strip().lower()

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .._kubeadm.command import Machine
 from .admin import NoAdministrator, administrator, sentence
 from .api import Api, ApiError, Refused, Unreachable, segment
+from .context import NodeContext
 from .node_metadata_plan import Change, Node, changes, check, patch, wish_from
 
 _NODES = "/api/v1/nodes"
@@ -20,7 +20,7 @@ _CONFLICT = 409
 
 
 def converge(
-    entries: Iterable[Mapping[str, Any]], machine: Machine, kubeconfig: str, check_mode: bool
+    entries: Iterable[Mapping[str, Any]], machine: NodeContext, kubeconfig: str, check_mode: bool
 ) -> list[Change]:
     """Make the Nodes as declared and return what differed. In check mode there may be no cluster yet."""
     wishes = [wish_from(entry) for entry in entries]

@@ -17,10 +17,11 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .._core.plan import Step, as_changes, as_diff
-from .._kubeadm.command import ADMIN_CONF, Machine
 from .api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .context import NodeContext
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
+from .node_paths import ADMIN_CONF
 
 _MIRROR = "kubernetes.io/config.mirror"
 # Between two looks at pods that are on their way out, in seconds.
@@ -64,7 +65,7 @@ class Facts:
     pods: tuple[Pod, ...] = ()
 
 
-def read_facts(wish: Wish, machine: Machine, kubeconfig: str) -> tuple[Facts, Api | None]:
+def read_facts(wish: Wish, machine: NodeContext, kubeconfig: str) -> tuple[Facts, Api | None]:
     """Facts, and the API from which they are; never raises for a control plane that is gone."""
     try:
         admin = load_kubeconfig(machine.root, kubeconfig)
@@ -163,7 +164,9 @@ def decision(wish: Wish, facts: Facts) -> tuple[str, str]:
     }[facts.state]
 
 
-def converge(wish: Wish, machine: Machine, kubeconfig: str = ADMIN_CONF, check_mode: bool = False) -> dict[str, Any]:
+def converge(
+    wish: Wish, machine: NodeContext, kubeconfig: str = ADMIN_CONF, check_mode: bool = False
+) -> dict[str, Any]:
     """Let the Node go, or say what that would take; what the module returns."""
     facts, api = read_facts(wish, machine, kubeconfig)
     steps = plan(wish, facts)
@@ -191,7 +194,7 @@ def converge(wish: Wish, machine: Machine, kubeconfig: str = ADMIN_CONF, check_m
     }
 
 
-def _let_go(wish: Wish, machine: Machine, api: Api, facts: Facts) -> tuple[str, ...]:
+def _let_go(wish: Wish, machine: NodeContext, api: Api, facts: Facts) -> tuple[str, ...]:
     """Returns the pods that are still there when the time is over."""
     end = machine.monotonic() + wish.timeout
     if wish.drain and not facts.cordoned:
@@ -203,7 +206,7 @@ def _let_go(wish: Wish, machine: Machine, api: Api, facts: Facts) -> tuple[str, 
     return left
 
 
-def _drained(wish: Wish, machine: Machine, api: Api, facts: Facts, end: float) -> tuple[str, ...]:
+def _drained(wish: Wish, machine: NodeContext, api: Api, facts: Facts, end: float) -> tuple[str, ...]:
     waiting = [pod for pod in facts.pods if not pod.leaving]
     while True:
         waiting = [pod for pod in waiting if not _evicted(api, pod)]

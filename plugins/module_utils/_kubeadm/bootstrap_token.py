@@ -21,8 +21,8 @@ from .._core.plan import Step, as_diff
 from .._formats.x509 import as_date
 from .._kube.admin import administrator, sentence
 from .._kube.api import Api, ApiError, NotFound, address, segment
+from .._kube.context import NodeContext
 from .._kube.kubeconfig import discovery
-from .command import Machine
 
 _SECRETS = "/api/v1/namespaces/kube-system/secrets"
 _TYPE = "bootstrap.kubernetes.io/token"
@@ -74,7 +74,7 @@ def seconds(ttl: str) -> float:
     return float(total)
 
 
-def present(wish: Wish, machine: Machine, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+def present(wish: Wish, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
     """Make a token. In check mode there may be no cluster yet, so nobody is asked."""
     result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(wish)])}
     if check_mode:
@@ -96,7 +96,7 @@ def present(wish: Wish, machine: Machine, kubeconfig: str, check_mode: bool) -> 
     )
 
 
-def absent(token_id: str, machine: Machine, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
     """Revoke a token; one that is gone is as good."""
     if not _TOKEN_ID.match(token_id):
         raise ClassroomError("token_id has to be the first part of a token: six small letters or digits.")

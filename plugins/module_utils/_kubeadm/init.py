@@ -20,22 +20,12 @@ from .._core.errors import ClassroomError
 from .._core.files import read_text
 from .._core.plan import Step, as_diff
 from .._formats import x509
+from .._kube.context import NodeContext
 from .._kube.node import declared_part
 from . import bootstrap_token
-from .command import (
-    Decision,
-    Machine,
-    alone,
-    as_yaml,
-    kubeadm,
-    kubelet_words,
-    leave_nothing_private,
-    private_files,
-    programs_sentence,
-    restart_kubelet,
-    wait_for_kubelet,
-    wait_for_other_kubeadm,
-)
+from .command import missing_programs_message, run_kubeadm
+from .config import as_yaml
+from .decision import Decision
 from .init_facts import (
     KUBECONFIGS,
     MARKER,
@@ -51,6 +41,9 @@ from .init_facts import (
     remove_marker,
     write_marker,
 )
+from .kubelet import kubelet_log_message, restart_kubelet, wait_for_kubelet
+from .private_files import exclusive, private_files, remove_private_files
+from .running import wait_for_other_kubeadm
 
 # A control plane that is started with its machine needs about ten seconds here; the rest is for slow disks.
 _BOOT = 60.0
@@ -218,7 +211,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
+def converge(wish: Wish, machine: NodeContext, check_mode: bool) -> Outcome:
     """Bring the machine to where it is wished, or in check mode say what that would take."""
     facts = settled(wish, machine, _BOOT_SEEN_FROM_CHECK_MODE if check_mode else _BOOT)
     decision = plan(wish, facts)
@@ -228,19 +221,19 @@ def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
         return Outcome(decision, decision.acts, facts, _warnings(decision, facts))
     if not decision.acts:
         _finish(facts, machine)
-        leave_nothing_private(machine, wish.timeout)
+        remove_private_files(machine, wish.timeout)
         return Outcome(decision, False, facts)
-    with alone(machine, wish.timeout):
+    with exclusive(machine, wish.timeout):
         return Outcome(decision, True, _act(wish, machine))
 
 
-def _act(wish: Wish, machine: Machine) -> Facts:
+def _act(wish: Wish, machine: NodeContext) -> Facts:
     tried: frozenset[str] = frozenset()
     for _round in range(_ROUNDS):
         facts = settled(wish, machine, wish.timeout if tried else _BOOT)
         decision = plan(wish, facts, tried)
         if decision.name == "undecided":
-            raise ClassroomError(decision.reason + kubelet_words(machine))
+            raise ClassroomError(decision.reason + kubelet_log_message(machine))
         if not decision.acts:
             _finish(facts, machine)
             return facts
@@ -251,7 +244,7 @@ def _act(wish: Wish, machine: Machine) -> Facts:
     raise ClassroomError("the control plane is still not complete: {0}.".format(decision.reason))
 
 
-def settled(wish: Wish, machine: Machine, patience: float) -> Facts:
+def settled(wish: Wish, machine: NodeContext, patience: float) -> Facts:
     """The facts, once whatever is under way has come to its end."""
     wait_for_other_kubeadm(machine, wish.timeout)
     facts = read_facts(wish, machine)
@@ -282,20 +275,20 @@ def _warnings(decision: Decision, facts: Facts) -> tuple[str, ...]:
 
 def _ensure_possible(decision: Decision, facts: Facts) -> None:
     if facts.absent_programs:
-        raise ClassroomError(programs_sentence(facts.absent_programs))
+        raise ClassroomError(missing_programs_message(facts.absent_programs))
     if {DISCARD, INIT} & set(decision.actions) and facts.runtime:
         # Also for what is thrown away: with the runtime stopped its containers would go on running.
         raise ClassroomError(facts.runtime)
 
 
-def _finish(facts: Facts, machine: Machine) -> None:
+def _finish(facts: Facts, machine: NodeContext) -> None:
     """From here on what is in etcd counts."""
     if facts.marker is not None:
         remove_marker(machine.root)
 
 
-def _perform(action: str, wish: Wish, machine: Machine) -> None:
-    performers: dict[str, Callable[[Wish, Machine], None]] = {
+def _perform(action: str, wish: Wish, machine: NodeContext) -> None:
+    performers: dict[str, Callable[[Wish, NodeContext], None]] = {
         DISCARD: _discard, INIT: _init, KUBELET: _restart, NODE: _await_node,
     }
     if action in performers:
@@ -306,19 +299,19 @@ def _perform(action: str, wish: Wish, machine: Machine) -> None:
         _phase(action[len("phase ") :].split(), wish, machine)
 
 
-def _restart(wish: Wish, machine: Machine) -> None:
+def _restart(wish: Wish, machine: NodeContext) -> None:
     restart_kubelet(machine)
     # If it does not become healthy, the next look at the facts says so and knows what else is wrong.
     wait_for_kubelet(machine, *wish.health_address)
 
 
-def _await_node(wish: Wish, machine: Machine) -> None:
+def _await_node(wish: Wish, machine: NodeContext) -> None:
     if not machine.wait(lambda: node_registered(wish, machine), _NODE):
         raise ClassroomError("the kubelet runs, but there is no Node {0} after {1:g} s.{2}".format(
-            wish.node, _NODE, kubelet_words(machine)))
+            wish.node, _NODE, kubelet_log_message(machine)))
 
 
-def _phase(words: list[str], wish: Wish, machine: Machine) -> None:
+def _phase(words: list[str], wish: Wish, machine: NodeContext) -> None:
     path = machine.root(KUBECONFIGS[words[1]]) if words[0] == "kubeconfig" else ""
     if path and os.path.exists(path):
         # It counts as missing because it is empty: a killed writer's. kubeadm would call it invalid and stop.
@@ -326,26 +319,26 @@ def _phase(words: list[str], wish: Wish, machine: Machine) -> None:
     _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), wish, machine)
 
 
-def _init(wish: Wish, machine: Machine) -> None:
+def _init(wish: Wish, machine: NodeContext) -> None:
     write_marker(machine.root, _new_marker(wish, machine))
     ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
     _run_init(["--skip-token-print", *ignored], wish, machine)
 
 
-def _run_init(arguments: list[str], wish: Wish, machine: Machine) -> None:
+def _run_init(arguments: list[str], wish: Wish, machine: NodeContext) -> None:
     with private_files(machine, {"init.yaml": as_yaml(list(wish.documents.values()))}) as directory:
-        kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], wish.timeout)
+        run_kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], wish.timeout)
     # kubeadm restarts the kubelet near its end; taken for a broken one, it would be restarted again.
     wait_for_kubelet(machine, *wish.health_address)
 
 
-def _new_marker(wish: Wish, machine: Machine) -> Marker:
+def _new_marker(wish: Wish, machine: NodeContext) -> Marker:
     """What was there before the very first try stays what counts as given by somebody else."""
     pki, old = files_below(machine.root(wish.pki)), read_marker(machine.root)
     return Marker(machine.now(), wish.timeout, wish.digest, old.pki_before & pki if old else pki)
 
 
-def _discard(wish: Wish, machine: Machine) -> None:
+def _discard(wish: Wish, machine: NodeContext) -> None:
     """Take an init back that never came to its end. Certificates that somebody put there before are kept."""
     # Only here, where few machines come: looking for leftovers of every kind takes its time to load
     from . import teardown
@@ -365,7 +358,7 @@ def _discard(wish: Wish, machine: Machine) -> None:
         os.unlink(os.path.join(root(wish.pki), name))
 
 
-def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision, facts = outcome.decision, outcome.facts
     node = None if decision.acts else facts.answer.node_object

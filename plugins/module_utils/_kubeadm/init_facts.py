@@ -15,29 +15,21 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove, write_text
+from .._core.paths import STATE
 from .._formats import x509
 from .._kube.api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig
 from .._kube.kubeconfig import load as load_kubeconfig
+from .._kube.node import own_name
+from .._kube.node_paths import ADMIN_CONF, ETC, KUBELET_CERTIFICATE, KUBELET_CONF, KUBELET_CONFIG, MANIFESTS, PKI
 from . import bootstrap_token
 from . import drift as kubeadm_drift
-from .command import (
-    ADMIN_CONF,
-    ETC,
-    KUBELET_CERTIFICATE,
-    KUBELET_CONF,
-    KUBELET_CONFIG,
-    MANIFESTS,
-    PKI,
-    STATE,
-    Machine,
-    kubelet_health_address,
-    missing_programs,
-    own_name,
-    running_kubeadm,
-    socket_sentence,
-    validated,
-)
+from .command import missing_programs
+from .config import validate_documents
+from .kubelet import kubelet_health_address
+from .running import running_kubeadm
+from .runtime_socket import socket_message
 
 MARKER = STATE + "/init.json"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -155,7 +147,7 @@ def wish_of(
 ) -> Wish:
     """Raises ClassroomError for a configuration that is not one."""
     allowed = {"InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"}
-    documents = validated(config, allowed, {"InitConfiguration", "ClusterConfiguration"})
+    documents = validate_documents(config, allowed, {"InitConfiguration", "ClusterConfiguration"})
     return Wish(documents, tuple(ignored), timeout, kubeconfig)
 
 
@@ -245,7 +237,7 @@ class Facts:
     running: tuple[tuple[int, str], ...] = ()
 
 
-def read_facts(wish: Wish, machine: Machine) -> Facts:
+def read_facts(wish: Wish, machine: NodeContext) -> Facts:
     root = machine.root
     admin, admin_problem = _kubeconfig(root, wish.kubeconfig)
     kubelet, kubelet_problem = _kubeconfig(root, KUBELET_CONF)
@@ -257,7 +249,7 @@ def read_facts(wish: Wish, machine: Machine) -> Facts:
     return Facts(
         absent_programs=missing_programs(machine),
         # Asking the runtime is worth its time only where something is to be made.
-        runtime="" if ready else socket_sentence(machine, wish.cri_socket),
+        runtime="" if ready else socket_message(machine, wish.cri_socket),
         manifests=frozenset(name for name in (*COMPONENTS, "etcd") if _filled(root(_manifest(name)))),
         kubeconfigs=frozenset(name for name, path in KUBECONFIGS.items() if _filled(root(path))),
         kubeconfig_problem=admin_problem or kubelet_problem,
@@ -321,7 +313,7 @@ def _etcd_data(wish: Wish, root: Root) -> tuple[str, float]:
     return "", 0.0
 
 
-def _pki_problem(wish: Wish, machine: Machine, admin: Kubeconfig | None, thorough: bool) -> str:
+def _pki_problem(wish: Wish, machine: NodeContext, admin: Kubeconfig | None, thorough: bool) -> str:
     """What does not fit together among CA, API server and admin.conf.
 
     An API that answered has proven its own certificate; only what it cannot prove is looked at then.
@@ -367,7 +359,7 @@ def broken_pki(wish: Wish, root: Root) -> frozenset[str]:
     return frozenset(broken)
 
 
-def _ask(wish: Wish, machine: Machine, admin: Kubeconfig, finalized: bool) -> Answer:
+def _ask(wish: Wish, machine: NodeContext, admin: Kubeconfig, finalized: bool) -> Answer:
     """Everything the API is asked, on one connection."""
     api = machine.connect(wish.server or admin.server, admin.ca, admin)
     try:
@@ -391,7 +383,7 @@ def _trust(problem: Untrusted) -> str:
     return "{0} ({1})".format(problem, hints[problem.why]) if problem.why in hints else str(problem)
 
 
-def _admin_dates(admin: Kubeconfig, machine: Machine) -> str:
+def _admin_dates(admin: Kubeconfig, machine: NodeContext) -> str:
     try:
         problem = x509.read(admin.certificate).date_problem(machine.now())
     except ClassroomError:
@@ -441,7 +433,7 @@ def _get(api: Api, path: str) -> Any:
         return None
 
 
-def node_registered(wish: Wish, machine: Machine) -> bool:
+def node_registered(wish: Wish, machine: NodeContext) -> bool:
     """Whether the Node of this machine is there by now."""
     admin, _problem = _kubeconfig(machine.root, wish.kubeconfig)
     if admin is None:

@@ -14,238 +14,32 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._core.errors import ClassroomError
-from .._core.files import Root, read_text, remove
+from .._core.files import remove
+from .._core.paths import PRIVATE
 from .._core.plan import Step, as_diff
-from .._formats import x509
-from .._formats.yaml_reader import NotPlainYaml
-from .._formats.yaml_reader import load as load_yaml
-from .._kube.api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, address, reachable, segment
+from .._kube.api import Api, ApiError, Denied, Untrusted, address, reachable
+from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig
-from .._kube.kubeconfig import load as load_kubeconfig
 from .._kube.kubeconfig import parse as parse_kubeconfig
-from .._kube.node import declared_part
-from .command import (
-    BOOTSTRAP_CONF,
-    CA,
-    KUBELET_CONF,
-    KUBELET_CONFIG,
-    PRIVATE,
-    Decision,
-    Machine,
-    alone,
-    as_yaml,
-    is_control_plane,
-    kubeadm,
-    kubelet_words,
-    leave_nothing_private,
-    machine_id,
-    missing_programs,
-    own_name,
-    private_files,
-    programs_sentence,
-    restart_kubelet,
-    socket_sentence,
-    validated,
-    wait_for_kubelet,
-    wait_for_other_kubeadm,
-)
+from .._kube.node import declared_part, machine_id
+from .._kube.node_paths import BOOTSTRAP_CONF, KUBELET_CONF
+from .command import missing_programs_message, run_kubeadm
+from .config import as_yaml
+from .decision import Decision
+from .join_facts import Facts, Wish, _hash, _health_address, _identity, read_facts
+from .kubelet import kubelet_log_message, restart_kubelet, wait_for_kubelet
+from .private_files import exclusive, private_files, remove_private_files
+from .running import wait_for_other_kubeadm
+from .runtime_socket import socket_message
 
-_NODE_PREFIX = "system:node:"
 # A kubelet whose kubeadm was killed goes on with its bootstrap for itself.
 _BOOTSTRAP = 15.0
 _REGISTRATION = 60.0
 _DISCOVERY = "30s"
 KUBELET, NODE, CREDENTIAL, RESET, JOIN = "restart kubelet", "wait for node", "remove credential", "reset", "join"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """The membership that is wanted. `discovery` is secret and never shown."""
-
-    endpoint: str
-    node_name: str = ""
-    node_address: str = ""
-    config: Mapping[str, Any] | None = None
-    ca_hash: str = ""
-    allow_reset: bool = False
-    ignored: tuple[str, ...] = ()
-    timeout: float = 300
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return dict(self.config or {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration"})
-
-    @property
-    def registration(self) -> dict[str, Any]:
-        """nodeRegistration with the Node's name and address in it."""
-        found = dict(self.document.get("nodeRegistration") or {})
-        found["name"] = self.node
-        arguments = list(found.get("kubeletExtraArgs") or [])
-        if self.node_address and not any(argument.get("name") == "node-ip" for argument in arguments):
-            arguments.append({"name": "node-ip", "value": self.node_address})
-        return dict(found, kubeletExtraArgs=arguments)
-
-    @property
-    def node(self) -> str:
-        named = (self.document.get("nodeRegistration") or {}).get("name")
-        return str(self.node_name or named or own_name())
-
-    @property
-    def cri_socket(self) -> str:
-        return str((self.document.get("nodeRegistration") or {}).get("criSocket") or "")
-
-
-def check(wish: Wish) -> None:
-    """Raises ClassroomError for a configuration that kubeadm join could not use."""
-    document = validated([wish.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
-    for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm's own means")):
-        if key in document:
-            raise ClassroomError("the JoinConfiguration has '{0}'. Leave it out: that is for {1}.".format(key, instead))
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The state of the machine and of its membership.
-
-    `membership` is `none` (no identity to ask with), `member`, `deleted`, `foreign` (the API belongs to another CA),
-    `denied`, `other name`, `unreachable` or `unclear`.
-    """
-
-    absent_programs: tuple[str, ...] = ()
-    control_plane: bool = False
-    identity: bool = False
-    identity_problem: str = ""
-    unreadable: bool = False
-    server: str = ""
-    ca_hash: str = ""
-    name: str = ""
-    left: tuple[str, ...] = ()
-    bootstrapping: bool = False
-    kubelet_healthy: bool = False
-    membership: str = "none"
-    detail: str = ""
-    node: Mapping[str, Any] | None = None
-
-
-class _Told(NamedTuple):
-    """What the cluster said of this machine, and its Node if it has one."""
-
-    membership: str
-    detail: str = ""
-    node: Mapping[str, Any] | None = None
-
-
-def read_facts(wish: Wish, machine: Machine) -> Facts:
-    root = machine.root
-    identity, problem = _identity(root)
-    ca = identity.ca if identity else (read_text(root(CA)) or "")
-    certificate, date_problem = _certificate(identity, root, machine.now())
-    told = _ask(wish, machine, identity, certificate) if identity else _Told("none")
-    healthy = machine.kubelet_answers(*_health_address(root))
-    return Facts(
-        absent_programs=missing_programs(machine),
-        control_plane=is_control_plane(root),
-        identity=identity is not None,
-        identity_problem=problem or date_problem,
-        unreadable=_is_unreadable(root),
-        server=identity.server if identity else "",
-        ca_hash=_hash(ca),
-        name=certificate.common_name[len(_NODE_PREFIX) :] if certificate else "",
-        left=tuple(path for path in (CA, BOOTSTRAP_CONF, KUBELET_CONFIG, KUBELET_CONF) if os.path.exists(root(path))),
-        bootstrapping=identity is None and healthy and os.path.exists(root(BOOTSTRAP_CONF)),
-        kubelet_healthy=healthy,
-        membership=told.membership,
-        detail=told.detail,
-        node=told.node,
-    )
-
-
-def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
-    """kubelet.conf, if it is whole and has a certificate behind it."""
-    try:
-        found = load_kubeconfig(root, KUBELET_CONF)
-    except ClassroomError as problem:
-        return None, str(problem)
-    if found is None or found.certificate:
-        return found, ""
-    if not os.path.exists(root(found.certificate_file or "/nowhere")):
-        return None, "{0} names the certificate {1}, which does not exist".format(KUBELET_CONF, found.certificate_file)
-    return found, ""
-
-
-def _is_unreadable(root: Root) -> bool:
-    """Whether kubelet.conf is of another form than kubeadm's, and not one of which writing was broken off.
-
-    A kubeconfig ends with its users and a line feed (client-go writes the keys in alphabetical order).
-    """
-    text = read_text(root(KUBELET_CONF)) or ""
-    try:
-        parse_kubeconfig(text, KUBELET_CONF, root)
-    except ClassroomError:
-        return text.endswith("\n") and "users" in text
-    return False
-
-
-def _certificate(identity: Kubeconfig | None, root: Root, now: float) -> tuple[x509.Certificate | None, str]:
-    if identity is None:
-        return None, ""
-    text = identity.certificate or read_text(root(identity.certificate_file)) or ""
-    try:
-        found = x509.read(text)
-    except ClassroomError as problem:
-        return None, "the kubelet's certificate: {0}".format(problem)
-    dates = found.date_problem(now)
-    return found, "the kubelet's certificate {0}".format(dates) if dates else ""
-
-
-def _hash(ca: str) -> str:
-    try:
-        return x509.discovery_hash(ca)
-    except ClassroomError:
-        return ""
-
-
-def _health_address(root: Root) -> tuple[str, int]:
-    """As the kubelet's own configuration on the machine says, which came from the cluster."""
-    try:
-        content = load_yaml(read_text(root(KUBELET_CONFIG)) or "") or {}
-        return str(content.get("healthzBindAddress") or "127.0.0.1"), int(content.get("healthzPort") or 10248)
-    except (NotPlainYaml, AttributeError, ValueError):
-        return "127.0.0.1", 10248
-
-
-def _ask(
-    wish: Wish, machine: Machine, identity: Kubeconfig, certificate: x509.Certificate | None
-) -> _Told:
-    """Ask the cluster that is wished for whether it knows this machine."""
-    if certificate is None:
-        return _Told("denied", "the kubelet has no certificate that can be read")
-    if certificate.common_name != _NODE_PREFIX + wish.node:
-        return _Told("other name", "its certificate is that of {0}".format(certificate.common_name))
-    try:
-        node = machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
-            "/api/v1/nodes/" + segment(wish.node))
-        return _Told("member", node=node)
-    except NotFound:
-        return _Told("deleted")
-    except Untrusted as problem:
-        return _Told("foreign" if problem.why == "ca" else "unclear", str(problem))
-    except Denied as problem:
-        return _Told("denied" if problem.status == 401 else "unclear", str(problem))
-    except Unreachable as problem:
-        return _Told("unreachable", str(problem))
-    except ApiError as problem:
-        return _Told("unclear", str(problem))
-
-
-def _located(identity: Kubeconfig, root: Root) -> Kubeconfig:
-    if not identity.certificate_file:
-        return identity
-    return Kubeconfig(identity.path, identity.server, identity.ca, certificate_file=root(identity.certificate_file),
-                      key_file=root(identity.key_file or identity.certificate_file))
 
 
 def plan(wish: Wish, facts: Facts) -> Decision:
@@ -363,7 +157,7 @@ class Outcome:
     node: Mapping[str, Any] | None = None
 
 
-def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, check_mode: bool) -> Outcome:
+def converge(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any] | None, check_mode: bool) -> Outcome:
     """Bring the machine into the cluster, or say what that takes; a join without `discovery` is only announced."""
     facts = settled(wish, machine)
     decision = plan(wish, facts)
@@ -372,7 +166,7 @@ def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, 
     joins = JOIN in decision.actions
     if not decision.acts:
         if not check_mode:
-            leave_nothing_private(machine, wish.timeout)
+            remove_private_files(machine, wish.timeout)
         return Outcome(decision, False, node=facts.node)
     if check_mode:
         return Outcome(decision, True, joins and not discovery, _warnings(wish, machine, decision, facts))
@@ -380,11 +174,11 @@ def converge(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None, 
     if joins and not discovery:
         _ensure_reachable(wish)
         return Outcome(decision, False, True)
-    with alone(machine, wish.timeout):
+    with exclusive(machine, wish.timeout):
         return _act(wish, machine, discovery)
 
 
-def _act(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None) -> Outcome:
+def _act(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any] | None) -> Outcome:
     """Decide once more: while this run waited for its turn, another one may have finished the work."""
     facts = settled(wish, machine)
     decision = plan(wish, facts)
@@ -400,7 +194,7 @@ def _act(wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None) -> O
     return Outcome(decision, decision.acts, warnings=warnings)
 
 
-def settled(wish: Wish, machine: Machine) -> Facts:
+def settled(wish: Wish, machine: NodeContext) -> Facts:
     """The facts, once whatever is under way has come to its end."""
     wait_for_other_kubeadm(machine, wish.timeout)
     facts = read_facts(wish, machine)
@@ -417,7 +211,7 @@ def _undecided(decision: Decision) -> Outcome:
     raise ClassroomError(decision.reason)
 
 
-def _warnings(wish: Wish, machine: Machine, decision: Decision, facts: Facts) -> tuple[str, ...]:
+def _warnings(wish: Wish, machine: NodeContext, decision: Decision, facts: Facts) -> tuple[str, ...]:
     """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
     if facts.absent_programs:
         return ()
@@ -428,10 +222,10 @@ def _warnings(wish: Wish, machine: Machine, decision: Decision, facts: Facts) ->
     return ()
 
 
-def _ensure_possible(wish: Wish, machine: Machine, decision: Decision, facts: Facts) -> None:
+def _ensure_possible(wish: Wish, machine: NodeContext, decision: Decision, facts: Facts) -> None:
     if facts.absent_programs:
-        raise ClassroomError(programs_sentence(facts.absent_programs))
-    problem = socket_sentence(machine, wish.cri_socket) if {RESET, JOIN} & set(decision.actions) else ""
+        raise ClassroomError(missing_programs_message(facts.absent_programs))
+    problem = socket_message(machine, wish.cri_socket) if {RESET, JOIN} & set(decision.actions) else ""
     if problem:
         raise ClassroomError(problem)
 
@@ -447,7 +241,7 @@ def _unreachable(where: str, problem: str) -> str:
            "plane up, and is its port open to this machine?".format(where, problem)
 
 
-def _ensure_answers(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
+def _ensure_answers(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any]) -> None:
     """Before anything is reset: is the cluster there, and is it the one whose token this is?"""
     config = _discovered(discovery)
     if wish.ca_hash and _hash(config.ca) != wish.ca_hash:
@@ -475,7 +269,7 @@ def _discovered(discovery: Mapping[str, Any]) -> Kubeconfig:
 
 
 def _perform(
-    action: str, wish: Wish, machine: Machine, discovery: Mapping[str, Any] | None
+    action: str, wish: Wish, machine: NodeContext, discovery: Mapping[str, Any] | None
 ) -> tuple[str, ...]:
     """Returns what a person should know although it is no failure."""
     if action == RESET:
@@ -491,19 +285,20 @@ def _perform(
     return ()
 
 
-def _restart(machine: Machine) -> None:
+def _restart(machine: NodeContext) -> None:
     restart_kubelet(machine)
     if not wait_for_kubelet(machine, *_health_address(machine.root)):
-        raise ClassroomError("the kubelet was started and does not become healthy.{0}".format(kubelet_words(machine)))
+        raise ClassroomError(
+            "the kubelet was started and does not become healthy.{0}".format(kubelet_log_message(machine)))
 
 
-def _await_node(wish: Wish, machine: Machine) -> None:
+def _await_node(wish: Wish, machine: NodeContext) -> None:
     if not machine.wait(lambda: read_facts(wish, machine).membership == "member", _REGISTRATION):
         raise ClassroomError("the kubelet runs, but the cluster at {0} has no Node {1} after {2:g} s.{3}".format(
-            address(wish.endpoint), wish.node, _REGISTRATION, kubelet_words(machine)))
+            address(wish.endpoint), wish.node, _REGISTRATION, kubelet_log_message(machine)))
 
 
-def reset_worker(wish: Wish, machine: Machine) -> tuple[str, ...]:
+def reset_worker(wish: Wish, machine: NodeContext) -> tuple[str, ...]:
     """Take the membership back, with all that would disturb the next one; returns warnings."""
     # Only here, where few machines come: looking for leftovers of every kind takes its time to load
     from . import teardown
@@ -524,7 +319,7 @@ def join_document(wish: Wish, discovery_file: str, token: str) -> dict[str, Any]
     return document
 
 
-def _join(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
+def _join(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any]) -> None:
     token = str(discovery["token"])
     ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
     document = join_document(wish, machine.root(PRIVATE + "/discovery.conf"), token)
@@ -532,7 +327,7 @@ def _join(wish: Wish, machine: Machine, discovery: Mapping[str, Any]) -> None:
     with private_files(machine, contents) as directory:
         arguments = ["join", "--config", os.path.join(directory, "join.yaml"), *ignored]
         try:
-            kubeadm(machine, arguments, wish.timeout, hidden=(token, token.partition(".")[2]))
+            run_kubeadm(machine, arguments, wish.timeout, hidden=(token, token.partition(".")[2]))
         except ClassroomError as problem:
             raise ClassroomError(_readable(str(problem), wish)) from None
 
@@ -545,7 +340,7 @@ def _readable(message: str, wish: Wish) -> str:
     return message
 
 
-def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision = outcome.decision
     return {

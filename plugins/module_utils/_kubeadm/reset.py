@@ -20,19 +20,15 @@ from .._core.files import Root
 from .._core.plan import Step, as_changes, as_diff
 from .._host import mounts
 from .._kube.api import address
+from .._kube.context import NodeContext
+from .._kube.node import machine_id
+from .._kube.node_paths import ETC, KUBELET_DIR
 from .._residue import kinds as residue
 from .._residue.kinds import Finding
 from .._restore import plan as restore_plan
-from .command import (
-    ETC,
-    KUBELET_DIR,
-    Decision,
-    Machine,
-    alone,
-    leave_nothing_private,
-    machine_id,
-    wait_for_other_kubeadm,
-)
+from .decision import Decision
+from .private_files import exclusive, remove_private_files
+from .running import wait_for_other_kubeadm
 from .teardown import (
     Runtime,
     ambiguity,
@@ -85,7 +81,7 @@ class Facts:
     back: restore_plan.State = field(default_factory=restore_plan.State)
 
 
-def read_facts(wish: Wish, machine: Machine) -> Facts:
+def read_facts(wish: Wish, machine: NodeContext) -> Facts:
     root = machine.root
     configs, unreadable = read_kubeconfigs(root)
     table = mounts.table(root)
@@ -181,17 +177,17 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
-def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
+def converge(wish: Wish, machine: NodeContext, check_mode: bool) -> Outcome:
     """Take the machine out of its cluster, or say what that would take."""
     wait_for_other_kubeadm(machine, wish.timeout)
     facts, decision = _decided(wish, machine)
     if check_mode:
         return Outcome(decision, decision.acts, facts, restore_plan.plan(facts.back).warnings)
     if not decision.acts:
-        leave_nothing_private(machine, wish.timeout)
+        remove_private_files(machine, wish.timeout)
         return Outcome(decision, False, facts, restore_plan.plan(facts.back).warnings)
     asked = machine.monotonic()
-    with alone(machine, wish.timeout):
+    with exclusive(machine, wish.timeout):
         if machine.monotonic() - asked > 1:
             # Another run had the machine meanwhile: what was true may not be any more.
             facts, decision = _decided(wish, machine)
@@ -200,7 +196,7 @@ def converge(wish: Wish, machine: Machine, check_mode: bool) -> Outcome:
         return _act(wish, machine, facts, decision)
 
 
-def _act(wish: Wish, machine: Machine, facts: Facts, decision: Decision) -> Outcome:
+def _act(wish: Wish, machine: NodeContext, facts: Facts, decision: Decision) -> Outcome:
     warnings: tuple[str, ...] = ()
     left: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
@@ -213,7 +209,7 @@ def _act(wish: Wish, machine: Machine, facts: Facts, decision: Decision) -> Outc
     return Outcome(decision, True, facts, warnings, left, problems)
 
 
-def _decided(wish: Wish, machine: Machine) -> tuple[Facts, Decision]:
+def _decided(wish: Wish, machine: NodeContext) -> tuple[Facts, Decision]:
     facts = read_facts(wish, machine)
     decision = plan(wish, facts)
     if decision.name == "undecided":
@@ -231,7 +227,7 @@ def failure_of(outcome: Outcome) -> str:
     return ""
 
 
-def result(wish: Wish, machine: Machine, outcome: Outcome) -> dict[str, Any]:
+def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision, facts = outcome.decision, outcome.facts
     back = list(restore_plan.plan(facts.back).steps)

@@ -20,31 +20,22 @@ from typing import Any
 from .._core.command import CommandFailed
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
+from .._core.paths import PRIVATE
 from .._formats import x509
 from .._host import mounts, systemd
+from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig
 from .._kube.kubeconfig import load as load_kubeconfig
+from .._kube.node import is_control_plane
+from .._kube.node_paths import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, KUBELET_CONFIG, KUBELET_DIR, MANIFESTS
 from .._residue import kinds as residue
 from .._residue.files import clear, mounted_below
 from .._residue.kinds import Finding
 from .._residue.model import Look, read_processes
 from .._runtime import runtimes
 from .._runtime.runtimes import socket_path
-from .command import (
-    ADMIN_CONF,
-    API_VERSION,
-    BOOTSTRAP_CONF,
-    CA,
-    ETC,
-    KUBELET_CONF,
-    KUBELET_CONFIG,
-    KUBELET_DIR,
-    MANIFESTS,
-    PRIVATE,
-    Machine,
-    failure,
-    is_control_plane,
-)
+from .command import failure
+from .config import API_VERSION
 
 # The runtimes by the sockets at which kubeadm knows them.
 RUNTIMES = {
@@ -123,7 +114,7 @@ def membership(root: Root) -> str:
     return "unfinished" if any(os.path.exists(root(path)) for path in _MEMBERSHIP) else "none"
 
 
-def find_runtime(machine: Machine, uri: str = "") -> Runtime | None:
+def find_runtime(machine: NodeContext, uri: str = "") -> Runtime | None:
     """The runtime that the kubelet has, even where another one is wished for by now; else that of the socket, or the
     one that the machine has. None when it has none that could run.
     """
@@ -136,7 +127,7 @@ def find_runtime(machine: Machine, uri: str = "") -> Runtime | None:
     return next((one for one in known if one.answers), next((one for one in known if one.unit), None))
 
 
-def ambiguity(machine: Machine, uri: str = "") -> str:
+def ambiguity(machine: NodeContext, uri: str = "") -> str:
     """Why nobody can tell which runtime has the containers; empty where the kubelet, or the caller, names one."""
     if uri or runtimes.kubelets_socket(machine.root):
         return ""
@@ -155,7 +146,7 @@ def is_kubeadms(membership: str, found: Sequence[Finding]) -> bool:
 
 
 def reset_machine(
-    machine: Machine, cri_socket: str = "", timeout: float = 120, *, keep: Collection[str] = (),
+    machine: NodeContext, cri_socket: str = "", timeout: float = 120, *, keep: Collection[str] = (),
     found: Sequence[Finding] | None = None,
 ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Do it, whatever the machine is: the caller has the lock and has made sure that it may be done.
@@ -188,7 +179,7 @@ def reset_machine(
     return warnings, _swept(machine, known, keep)
 
 
-def mounted_in_the_way(machine: Machine) -> str:
+def mounted_in_the_way(machine: NodeContext) -> str:
     """Why no reset may begin: `kubeadm reset` deletes what is behind a mount, except below /var/lib/kubelet."""
     look = Look(machine)
     for directory in (MANIFESTS, ETC + "/pki", ETC + "/tmp", _etcd_directory(machine.root) or "/var/lib/etcd"):
@@ -199,13 +190,13 @@ def mounted_in_the_way(machine: Machine) -> str:
     return ""
 
 
-def clear_etcd(machine: Machine, directory: str) -> tuple[str, ...]:
+def clear_etcd(machine: NodeContext, directory: str) -> tuple[str, ...]:
     """Remove etcd's data from its directory, wherever the manifest or the configuration has it; warnings."""
     problem = clear(Look(machine), directory + "/member")
     return (problem + ".",) if problem else ()
 
 
-def _started(machine: Machine, runtime: Runtime | None) -> tuple[str, ...]:
+def _started(machine: NodeContext, runtime: Runtime | None) -> tuple[str, ...]:
     """With the runtime stopped its containers would go on running, and nobody could remove them."""
     if runtime is None or runtime.answers:
         return ()
@@ -218,7 +209,7 @@ def _started(machine: Machine, runtime: Runtime | None) -> tuple[str, ...]:
             "runs again. Its last words: {1}.".format(runtime.unit, words),)
 
 
-def _stop_kubelet(machine: Machine) -> None:
+def _stop_kubelet(machine: NodeContext) -> None:
     if not systemd.show(machine.run, "kubelet.service").exists:
         return
     try:
@@ -228,7 +219,7 @@ def _stop_kubelet(machine: Machine) -> None:
                              "deleted.".format(problem.completed.text.rstrip("."))) from problem
 
 
-def _unmounted(machine: Machine) -> tuple[str, ...]:
+def _unmounted(machine: NodeContext) -> tuple[str, ...]:
     lazily, left = mounts.unmount_below(machine.root, KUBELET_DIR)
     if left:
         raise ClassroomError(
@@ -238,7 +229,7 @@ def _unmounted(machine: Machine) -> tuple[str, ...]:
     return tuple(one.sentence for one in lazily)
 
 
-def _end_pods(machine: Machine) -> None:
+def _end_pods(machine: NodeContext) -> None:
     """End all processes of pods at once, now that no kubelet starts them again.
 
     Whatever becomes of kubeadm then, nothing is written any more to what is deleted: etcd would make its files anew.
@@ -256,7 +247,7 @@ def _etcd_directory(root: Root) -> str:
     return ""
 
 
-def _kubeadm(machine: Machine, runtime: Runtime | None, timeout: float, keep: Collection[str]) -> tuple[str, ...]:
+def _kubeadm(machine: NodeContext, runtime: Runtime | None, timeout: float, keep: Collection[str]) -> tuple[str, ...]:
     """Run `kubeadm reset`. It is best effort in any case: what it leaves, or fails at, is removed afterwards."""
     document: dict[str, Any] = {
         "apiVersion": API_VERSION, "kind": "ResetConfiguration", "force": True, "cleanupTmpDir": True,
@@ -274,7 +265,7 @@ def _kubeadm(machine: Machine, runtime: Runtime | None, timeout: float, keep: Co
     return ("'kubeadm reset' failed, and its work was done without it: {0}".format(failure(answer)),)
 
 
-def _swept(machine: Machine, known: Collection[str], keep: Collection[str]) -> tuple[Finding, ...]:
+def _swept(machine: NodeContext, known: Collection[str], keep: Collection[str]) -> tuple[Finding, ...]:
     """Remove what is left until nothing is; what is returned could not be removed."""
     left: tuple[Finding, ...] = ()
     for _round in range(_ROUNDS):

@@ -28,9 +28,10 @@ from .._core.plan import Step
 from .._formats import x509, yaml_reader
 from .._kube.admin import NoAdministrator, administrator, sentence
 from .._kube.api import Api, ApiError, Denied, NotFound, Refused, address, segment
+from .._kube.context import NodeContext
 from .._kube.former_kubeconfig import set_aside
 from .._kube.kubeconfig import Kubeconfig
-from .command import Machine, private_files
+from .private_files import private_files
 
 SIGNER = "kubernetes.io/kube-apiserver-client"
 _REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -197,7 +198,7 @@ def path_of(account: Account, given: str | None) -> str:
     return given or os.path.join(account.home, ".kube", "config")
 
 
-def read_file(machine: Machine, account: Account, path: str) -> File:
+def read_file(machine: NodeContext, account: Account, path: str) -> File:
     with acting_as(account):
         try:
             found = os.stat(machine.root(path))
@@ -254,7 +255,7 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
     return base64.b64decode(str(entry.get(key) or ""), validate=True).decode("utf-8")
 
 
-def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
+def read_state(wish: Wish, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
     file = read_file(machine, account, path)
     problem, namespace = _judged(wish, machine, admin, file, path)
     roles = _bound_roles(wish, api) if wish.cluster_role else None
@@ -262,7 +263,7 @@ def read_state(wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, accoun
     return State(problem, namespace, roles, no_namespace, enforced, warning, file)
 
 
-def _judged(wish: Wish, machine: Machine, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
+def _judged(wish: Wish, machine: NodeContext, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
     """Why the kubeconfig cannot stay (empty: it can), and the namespace that the user has chosen in it."""
     if file.text is None or not file.text.strip():
         return "there is none", ""
@@ -294,7 +295,7 @@ def _is_this_clusters(entry: Entry, admin: Kubeconfig) -> bool:
     return entry.ca.strip() == admin.ca.strip() or address(entry.server) == address(admin.server)
 
 
-def _unfit(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+def _unfit(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) -> str:
     if entry.ca.strip() != admin.ca.strip():
         return "it is of a cluster that is no more"
     if address(entry.server) != address(admin.server):
@@ -319,7 +320,7 @@ def _unfit(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str
     return _unknown(wish, machine, admin, entry)
 
 
-def _unknown(wish: Wish, machine: Machine, admin: Kubeconfig, entry: Entry) -> str:
+def _unknown(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) -> str:
     """What the API itself says: only it knows whether key and certificate serve, and for which groups."""
     identity = Kubeconfig("of the user", admin.server, admin.ca, entry.certificate, entry.key)
     client = machine.connect(admin.server, admin.ca, identity)
@@ -427,7 +428,7 @@ def _role_words(wish: Wish) -> str:
 class Performer:
     """Carries a plan out. The role is bound first: a kubeconfig that is there works."""
 
-    def __init__(self, wish: Wish, machine: Machine, admin: Kubeconfig, api: Api, account: Account) -> None:
+    def __init__(self, wish: Wish, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account) -> None:
         self._wish = wish
         self._machine = machine
         self._admin = admin
@@ -608,7 +609,8 @@ def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, n
 
 
 def converge(
-    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+    wish: Wish, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
+    lookup: Callable[[str], Any],
 ) -> tuple[list[Step], str, list[str]]:
     """Return the steps that were (in check mode: would be) done, the path of the user's kubeconfig, and warnings."""
     check(wish)
@@ -630,7 +632,8 @@ def converge(
 
 
 def remove(
-    wish: Wish, machine: Machine, kubeconfig: str, given: str | None, check_mode: bool, lookup: Callable[[str], Any],
+    wish: Wish, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
+    lookup: Callable[[str], Any],
 ) -> tuple[list[Step], str, list[str]]:
     """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
     account = account_of(wish.account or wish.user, lookup)

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .._bundle.repository import unsigned_rpms
 from .._core.command import Completed, Runner, run
 from .._core.errors import ClassroomError
 from .._core.files import Root, checksum_of, write_text
@@ -23,7 +22,7 @@ from .apt import Apt
 from .apt import explained as apt_explained
 from .dnf import Dnf
 from .dnf import explained as dnf_explained
-from .package_file import APT, ARCHITECTURES, RPM
+from .package_file import APT, ARCHITECTURES, RPM, unsigned_rpms
 
 # Their sentences for what the tools say are the same wherever packages come from
 from .plan import Package, Repository, Wish, with_checked_key

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._core.command import Runner, run
+from .._core.command import Completed, Runner, run
 from .._core.errors import ClassroomError
 
 APT, RPM = "apt", "rpm"
@@ -99,3 +99,23 @@ def unpack(path: str, member: str, work: str, runner: Runner = run) -> str:
         raise ClassroomError("Wanted {0} in the package {1}, found none there; correct the name. {2}".format(
             member, path, answer.text).strip())
     return found
+
+
+def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run) -> list[str]:
+    """The packages among `files` without a good signature by the keys in `public`; `work` is for a database of keys.
+
+    A package that is damaged counts as one of them.
+    """
+    database = os.path.join(work, "rpm-keys")
+    run_tool("rpm to know the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
+    # At this level a package without any signature does not pass either
+    check = ["rpmkeys", "--dbpath", database, "--define", "_pkgverify_level all", "--checksig"]
+    return [path for path in files if runner([*check, path], timeout=_PATIENCE, check=False).rc != 0]
+
+
+def run_tool(what: str, argv: list[str], runner: Runner) -> Completed:
+    answer = runner(argv, timeout=_PATIENCE, check=False)
+    if answer.rc != 0:
+        raise ClassroomError("Wanted {0}, found that '{1}' ended with {2}: {3}".format(
+            what, " ".join(argv), answer.rc, answer.text))
+    return answer

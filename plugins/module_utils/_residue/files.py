@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from .._core import tree_removal
 from .._core.errors import ClassroomError
+from .._core.paths import PRIVATE, STATE
 from .._core.trusted_path import parent_of, target_of
 from .._host import mounts
-from .._kubeadm.command import ETC, KUBELET_DIR, PRIVATE, STATE
+from .._kube.node_paths import ETC, KUBELET_DIR
 from .model import CALICO, CILIUM, COLLECTION, CONTAINERD, FLANNEL, KUBERNETES, Finding, Kind, Look
 
 CNI_CONFIGURATION, FILE, DIRECTORY, BPF = "CNI configuration", "file", "directory", "BPF object"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from .._kubeadm.command import Machine
+from .._kube.context import NodeContext
 from . import files as residue_files
 from . import firewall as residue_firewall
 from . import kubeconfigs
@@ -37,7 +37,7 @@ KINDS: tuple[Kind, ...] = (
 NAMES = tuple(kind.name for kind in KINDS)
 
 
-def find(machine: Machine, ca_hashes: Collection[str] = ()) -> tuple[Finding, ...]:
+def find(machine: NodeContext, ca_hashes: Collection[str] = ()) -> tuple[Finding, ...]:
     """Everything of Kubernetes on the machine that is to be gone before the next cluster; changes nothing.
 
     Does not ask whether a cluster lives here. A copy of an administrator's kubeconfig is told by the cluster's CA,
@@ -49,7 +49,7 @@ def find(machine: Machine, ca_hashes: Collection[str] = ()) -> tuple[Finding, ..
     return tuple(finding for kind in KINDS for finding in _unique(kind.see(look)))
 
 
-def remove(machine: Machine, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def remove(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Remove these and nothing else, in the right order; returns what is still there, with the reason.
 
     What is gone already counts as removed, so a removal that was killed is finished by the next one.
@@ -67,7 +67,7 @@ def _unique(findings: Iterable[Finding]) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def strange(machine: Machine, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def strange(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Of the findings on a living part of a cluster, those that cannot be this cluster's.
 
     That is what another network plugin or another runtime than the one in use left, and copies of a former cluster's

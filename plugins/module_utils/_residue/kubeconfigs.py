@@ -25,7 +25,7 @@ from .._core.home_files import HomeFiles, open_home
 from .._core.owner_rights import Account
 from .._formats.x509 import discovery_hash
 from .._kube.api import address
-from .._kubeadm.command import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, MANIFESTS
+from .._kube.node_paths import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, MANIFESTS
 from .model import KUBERNETES, Finding, Kind, Look
 
 KUBECONFIG, CACHE = "kubeconfig", "kubectl cache"

@@ -19,7 +19,9 @@ from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
 from .._host import mounts
 from .._host.mounts import Mount
-from .._kubeadm.command import Machine
+from .._kube.context import NodeContext
+
+KUBERNETES = "kubernetes"
 
 # A command that only looks answers at once or hangs, and a command that changes one thing nearly so: in seconds.
 LOOK = 10.0
@@ -102,7 +104,7 @@ class Process:
 class Look:
     """A look at the machine. Each part is read when it is first needed, once; a new look sees what has changed."""
 
-    def __init__(self, machine: Machine, ca_hashes: Collection[str] = ()) -> None:
+    def __init__(self, machine: NodeContext, ca_hashes: Collection[str] = ()) -> None:
         self.machine = machine
         self.root: Root = machine.root
         self.ca_hashes = frozenset(ca_hashes)

@@ -19,7 +19,7 @@ from typing import Callable
 
 from .._core.command import CommandFailed
 from .._host import systemd
-from .._kubeadm.command import KUBELET_CONFIG, KUBELET_DIR
+from .._kube.node_paths import KUBELET_CONFIG, KUBELET_DIR
 from .files import clear
 from .model import CALICO, CHANGE, CILIUM, CONTAINERD, CRIO, FLANNEL, KUBERNETES, Finding, Kind, Look, Process
 

@@ -29,8 +29,9 @@ from .._core.plan import Step
 from .._host import fstab, hosts_file, kernel, systemd
 from .._host.container import in_container
 from .._host.prepare import FSTAB, HOSTNAME, HOSTS, MODULES_FILE, SYSCTL_FILE
+from .._kube.context import NodeContext
 from .._kube.former_kubeconfig import FORMER, KUBECONFIG
-from .._kubeadm.command import ADMIN_CONF, KUBELET_CONF, Machine
+from .._kube.node_paths import ADMIN_CONF, KUBELET_CONF
 from .._packages import detect as package_manager_detect
 from .._packages.plan import Backend, Installed, Removable
 from .._residue.files import clear
@@ -94,7 +95,7 @@ class State:
     former_kubeconfigs: tuple[tuple[Account, bool], ...] = ()
 
 
-def read_state(machine: Machine) -> State:
+def read_state(machine: NodeContext) -> State:
     root = machine.root
     former = kept.read(root)
     if not former:
@@ -137,7 +138,7 @@ class _Packages:
     others: tuple[str, ...] = ()
 
 
-def _read_packages(machine: Machine, former: Mapping[str, Any]) -> _Packages:
+def _read_packages(machine: NodeContext, former: Mapping[str, Any]) -> _Packages:
     """Simulate the removal, so that nothing is stopped and no data removed that another package uses."""
     recorded = former["packages"]
     backend = package_manager_detect.backend_of(machine.root, machine.run)
@@ -196,7 +197,7 @@ def _has_members(root: Root, group: int) -> bool:
     return bool((members | primary) - {"", "root"})
 
 
-def _former_kubeconfigs(machine: Machine, accounts: Iterable[Account]) -> tuple[tuple[Account, bool], ...]:
+def _former_kubeconfigs(machine: NodeContext, accounts: Iterable[Account]) -> tuple[tuple[Account, bool], ...]:
     """Return the homes with a kubeconfig from before this collection, and whether another one is in its place now."""
     found = []
     # The reset that comes first removes those of the cluster
@@ -208,7 +209,7 @@ def _former_kubeconfigs(machine: Machine, accounts: Iterable[Account]) -> tuple[
     return tuple(found)
 
 
-def _data(machine: Machine, gone: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+def _data(machine: NodeContext, gone: Sequence[str], others: Sequence[str] = ()) -> list[str]:
     theirs = {path for name in others for path in DATA.get(name, ())}
     found = [path for name in gone for path in DATA.get(name, ()) if path not in theirs]
     if "cri-o" in gone and not any(name not in gone and machine.find_program(name) for name in _SHARERS):
@@ -267,7 +268,7 @@ def plan(state: State) -> Plan:
     return Plan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
 
 
-def _parts(state: State, first: bool) -> list[tuple[restorers.Part, restorers.Found]]:
+def _parts(state: State, first: bool) -> list[tuple[restorers.Restorer, restorers.Found]]:
     chosen = [part for part in restorers.PARTS if part.first == first and part.key in state.parts]
     return [(part, state.parts[part.key]) for part in chosen]
 
@@ -401,7 +402,7 @@ def _assignments(text: str) -> dict[str, str]:
     return {key.strip(): kernel.normalized(value) for key, _sign, value in pairs}
 
 
-def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def perform(machine: NodeContext, plan: Plan, state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Carry a plan out.
 
     Returns warnings, and what could not be brought back: then what was kept stays, and the next run tries it again.
@@ -430,7 +431,7 @@ def perform(machine: Machine, plan: Plan, state: State) -> tuple[tuple[str, ...]
     return tuple(warnings), tuple(problems)
 
 
-def _perform_parts(machine: Machine, state: State, first: bool) -> list[str]:
+def _perform_parts(machine: NodeContext, state: State, first: bool) -> list[str]:
     return [
         problem
         for part, found in _parts(state, first)
@@ -448,7 +449,7 @@ def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
             step.title, step.after, str(problem).rstrip("."))]
 
 
-def _purge(machine: Machine, plan: Plan, state: State) -> list[str]:
+def _purge(machine: NodeContext, plan: Plan, state: State) -> list[str]:
     """Remove the packages whose removal the simulation allowed; problems. What stays after all gets its units back."""
     doomed = [step.target for step in plan.steps if step.action == "package" and step.after == "not installed"]
     if not doomed:
@@ -472,18 +473,18 @@ def _purge(machine: Machine, plan: Plan, state: State) -> list[str]:
     return ["{0} could not be removed: {1}.".format(" and ".join(left), words.rstrip("."))]
 
 
-def _start_again(machine: Machine, unit: systemd.Unit) -> None:
+def _start_again(machine: NodeContext, unit: systemd.Unit) -> None:
     if unit.unit_file_state == "enabled":
         machine.run(["systemctl", "enable", "--", unit.name], timeout=120, check=False)
     if unit.active:
         machine.run(["systemctl", "start", "--", unit.name], timeout=120, check=False)
 
 
-def _backend(machine: Machine) -> Backend:
+def _backend(machine: NodeContext) -> Backend:
     return package_manager_detect.backend_of(machine.root, machine.run, machine.sleep)
 
 
-def _restore_kubeconfig(machine: Machine, state: State, path: str) -> list[str]:
+def _restore_kubeconfig(machine: NodeContext, state: State, path: str) -> list[str]:
     """Rename a user's former kubeconfig back, with the user's rights; warnings."""
     account = next(account for account, _occupied in state.former_kubeconfigs
                    if "{0}/{1}".format(account.home, KUBECONFIG) == path)
@@ -493,7 +494,7 @@ def _restore_kubeconfig(machine: Machine, state: State, path: str) -> list[str]:
     return [_occupied(account)]
 
 
-def _perform(machine: Machine, plan: Plan, step: Step) -> Iterable[str]:
+def _perform(machine: NodeContext, plan: Plan, step: Step) -> Iterable[str]:
     root = machine.root
     if step.action == "package" and step.after != "not installed":
         _backend(machine).install({step.target: step.after}, {})
@@ -545,14 +546,14 @@ def _assert_roots(root: Root, path: str, place: trusted_path.Place) -> None:
             "only, found {1}. Correct its owner and mode".format(path, weak))
 
 
-def _name_host(machine: Machine, name: str) -> None:
+def _name_host(machine: NodeContext, name: str) -> None:
     if systemd.is_booted(machine.root) and machine.run(["hostnamectl", "set-hostname", name], check=False).rc == 0:
         return
     write_text(machine.root(HOSTNAME), name + "\n")
     socket.sethostname(name)
 
 
-def _restart(machine: Machine, plan: Plan, state: State) -> None:
+def _restart(machine: NodeContext, plan: Plan, state: State) -> None:
     """A service that was there before reads its own configuration again."""
     changed = any(step.action == "file" and step.target in state.kept.get("files", {}) for step in plan.steps)
     for unit, former in state.kept.get("units", {}).items():
@@ -560,7 +561,7 @@ def _restart(machine: Machine, plan: Plan, state: State) -> None:
             systemd.act(machine.run, "restart", unit)
 
 
-def _forget_lists(machine: Machine, state: State) -> None:
+def _forget_lists(machine: NodeContext, state: State) -> None:
     """What the package manager has stored of repositories that are gone."""
     gone = {path: state.texts.get(path) or "" for path, former in state.kept.get("files", {}).items()
             if former["text"] is None}

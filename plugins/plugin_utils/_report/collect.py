@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...filter.audit_report import DRIFT_RESULTS, audit_report
 from .._display.clean import bounded
 from .._display.run import AS_WISHED, AUDIT, INIT, MEMBERSHIP, PROOF, Failure, Place
 from .._display.text import failure_text
+from .audit import DRIFT_RESULTS, audit_report
 from .model import (
     ANSWERS,
     CONTROL_PLANE,

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.lock import REFERENCE as NAME
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.reference import REFERENCE as NAME
 from bundle.builder import oci
 
 REFERENCE = "registry.k8s.io/coredns/coredns:v1.14.2"

@@ -18,8 +18,8 @@ from typing import Any
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import NotFound
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import Kubeconfig
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 
 NOW = 1_800_000_000.0
 
@@ -173,8 +173,8 @@ class Lab:
     kubelet: bool = False
 
     @property
-    def machine(self) -> Machine:
-        return Machine(
+    def machine(self) -> NodeContext:
+        return NodeContext(
             root=Root(str(self.base)),
             run=self.run,
             connect=self.api.connect,

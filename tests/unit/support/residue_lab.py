@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Look
 
 OWN, OTHER = "pid:[1]", "pid:[2]"
@@ -53,8 +53,8 @@ class Host:
         return completed
 
     @property
-    def machine(self) -> Machine:
-        return Machine(
+    def machine(self) -> NodeContext:
+        return NodeContext(
             root=Root(str(self.base)), run=self,
             socket_answers=lambda path: path[len(str(self.base)):] in self.sockets,
             find_program=lambda name: "/usr/bin/" + name if name in self.programs else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.filter.audit_report import SECTIONS, SHOWN_BY, audit_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.audit import SECTIONS, SHOWN_BY, audit_report
 
 CNI0 = {"kind": "interface", "subject": "cni0", "command": "ip link", "reason": "it is in the way", "owner": "flannel"}
 OLD = {"kind": "certificate", "subject": "/x.crt", "command": "openssl", "reason": "expires", "owner": "kubernetes"}

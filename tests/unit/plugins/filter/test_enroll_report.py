@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.filter.enroll_report import enroll_report
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.enroll import enroll_report
 
 
 def machine(number: int = 1, **different: Any) -> dict[str, Any]:

@@ -21,8 +21,8 @@ MODULES = {
 }
 # What `main` may call outside of its `try`: building and showing values, which asks nothing of the host
 HARMLESS = {
-    "AnsibleModule", "Machine", "Spec", "Wish", "Kubectl.of", "Clock", "as_changes", "as_diff", "as_steps", "asdict",
-    "failure_of", "failures", "missing_required_lib", "secrets_of", "sentence", "signal.signal",
+    "AnsibleModule", "NodeContext", "Spec", "Wish", "Kubectl.of", "Clock", "as_changes", "as_diff", "as_steps",
+    "asdict", "failure_of", "failures", "missing_required_lib", "secrets_of", "sentence", "signal.signal",
     "time.time", "os.path.abspath", "os.path.join", "any", "bool", "dict", "len", "list", "map", "str", "tuple",
 }
 

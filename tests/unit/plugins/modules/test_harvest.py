@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import command as kubeadm_command
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import context
 from ansible_collections.classroom.kubeadm.plugins.modules import harvest_files, harvest_objects
 from tests.unit.support.kubeadm_lab import FakeApi, kubeconfig_text
 
@@ -83,8 +83,8 @@ def test_objects(
         "/api/v1/namespaces?limit=500": {"items": [{"metadata": {"name": name}} for name in ("student", "kube-x")]},
         "/api/v1/configmaps?limit=500": {"items": [page]},
     })
-    connected = functools.partial(kubeadm_command.Machine, connect=api.connect)
-    monkeypatch.setattr(harvest_objects, "Machine", connected)
+    connected = functools.partial(context.NodeContext, connect=api.connect)
+    monkeypatch.setattr(harvest_objects, "NodeContext", connected)
     result = run_on_machine(harvest_objects, {"directory": str(place)}, check=check)
     assert (result["changed"], result["reason"], result["namespaces"]) == (True, "", ["student"])
     assert result["objects"] == ["student/ConfigMap/page"]

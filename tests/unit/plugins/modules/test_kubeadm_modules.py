@@ -70,7 +70,7 @@ def run(
             raise Ended(True, values)
 
     monkeypatch.setattr(module, "AnsibleModule", Fake)
-    monkeypatch.setattr(module, "Machine", lambda: lab.machine)
+    monkeypatch.setattr(module, "NodeContext", lambda: lab.machine)
     with pytest.raises(Ended) as caught:
         module.main()
     if module is kubeadm_init and given.get("config"):

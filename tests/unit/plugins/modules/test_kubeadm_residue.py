@@ -23,7 +23,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     found = Host(tmp_path)
     found.write("/etc/machine-id", "0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa\n")
     found.links(link("eth0"))
-    monkeypatch.setattr(kubeadm_residue, "Machine", lambda: found.machine)
+    monkeypatch.setattr(kubeadm_residue, "NodeContext", lambda: found.machine)
     return found
 
 

@@ -21,7 +21,7 @@ def test_what_tells_machines_apart(
     host = Host(tmp_path)
     host.write("/etc/machine-id", "0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa\n")
     host.write("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 QUFBQQ== root@template\n")
-    monkeypatch.setattr(machine_identity, "Machine", lambda: host.machine)
+    monkeypatch.setattr(machine_identity, "NodeContext", lambda: host.machine)
     result = run_main(machine_identity.main, {}, check=check)
     assert (result["failed"], result["changed"]) == (False, False)
     assert result["identity"]["machine_id"] == "0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa"

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene
-from ansible_collections.classroom.kubeadm.plugins.module_utils._audit.hygiene import Recorded, Source
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import addresses as audit_addresses
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import certificates, hygiene, identity
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit.addresses import Recorded
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit.certificates import Source
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding
 from tests.unit.support.kubeadm_lab import Authority, Lab, kubeconfig_text, kubelet_conf
 
@@ -39,7 +41,7 @@ def pem(authority: Authority, name: str, subject: str = "/CN=x", days: int = 365
     return authority.issue(name, subject, days, san)[0].read_text()
 
 
-def machine_of(lab: Lab, addresses: Mapping[str, str], rc: int = 0) -> Machine:
+def machine_of(lab: Lab, addresses: Mapping[str, str], rc: int = 0) -> NodeContext:
     """The lab's machine with these addresses by interface."""
     links = [{"ifname": name, "addr_info": [{"scope": "global", "local": address, "prefixlen": 24}]}
              for name, address in addresses.items()]
@@ -122,7 +124,7 @@ def test_every_finding_is_complete_and_of_a_known_kind(control_plane: Lab, autho
 def test_a_certificate_near_its_end(authority: Authority, days: int, warned: int, said: str) -> None:
     text = pem(authority, "near", days=days)
     # The last second before the whole number of days is over
-    finding = hygiene.judge_certificate(Source("/x.crt", text, "look"), x509.read(text).not_before + 1, warned)
+    finding = certificates.check_certificate(Source("/x.crt", text, "look"), x509.read(text).not_before + 1, warned)
     assert (finding is None) == (said == "")
     if finding:
         assert said in finding.reason and finding.command == "look" and finding.kind == "certificate"
@@ -133,14 +135,14 @@ def test_a_certificate_near_its_end(authority: Authority, days: int, warned: int
     (time.time() - 9 * DAY, "is valid from"),
 ])
 def test_a_certificate_outside_of_its_time(authority: Authority, moment: float, said: str) -> None:
-    finding = hygiene.judge_certificate(Source("/x.crt", pem(authority, "short", days=2), ""), moment, 30)
+    finding = certificates.check_certificate(Source("/x.crt", pem(authority, "short", days=2), ""), moment, 30)
     assert finding is not None and said in finding.reason
 
 
 @pytest.mark.parametrize("text", [
     "nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_what_is_no_certificate_is_named(text: str) -> None:
-    finding = hygiene.judge_certificate(Source("/x.crt", text, ""), time.time(), 30)
+    finding = certificates.check_certificate(Source("/x.crt", text, ""), time.time(), 30)
     assert finding is not None and "certificate" in finding.reason
 
 
@@ -176,7 +178,7 @@ def test_certificates_that_the_kubelet_does_not_use_any_more_are_left_out(
 
 @pytest.mark.parametrize("path", ["/etc/kubernetes/admin.conf", "/var/lib/kubelet/pki/kubelet-client-current.pem"])
 def test_the_command_of_a_finding_shows_it(control_plane: Lab, authority: Authority, path: str) -> None:
-    source = next(one for one in hygiene.certificate_sources(control_plane.machine.root) if one.path == path)
+    source = next(one for one in certificates.certificate_sources(control_plane.machine.root) if one.path == path)
     command = source.command.replace(path, str(control_plane.base) + path)
     shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
     assert "notAfter=" in shown and "subject=" in shown
@@ -216,7 +218,7 @@ def test_a_certificate_without_alternative_names_has_none(authority: Authority) 
     ((), {ADDRESS}, "", ""),
 ])
 def test_an_address_since_init(noted: tuple[str, ...], own: set[str] | None, inventory: str, said: str) -> None:
-    found = hygiene.judge_addresses([Recorded("/x", noted, "look", "it")], own, inventory)
+    found = audit_addresses.check_addresses([Recorded("/x", noted, "look", "it")], own, inventory)
     assert bool(found) == bool(said)
     if said:
         assert said in found[0].reason
@@ -254,7 +256,7 @@ def test_a_person_s_node_ip_counts_more_than_kubeadm_s(control_plane: Lab, path:
 @pytest.mark.parametrize(("text", "good"), [
     (ID, True), ("", False), ("uninitialized", False), ("0" * 32, False), (ID.upper(), False), (ID + "0", False)])
 def test_a_machine_id(text: str, good: bool) -> None:
-    assert (hygiene.judge_machine_id(text) == ()) == good
+    assert (identity.check_machine_id(text) == ()) == good
 
 
 @pytest.mark.parametrize(("certified", "name", "override", "found"), [
@@ -286,7 +288,7 @@ def test_fingerprints_are_those_of_ssh_keygen(lab: Lab, tmp_path: Path) -> None:
         wanted[name] = shown.split()[1]
     lab.write("/etc/ssh/ssh_host_rsa_key.pub", "")
     lab.write("/etc/ssh/ssh_host_dsa_key.pub", "ssh-dss not/base64! x")
-    assert hygiene.ssh_host_keys(lab.machine.root) == wanted
+    assert identity.ssh_host_keys(lab.machine.root) == wanted
 
 
 LINKS = {
@@ -316,16 +318,16 @@ def test_only_the_machine_s_own_interfaces_count(lab: Lab, container: bool, name
         lab.write(base + "/uevent", "DEVTYPE={0}\nINTERFACE=x\n".format(kind) if kind else "INTERFACE=x\n")
         if device:
             lab.write(base + "/device/vendor")
-    assert hygiene.mac_addresses(lab.machine.root) == {name: LINKS[name][3] for name in names}
+    assert identity.mac_addresses(lab.machine.root) == {name: LINKS[name][3] for name in names}
 
 
 def test_an_identity_is_public_facts_only(control_plane: Lab) -> None:
     control_plane.write("/sys/class/dmi/id/product_uuid", "4C4C4544-0042\n")
     control_plane.write("/etc/ssh/ssh_host_ed25519_key", "PRIVATE")
-    assert hygiene.identity(control_plane.machine) == {
+    assert identity.identity(control_plane.machine) == {
         "container": False, "machine_id": ID, "product_uuid": "4c4c4544-0042", "mac_addresses": {}, "ssh_host_keys": {}}
 
 
 def test_an_identity_of_a_machine_that_tells_nothing(tmp_path: Path) -> None:
-    assert hygiene.identity(Lab(tmp_path).machine) == {
+    assert identity.identity(Lab(tmp_path).machine) == {
         "container": False, "machine_id": "", "product_uuid": "", "mac_addresses": {}, "ssh_host_keys": {}}

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring, SigningKey
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 from tests.unit.support import small_packages
 
 
@@ -67,7 +68,7 @@ def rpm(repository: Path) -> str:
 def unsigned(repository: Path, keyring: Keyring) -> list[str]:
     """The packages that the repository's own key has not signed."""
     files = [str(file) for file in (repository / "rpm" / "pool").iterdir()]
-    return bundle_repository.unsigned_rpms(files, f"{rpm(repository)}/{bundle_repository.PUBLIC_KEY}", keyring.home)
+    return package_file.unsigned_rpms(files, f"{rpm(repository)}/{bundle_repository.PUBLIC_KEY}", keyring.home)
 
 
 def test_apts_index_names_packages_as_a_machine_will_ask_for_them(

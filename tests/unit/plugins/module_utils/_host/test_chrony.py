@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import chrony as time_service
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host import time_sync
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_sync import Wish
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host import time_services, time_sync
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import Wish
 
 DEBIAN = "confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n" \
          "sourcedir /etc/chrony/sources.d\n"
@@ -65,8 +65,9 @@ class Systemd:
 
     def __init__(self, fake_run: Any, *running: str) -> None:
         self.fake_run = fake_run
+        names = (*time_services.CHRONY, *time_services.OTHERS)
         fake_run.on("systemctl", "is-active", rc=3, out="".join(
-            ("active" if name in running else "inactive") + "\n" for name in (*time_sync.CHRONY, *time_sync.OTHERS)))
+            ("active" if name in running else "inactive") + "\n" for name in names))
 
 
 def all_answer(_servers: Sequence[str]) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def all_answer(_servers: Sequence[str]) -> tuple[str, ...]:
 
 
 def read(machine: Any, fake_run: Any, wish: Wish, ask: Any) -> time_service.State:
-    return time_service.read_state(machine.root, fake_run, wish, time_sync.running(fake_run), ask)
+    return time_service.read_state(machine.root, fake_run, wish, time_services.running(fake_run), ask)
 
 
 @pytest.mark.parametrize(("running", "named"), [
@@ -95,7 +96,7 @@ def test_chrony_that_runs_as_wished_needs_nothing(machine: Any, fake_run: Any) -
     fake_run.on("systemctl", "show", out=RUNNING)
     wish = Wish(True)
     state = read(machine, fake_run, wish, all_answer)
-    assert time_service.plan(wish, state) == time_sync.Plan()
+    assert time_service.plan(wish, state) == time_services.Plan()
 
 
 def test_a_server_that_does_not_answer_is_named_and_no_more(machine: Any, fake_run: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import firewalld, systemd
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import (
     INTERFACE,
     LIVE,
@@ -29,9 +30,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld 
     plan,
     rich_rule,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.ssh_session import Session
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
 PODS = "10.244.0.0/16"
 RUNS = systemd.Unit(firewalld.UNIT, "loaded", "active", "running", "enabled")
@@ -259,7 +259,7 @@ def test_a_zone_as_packaged_has_no_file_of_its_own(
     original_state.keep(machine.root, {"written": {"firewall": ["permanent|public|port|6443/tcp"]}})
     fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
     fake_run.on("firewall-cmd", "--list-all-zones").on("firewall-cmd", out="public\n  ports: 6443/tcp\n")
-    node = Machine(root=machine.root, run=fake_run)
+    node = NodeContext(root=machine.root, run=fake_run)
     [step] = firewalld.plan_back(node, {}).steps
     firewalld.perform_back(node, step, {"files": before})
     assert fake_run.did("--load-zone-defaults=public") is expected
@@ -326,7 +326,7 @@ def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None
     fake_run.on(*LIVE_LIST, out=zone("6440-6443/tcp"))
     fake_run.on("firewall-cmd")
     former = original_state.read(machine.root)["firewall"]
-    node = Machine(root=machine.root, run=fake_run)
+    node = NodeContext(root=machine.root, run=fake_run)
     found = firewalld.plan_back(node, former)
     assert [step.title for step in found.steps] == ["firewalld ports"]
     fake_run.calls.clear()
@@ -341,7 +341,7 @@ def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None
 def test_nothing_is_taken_back_of_a_firewalld_that_is_gone(machine: Any, fake_run: Any) -> None:
     original_state.keep(machine.root, {"firewall": {}, "written": {"firewall": ["live|public|port|1/tcp"]}})
     fake_run.on("systemctl", "show", out="LoadState=not-found\n")
-    assert firewalld.plan_back(Machine(root=machine.root, run=fake_run), {"service": {"active": True}}).steps == ()
+    assert firewalld.plan_back(NodeContext(root=machine.root, run=fake_run), {"service": {"active": True}}).steps == ()
 
 
 @pytest.mark.parametrize(("now", "former", "verbs"), [
@@ -353,7 +353,7 @@ def test_it_runs_as_before(
     machine: Any, fake_run: Any, now: tuple[str, str], former: dict[str, bool], verbs: list[str],
 ) -> None:
     fake_run.on("systemctl", "show", out=UNIT.format(*now)).on("systemctl")
-    node = Machine(root=machine.root, run=fake_run)
+    node = NodeContext(root=machine.root, run=fake_run)
     found = firewalld.plan_back(node, {"service": former})
     for step in found.steps:
         firewalld.perform_back(node, step, {"service": former})

@@ -16,6 +16,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core import ori
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import network_manager
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import (
     DROPIN,
     Profile,
@@ -27,9 +28,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_ma
     read_state,
     split_terse,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.ssh_session import Session
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
 OUT, IN = Address("eth0", "10.0.2.15", 24), Address("eth1", "192.168.90.101", 24)
 SIX = Address("eth1", "fd00::101", 64)
@@ -224,7 +224,7 @@ def test_a_change_is_kept_in_force_and_brought_back(node: Any, fake_run: Any) ->
     fake_run.on("nmcli", "--terse", "--escape", out=VALUES.format("yes").replace("192.168.90.1", ""))
     # What the change above has done
     fake_run(["nmcli", "--terse", "--escape"])
-    there = Machine(root=node.root, run=fake_run)
+    there = NodeContext(root=node.root, run=fake_run)
     found = network_manager.plan_back(there, former["interfaces"])
     assert [step.title for step in found.steps] == ["NetworkManager configuration", "profile u1"]
     fake_run.calls.clear()
@@ -244,4 +244,4 @@ def test_one_that_cannot_be_in_force_is_put_back(node: Any, fake_run: Any) -> No
 
 def test_without_networkmanager_nothing_is_brought_back(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", rc=3, out="inactive\n")
-    assert network_manager.plan_back(Machine(root=machine.root, run=fake_run), {"u1 x": "y"}).steps == ()
+    assert network_manager.plan_back(NodeContext(root=machine.root, run=fake_run), {"u1 x": "y"}).steps == ()

@@ -13,20 +13,18 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import kernel
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.packet_filter import Blocked
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import (
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import (
     Address,
-    Machine,
-    Wish,
+    HostFacts,
     addresses_of,
-    judge,
-    least,
-    read_machine,
-    report,
+    read_facts,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.packet_filter import Blocked
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import check, minimum_size, report
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.requirements import HostRequirements
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import runtimes
 
-GOOD = Machine(
+GOOD = HostFacts(
     os_family="debian", distribution="debian", version="13", codename="trixie", architecture="amd64", hostname="node1",
     machine_id="0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa",
     addresses=(Address("eth0", "10.0.2.15", 24), Address("eth1", "192.168.90.101", 24)), default_interface="eth0",
@@ -37,20 +35,20 @@ GOOD = Machine(
     sockets=("/run/containerd/containerd.sock",), port_owner=None, initialized=False, joined=False,
 )
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-MASTER = Wish("control_plane", address="192.168.90.101")
-WORKER = Wish("worker", address="192.168.90.101", min_memory_mib=900, min_cpus=1)
-UTILITY = Wish("utility", min_memory_mib=200, min_cpus=1)
+MASTER = HostRequirements("control_plane", address="192.168.90.101")
+WORKER = HostRequirements("worker", address="192.168.90.101", min_memory_mib=900, min_cpus=1)
+UTILITY = HostRequirements("utility", min_memory_mib=200, min_cpus=1)
 ALL = (MASTER, WORKER, UTILITY)
 
 
 @pytest.mark.parametrize("wish", ALL)
-def test_a_good_machine_may_become_anything(wish: Wish) -> None:
-    assert judge(wish, GOOD) == []
+def test_a_good_machine_may_become_anything(wish: HostRequirements) -> None:
+    assert check(wish, GOOD) == []
 
 
 @pytest.mark.parametrize(("wish", "fine"), [(MASTER, True), (WORKER, True), (UTILITY, False)])
-def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: Wish, fine: bool) -> None:
-    said = judge(wish, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
+def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: HostRequirements, fine: bool) -> None:
+    said = check(wish, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
     assert (said == []) is fine
     assert fine or "Wanted a system of the Debian family for a utility, found rocky 9.6" in said[0]
 
@@ -87,8 +85,8 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: Wish, fine:
     (WORKER, {"blocked": (Blocked("the chain forward of nftables' table inet mine"),)},
      "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet mine drops it"),
 ])
-def test_each_thing_in_the_way_has_its_sentence(wish: Wish, different: dict[str, Any], message: str) -> None:
-    failures = judge(wish, replace(GOOD, **different))
+def test_each_problem_has_its_message(wish: HostRequirements, different: dict[str, Any], message: str) -> None:
+    failures = check(wish, replace(GOOD, **different))
     assert len(failures) == 1
     assert message in failures[0]
 
@@ -103,13 +101,13 @@ def test_each_thing_in_the_way_has_its_sentence(wish: Wish, different: dict[str,
     (replace(WORKER, cri_socket="/run/containerd/containerd.sock"), {}),
     (replace(WORKER, runtime=runtimes.Wish("containerd")), {"kubelet_socket": "/run/containerd/containerd.sock"}),
 ])
-def test_what_is_not_in_the_way(wish: Wish, different: dict[str, Any]) -> None:
-    assert judge(wish, replace(GOOD, **different)) == []
+def test_what_is_not_in_the_way(wish: HostRequirements, different: dict[str, Any]) -> None:
+    assert check(wish, replace(GOOD, **different)) == []
 
 
 def test_everything_is_said_at_once() -> None:
     bad = replace(GOOD, cpus=1, memory_mib=512, clock_offset=600.0)
-    failures = judge(MASTER, bad)
+    failures = check(MASTER, bad)
     assert len(failures) == 3
     message = report(MASTER, bad, failures)
     assert message.startswith("node1 cannot become a control plane: (1) Wanted a clock")
@@ -120,7 +118,7 @@ def test_everything_is_said_at_once() -> None:
     ("control_plane", (1700, 2)), ("worker", (900, 1)), ("utility", (200, 1)),
 ])
 def test_least(role: str, expected: tuple[int, int]) -> None:
-    assert least(role) == expected
+    assert minimum_size(role) == expected
 
 
 LINKS = [
@@ -160,7 +158,7 @@ def small(machine: Any, fake_run: Any) -> Any:
 def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
     small.write("/run/crio/crio.sock", "")
     small.write("/etc/kubernetes/kubelet.conf", "")
-    found = read_machine(small.root, fake_run, WORKER, 1000.0, 940.0)
+    found = read_facts(small.root, fake_run, WORKER, 1000.0, 940.0)
     assert (found.os_family, found.distribution) == ("debian", "ubuntu")
     assert (found.version, found.codename) == ("24.04", "noble")
     assert (found.machine_id, found.memory_mib, found.default_interface) == ("abc", 1968, "eth0")
@@ -174,26 +172,26 @@ def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
 
 @pytest.mark.parametrize(("wish", "owner"), [(MASTER, "unknown"), (WORKER, None), (UTILITY, None)])
 def test_the_port_is_looked_at_where_it_is_judged(
-    small: Any, fake_run: Any, wish: Wish, owner: str | None
+    small: Any, fake_run: Any, wish: HostRequirements, owner: str | None
 ) -> None:
     small.write("/proc/net/tcp", "head\n 0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
-    assert read_machine(small.root, fake_run, wish, 0.0, None).port_owner == owner
+    assert read_facts(small.root, fake_run, wish, 0.0, None).port_owner == owner
 
 
 def test_without_the_controllers_time_the_clock_is_not_judged(small: Any, fake_run: Any) -> None:
-    assert read_machine(small.root, fake_run, WORKER, 1000.0, None).clock_offset == 0.0
+    assert read_facts(small.root, fake_run, WORKER, 1000.0, None).clock_offset == 0.0
 
 
 def test_redhat_release_decides_before_os_release(small: Any, fake_run: Any) -> None:
     small.write("/etc/redhat-release", "Rocky Linux release 9.6 (Blue Onyx)\n")
-    found = read_machine(small.root, fake_run, WORKER, 0.0, None)
+    found = read_facts(small.root, fake_run, WORKER, 0.0, None)
     assert (found.os_family, found.distribution, found.version) == ("redhat", "rocky", "9.6")
 
 
 def test_a_wanted_socket_may_lie_anywhere(small: Any, fake_run: Any) -> None:
     small.write("/run/other.sock", "")
     wish = replace(WORKER, cri_socket="/run/other.sock")
-    assert read_machine(small.root, fake_run, wish, 0.0, None).sockets == ("/run/other.sock",)
+    assert read_facts(small.root, fake_run, wish, 0.0, None).sockets == ("/run/other.sock",)
 
 
 @pytest.mark.parametrize(("cgroups", "directories", "expected"), [
@@ -209,7 +207,7 @@ def test_cgroup_version_one(
     small.write("/proc/cgroups", cgroups)
     for name in directories:
         small.path("/sys/fs/cgroup/" + name).mkdir()
-    found = read_machine(small.root, fake_run, WORKER, 0.0, None)
+    found = read_facts(small.root, fake_run, WORKER, 0.0, None)
     assert (found.cgroup_version, found.cgroup_missing) == expected
 
 
@@ -219,4 +217,4 @@ def test_cgroup_version_one(
 ])
 def test_the_marks_of_a_container(small: Any, fake_run: Any, file: str, content: str) -> None:
     small.write(file, content)
-    assert read_machine(small.root, fake_run, WORKER, 0.0, None).container
+    assert read_facts(small.root, fake_run, WORKER, 0.0, None).container

@@ -21,12 +21,11 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kub
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import (
     Outcome,
-    Wish,
-    check,
     converge,
     join_document,
     result,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import Wish, check
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds import Finding
 from tests.unit.support.kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf

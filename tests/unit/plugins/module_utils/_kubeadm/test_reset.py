@@ -19,9 +19,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import mounts
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import reset as kubeadm_reset
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import teardown
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import (
     Facts,
     Wish,
@@ -438,7 +438,7 @@ def test_the_clock_that_is_set_meanwhile_is_no_other_run(build: Builder, monkeyp
     reads: list[Wish] = []
     before = kubeadm_reset.read_facts
 
-    def read(wish: Wish, machine: Machine) -> Facts:
+    def read(wish: Wish, machine: NodeContext) -> Facts:
         reads.append(wish)
         return before(wish, machine)
 

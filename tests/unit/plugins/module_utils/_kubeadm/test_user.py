@@ -28,11 +28,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.paths import PRIVATE
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509 as certificates
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import Kubeconfig
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import ADMIN_CONF, PRIVATE
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_paths import ADMIN_CONF
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
     Wish,
     check,

@@ -22,7 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import fstab, hosts_file, prepare, service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.command import Machine
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Installed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import plan as restore_plan
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import restorers
@@ -134,7 +134,7 @@ def test_fstab_there_and_back() -> None:
     (["cri-o", "podman"], ("podman", "buildah"), False), (["podman"], (), False), ([], (), False),
 ])
 def test_images_that_podman_has_as_well_stay(gone: list[str], programs: tuple[str, ...], images: bool) -> None:
-    machine = Machine(find_program=lambda name: name if name in programs else None)
+    machine = NodeContext(find_program=lambda name: name if name in programs else None)
     found = restore_plan._data(machine, gone)
     assert ("/var/lib/containers/storage" in found) is images
     assert ("/var/lib/crio" in found) is ("cri-o" in gone)
@@ -260,7 +260,7 @@ def test_selinux_enforces_again_where_there_is_still_selinux(lab: Lab, live: str
 def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
-    def part(key: str, first: bool) -> restorers.Part:
+    def part(key: str, first: bool) -> restorers.Restorer:
         def look(_machine: object, former: str) -> restorers.Found:
             return restorers.Found((Step(key, "it", "ours", former, "this collection changed it"),), (key + " warns",))
 
@@ -268,7 +268,7 @@ def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.Mo
             said.append("{0} back to {1}".format(step.action, former))
             return [key + " stays"] if key == "later" else []
 
-        return restorers.Part(key, look, bring_back, first)
+        return restorers.Restorer(key, look, bring_back, first)
 
     monkeypatch.setattr(restorers, "PARTS", (part("later", False), part("earlier", True), part("absent", True)))
     original_state.keep(lab.machine.root, {"earlier": "a", "later": "b"})

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates of a node that expire soon."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .._core.errors import ClassroomError
+from .._core.files import Root, read_text
+from .._formats import x509
+from .._formats.x509 import Certificate
+from .._kube.kubeconfig import load as load_kubeconfig
+from .._kube.node_paths import ADMIN_CONF, ETC, KUBELET_CERTIFICATE, KUBELET_DIR, PKI
+from .._residue.model import KUBERNETES, Finding
+
+_DAY = 86400.0
+# Names of `kubeadm certs renew`, by the path of what they renew
+_RENEWED: dict[str, str] = {
+    PKI + "/apiserver.crt": "apiserver",
+    PKI + "/apiserver-kubelet-client.crt": "apiserver-kubelet-client",
+    PKI + "/apiserver-etcd-client.crt": "apiserver-etcd-client",
+    PKI + "/front-proxy-client.crt": "front-proxy-client",
+    PKI + "/etcd/server.crt": "etcd-server",
+    PKI + "/etcd/peer.crt": "etcd-peer",
+    PKI + "/etcd/healthcheck-client.crt": "etcd-healthcheck-client",
+    ADMIN_CONF: "admin.conf",
+    ETC + "/super-admin.conf": "super-admin.conf",
+    ETC + "/controller-manager.conf": "controller-manager.conf",
+    ETC + "/scheduler.conf": "scheduler.conf",
+}
+_CAS = tuple(PKI + "/" + name for name in ("ca.crt", "front-proxy-ca.crt", "etcd/ca.crt"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A certificate of this machine: where it is, and how a person sees its dates. `text` is its PEM."""
+
+    path: str
+    text: str
+    command: str
+
+
+def certificate_sources(root: Root) -> Iterator[Source]:
+    """Every certificate that the cluster on this machine works with, each once."""
+    for path in (*_below(root, PKI), *_kubelet_certificates(root)):
+        text = _content(root, path)
+        if text:
+            yield Source(path, text, "openssl x509 -noout -subject -enddate -in " + path)
+    for found in sorted(glob.glob(root(ETC + "/*.conf"))):
+        path = found[len(root.path):]
+        text = _embedded(root, path)
+        if text:
+            yield Source(path, text, "sed -n 's/.*client-certificate-data: //p' {0} | base64 -d | "
+                                     "openssl x509 -noout -subject -enddate".format(path))
+
+
+def _below(root: Root, directory: str) -> list[str]:
+    found: list[str] = []
+    for place, _directories, names in os.walk(root(directory)):
+        found.extend(os.path.join(place, name)[len(root.path):] for name in names if name.endswith(".crt"))
+    return sorted(found)
+
+
+def _kubelet_certificates(root: Root) -> Iterator[str]:
+    """The ones in use: beside the link to the current one the kubelet keeps all former ones."""
+    for name in ("kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt"):
+        path = "{0}/pki/{1}".format(KUBELET_DIR, name)
+        # With certificates from the cluster the self-signed one of before is not served any more.
+        served = name != "kubelet.crt" or not os.path.exists(root(KUBELET_DIR + "/pki/kubelet-server-current.pem"))
+        if served and os.path.exists(root(path)):
+            yield path
+
+
+def _content(root: Root, path: str) -> str:
+    try:
+        return read_text(root(path)) or ""
+    except ClassroomError:
+        return ""
+
+
+def _embedded(root: Root, path: str) -> str:
+    """The client certificate inside a kubeconfig; one that it only names is among the files, and a broken kubeconfig
+    is none of hygiene's business."""
+    try:
+        config = load_kubeconfig(root, path)
+    except ClassroomError:
+        return ""
+    return config.certificate if config else ""
+
+
+def check_certificate(source: Source, now: float, days: int) -> Finding | None:
+    """The finding for a certificate that ends within so many days, has ended, has not begun, or is none."""
+    try:
+        said = _dates(x509.read(source.text), now, days)
+    except ClassroomError as problem:
+        said = str(problem).rstrip(".")
+    if not said:
+        return None
+    reason = "{0}; {1}".format(said, _remedy(source.path))
+    return Finding("certificate", source.path, source.command, reason, KUBERNETES)
+
+
+def _dates(certificate: Certificate, now: float, days: int) -> str:
+    problem = certificate.date_problem(now)
+    if problem or certificate.not_after - now > days * _DAY:
+        return problem
+    return "expires on {0}, in {1:.0f} days".format(
+        x509.as_date(certificate.not_after), (certificate.not_after - now) // _DAY)
+
+
+def _remedy(path: str) -> str:
+    """What it means when this certificate is not valid, and what to do."""
+    if path in _RENEWED:
+        return "the control plane stops working without it: 'kubeadm certs renew {0}', then restart its static " \
+               "pods".format(_RENEWED[path])
+    if path in _CAS:
+        return "nothing that it signed is believed any more, and only a new cluster has a new CA"
+    if path == KUBELET_CERTIFICATE:
+        return "the kubelet renews it by itself while it reaches the API, and has to join again once it has expired"
+    if path.startswith(KUBELET_DIR):
+        return "the kubelet serves logs, exec and metrics with it, and makes a new one only when this one is removed " \
+               "and the kubelet restarted"
+    return "whoever uses it is refused"

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kubeadm's configuration documents: which there are, and how they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from .._core.errors import ClassroomError
+
+API_VERSION = "kubeadm.k8s.io/v1beta4"
+VERSIONS = {
+    "InitConfiguration": API_VERSION,
+    "ClusterConfiguration": API_VERSION,
+    "JoinConfiguration": API_VERSION,
+    "KubeletConfiguration": "kubelet.config.k8s.io/v1beta1",
+    "KubeProxyConfiguration": "kubeproxy.config.k8s.io/v1alpha1",
+}
+
+
+def validate_documents(
+    documents: Sequence[Mapping[str, Any]], allowed: Collection[str], needed: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """The configuration documents by kind; a sentence for the first that does not belong."""
+    found: dict[str, dict[str, Any]] = {}
+    for number, document in enumerate(documents, 1):
+        kind, version = str(document.get("kind") or ""), str(document.get("apiVersion") or "")
+        if kind not in allowed:
+            raise ClassroomError(
+                "document {0} of the configuration has the kind '{1}'. Known here are {2}.".format(
+                    number, kind, ", ".join(sorted(allowed))
+                )
+            )
+        if version != VERSIONS[kind]:
+            raise ClassroomError(
+                "the {0} has the apiVersion '{1}'. Give it as {2}.".format(kind, version, VERSIONS[kind])
+            )
+        if kind in found:
+            raise ClassroomError("there are two documents of the kind {0}. Merge them into one.".format(kind))
+        found[kind] = dict(document)
+    for kind in sorted(set(needed) - set(found)):
+        raise ClassroomError("the configuration has no document of the kind {0}. Add one.".format(kind))
+    return found
+
+
+def as_yaml(documents: Sequence[Mapping[str, Any]]) -> str:
+    """One JSON document after the other is valid YAML, and needs no YAML library on the machine."""
+    return "\n---\n".join(json.dumps(document, indent=2, sort_keys=True) for document in documents) + "\n"

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The socket of the container runtime that kubeadm is to use."""
+
+from __future__ import annotations
+
+import os
+
+from .._kube.context import NodeContext
+from .._runtime.runtimes import ambiguity, socket_path
+
+KNOWN_SOCKETS = (
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/cri-dockerd.sock",
+)
+
+
+def socket_message(machine: NodeContext, uri: str) -> str:
+    """Why kubeadm could not speak to the container runtime; empty when it can."""
+    wanted = [socket_path(uri)] if uri else list(KNOWN_SOCKETS)
+    answering = [path for path in wanted if machine.socket_answers(machine.root(path))]
+    if answering:
+        return ambiguity(answering)
+    name = wanted[0] if uri else "the socket of a container runtime"
+    present = [path for path in KNOWN_SOCKETS if path not in wanted and machine.socket_answers(machine.root(path))]
+    if os.path.exists(machine.root(wanted[0])):
+        found = "{0} exists, but nobody answers there".format(wanted[0])
+    else:
+        found = "there is no {0}".format(name)
+    if present:
+        return "wanted the container runtime at {0}, but {1}; {2} answers instead. Name that one as criSocket in the " \
+               "configuration, or install the runtime that is meant.".format(name, found, " and ".join(present))
+    return "wanted the container runtime at {0}, but {1}, and no other runtime answers. " \
+           "Install and start a runtime first (role containerd or crio).".format(name, found)
