@@ -57,11 +57,10 @@ _value:
   elements: dict
 """
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.addresses import usable
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.addresses import claimed, contains
 
 
 def cluster_hosts(
@@ -86,28 +85,13 @@ def _address(variables: Mapping[str, Any], machine: str, network: str) -> str:
     declared = str(variables.get("ansible_host", machine))
     if "node_address" in variables or not network:
         return str(variables.get("node_address", declared))
-    if _is_in(declared, network):
+    if contains(network, declared):
         return declared
-    found = _reported(variables)
-    if usable(found, network):
+    found = claimed(variables, machine, network)
+    if found:
         return found
     is_node = {"k8s_cluster", "control_plane", "workers"} & set(variables.get("group_names", ()))
     return "" if is_node else declared
-
-
-def _reported(variables: Mapping[str, Any]) -> str:
-    """Return what the host says its address is; facts may be anything, since other modules return some too."""
-    found: Any = variables
-    for name in ("ansible_facts", "classroom_interfaces", "internal", "address"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, str) else ""
-
-
-def _is_in(address: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
-    except ValueError:
-        return False
 
 
 def _fqdn(machine: str, domain: str) -> str:

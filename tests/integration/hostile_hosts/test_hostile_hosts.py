@@ -44,8 +44,8 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
 NOT_REACHED = {"copy", "lineinfile", "raw", "stat"}
 # Plugins that run on the controller, where no host answers
 ON_CONTROLLER = {
-    "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check", "fetched_file", "first_contact",
-    "image_mirror", "package_download", "package_program", "variables_check",
+    "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check", "fetched_file",
+    "first_contact", "image_mirror", "package_download", "package_program", "variables_check",
 }
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     # A worker leaves a cluster that goes on

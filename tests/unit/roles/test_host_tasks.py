@@ -29,7 +29,8 @@ CONTROLLER = {
     *(f"ansible.builtin.{name}" for name in (
         "assert", "debug", "fail", "import_playbook", "import_role", "import_tasks", "include_role", "include_tasks",
         "meta", "pause", "set_fact")),
-    *(f"classroom.kubeadm.{name}" for name in ("class_report", "cluster_check", "first_contact", "variables_check")),
+    *(f"classroom.kubeadm.{name}" for name in (
+        "address_check", "class_report", "cluster_check", "first_contact", "variables_check")),
 }
 # Its play has no host but localhost
 LOCAL = {"bundle"}

@@ -143,6 +143,37 @@ def test_an_address_that_a_host_reports_is_one_of_the_network(hosts: Hosts, addr
     assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
 
 
+ADDRESSES = """
+- hosts: k8s_cluster
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: addresses}
+    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: unique_addresses}
+    - ansible.builtin.debug: {msg: "{{ inventory_hostname }} goes on"}
+"""
+
+
+@pytest.mark.parametrize(("address", "endpoint", "going_on", "reason"), [
+    # The address of Ansible's connection to master
+    ("192.0.2.1", "", {"master"}, "node1 reports an address of another host"),
+    ("198.51.100.7", "198.51.100.7:6443", {"node1"}, "master reports an address of another host"),
+    ("198.51.100.7", "", set(), "found 198.51.100.7 on master and node1"),
+], ids=["ansible_host", "cluster_endpoint", "not declared"])
+def test_an_address_belongs_to_one_host_of_a_class(
+    hosts: Hosts, address: str, endpoint: str, going_on: set[str], reason: str
+) -> None:
+    """Of two clusters with one host each."""
+    answer = {"ansible_facts": {"classroom_interfaces": {
+        "internal": {"interface": "eth1", "address": address, "prefix": 24}, "external": {}}}}
+    said = hosts.run(ADDRESSES, {"master": answer, "node1": answer}, {
+        "cluster_internal_network": "eth1", "cluster_machines": ["{{ inventory_hostname }}"],
+        "cluster_control_plane": "{{ inventory_hostname }}",
+        "cluster_endpoint": "{{ '" + endpoint + "' if inventory_hostname == 'node1' else '' }}"})
+
+    assert {name for name in ("master", "node1") if name + " goes on" in said} == going_on, said
+    assert reason in " ".join(said.split()), said
+
+
 STAT = """
 - hosts: k8s_cluster
   gather_facts: false

@@ -38,8 +38,8 @@ OTHERS = {
     "runs a module of another collection": {"guarded"},
     "reads": {"harvest_files", "harvest_objects", "kubeadm_residue", "machine_identity", "node_preflight"},
     "runs on the controller": {
-        "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check", "fetched_file",
-        "first_contact", "image_mirror", "package_download", "package_program", "variables_check"},
+        "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check",
+        "fetched_file", "first_contact", "image_mirror", "package_download", "package_program", "variables_check"},
 }
 
 

@@ -19,7 +19,8 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.return
 NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
 ACTIONS = Path(__file__).resolve().parents[5] / "plugins" / "action"
 # Their actions are all of them, nothing of them runs on a host
-ON_THE_CONTROLLER = {"class_report", "cluster_check", "variables_check", "first_contact", "fetched_file"}
+ON_THE_CONTROLLER = {
+    "address_check", "class_report", "cluster_check", "variables_check", "first_contact", "fetched_file"}
 
 
 def documented(name: str) -> dict[str, Any]:
