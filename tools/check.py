@@ -157,6 +157,7 @@ def lint(tally: Tally, _place: Path) -> None:
     call(tally, ["mypy"])
     call(tally, ["ansible-lint"])
     call(tally, [PYTHON, "tools/reference.py", "--check"])
+    call(tally, [PYTHON, "tools/layers.py"])
 
 
 # For stages that are never waited for: clusters that are tested beside them have an eye on the clock
