@@ -141,4 +141,4 @@ def test_a_machine_that_is_not_who_it_was_gets_no_password() -> None:
 def test_a_public_key_that_is_not_there() -> None:
     run = enroll("--limit", "seat01-master", "-e", "enroll_public_key=/nowhere/id.pub")
     assert run.status == FAILED
-    assert "found no file /nowhere/id.pub. Make one with 'ssh-keygen -t ed25519'" in run.failures["seat01-master"]
+    assert "found no file /nowhere/id.pub. Create one with 'ssh-keygen -t ed25519'" in run.failures["seat01-master"]
