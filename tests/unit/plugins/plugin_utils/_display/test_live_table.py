@@ -72,11 +72,11 @@ def test_a_frame_is_never_higher_than_the_screen(seats: int, lines: int) -> None
     run = Run(total=7, check=True)
     for number in range(seats):
         run.add("m{0}".format(number), Place("seat{0:03}".format(number)))
-    run.stage_begins("Preflight")
-    run.task_begins("The machine is fit for its role")
+    run.stage_begins("Run preflight checks")
+    run.task_begins("Check host requirements")
     file = io.StringIO()
     Console(file=file, width=60, markup=False).print(frame(run, 60, lines))
     text = file.getvalue()
     assert text.count("\n") < lines
-    assert "check mode  Preflight (1/7)  The machine is fit" in text
+    assert "check mode  Run preflight checks (1/7)  Check host" in text
     assert ("others: " in text) == (seats > lines)
