@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which Go and which tools are used, and with what environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundle.builder import toolchain
+from bundle.builder.cache import Paths
+from bundle.builder.errors import BundleError
+from bundle.builder.toolchain import go_environment, go_version, require_tools
+
+
+def test_go_writes_into_the_cache_only(paths: Paths) -> None:
+    environment = go_environment(paths)
+    assert environment["GOMODCACHE"].startswith(str(paths.cache))
+    assert environment["GOCACHE"].startswith(str(paths.cache))
+
+
+@pytest.mark.parametrize(("database", "expected"), [
+    ("off", ""), ("sum.example.org+1+key", ""), ("sum.example.org+1+key https://mirror.example", ""), ("", ""),
+    ("sum.example.org", "sum.example.org"),
+    ("sum.example.org https://mirror.example", "sum.example.org https://mirror.example"),
+])
+def test_settings_of_the_user_do_not_reach_a_build(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, database: str, expected: str,
+) -> None:
+    for name, value in {
+        "GOSUMDB": database, "GOPROXY": "https://proxy.example,direct", "GONOSUMDB": "*", "GOPRIVATE": "*",
+        "GOINSECURE": "*", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOOS": "plan9", "CGO_CFLAGS": "-O0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    toolchain._network_settings.cache_clear()
+    environment = go_environment(paths)
+    toolchain._network_settings.cache_clear()
+    assert environment["GOPROXY"] == "https://proxy.example,direct" and environment["GOSUMDB"] == expected
+    assert {environment[name] for name in ("GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOOS", "CGO_CFLAGS")} == {""}
+    assert (environment["GOENV"], environment["GOTOOLCHAIN"]) == ("off", "auto")
+    assert environment["GOFLAGS"] == "-modcacherw"
+
+
+@pytest.mark.parametrize(
+    ("found", "fits"), [("go1.26.6", True), ("go1.27.0", True), ("go1.26.5", False), ("go1.9", False)]
+)
+def test_an_old_go_is_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch, found: str, fits: bool) -> None:
+    monkeypatch.setenv("FAKE_GO_VERSION", found)
+    if fits:
+        assert go_version(paths, "1.26.6") == found
+    else:
+        with pytest.raises(BundleError, match=f"wanted Go 1.26.6 or newer; found {found}"):
+            go_version(paths, "1.26.6")
+
+
+def test_a_missing_go_is_told(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(BundleError, match="no go command in PATH"):
+        go_version(paths, "1.26.6")
+
+
+def test_missing_tools_are_told_together(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(BundleError, match=r"mmdebstrap \(Debian: mmdebstrap\), zstd"):
+        require_tools()
