@@ -156,8 +156,11 @@ def lint(tally: Tally, _place: Path) -> None:
     call(tally, ["ruff", "check", "."])
     call(tally, ["mypy"])
     call(tally, ["ansible-lint"])
-    call(tally, [PYTHON, "tools/reference.py", "--check"])
     call(tally, [PYTHON, "tools/layers.py"])
+    call(tally, ["reuse", "lint", "--quiet"])
+    call(tally, ["antsibull-changelog", "lint"])
+    call(tally, ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "self", "."])
+    call(tally, [PYTHON, "tools/reference.py", "--check"])
 
 
 # For stages that are never waited for: clusters that are tested beside them have an eye on the clock
@@ -181,7 +184,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _export_tree(target: Path, keep: Callable[[str], bool] = lambda _name: True) -> None:
+def export_tree(target: Path, keep: Callable[[str], bool] = lambda _name: True) -> None:
     """A copy of what git tracks or would track and `keep` wants; never the link of the checkout to itself."""
     target.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
@@ -208,7 +211,7 @@ def sanity(tally: Tally, _place: Path) -> None:
     base = ROOT / ".cache" / "sanity"
     tree = base / "ansible_collections" / "classroom" / "kubeadm"
     remove(tree)
-    _export_tree(tree, keep=_of_the_collection)
+    export_tree(tree, keep=_of_the_collection)
     # It looks at what git tracks, and would otherwise find the checkout around it, which ignores all of this
     call(tally, ["git", "init", "--quiet"], cwd=tree)
     call(tally, ["git", "add", "--all"], cwd=tree)
@@ -234,7 +237,7 @@ def package(tally: Tally, _place: Path) -> None:
     base = ROOT / ".cache" / "package"
     tree = base / "tree"
     remove(tree)
-    _export_tree(tree)
+    export_tree(tree)
     call(tally, ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(base), str(tree)])
     archive = next(base.glob("classroom-kubeadm-*.tar.gz"))
     installed = base / "installed"
@@ -323,6 +326,7 @@ BUDGETS: Mapping[str, Budget] = {
     "unit": Budget(8),
     "sanity": Budget(8),
     "package": Budget(1),
+    "galaxy": Budget(1),
     "bundle": Budget(14),
     "image-mirror": Budget(2),
     "bundle-playbook": Budget(2),
@@ -370,6 +374,7 @@ def stages() -> list[Stage]:
         Stage("unit", programs("tests/unit")),
         Stage("sanity", sanity),
         Stage("package", package),
+        Stage("galaxy", programs("tests/integration/galaxy")),
         Stage("bundle", bundle, heavy=True),
         Stage("image-mirror", programs("tests/integration/image_mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/integration/bundle"), needs=("bundle",)),
@@ -426,7 +431,7 @@ def copy_of_checkout() -> Path:
         # With podman's storage, into which the images would have to be brought again
         if entry.name != ".cache":
             remove(entry)
-    _export_tree(place)
+    export_tree(place)
     link = place / ".collections" / "ansible_collections" / "classroom" / "kubeadm"
     link.parent.mkdir(parents=True)
     link.symlink_to("../../..")

@@ -5,13 +5,15 @@
 """Write docs/reference/modules.md and the table of variables in each role's README from the sources.
 
 With --check nothing is written and the exit status is 1 when a file is not what the sources say.
+
+The parser of antsibull-docs reads the markup. antsibull-docs cannot write these pages: its output is reStructuredText
+in many files, while these are read as Markdown: one page for all modules, and a table in each role's README.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
+from antsibull_docs_parser import dom
+from antsibull_docs_parser.format import Formatter
+from antsibull_docs_parser.md import to_md
+from antsibull_docs_parser.parser import Context, parse
 
 from tools.paths import ROOT, environment
 
@@ -27,17 +33,59 @@ COLLECTION = "classroom.kubeadm"
 BEGIN, END = "<!-- variables: written by `make docs` -->", "<!-- end of variables -->"
 
 
+class Markdown(Formatter):
+    """Ansible's markup as Markdown that is also readable as text, which the formatter of the library is not."""
+
+    def format_error(self, part: dom.ErrorPart) -> str:
+        raise ValueError(part.message)
+
+    def format_bold(self, part: dom.BoldPart) -> str:
+        return f"**{part.text}**"
+
+    def format_code(self, part: dom.CodePart) -> str:
+        return f"`{part.text}`"
+
+    def format_horizontal_line(self, part: dom.HorizontalLinePart) -> str:
+        return " "
+
+    def format_italic(self, part: dom.ItalicPart) -> str:
+        return f"*{part.text}*"
+
+    def format_link(self, part: dom.LinkPart) -> str:
+        return f"[{part.text}]({part.url})"
+
+    def format_module(self, part: dom.ModulePart, url: str | None) -> str:
+        return f"`{part.fqcn}`"
+
+    def format_rst_ref(self, part: dom.RSTRefPart) -> str:
+        return part.text
+
+    def format_url(self, part: dom.URLPart) -> str:
+        return f"<{part.url}>"
+
+    def format_text(self, part: dom.TextPart) -> str:
+        return part.text
+
+    def format_env_variable(self, part: dom.EnvVariablePart) -> str:
+        return f"`{part.name}`"
+
+    def format_option_name(self, part: dom.OptionNamePart, url: str | None) -> str:
+        return f"`{part.name}`" if part.value is None else f"`{part.name}={part.value}`"
+
+    def format_option_value(self, part: dom.OptionValuePart) -> str:
+        return f"`{part.value}`"
+
+    def format_plugin(self, part: dom.PluginPart, url: str | None) -> str:
+        return f"`{part.plugin.fqcn}`"
+
+    def format_return_value(self, part: dom.ReturnValuePart, url: str | None) -> str:
+        return f"`{part.name}`" if part.value is None else f"`{part.name}={part.value}`"
+
+
 def plain(text: str | list[str]) -> str:
-    """Ansible's semantic markup as Markdown; lists become one paragraph."""
+    """Return Ansible's semantic markup as Markdown; lists become one paragraph."""
     joined = " ".join(text) if isinstance(text, list) else text
-    joined = re.sub(r"\b[OVCE]\(([^)]*)\)", r"`\1`", joined)
-    joined = re.sub(r"\bRV\(([^)]*)\)", r"`\1`", joined)
-    joined = re.sub(r"\bM\(([^)]*)\)", r"`\1`", joined)
-    joined = re.sub(r"\bP\(([^)#]*)#\w+\)", r"`\1`", joined)
-    joined = re.sub(r"\bB\(([^)]*)\)", r"**\1**", joined)
-    joined = re.sub(r"\bI\(([^)]*)\)", r"*\1*", joined)
-    joined = re.sub(r"\bU\(([^)]*)\)", r"<\1>", joined)
-    return re.sub(r"\bL\(([^,]*),\s*([^)]*)\)", r"[\1](\2)", joined)
+    return to_md(parse(joined, Context()), formatter=Markdown(), par_empty="")
 
 
 def cell(text: str) -> str:
@@ -73,14 +121,14 @@ def option_rows(options: dict[str, Any], prefix: str = "") -> list[str]:
 def return_rows(returned: dict[str, Any]) -> list[str]:
     rows = []
     for name, entry in returned.items():
-        when, meaning = str(entry.get("returned", "")), plain(entry.get("description", ""))
+        when, meaning = plain(str(entry.get("returned", ""))), plain(entry.get("description", ""))
         rows.append(f"| `{name}` | {kind(entry)} | {cell(when)} | {cell(meaning)} |")
     return rows
 
 
 def module_text(name: str, entry: dict[str, Any]) -> str:
     doc = entry["doc"]
-    lines = [f"## {name}", "", doc["short_description"] + ".", ""]
+    lines = [f"## {name}", "", plain(doc["short_description"]) + ".", ""]
     lines += [f"- {plain(paragraph)}" for paragraph in doc["description"]]
     if doc.get("options"):
         lines += [

@@ -12,38 +12,23 @@ unit tests.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.environments import environment
 from tests.support.interpreters import interpreter
-from tools.paths import CACHE, ROOT
+from tools.paths import ROOT
 
 HERE = Path(__file__).parent
 # ansible-core -> Python
 CORES = {"2.20": "3.12", "2.21": "3.13", "2.22": "3.13"}
 TESTS = ("callback", "action", "filter", "inventory", "plugin_utils", "test")
-# Seconds for an environment, and for the tests in it
-INSTALLATION, RUN = 300, 900
-
-
-def environment(core: str, python: str) -> Path:
-    """An environment with exactly the required packages, made once and kept in the cache. Returns its programs."""
-    requirements = HERE / "requirements-{0}.txt".format(core)
-    key = hashlib.sha256(requirements.read_bytes() + python.encode()).hexdigest()[:12]
-    place = CACHE / "cores" / "{0}-{1}".format(core, key)
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", str(place)], check=True, timeout=INSTALLATION)
-        subprocess.run([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        "--requirement", str(requirements)], check=True, timeout=INSTALLATION)
-        (place / "complete").touch()
-    return place / "bin"
+# Seconds for the tests of one core
+RUN = 900
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -51,7 +36,7 @@ def test_the_controller_side_works_with(core: str) -> None:
     python = interpreter(CORES[core], "ensurepip")
     if python is None:
         pytest.skip("ansible-core {0} was not tested: this machine has no Python {1}".format(core, CORES[core]))
-    programs = environment(core, python)
+    programs = environment(f"core-{core}", HERE / f"requirements-{core}.txt", python)
     done = subprocess.run(
         [str(programs / "python"), "-m", "pytest", *("tests/unit/plugins/" + name for name in TESTS),
          "tests/unit/playbooks", "tests/unit/payloads", "-p", "no:cacheprovider"],
