@@ -17,15 +17,12 @@ description:
   - Decides from the truth. It reads the static pods' manifests, the certificates, the kubelet's health and what the API
     itself has, and never from the existence of a single file.
   - An interrupted C(kubeadm init) is recognised. If the API answers, the phases that are missing are run. If nothing
-    was
-    ever stored, the rest of the attempt is removed and C(kubeadm init) is run again. A C(kubeadm init) that a killed
-    playbook left running is waited for.
+    was ever stored, the rest of the attempt is removed and C(kubeadm init) is run again. A C(kubeadm init) that a
+    killed playbook left running is waited for.
   - Data of etcd is never thrown away, unless it is proven to stem from an attempt of this module that did not come to
-    its
-    end. Where that cannot be told, the module fails and says what it found.
+    its end. Where that cannot be told, the module fails and says what it found.
   - Before it runs C(kubeadm init), the module notes that in C(/var/lib/classroom-kubeadm/init.json), and removes the
-    note
-    once the control plane is complete.
+    note once the control plane is complete.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
   - classroom.kubeadm.attributes

@@ -14,18 +14,14 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Asks the cluster itself, with the identity that the kubelet of this machine has, whether the machine is a member,
-    and
-    does what is missing.
-  - Needs O(discovery) for a join only. A call without it finds out, starts or restarts a kubelet where that is
-    enough, and
-    returns RV(needs_discovery) where the machine has to join. A second call with what
+    and does what is missing.
+  - Needs O(discovery) for a join only. A call without it finds out, starts or restarts a kubelet where that is enough,
+    and returns RV(needs_discovery) where the machine has to join. A second call with what
     M(classroom.kubeadm.kubeadm_token) made joins.
-  - An interrupted join is recognised, taken back and done again. A C(kubeadm join) that a killed playbook left
-    running is
-    waited for.
+  - An interrupted join is recognised, taken back and done again. A C(kubeadm join) that a killed playbook left running
+    is waited for.
   - A control plane that does not answer is no reason for anything. The module changes nothing then, and fails unless
-    the
-    kubelet of this machine is healthy.
+    the kubelet of this machine is healthy.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
   - classroom.kubeadm.attributes
@@ -65,15 +61,13 @@ options:
     description:
       - The hash of the CA of the cluster that is wished, as M(classroom.kubeadm.kubeadm_init) returns it.
       - With it a machine of another cluster is told from one whose cluster was made anew at the same address, even
-        while
-        the control plane is down.
+        while the control plane is down.
     type: str
   allow_reset:
     description:
       - Whether a machine that belongs to another cluster, or to this one under another name, may be taken from there.
       - What an interrupted join left, and a membership that the wished cluster itself does not accept any more, is
-        reset
-        in any case.
+        reset in any case.
     type: bool
     default: false
 seealso:

@@ -19,11 +19,9 @@ description:
     line.
   - RV(discovery) is secret. Put C(no_log) with V(true) on the task that makes a token.
   - With O(state=present) expired tokens of this module, and those that earlier interrupted joins of the same machine
-    left,
-    are removed.
-  - kubeadm lets no machine join under the name of a Ready Node. If that Node is the machine itself, which
-    O(machine_id) and
-    O(node_address) tell, O(state=present) deletes the Node. If it is another machine, the module fails.
+    left, are removed.
+  - kubeadm lets no machine join under the name of a Ready Node. If that Node is the machine itself, which O(machine_id)
+    and O(node_address) tell, O(state=present) deletes the Node. If it is another machine, the module fails.
   - In check mode O(state=present) does not ask the API, which need not exist yet, and returns no token.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
