@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The links between the Markdown files, the index of the documentation, and mentions of its pages elsewhere."""
+"""Links between Markdown files, the index of the documentation, and what pages and code say of each other."""
 
 from __future__ import annotations
 
