@@ -31,7 +31,7 @@ CHANGED: Mapping[str, Mapping[str, Any]] = {
     "kubeadm_residue": {"residue": [], "hygiene": []},
     "node_prepared": {"findings": []},
     "bundle_load": {"served": False},
-    "installed_service": {"changes": ["file /etc/containers/certs.d/10.20.0.2:5000/ca.crt: it is missing"]},
+    "installed_service": {"changed_files": ["/etc/containers/certs.d/10.20.0.2:5000/ca.crt"]},
 }
 # The same, deep in the sample
 CHANGED_BELOW: Mapping[str, Mapping[str, Any]] = {
