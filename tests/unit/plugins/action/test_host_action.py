@@ -147,8 +147,8 @@ ADDRESSES = """
 - hosts: k8s_cluster
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: addresses}
-    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: unique_addresses}
+    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: discover_addresses}
+    - ansible.builtin.import_role: {name: classroom.kubeadm.cluster, tasks_from: validate_addresses}
     - ansible.builtin.debug: {msg: "{{ inventory_hostname }} goes on"}
 """
 
