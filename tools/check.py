@@ -343,7 +343,7 @@ BUDGETS: Mapping[str, Budget] = {
     "crio": Budget(5),
     "cluster": Budget(5),
     "lab": Budget(3),
-    "cores": Budget(15),
+    "cores": Budget(20),
 }
 
 
