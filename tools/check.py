@@ -44,7 +44,7 @@ SCENARIOS = (
     "crio", "cluster",
 )
 PLAYBOOKS = (
-    "site", "bundle", "utility", "verify", "reset", "audit", "harvest", "workbench", "enroll", "students", "report",
+    "site", "bundle", "utility", "verify", "reset", "audit", "harvest", "student_tools", "enroll", "students", "report",
 )
 # tools/lab.py: the lab's addresses are somebody else's on this host
 NETWORK_TAKEN = 3

@@ -25,7 +25,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files impo
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action import HostAction
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
 
-MODULE = "bundle_arrival"
+MODULE = "bundle_receive"
 # The documentation of the options is in modules/bundle_copy.py, where Ansible looks for it
 SPEC = {
     "src": {"type": "path", "required": True},

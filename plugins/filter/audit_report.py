@@ -23,7 +23,7 @@ options:
   _input:
     description:
       - The C(hostvars) of a run, or a dictionary like it.
-      - Read are the results that the role registers, C(__audit_machine), C(__node_prepared), C(__interfaces),
+      - Read are the results that the role registers, C(__audit_machine), C(__host_settings), C(__host_interfaces),
         C(__firewall), C(__containerd), C(__crio) and C(__kubernetes), and C(_audit_failure), the failed result of a
         role that could not compare.
     type: dict
@@ -61,7 +61,7 @@ _value:
           reason: it keeps the address of the former pod network
     machines:
       description:
-        - By name, whether each was C(audited), its C(cluster) (as kubeadm_residue returns it), whether it is
+        - By name, whether each was C(audited), its C(cluster) (as residue_info returns it), whether it is
           C(prepared) (null where nobody asked) and its C(identity).
       type: dict
     counts:

@@ -45,7 +45,7 @@ RETURN = r"""
 _value:
   description:
     - C(environment), a dictionary in upper and lower case, since programs differ in which they read.
-    - C(files), for the option C(files) of M(classroom.kubeadm.installed_service), what a person at the machine needs.
+    - C(files), for the option C(files) of M(classroom.kubeadm.package_service), what a person at the machine needs.
     - C(unit), the same for a drop-in of a systemd unit, without its C(path).
     - Where a URL has a login, files are for root alone, are not shown, and there is none for login shells.
   type: dict
@@ -64,7 +64,7 @@ LOCAL = ("localhost", "127.0.0.0/8", "::1")
 
 
 def cluster_proxy(proxy: Mapping[str, Any], direct: Sequence[str], family: str) -> dict[str, Any]:
-    """See DOCUMENTATION; the declaration was judged by cluster_check."""
+    """See DOCUMENTATION; the declaration was judged by inventory_check."""
     http = proxy.get("http") or ""
     https = proxy.get("https") or http
     secret = any("@" in urlsplit(url).netloc for url in (http, https))

@@ -12,7 +12,7 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Compares the addresses in the internal network that hosts have reported by M(classroom.kubeadm.node_interfaces) with
+  - Compares the addresses in the internal network that hosts have reported by M(classroom.kubeadm.host_interfaces) with
     each other and with the inventory. No host is asked.
   - The inventory gives a host the addresses C(node_address) and C(ansible_host), and its name where that is an address;
     it gives a cluster the address of C(cluster_endpoint). Hosts that report an address that the inventory gives to

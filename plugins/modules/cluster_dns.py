@@ -81,7 +81,7 @@ def checked(upstreams: list[str]) -> tuple[str, ...]:
             if not upstream.startswith("/") or len(upstream.split()) != 1:
                 raise ClassroomError(
                     "Invalid nameserver: expected an IP address or an absolute path, found '{0}'. Correct "
-                    "network_dns_upstream. Nothing was changed.".format(upstream)
+                    "pod_network_dns_upstream. Nothing was changed.".format(upstream)
                 ) from None
     return tuple(upstreams)
 

@@ -20,7 +20,7 @@ description:
     interfaces, rules, tables, directories, containers - until nothing is left.
   - Removes Kubernetes' own rules, tables, links and files only, and flushes nothing. Rules and tables of an
     administrator, and the way by which this machine is reached, stay.
-  - Asks no API server and waits for none. The Node is left in the cluster; M(classroom.kubeadm.node_removed) deletes
+  - Asks no API server and waits for none. The Node is left in the cluster; M(classroom.kubeadm.node_delete) deletes
     it.
   - Writes nothing that needs room on a disk. A reset that was ended at any point is finished by the next one.
   - A C(kubeadm) that a killed playbook left running is waited for.
@@ -67,7 +67,7 @@ options:
     default: 120
 seealso:
   - module: classroom.kubeadm.kubeadm_join
-  - module: classroom.kubeadm.node_removed
+  - module: classroom.kubeadm.node_delete
 """
 
 EXAMPLES = r"""
@@ -128,7 +128,7 @@ ca_hash:
   type: str
   sample: sha256:4a7c1a0b2d5f4e
 machine_id:
-  description: The identity of the machine, by which M(classroom.kubeadm.node_removed) knows its Node.
+  description: The identity of the machine, by which M(classroom.kubeadm.node_delete) knows its Node.
   returned: success
   type: str
   sample: 5f1b7a0f3a9c4d0c8a1c9c5a3f0f6a52

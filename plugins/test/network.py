@@ -25,7 +25,7 @@ options:
 EXAMPLES = r"""
 - name: All of these are networks
   ansible.builtin.assert:
-    that: "['192.168.90.0/24', '192.168.91.7'] | reject('classroom.kubeadm.network') | length == 0"
+    that: "['192.168.90.0/24', '192.168.91.7'] | reject('classroom.kubeadm.pod_network') | length == 0"
 """
 
 RETURN = r"""

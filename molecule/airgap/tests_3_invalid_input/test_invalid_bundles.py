@@ -109,7 +109,7 @@ def test_a_repository_that_another_key_signed(other_key: list[str]) -> None:
         # On a controller that does not know the signer
         f"Wanted http://{NET}.10:8080/apt signed with the given key, found it unsigned or signed with another one",
     ):
-        run = in_room("site.yml", "--limit", "node2", "--tags", "preflight,node,containerd", cluster_bundle=str(bundle))
+        run = in_room("site.yml", "--limit", "node2", "--tags", "preflight,host,containerd", cluster_bundle=str(bundle))
         assert run.status == FAILED, run.output
         assert says in run.failures["node2"]
         signer_record(bundle).unlink(missing_ok=True)
@@ -160,7 +160,7 @@ def test_a_controller_that_has_never_seen_the_utility_asks_it() -> None:
     """It is no part of the run; and a missing file is fetched from it."""
     path = WORK / "fresh" / "ca.crt"
     shutil.rmtree(path.parent, ignore_errors=True)
-    run = in_room("site.yml", "--limit", "node2", "--tags", "preflight,node,containerd", cluster_utility_ca=str(path))
+    run = in_room("site.yml", "--limit", "node2", "--tags", "preflight,host,containerd", cluster_utility_ca=str(path))
     assert run.status == 0, run.output
     public = machine(UTILITY).file("/etc/classroom-registry/tls/ca.crt")
     assert path.read_text(encoding="utf-8") == public.content_string

@@ -105,12 +105,12 @@ def changed(host: Any, there: str, back: str) -> Iterator[None]:
      "Wanted the kernel setting net.ipv4.ip_forward = 1, found 0, and it is read-only on this machine"),
     ("true", "true", ("-e", "cluster_kube_proxy_mode=ipvs"),
      "ip_vs_sh neither built in nor as a module of the running kernel"),
-    ("true", "true", ("-e", '{"node_time_servers": ["two words"]}'),
+    ("true", "true", ("-e", '{"host_time_servers": ["two words"]}'),
      "Wanted the name or address of a time server, found 'two words'"),
-    ("true", "true", ("-e", '{"node_hosts": [{"address": "203.0.113.20", "names": ["master"]}]}'),
+    ("true", "true", ("-e", '{"host_hosts": [{"address": "203.0.113.20", "names": ["master"]}]}'),
      "Wanted one address a name, found master for both"),
     ("sed -i s/enforcing/disabled/ /etc/selinux/config", "sed -i s/disabled/enforcing/ /etc/selinux/config",
-     ("-e", "node_selinux=enforcing"), "Wanted SELinux enforcing, found it disabled"),
+     ("-e", "host_selinux=enforcing"), "Wanted SELinux enforcing, found it disabled"),
 ], ids=["fstab", "read-only", "ipvs", "time server", "hosts", "selinux"])
 def test_what_cannot_be_is_refused(there: str, back: str, arguments: tuple[str, ...], says: str) -> None:
     before = machine_print("master")

@@ -24,7 +24,7 @@ SILENT = "time server 192.0.2.123: it does not answer at UDP port 123"
 # What the programs that keep lists of users and firewalld leave behind each change
 COPIES = re.compile(r"^/etc/((sub)?[gu]id|g?shadow|group|passwd)-$|^/etc/firewalld/.*\.xml\.old$")
 # The roles that are about the machine alone; containerd's and the others' need a source of packages
-AUDIT = ("-e", '{"_audit_roles": ["preflight", "node", "interfaces", "firewall"], "audit_drift": true}')
+AUDIT = ("-e", '{"_audit_roles": ["preflight", "host", "host_interfaces", "firewall"], "audit_drift": true}')
 
 
 @pytest.fixture(params=NAMES)

@@ -55,7 +55,7 @@ END
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
     """Everything but the join, which each test has refused."""
-    run = playbook("site.yml", *ALONE, "--tags", "preflight,node,containerd,kubernetes")
+    run = playbook("site.yml", *ALONE, "--tags", "preflight,host,containerd,kubernetes")
     assert run.status == 0, run.output
 
 

@@ -125,7 +125,7 @@ NETWORK_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a network that no machine has": ({"cluster_internal_network": "172.31.91.0/24"}, "172.31.91.0/24 for the"),
     "an interface that no machine has": ({"cluster_external_network": "eth7"}, "that is called eth7 for the external"),
     "a network that two interfaces have": ({"cluster_internal_network": "128.0.0.0/1"}, "Wanted one interface of this"),
-    "what would cut the connection": ({"interfaces_unmanaged": ["eth*"]}, "connection on eth0: it would be cut"),
+    "what would cut the connection": ({"host_interfaces_unmanaged": ["eth*"]}, "connection on eth0: it would be cut"),
 }
 
 
@@ -222,7 +222,7 @@ def test_what_is_wrong_is_refused_by_name_and_nothing_changed(
     key: str, repository: dict[str, Any], says: tuple[str, ...]
 ) -> None:
     before = machine_print("master")
-    run = ad_hoc("master", "classroom.kubeadm.installed_service", wish(key, **repository))
+    run = ad_hoc("master", "classroom.kubeadm.package_service", wish(key, **repository))
     assert run.status == FAILED, run.output
     assert [words for words in says if words not in run.output] == [], run.output
     assert machine_print("master") == before
@@ -231,7 +231,7 @@ def test_what_is_wrong_is_refused_by_name_and_nothing_changed(
 def test_a_full_disk_is_named(key: str) -> None:
     before = machine_print("master")
     with no_room():
-        run = ad_hoc("master", "classroom.kubeadm.installed_service", wish(key))
+        run = ad_hoc("master", "classroom.kubeadm.package_service", wish(key))
     assert run.status == FAILED and "found the disk full" in run.output, run.output
     assert machine_print("master") == before
 
@@ -239,31 +239,31 @@ def test_a_full_disk_is_named(key: str) -> None:
 def test_another_dnf_is_waited_for_and_then_it_is_installed(key: str) -> None:
     # dnf's own lock: the number of a process that lives
     command("sh -c 'sleep 8 & echo -n $! | tee /run/other > /var/lib/dnf/rpmdb_lock.pid'")
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.installed_service", wish(key, version="1.0")))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version="1.0")))
     assert "master | CHANGED" in run.output and command("rpm --query small") == "small-1.0-1.noarch"
     command("test ! -e /proc/$(cat /run/other)")
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 def test_up_and_down_and_nothing_twice(key: str, version: str) -> None:
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.installed_service", wish(key, version=version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version=version)))
     assert "master | CHANGED" in run.output and command("rpm --query small") == f"small-{version}-1.noarch"
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.installed_service", wish(key, version=version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version=version)))
     assert "master | SUCCESS" in run.output
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"], ids=["an installation", "an upgrade"])
 def test_an_interrupted_transaction_is_finished(key: str, version: str) -> None:
     with ThreadPoolExecutor(1) as pool:
-        killed = pool.submit(ad_hoc, "master", "classroom.kubeadm.installed_service", wish(key, "slow", version))
+        killed = pool.submit(ad_hoc, "master", "classroom.kubeadm.package_service", wish(key, "slow", version))
         command(f"timeout 60 sh -c 'until [ -e /run/slow-{version} ]; do sleep 0.1; done'")
         command("kill -9 $(cat /var/lib/dnf/rpmdb_lock.pid); pkill -x sleep")
         assert killed.result().status == FAILED and "ended in the middle (signal 9)" in killed.result().output
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.installed_service", wish(key, "slow", version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, "slow", version)))
     assert "master | CHANGED" in run.output and "an earlier installation was interrupted" in run.output
     assert command("rpm --query slow").splitlines() == [f"slow-{version}-1.noarch"]
     assert "master | SUCCESS" in ad_hoc(
-        "master", "classroom.kubeadm.installed_service", wish(key, "slow", version)).output
+        "master", "classroom.kubeadm.package_service", wish(key, "slow", version)).output
 
 
 def test_bare_is_what_was_before() -> None:

@@ -248,14 +248,15 @@ def _own_interface(state: State) -> str:
 def _refuse_unmanaged(wish: Wish, state: State) -> None:
     wrong = [pattern for pattern in wish.unmanaged if not _PATTERN.fullmatch(pattern)]
     if wrong:
-        raise ClassroomError("Wanted names of interfaces such as cni* in interfaces_unmanaged, found '{0}'. Correct "
-                             "it.".format("', '".join(wrong)))
+        raise ClassroomError(
+            "Wanted names of interfaces such as cni* in host_interfaces_unmanaged, found '{0}'. Correct it.".format(
+                "', '".join(wrong)))
     mine = _own_interface(state)
     for pattern in wish.unmanaged:
         if mine and fnmatch.fnmatchcase(mine, pattern):
             raise ClassroomError(
                 "Wanted interfaces called {0} left alone by NetworkManager, found the controller's own connection on "
-                "{1}: it would be cut. Nothing was changed: take {0} out of interfaces_unmanaged.".format(
+                "{1}: it would be cut. Nothing was changed: take {0} out of host_interfaces_unmanaged.".format(
                     pattern, mine))
 
 

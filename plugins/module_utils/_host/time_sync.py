@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SERVER = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z:]*[0-9A-Za-z])?")
 _NOBODY = "time service chrony: no service keeps this machine's clock, and certificates and tokens need a right one; " \
-          "install chrony or systemd-timesyncd, or let node_time_service be chrony"
+          "install chrony or systemd-timesyncd, or let host_time_service be chrony"
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool
     except NotFound as exc:
         raise ClassroomError(
             "CoreDNS is not in the cluster: expected ConfigMap coredns in namespace kube-system, found none. Install "
-            "it with 'kubeadm init phase addon coredns', or leave network_dns_upstream empty. Nothing was changed."
+            "it with 'kubeadm init phase addon coredns', or leave pod_network_dns_upstream empty. Nothing was changed."
         ) from exc
     except ApiError as exc:
         raise admin_api.sentence("configure CoreDNS", admin, exc) from exc

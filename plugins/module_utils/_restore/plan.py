@@ -75,7 +75,7 @@ class State:
 
     `stays` are packages of this collection that cannot be removed because others need them, `stays_because` what the
     package manager says of it, `units_staying` the units of installed packages that stay. `refused` are files that are
-    not restored, each with the reason. `former_kubeconfigs` are those that kubeadm_user kept in homes.
+    not restored, each with the reason. `former_kubeconfigs` are those that kubeconfig_user kept in homes.
     """
 
     kept: Mapping[str, Any] = field(default_factory=dict)

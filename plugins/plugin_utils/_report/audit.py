@@ -21,8 +21,8 @@ SECTIONS = (NOT_AUDITED, SAME, RESIDUE, HYGIENE, DRIFT)
 COLUMNS = ("host", "section", "kind", "subject")
 # What the roles call the results of their one task
 DRIFT_RESULTS = {
-    "__node_prepared": "node_prepared", "__interfaces": "node_interfaces", "__firewall": "node_firewall",
-    "__containerd": "installed_service", "__crio": "installed_service", "__kubernetes": "installed_service"}
+    "__host_settings": "host_settings", "__host_interfaces": "host_interfaces", "__firewall": "host_firewalld",
+    "__containerd": "package_service", "__crio": "package_service", "__kubernetes": "package_service"}
 SITE_CHECK = "ansible-playbook classroom.kubeadm.site --check --diff --limit {0}"
 PACKAGE_RESULTS = ("__containerd", "__crio", "__kubernetes")
 # By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
@@ -62,7 +62,7 @@ def audit_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[s
     """The whole report; see DOCUMENTATION."""
     names = list(dict.fromkeys(machines))
     results = {name: _result(hostvars, name, "__audit_machine") for name in names}
-    foreign = {name for name, result in results.items() if not fits("kubeadm_residue", result)}
+    foreign = {name for name, result in results.items() if not fits("residue_info", result)}
     results.update({name: {"msg": FOREIGN} for name in foreign})
     audited = {name: result for name, result in results.items() if "residue" in result}
     identities = {name: result.get("identity") or {} for name, result in audited.items()}
@@ -134,7 +134,7 @@ def _own(name: str, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 def _prepared(hostvars: Mapping[str, Any], name: str) -> bool | None:
     """Whether any package is installed that the roles install; None where they were not asked."""
     results = [_result(hostvars, name, result) for result in PACKAGE_RESULTS]
-    asked = [result for result in results if "versions" in result and fits("installed_service", result)]
+    asked = [result for result in results if "versions" in result and fits("package_service", result)]
     return any(result["versions"] for result in asked) if asked else None
 
 

@@ -49,7 +49,7 @@ class Shared(NamedTuple):
 def shared(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[Shared]:
     """For every machine, what it shares with which others: one a kind and group of machines.
 
-    An identity is what the modules kubeadm_residue and machine_identity return. The product_uuid of a container is its
+    An identity is what the modules residue_info and host_identity_info return. The product_uuid of a container is its
     host's, so containers are not compared by it.
     """
     owners: dict[tuple[Unique, str], dict[str, str]] = {}

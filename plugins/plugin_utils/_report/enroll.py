@@ -60,7 +60,7 @@ class _Results:
                          if line.startswith(("python=", "sudo=")))
         of_contact = {"ssh_host_keys": self.contact.get("host_keys") or {}}
         identity = found("__enroll_identity")
-        self.foreign = not fits("machine_identity", identity)
+        self.foreign = not fits("host_identity_info", identity)
         self.identity = {**of_contact, **({} if self.foreign else identity.get("identity") or {})}
 
     @property

@@ -18,7 +18,7 @@ from tests.integration.hostile_hosts.samples import WRONG, fields
 
 MIB = 1 << 20
 # Modules that run on a worker, or for one
-OF_WORKERS = frozenset({"kubeadm_join", "kubeadm_token", "node_removed"})
+OF_WORKERS = frozenset({"kubeadm_join", "kubeadm_token", "node_delete"})
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x1b[1A\r\u202egnp.exe\u2066 end"
 
 
@@ -99,7 +99,7 @@ def facts(places: Places) -> dict[str, Any]:
         "students_users": [{"name": "x", "user": "../../x", "state": "absent"}],
         "harvest_to": places.home, "_harvest_date": "../../..", "harvest_temporary": places.home,
         "audit_file": places.home + "/.ssh/authorized_keys", "report_directory": places.home,
-        "network_manifest": places.canary, "network_plugin": "manifest", "node_hosts": [],
+        "pod_network_manifest": places.canary, "pod_network_plugin": "manifest", "host_hosts": [],
         "node_address": "203.0.113.1",
         "enroll_public_key": places.canary, "utility_bundle": places.home, "utility_networks": ["0.0.0.0/0"],
         "_cluster_utility_address": "203.0.113.1", "_cluster_delegate_host": places.other_seat,

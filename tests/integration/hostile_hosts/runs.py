@@ -152,9 +152,9 @@ class Controller:
                 "bundle_load": {"certificate": {
                     "problem": "it is missing", "fingerprint": "", "authority": self.authority.certificate}},
                 "server_certificate": {"authority": self.authority.certificate},
-                "kubeadm_residue": {"identity": identity},
-                "machine_identity": {"identity": identity},
-                "node_interfaces": {"ansible_facts": {"classroom_interfaces": {"internal": own, "external": {}}}},
+                "residue_info": {"identity": identity},
+                "host_identity_info": {"identity": identity},
+                "host_interfaces": {"ansible_facts": {"classroom_interfaces": {"internal": own, "external": {}}}},
             },
         }
 
@@ -187,8 +187,8 @@ class Controller:
             "ansible_ssh_retries": 0, "ansible_ssh_transfer_method": "sftp",
             "cluster_packages_from": "utility", "cluster_images_from": "utility", "cluster_timeout_factor": FACTOR,
             "cluster_internal_network": "10.20.0.0/16", "node_metadata_labels": {"classroom.example/hostile": "no"},
-            "workbench_users": [{"name": "student"}], "harvest_max_mb": 8, "harvest_objects_max_mb": 8,
-            "network_dns_upstream": ["10.20.0.2"],
+            "student_tools_users": [{"name": "student"}], "harvest_max_mb": 8, "harvest_objects_max_mb": 8,
+            "pod_network_dns_upstream": ["10.20.0.2"],
         }
         by_host: dict[str, Attack] = {}
         self.hosts["10.20.0.2"] = self._host(UTILITY, "10.20.0.2", "10.20.0.2", UTILITY, None)

@@ -25,17 +25,17 @@ WRONG: Mapping[str, Any] = {
 }
 # Where the sample would end the role early
 CHANGED: Mapping[str, Mapping[str, Any]] = {
-    "node_preflight": {"failures": []},
+    "host_preflight": {"failures": []},
     "harvest_objects": {"reason": ""},
     "kubeadm_init": {"drift": []},
-    "kubeadm_residue": {"residue": [], "hygiene": []},
-    "node_prepared": {"findings": []},
+    "residue_info": {"residue": [], "hygiene": []},
+    "host_settings": {"findings": []},
     "bundle_load": {"served": False},
-    "installed_service": {"changed_files": ["/etc/containers/certs.d/10.20.0.2:5000/ca.crt"]},
+    "package_service": {"changed_files": ["/etc/containers/certs.d/10.20.0.2:5000/ca.crt"]},
 }
 # The same, deep in the sample
 CHANGED_BELOW: Mapping[str, Mapping[str, Any]] = {
-    "node_preflight": {"ansible_facts.classroom_machine.firewalld": True,
+    "host_preflight": {"ansible_facts.classroom_machine.firewalld": True,
                        "ansible_facts.classroom_machine.network_manager": True},
     "bundle_load": {"certificate.problem": "it is missing"},
 }
@@ -52,7 +52,7 @@ BUILTIN: Mapping[str, Mapping[str, Any]] = {
 }
 # Keys of the answer that repeat a parameter of the call
 REPEATED: Mapping[str, Mapping[str, str]] = {
-    "kubeadm_user": {"path": "path"},
+    "kubeconfig_user": {"path": "path"},
     "kubeadm_join": {"node_name": "node_name"},
     "kubeadm_reset": {"level": "level"},
 }

@@ -28,24 +28,24 @@ PLAYBOOKS = sorted(path.name for path in (ROOT / "playbooks").glob("*.yml"))
 NO_HOSTS = {"bundle.yml": "runs on localhost only, no host answers"}
 # The modules whose keys have a wrong type in the run of a playbook: each of them in one run, the cheapest that has it
 TARGETS: Mapping[str, tuple[str, ...]] = {
-    "audit.yml": ("kubeadm_residue",),
-    "enroll.yml": ("node_preflight", "machine_identity"),
+    "audit.yml": ("residue_info",),
+    "enroll.yml": ("host_preflight", "host_identity_info"),
     "harvest.yml": ("harvest_files", "harvest_objects", "tempfile", "file"),
     "report.yml": (),
-    "reset.yml": ("kubeadm_reset", "node_removed", "node_interfaces"),
-    "site.yml": ("node_prepared", "node_firewall", "image_preload", "kubeadm_init", "kubeadm_join", "kubeadm_token",
+    "reset.yml": ("kubeadm_reset", "node_delete", "host_interfaces"),
+    "site.yml": ("host_settings", "host_firewalld", "image_preload", "kubeadm_init", "kubeadm_join", "kubeadm_token",
                  "cluster_dns", "cluster_manifest", "node_metadata", "uri"),
-    "students.yml": ("kubeadm_user", "find"),
-    "utility.yml": ("bundle_arrival", "bundle_load", "server_certificate"),
+    "students.yml": ("kubeconfig_user", "find"),
+    "utility.yml": ("bundle_receive", "bundle_load", "server_certificate"),
     "verify.yml": ("cluster_verify",),
-    "workbench.yml": ("installed_service", "command"),
+    "student_tools.yml": ("package_service", "command"),
 }
 # Modules of other collections, which run by the action `guarded`, that no run of this test reaches on an honest host
 NOT_REACHED = {"copy", "lineinfile", "raw", "stat"}
 # Plugins that run on the controller, where no host answers
 ON_CONTROLLER = {
-    "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check", "fetched_file",
-    "first_contact", "image_mirror", "package_download", "package_program", "variables_check",
+    "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "inventory_check", "fetch_file",
+    "ssh_first_contact", "image_mirror", "package_download", "package_extract", "role_variables_check",
 }
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     # A worker leaves a cluster that goes on
@@ -60,7 +60,7 @@ INTENDED: Mapping[str, str] = {
     "site.yml": rf"work/kubeconfig/({SEAT}\.conf|utility\.example\.com-ca\.crt)",
     "students.yml": rf"work/kubeconfig/students(/{SEAT}-student\.conf)?",
     "utility.yml": r"work/kubeconfig/utility(\d\d)?\.example\.com-ca\.crt",
-    "workbench.yml": r"work/kubeconfig/utility\.example\.com-ca\.crt",
+    "student_tools.yml": r"work/kubeconfig/utility\.example\.com-ca\.crt",
 }
 ALWAYS = r"home/\.ansible|work/ansible\.cfg|work/report(/report\.(html|json))?"
 TYPES: Mapping[str, tuple[type, ...]] = {

@@ -93,9 +93,9 @@ def test_defaults_are_those_of_the_other_roles(value: Any) -> None:
     assert value("bundle_docker_key_fingerprints") == value("containerd_key_fingerprints")
     loader = DataLoader()
     others = {}
-    for role in ("network", "verify"):
+    for role in ("pod_network", "verify"):
         others.update(loader.load_from_file(str(ROLES / role / "defaults" / "main.yml"), trusted_as_template=True))
-    named = ("network_flannel_image", "network_flannel_cni_plugin_image", "verify_image")
+    named = ("pod_network_flannel_image", "pod_network_flannel_cni_plugin_image", "verify_image")
     assert value("bundle_addon_images") == [value(name, **others) for name in named]
 
 

@@ -89,9 +89,9 @@ def test_hosts_outside_of_the_run_that_need_rules_for_a_new_one(given: dict[str,
 @pytest.mark.parametrize(("given", "expected"), [
     ({}, ["cni0", "flannel.1"]),
     ({"cluster_pod_subnet": "10.244.0.0/16,fd00::/48"}, ["cni0", "flannel.1", "flannel-v6.1"]),
-    ({"network_flannel_backend": "wireguard"}, ["cni0", "flannel-wg"]),
-    ({"network_flannel_backend": "host-gw"}, []),
-    ({"network_plugin": "manifest"}, []),
+    ({"pod_network_flannel_backend": "wireguard"}, ["cni0", "flannel-wg"]),
+    ({"pod_network_flannel_backend": "host-gw"}, []),
+    ({"pod_network_plugin": "manifest"}, []),
     ({"inventory_hostname": "utility"}, []),
 ])
 def test_interfaces_of_pods(given: dict[str, Any], expected: list[str]) -> None:

@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-ENDING = ("firewall", "network", "crio", "verify", "control_plane")
+ENDING = ("firewall", "pod_network", "crio", "verify", "control_plane")
 FILES = [
     f"{role}/{kind}" for role in ("cluster", "preflight", "reset", *ENDING) for kind in ("defaults", "vars")
     if (ROLES / role / kind).is_dir()
@@ -102,7 +102,7 @@ def conditions(role: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("role", "name"), [
-    ("firewall", "firewall_state"), ("network", "network_preload"), ("crio", "crio_oci_runtime"),
+    ("firewall", "firewall_state"), ("pod_network", "pod_network_preload"), ("crio", "crio_oci_runtime"),
     ("verify", "verify_unchanged"), ("control_plane", "control_plane_kubeconfig"),
 ])
 def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fails(role: str, name: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-# In place of Python on a host: it answers kubeadm_reset and node_removed, so that nothing is reset here
+# In place of Python on a host: it answers kubeadm_reset and node_delete, so that nothing is reset here
 INTERPRETER = """\
 #!{python}
 import json

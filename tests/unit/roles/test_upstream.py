@@ -29,7 +29,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files impo
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import Apt
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Wish
-from ansible_collections.classroom.kubeadm.plugins.modules import installed_service
+from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 from tests.unit.support.made_up_keys import made_up_key
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -73,12 +73,12 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         variables.update(given)
         words = trust_as_template(f"{{{{ {variable}[_cluster_family] }}}}")
         description = Templar(loader=loader, variables=variables).template(words)
-        checked = ArgumentSpecValidator({"repository": {"type": "dict", "options": installed_service.REPOSITORY_SPEC}})
+        checked = ArgumentSpecValidator({"repository": {"type": "dict", "options": package_service.REPOSITORY_SPEC}})
         result = checked.validate({"repository": description})
         assert result.error_messages == []
         parameters = {**result.validated_parameters, "hold": True,
                       "packages": [{"name": name, "version": "1.36.3"} for name in packages]}
-        wish: Wish = installed_service.wished_packages(parameters)
+        wish: Wish = package_service.wished_packages(parameters)
         backends: dict[str, type[Apt | Dnf]] = {"debian": Apt, "redhat": Dnf}
         backend = backends[machine["os_family"]](Root(str(tmp_path)), lambda *_words, **_options: pytest.fail("run"))
         return dict(backend.files(wish))

@@ -105,7 +105,7 @@ def test_facts_of_a_module_change_no_variable(hosts: Hosts) -> None:
     lie = {"ansible_facts": {"path": "/home/instructor", "cluster_control_plane": "other"}, "path": "/home/instructor",
            "add_host": {"host_name": "localhost", "host_vars": {"path": "/home/instructor"}},
            "undeclared": "{{{{ lookup('pipe', 'touch {0}') }}}}".format(owned)}
-    said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": lie}, {"path": "/inventory"})
+    said = hosts.run(PLAY.format(module="residue_info", options="{}"), {"master": lie}, {"path": "/inventory"})
 
     assert "master path=/inventory failed=False" in said and "node1 path=/inventory failed=False" in said
     assert "undeclared" not in said and "cluster_control_plane" not in said
@@ -117,15 +117,15 @@ def test_facts_of_a_module_change_no_variable(hosts: Hosts) -> None:
     {"cluster": "x" * 100_000},
 ], ids=lambda lie: str(lie)[:30])
 def test_a_result_of_other_types_fails_its_host_alone(hosts: Hosts, lie: dict[str, Any]) -> None:
-    said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": lie}, {"path": "/inventory"})
+    said = hosts.run(PLAY.format(module="residue_info", options="{}"), {"master": lie}, {"path": "/inventory"})
 
     assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
-    assert "The result of classroom.kubeadm.kubeadm_residue on master was rejected" in " ".join(said.split())
+    assert "The result of classroom.kubeadm.residue_info on master was rejected" in " ".join(said.split())
     assert "Traceback" not in said and "\x1b[2J" not in said
 
 
 def test_changed_of_another_type_is_not_passed_on(hosts: Hosts) -> None:
-    said = hosts.run(PLAY.format(module="kubeadm_residue", options="{}"), {"master": {"changed": "no"}}, {"path": "/x"})
+    said = hosts.run(PLAY.format(module="residue_info", options="{}"), {"master": {"changed": "no"}}, {"path": "/x"})
 
     # From 2.21 on ansible-core makes it a bool, with a warning; before, the host fails
     assert "changed: 'no'" not in said and "master path=/x failed=" in said
@@ -137,7 +137,7 @@ def test_an_address_that_a_host_reports_is_one_of_the_network(hosts: Hosts, addr
     lie, good = ({"ansible_facts": {"classroom_interfaces": {
         "internal": {"interface": "eth1", "address": each, "prefix": 24}, "external": {}}}}
         for each in (address, "192.0.2.7"))
-    play = PLAY.format(module="node_interfaces", options="{internal_network: 192.0.2.0/24}")
+    play = PLAY.format(module="host_interfaces", options="{internal_network: 192.0.2.0/24}")
     said = hosts.run(play, {"master": lie, "node1": good}, {"path": "/inventory"})
 
     assert "master path=/inventory failed=True" in said and "node1 path=/inventory failed=False" in said
@@ -296,12 +296,12 @@ def test_no_file_of_the_controller_is_sent_to_a_host(hosts: Hosts) -> None:
 - hosts: k8s_cluster
   gather_facts: false
   tasks:
-    - classroom.kubeadm.kubeadm_residue:
+    - classroom.kubeadm.residue_info:
     - ansible.builtin.import_role: {name: classroom.kubeadm.registries}
 """
     said = hosts.run(play, {"master": lie, "node1": lie}, {"cluster_images_from": "utility"})
 
-    assert "kubeadm_residue" in hosts.received.read_text(), said
+    assert "residue_info" in hosts.received.read_text(), said
     assert "private key" not in hosts.received.read_text() + said
 
 
@@ -310,7 +310,7 @@ def test_no_other_cluster_is_asked_for_a_token(hosts: Hosts) -> None:
 - hosts: node1
   gather_facts: false
   tasks:
-    - classroom.kubeadm.kubeadm_residue:
+    - classroom.kubeadm.residue_info:
     - classroom.kubeadm.kubeadm_token:
         {node_name: x, node_address: 192.0.2.9, machine_id: x, endpoint: "192.0.2.1:6443"}
       delegate_to: "{{ cluster_control_plane }}"

@@ -26,7 +26,7 @@ def machine(number: int, **different: Any) -> dict[str, Any]:
     identity.update(different)
     return {
         "__audit_machine": {"cluster": "worker", "residue": [], "hygiene": [], "identity": identity},
-        "__node_prepared": {"changed": False, "changes": []},
+        "__host_settings": {"changed": False, "changes": []},
         "__containerd": {"changes": [], "versions": {"containerd": "2.4.2-1"}},
         "__kubernetes": {"changes": [], "versions": {"kubelet": "1.36.3-1"}},
     }
@@ -130,9 +130,9 @@ def test_residue_and_hygiene_are_handed_on() -> None:
 
 
 @pytest.mark.parametrize(("result", "change", "kind", "subject", "command", "reason"), [
-    ("__node_prepared", "kernel setting net.ipv4.ip_forward: the running kernel has another value", "kernel setting",
+    ("__host_settings", "kernel setting net.ipv4.ip_forward: the running kernel has another value", "kernel setting",
      "net.ipv4.ip_forward", "sysctl net.ipv4.ip_forward", "the running kernel has another value"),
-    ("__node_prepared", "file /etc/hosts: 'a: b' hides a node", "file", "/etc/hosts", "cat /etc/hosts",
+    ("__host_settings", "file /etc/hosts: 'a: b' hides a node", "file", "/etc/hosts", "cat /etc/hosts",
      "'a: b' hides a node"),
     ("__kubernetes", "hold kubelet: an upgrade would move it", "hold", "kubelet", "apt-mark showhold kubelet",
      "an upgrade would move it"),
@@ -142,7 +142,7 @@ def test_residue_and_hygiene_are_handed_on() -> None:
      "systemctl list-units --type service", "a unit changed"),
     ("__firewall", "firewalld port 6443/tcp in zone public: the machine's role needs it", "firewalld",
      "port 6443/tcp in zone public", "firewall-cmd --list-all-zones", "the machine's role needs it"),
-    ("__interfaces", "profile internal of eth1: it is not as declared", "profile", "internal of eth1",
+    ("__host_interfaces", "profile internal of eth1: it is not as declared", "profile", "internal of eth1",
      "nmcli connection show", "it is not as declared"),
     ("__containerd", "something new: of a later version", "something new", "", "", "of a later version"),
 ])
@@ -158,7 +158,7 @@ def test_what_a_role_would_change_has_drifted(
 
 def test_what_is_not_the_roles_to_change_has_drifted_as_well() -> None:
     host = machine(1)
-    host["__node_prepared"]["findings"] = ["time server 192.0.2.1: it does not answer"]
+    host["__host_settings"]["findings"] = ["time server 192.0.2.1: it does not answer"]
     [finding] = audit_report({"a": host}, ["a"])["findings"]
     assert finding == {
         "host": "a", "section": "drift", "kind": "time server", "subject": "192.0.2.1",
@@ -265,8 +265,8 @@ def test_an_odd_answer_costs_only_its_host(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("different", [
-    {"__node_prepared": {"changes": [7]}}, {"__node_prepared": {"changes": "x"}}, {"__containerd": {"versions": ["x"]}},
-    {"__kubernetes": {"changes": {"a": 1}}}, {"__interfaces": {"changes": [["x"]]}},
+    {"__host_settings": {"changes": [7]}}, {"__host_settings": {"changes": "x"}}, {"__containerd": {"versions": ["x"]}},
+    {"__kubernetes": {"changes": {"a": 1}}}, {"__host_interfaces": {"changes": [["x"]]}},
 ])
 def test_an_odd_drift_costs_only_its_host(different: dict[str, Any]) -> None:
     report = audit_report({"a": machine(1), "b": {**machine(2), **different}}, ["a", "b"])

@@ -20,26 +20,26 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core import hos
 MODULES = Path(__file__).resolve().parents[4] / "plugins" / "modules"
 # With options that are enough to begin
 CHANGING: dict[str, dict[str, Any]] = {
-    "bundle_arrival": {"dest": "/srv/bundle", "lock": "", "sizes": {}, "finish": True},
+    "bundle_receive": {"dest": "/srv/bundle", "lock": "", "sizes": {}, "finish": True},
     "bundle_load": {"bundle": "/srv/bundle", "state": "verified"},
     "image_preload": {"images": ["busybox"]},
-    "installed_service": {"files": [{"path": "/etc/file", "content": ""}]},
-    "kubeadm_user": {"name": "student"},
-    "node_firewall": {},
-    "node_interfaces": {"unmanaged": ["cni0"]},
-    "node_prepared": {},
+    "package_service": {"files": [{"path": "/etc/file", "content": ""}]},
+    "kubeconfig_user": {"name": "student"},
+    "host_firewalld": {},
+    "host_interfaces": {"unmanaged": ["cni0"]},
+    "host_settings": {},
     "server_certificate": {"directory": "/etc/tls", "names": ["localhost"]},
 }
 # Take the lock themselves, where they begin to act: tests of their module_utils
 BY_THEMSELVES = {"kubeadm_init", "kubeadm_join", "kubeadm_reset"}
 OTHERS = {
     "changes objects of a cluster only": {"cluster_dns", "cluster_manifest", "cluster_verify", "kubeadm_token",
-                                          "node_metadata", "node_removed"},
+                                          "node_metadata", "node_delete"},
     "runs a module of another collection": {"guarded"},
-    "reads": {"harvest_files", "harvest_objects", "kubeadm_residue", "machine_identity", "node_preflight"},
+    "reads": {"harvest_files", "harvest_objects", "residue_info", "host_identity_info", "host_preflight"},
     "runs on the controller": {
-        "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "cluster_check",
-        "fetched_file", "first_contact", "image_mirror", "package_download", "package_program", "variables_check"},
+        "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "fetch_file",
+        "inventory_check", "ssh_first_contact", "image_mirror", "package_download", "package_extract", "role_variables_check"},
 }
 
 

@@ -22,11 +22,11 @@ from ansible_collections.classroom.kubeadm.plugins.modules import (
     kubeadm_join,
     kubeadm_reset,
     kubeadm_token,
-    node_removed,
+    node_delete,
 )
 from tests.unit.support.kubeadm_lab import Lab, as_text, kubeconfig_text
 
-MODULES = [kubeadm_init, kubeadm_join, kubeadm_reset, kubeadm_token, node_removed]
+MODULES = [kubeadm_init, kubeadm_join, kubeadm_reset, kubeadm_token, node_delete]
 TOKEN = "abcdef.0123456789abcdef"
 INIT: dict[str, Any] = {
     "config": [
@@ -186,6 +186,6 @@ def test_reset_fails_in_a_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_node_is_no_reason_to_fail(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, warned, _spec = run(node_removed, lab, monkeypatch, name="node1")
+    ended, warned, _spec = run(node_delete, lab, monkeypatch, name="node1")
     assert not ended.failed and ended.values["decision"] == "undecided" and "admin.conf" in warned[0]
-    assert set(yaml.safe_load(node_removed.RETURN)) | {"changed", "diff"} == set(ended.values)
+    assert set(yaml.safe_load(node_delete.RETURN)) | {"changed", "diff"} == set(ended.values)

@@ -15,7 +15,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import r
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.gpg import Keyring
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, run_lock
 from ansible_collections.classroom.kubeadm.plugins.modules.package_download import main as download_main
-from ansible_collections.classroom.kubeadm.plugins.modules.package_program import main as program_main
+from ansible_collections.classroom.kubeadm.plugins.modules.package_extract import main as program_main
 from tests.unit.support import small_packages
 
 Run = Callable[..., dict[str, Any]]

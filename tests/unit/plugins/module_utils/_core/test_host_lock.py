@@ -73,7 +73,7 @@ def test_hosts_have_locks_of_their_own(tmp_path: Path) -> None:
 TAKER = """
 import sys
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-_module_fqn = "ansible_collections.classroom.kubeadm.plugins.modules.installed_service"
+_module_fqn = "ansible_collections.classroom.kubeadm.plugins.modules.package_service"
 with host_lock.held(sys.argv[1], 0):
     print("held", flush=True)
     sys.stdin.readline()
@@ -85,7 +85,7 @@ def test_the_message_names_the_holder(tmp_path: Path) -> None:
         [sys.executable, "-c", TAKER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={"PYTHONPATH": os.pathsep.join(sys.path)})
     assert process.stdout is not None and process.stdout.readline() == "held\n"
-    words = rf"found it held by installed_service \(process {process.pid}, since \d{{4}}-\d\d-\d\d \S+ UTC\)\. Wait"
+    words = rf"found it held by package_service \(process {process.pid}, since \d{{4}}-\d\d-\d\d \S+ UTC\)\. Wait"
     with pytest.raises(ClassroomError, match=words), host_lock.held(str(tmp_path), 0):
         pass
     process.communicate("\n")

@@ -137,7 +137,7 @@ def test_an_interface_without_a_stored_profile_is_left_alone(profiles: tuple[Pro
 
 
 def test_options_that_nobody_knows_are_refused() -> None:
-    with pytest.raises(ClassroomError, match="found slave_type in interfaces_internal_profile"):
+    with pytest.raises(ClassroomError, match="found slave_type in host_interfaces_internal_profile"):
         plan(replace(NETWORKS, profiles={"internal": {"slave_type": "bond"}}), STATE)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""node_removed: a Node is let go in time, or left alone with the reason; never a failure."""
+"""node_delete: a Node is let go in time, or left alone with the reason; never a failure."""
 
 from __future__ import annotations
 

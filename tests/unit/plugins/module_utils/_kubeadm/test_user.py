@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""kubeadm_user: certificates that a CA really signs, files in a home, and an API that answers as the cluster does."""
+"""kubeconfig_user: certificates that a CA signs, files in a home, and an API that answers as the cluster does."""
 
 from __future__ import annotations
 

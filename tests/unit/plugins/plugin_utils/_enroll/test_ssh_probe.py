@@ -17,7 +17,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.classroom.kubeadm.plugins.action.first_contact import ActionModule, ssh_of
+from ansible_collections.classroom.kubeadm.plugins.action.ssh_first_contact import ActionModule, ssh_of
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._enroll.ssh_probe import (
     DIFFERS,
     KEY,
@@ -158,7 +158,7 @@ def test_ssh_gets_what_ansible_gives_it_in_the_same_order() -> None:
 
 
 def test_a_machine_without_ssh_is_refused() -> None:
-    task = SimpleNamespace(args={}, check_mode=False, diff=False, async_val=0, action="first_contact")
+    task = SimpleNamespace(args={}, check_mode=False, diff=False, async_val=0, action="ssh_first_contact")
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), transport="local")
     with pytest.raises(AnsibleError, match="reached by ssh, found the connection 'local'"):
         ActionModule(task, connection, SimpleNamespace(), DataLoader(), None, None).run(task_vars={})

@@ -87,7 +87,7 @@ def test_versions_and_roles() -> None:
 
 
 def test_changes_are_drift_only_where_they_were_looked_for() -> None:
-    prepared = {"__node_prepared": {"changes": ["file /etc/hosts: other names"]},
+    prepared = {"__host_settings": {"changes": ["file /etc/hosts: other names"]},
                 "__kubernetes": {"changes": [], "versions": {"kubelet": "1"}}}
     found = seat({**prepared, "__audit_machine": AUDITED}, prepared)
     audited, installed = found.machines

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs on the controller only, a process a machine: ssh is asked, no password is sent and no Python needed there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._enroll.ssh_probe import PASSWORD, Ssh, make_contact
+
+# The documentation of the options is in modules/ssh_first_contact.py, where Ansible looks for it
+SPEC = {"timeout": {"type": "int", "default": 5}}
+
+
+def ssh_of(options: Mapping[str, Any], timeout: int) -> Ssh:
+    """ssh as Ansible's connection plugin would call it with these options of its own, in the same order."""
+    words = shlex.split(options["ssh_args"] or "")
+    if options["private_key_file"]:
+        words += ["-o", 'IdentityFile="{0}"'.format(options["private_key_file"])]
+    for name, value in (("Port", options["port"]), ("User", options["remote_user"])):
+        words += ["-o", "{0}={1}".format(name, value)] if value else []
+    words += shlex.split(options["ssh_common_args"] or "") + shlex.split(options["ssh_extra_args"] or "")
+    return Ssh(options["ssh_executable"], tuple(words), options["host"], timeout)
+
+
+OPTIONS = ("ssh_executable", "ssh_args", "ssh_common_args", "ssh_extra_args", "private_key_file", "port", "remote_user",
+           "host")
+
+
+class ActionModule(ActionBase):
+    """Ansible's entry point."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, given = self.validate_argument_spec(argument_spec=SPEC)
+        if self._connection.transport != "ssh":
+            raise AnsibleError("Wanted a machine that is reached by ssh, found the connection '{0}'. Leave such a "
+                               "machine out with --limit, it has no login.".format(self._connection.transport))
+        options = {name: self._connection.get_option(name) for name in OPTIONS}
+        contact = make_contact(ssh_of(options, given["timeout"]), run, record=not self._task.check_mode)
+        # One attempt by one method; ssh's own choice would be all of them
+        method = " -o PreferredAuthentications=" + contact.method if contact.state == PASSWORD else ""
+        result.update(
+            contact.as_dict(), changed=bool(contact.recorded), password_given=self._password_given(),
+            become_password_given=self._become_password_given(task_vars or {}),
+            ssh_args=(options["ssh_args"] or "") + method,
+        )
+        if self._task.diff and contact.recorded:
+            result["diff"] = {"prepared": "".join("{0}: {1}\n".format(contact.known_hosts, key)
+                                                  for key in contact.recorded)}
+        return result
+
+    def _password_given(self) -> bool:
+        """By --ask-pass, or by the inventory."""
+        return bool(self._connection.get_option("password") or self._play_context.password)
+
+    def _become_password_given(self, task_vars: Mapping[str, Any]) -> bool:
+        """By --ask-become-pass, or by the inventory; this task becomes nobody, and has no plugin that would tell."""
+        return bool(self._play_context.become_pass) or any(
+            name in task_vars for name in ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"))

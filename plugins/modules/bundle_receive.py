@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_receive
+short_description: The part of a bundle's copy that runs on the machine
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Used by M(classroom.kubeadm.bundle_copy), which sends the files; there is hardly a reason to use it by itself.
+  - Without O(arrived) and O(finish) it looks what of a bundle is missing in a directory, and whether there is room.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
+options:
+  dest:
+    description: Directory of the bundle.
+    type: path
+    required: true
+  lock:
+    description: The text of the bundle's C(bundle.lock.yml).
+    type: str
+    required: true
+  signature:
+    description: The text of the lock's signature. Empty when it has none.
+    type: str
+    default: ""
+  sizes:
+    description: The bytes of each file that the lock names.
+    type: dict
+    required: true
+  arrived:
+    description: Files that have arrived, by their path in the bundle. Those that are as the lock says are taken.
+    type: dict
+    default: {}
+  finish:
+    description: Whether all has arrived, and the bundle takes the place of the one that is in O(dest).
+    type: bool
+    default: false
+  stamp:
+    description:
+      - Where it is recorded that the bundle was verified, for M(classroom.kubeadm.bundle_load).
+      - Files that are not as they were recorded are read and compared with the lock.
+    type: path
+    default: /var/lib/classroom-kubeadm/bundle-verified.json
+"""
+
+EXAMPLES = r"""
+- name: It is known what a machine lacks of a bundle
+  classroom.kubeadm.bundle_receive:
+    dest: /srv/bundle
+    lock: |
+      schema: 1
+      images:
+      files:
+        oci/index.json: 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+    sizes: {oci/index.json: 2}
+  check_mode: true
+"""
+
+RETURN = r"""
+sent:
+  description: The files that have to be sent.
+  returned: without O(arrived) and O(finish)
+  type: list
+  elements: str
+  sample: [apt/InRelease, apt/pool/kubelet_1.36.3-1.1_amd64.deb]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import transfer as bundle_transfer
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+
+
+def perform(module: AnsibleModule) -> None:
+    """One of the three parts of the work on the machine: look, take what has arrived, finish."""
+    given = module.params
+    wish = bundle_transfer.Wish(given["dest"], given["lock"], given["sizes"], given["signature"])
+    if given["arrived"]:
+        bundle_transfer.take(wish, given["arrived"])
+        module.exit_json(changed=True)
+    if given["finish"]:
+        bundle_transfer.finish(wish, given["stamp"])
+        module.exit_json(changed=True)
+    if bundle_transfer.is_there(wish, given["stamp"]):
+        module.exit_json(changed=False, sent=[], diff=as_diff([]))
+    names = bundle_transfer.missing(wish)
+    reason = "it is not the controller's, or it is damaged"
+    step = Step("bundle", wish.dest, "another or none", "\n".join(names), reason)
+    module.exit_json(changed=True, sent=names, diff=as_diff([step]))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "dest": {"type": "path", "required": True},
+            "lock": {"type": "str", "required": True},
+            "signature": {"type": "str", "default": ""},
+            "sizes": {"type": "dict", "required": True},
+            "arrived": {"type": "dict", "default": {}},
+            "finish": {"type": "bool", "default": False},
+            "stamp": {"type": "path", "default": bundle_lock.STAMP},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        # A look at what is missing changes nothing
+        with host_lock.changing(module.check_mode or not (module.params["arrived"] or module.params["finish"])):
+            perform(module)
+    except ClassroomError as problem:
+        module.fail_json(msg=str(problem))
+    except OSError as problem:
+        module.fail_json(msg="Wanted the bundle in {0}, found that it cannot be written: {1}. Correct that; the bundle "
+                         "that is served stays.".format(module.params["dest"], problem))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_identity_info
+short_description: What no two machines may have in common
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Reads what tells machines apart, public facts without exception. Whether two of them are clones is seen side by
+    side, which the filter P(classroom.kubeadm.enroll_report#filter) does.
+  - Without root's rights the C(product_uuid) stays empty.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.read_only
+seealso:
+  - module: classroom.kubeadm.residue_info
+"""
+
+EXAMPLES = r"""
+- name: The machine's identity is known
+  classroom.kubeadm.host_identity_info:
+  become: true
+  register: who
+"""
+
+RETURN = r"""
+identity:
+  description: Public facts that no two machines may have in common, as
+    RV(classroom.kubeadm.residue_info#module:identity) describes them.
+  returned: success
+  type: dict
+  contains:
+    container:
+      description: Whether the machine is a container, which has its host's C(product_uuid).
+      type: bool
+    machine_id:
+      description: The content of C(/etc/machine-id).
+      type: str
+    product_uuid:
+      description: The UUID that the firmware has, empty where there is none.
+      type: str
+    mac_addresses:
+      description: The addresses of network interfaces that are the machine's own, by interface.
+      type: dict
+      contains:
+        <interface>:
+          description: MAC address of the interface.
+          type: str
+    ssh_host_keys:
+      description: Fingerprints of the ssh host keys, by type.
+      type: dict
+      contains:
+        <type>:
+          description: Fingerprint of the key.
+          type: str
+  sample:
+    container: false
+    machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa
+    product_uuid: 6f1d3c1e-40a8-4a53-9a5e-0c9e0f6a2b11
+    mac_addresses: {eth0: "52:54:00:12:34:56"}
+    ssh_host_keys: {ssh-ed25519: "SHA256:Yc0kZ2nJ0m0m1QnVQ6b7m0X9Xr0vJcX7m8c4Jt1cW1E"}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import identity
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    try:
+        module.exit_json(changed=False, identity=identity.identity(NodeContext()))
+    except ClassroomError as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: package_extract
+short_description: Take one program out of a package file
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Copies a program out of a deb or rpm package without installing the package, for a machine that only wants to ask
+    the program something, or has no package manager of that family.
+  - It needs dpkg-deb for deb packages, rpm2cpio and cpio for rpm packages.
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes
+attributes:
+  check_mode:
+    details: Of a package that is still to be fetched it predicts that the program will be another.
+options:
+  package:
+    description:
+      - The package file.
+    type: path
+    required: true
+  program:
+    description:
+      - The program's path in the package.
+    type: str
+    required: true
+  path:
+    description:
+      - Where the program is to be.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: This release of kubeadm can be asked for its images
+  classroom.kubeadm.package_extract:
+    package: /var/cache/course/packages/kubeadm_1.36.3-1.1_amd64.deb
+    program: /usr/bin/kubeadm
+    path: /var/cache/course/bin/kubeadm
+"""
+
+RETURN = r"""
+checksum:
+  description: The sha256 of the program, empty where check mode predicts.
+  returned: success
+  type: str
+  sample: 9f2e69784e1a8f5687191a89ea261d1c7cdbfea02d806d7b328c50b07c90d1ce
+"""
+
+import os
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import checksum_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
+
+
+def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
+    """Have the program in its place; the steps and its checksum."""
+    package, program, path = (module.params[name] for name in ("package", "program", "path"))
+    if module.check_mode and not os.path.exists(package):
+        return [Step("program", path, "", program, "{0} is to be fetched first".format(package))], ""
+    programs.require(package_file.unpacking_tools(package))
+    found = package_file.unpack(package, program, work)
+    checksum = checksum_of(found)
+    if checksum_of(path) == checksum and os.access(path, os.X_OK):
+        return [], checksum
+    reason = "it is not there" if not os.path.exists(path) else "it is another one"
+    if not module.check_mode:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        fresh = path + ".classroom-new"
+        shutil.copyfile(found, fresh)
+        os.chmod(fresh, 0o755)
+        os.replace(fresh, path)
+    return [Step("program", path, "", "{0} of {1}".format(program, os.path.basename(package)), reason)], checksum
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "package": {"type": "path", "required": True},
+            "program": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="classroom-package-") as work:
+            steps, checksum = place(module, work)
+    except ClassroomError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="Wanted the program in {0}, found: {1}.".format(module.params["path"], error))
+    module.exit_json(changed=bool(steps), checksum=checksum, diff=as_diff(steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: residue_info
+short_description: What former clusters left on this machine, and what is wrong with its identity
+version_added: "0.1.0"
+author:
+  - The classroom.kubeadm authors (@classroom-kubeadm)
+description:
+  - Looks for everything that a cluster leaves - files, trees, mounts, processes, containers, network interfaces,
+    routes, packet filter rules - of Kubernetes, containerd, CRI-O, flannel, calico and cilium. Changes nothing.
+  - Asks no API and no container runtime, so that neither has to run. A container is found although its runtime is
+    stopped.
+  - Things of an administrator are no residue, also where they lie beside those of a cluster - a rule, a chain or a
+    table of a packet filter, a CNI configuration of another plugin, a kubeconfig of another cluster.
+  - Also looks for what is wrong with the machine's identity or soon will be, such as a certificate near its end or an
+    address that changed since C(kubeadm init).
+extends_documentation_fragment:
+  - classroom.kubeadm.attributes.read_only
+options:
+  address:
+    description:
+      - The address of this machine as the inventory has it.
+      - Without it, addresses of certificates are only compared with those that the machine has.
+    type: str
+    default: ""
+  certificate_days:
+    description: A certificate that ends within so many days is found.
+    type: int
+    default: 30
+notes:
+  - On a machine that is a living part of a cluster only that counts as residue which cannot be this cluster's - what
+    another network plugin or another container runtime left, and copies of a former cluster's kubeconfig.
+  - A copy of C(admin.conf) is told by the cluster's CA, or by an API at an address of this machine. On a machine from
+    which both are gone, it may be another cluster's, and is not found.
+seealso:
+  - module: classroom.kubeadm.kubeadm_reset
+"""
+
+EXAMPLES = r"""
+- name: What former clusters left is known
+  classroom.kubeadm.residue_info:
+    address: 192.168.90.101
+  register: left
+
+- name: Nothing is left
+  ansible.builtin.assert:
+    that: left.residue | length == 0
+    fail_msg: "{{ left.residue | map(attribute='subject') | join(', ') }}"
+"""
+
+RETURN = r"""
+cluster:
+  description:
+    - What the machine is in a cluster by its files, without a question to the API - V(none), V(control plane),
+      V(worker), or V(unfinished) where an init, a join or a reset came to no end.
+  returned: success
+  type: str
+  choices: [none, control plane, worker, unfinished]
+  sample: worker
+residue:
+  description: What was left, in the order in which it can be removed. Empty on a clean machine.
+  returned: success
+  type: list
+  elements: dict
+  contains: &finding
+    kind:
+      description: What sort of thing it is, such as V(interface), V(nft table), V(iptables chain), V(directory),
+        V(mount), V(container) or V(process).
+      type: str
+    subject:
+      description: Which one.
+      type: str
+    command:
+      description: What shows it to a person.
+      type: str
+    reason:
+      description: Why it matters for the next cluster.
+      type: str
+    owner:
+      description: Who left it - V(kubernetes), V(flannel), V(calico), V(cilium), V(containerd), V(cri-o) or
+        V(classroom.kubeadm).
+      type: str
+  sample:
+    - kind: interface
+      subject: cni0
+      command: ip -d addr show cni0
+      reason: its addresses and routes are those of the former pod network
+      owner: flannel
+hygiene:
+  description: What is wrong with the machine's identity, in the same form.
+  returned: success
+  type: list
+  elements: dict
+  contains: *finding
+  sample:
+    - kind: certificate
+      subject: /etc/kubernetes/pki/apiserver.crt
+      command: openssl x509 -noout -enddate -in /etc/kubernetes/pki/apiserver.crt
+      reason: it ends in 12 days
+      owner: kubernetes
+identity:
+  description: Public facts that no two machines may have in common.
+  returned: success
+  type: dict
+  contains:
+    container:
+      description: Whether the machine is a container, which has its host's C(product_uuid).
+      type: bool
+    machine_id:
+      description: The content of C(/etc/machine-id).
+      type: str
+    product_uuid:
+      description: The UUID that the firmware has, empty where there is none.
+      type: str
+    mac_addresses:
+      description: The addresses of network interfaces that are the machine's own, by interface.
+      type: dict
+      contains:
+        <interface>:
+          description: MAC address of the interface.
+          type: str
+    ssh_host_keys:
+      description: Fingerprints of the ssh host keys, by type.
+      type: dict
+      contains:
+        <type>:
+          description: Fingerprint of the key.
+          type: str
+  sample:
+    container: false
+    machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa
+    product_uuid: 6f1d3c1e-40a8-4a53-9a5e-0c9e0f6a2b11
+    mac_addresses: {eth0: "52:54:00:12:34:56"}
+    ssh_host_keys: {ssh-ed25519: "SHA256:Yc0kZ2nJ0m0m1QnVQ6b7m0X9Xr0vJcX7m8c4Jt1cW1E"}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene, identity
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.teardown import membership
+from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "address": {"type": "str", "default": ""},
+            "certificate_days": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    machine = NodeContext()
+    try:
+        cluster = membership(machine.root)
+        found = residue.find(machine)
+        if cluster in ("control plane", "worker"):
+            found = residue.strange(machine, found)
+        module.exit_json(
+            changed=False,
+            cluster=cluster,
+            residue=[each.as_dict() for each in found],
+            hygiene=[each.as_dict() for each in hygiene.find(
+                machine, module.params["address"], module.params["certificate_days"])],
+            identity=identity.identity(machine),
+        )
+    except ClassroomError as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()
