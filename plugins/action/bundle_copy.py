@@ -46,10 +46,10 @@ def sizes(bundle: Path) -> dict[str, int]:
         try:
             found[name] = (bundle / name).stat().st_size
         except OSError:
-            lacking.append("{0} (the image {1})".format(name, names[name]) if name in names else name)
+            lacking.append(f"{name} (the image {names[name]})" if name in names else name)
     if lacking:
         raise ClassroomError(
-            "Wanted every file of the lock in the bundle {0} on the controller, found no {1}; copy it again from where "
+            "Wanted every file of the lock in the bundle {} on the controller, found no {}; copy it again from where "
             "it came, or build the bundle anew.".format(bundle, ", ".join(lacking)))
     different = image_problems(str(bundle), lock)
     if different:
@@ -96,7 +96,7 @@ class ActionModule(HostAction):
         for group in batches(names, options["sizes"], BATCH):
             arrived = {}
             for number, name in enumerate(group):
-                arrived[name] = self._connection._shell.join_path(place, "file-{0}".format(number))
+                arrived[name] = self._connection._shell.join_path(place, f"file-{number}")
                 self._transfer_file(str(bundle / name), arrived[name])
             self._fixup_perms2((place, *arrived.values()))
             taken = self._part({**options, "arrived": arrived}, task_vars)

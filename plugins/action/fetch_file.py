@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
         except ClassroomError as problem:
             return {**result, "failed": True, "msg": str(problem)}
         except OSError as problem:
-            return {**result, "failed": True, "msg": "{0} cannot be written on the controller: {1}. Correct the path, "
+            return {**result, "failed": True, "msg": "{} cannot be written on the controller: {}. Correct the path, "
                     "or make room. Nothing was changed.".format(given["dest"], problem.strerror or problem)}
 
     def _place(self, given: Mapping[str, Any]) -> tuple[str, list[str], str]:
@@ -145,22 +145,22 @@ class ActionModule(ActionBase):
                 self._remove_tmp_path(self._connection._shell.tmpdir)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as problem:
             # ansible-core takes the result for a mapping with mappings in it, wherever the host put something else
-            raise ClassroomError("{0} cannot be read on the host: expected the form of a module's result, found "
-                                 "another. Nothing was changed.".format(src)) from problem
+            raise ClassroomError(f"{src} cannot be read on the host: expected the form of a module's result, found "
+                                 "another. Nothing was changed.") from problem
         content = found.get("content")
         if found.get("unreachable"):
             raise AnsibleConnectionFailure(plain(str(found.get("msg", "")))[:_LONGEST_MESSAGE])
         if found.get("failed") or not isinstance(content, str):
-            raise ClassroomError("{0} cannot be read on the host: {1}. Nothing was changed.".format(
+            raise ClassroomError("{} cannot be read on the host: {}. Nothing was changed.".format(
                 src, plain(str(found.get("msg", "no content was returned")))[:_LONGEST_MESSAGE].rstrip(".")))
         if len(content) > SMALL * 4 // 3 + 4:
-            raise ClassroomError("{0} is too large: expected at most {1} bytes, found {2}. Nothing was changed.".format(
-                src, SMALL, len(content) * 3 // 4))
+            raise ClassroomError(f"{src} is too large: expected at most {SMALL} bytes, found {len(content) * 3 // 4}. "
+                                 "Nothing was changed.")
         try:
             return base64.b64decode(content, validate=True).decode("utf-8")
         except (binascii.Error, ValueError) as problem:
-            raise ClassroomError("{0} is not text: expected base64 of UTF-8 from the host, found something else. "
-                                 "Nothing was changed.".format(src)) from problem
+            raise ClassroomError(f"{src} is not text: expected base64 of UTF-8 from the host, found something else. "
+                                 "Nothing was changed.") from problem
 
     @contextmanager
     def _hidden(self) -> Iterator[None]:
@@ -207,7 +207,7 @@ class ActionModule(ActionBase):
                 fresh.remove(harvest.OBJECTS)
         except ClassroomError as problem:
             raise ClassroomError("The harvest of this host is rejected: expected archives as harvest_files and "
-                                 "harvest_objects write them, found that {0}. Run it again. Nothing was changed on the "
+                                 "harvest_objects write them, found that {}. Run it again. Nothing was changed on the "
                                  "controller.".format(str(problem).rstrip("."))) from problem
         # JSON first: values of a task are of Ansible's own types
         contents = json.loads(json.dumps({**wanted["contents"], "strangers": result["strangers"]}))
@@ -217,7 +217,7 @@ class ActionModule(ActionBase):
     def _transfer(self, place: str, name: str, fresh: destination.Directory, max_mb: int) -> None:
         """Fetch a file by the connection into a directory of the controller, of limited size."""
         limit = harvest.transfer_limit(max_mb)
-        src, dest = "{0}/{1}".format(place.rstrip("/"), name), os.path.join(fresh.path, name)
+        src, dest = "{}/{}".format(place.rstrip("/"), name), os.path.join(fresh.path, name)
         self._only_sftp()
         failure = ""
         try:
@@ -231,7 +231,7 @@ class ActionModule(ActionBase):
         try:
             descriptor = fresh.open_file(name)
         except FileNotFoundError:
-            raise ClassroomError("{0} was not transferred: expected a file, found none. {1}".format(
+            raise ClassroomError("{} was not transferred: expected a file, found none. {}".format(
                 src, failure or "The host has none.")) from None
         try:
             os.fchmod(descriptor, 0o600)
@@ -239,11 +239,11 @@ class ActionModule(ActionBase):
         finally:
             os.close(descriptor)
         if size >= limit:
-            raise ClassroomError("{0} is too large for the controller: expected less than {1} MiB, found more. Raise "
-                                 "harvest_max_mb if that is what the host holds. Nothing was changed.".format(
-                                     src, limit >> 20))
+            raise ClassroomError(f"{src} is too large for the controller: expected less than {limit >> 20} MiB, found "
+                                 "more. Raise "
+                                 "harvest_max_mb if that is what the host holds. Nothing was changed.")
         if failure:
-            raise ClassroomError("{0} was not transferred: {1}".format(src, failure))
+            raise ClassroomError(f"{src} was not transferred: {failure}")
 
     def _only_sftp(self) -> None:
         """Rule out the methods to which `smart` falls back: with `piped` a host fills the controller's memory."""
@@ -256,7 +256,7 @@ def _check(given: Mapping[str, Any]) -> None:
     """Reject options that a specification cannot express."""
     present = given["state"] == "present"
     if not MODE.fullmatch(given["mode"]):
-        raise ClassroomError("Invalid mode: expected three or four octal digits like 0600, found '{0}'. Correct it. "
+        raise ClassroomError("Invalid mode: expected three or four octal digits like 0600, found '{}'. Correct it. "
                              "Nothing was changed.".format(given["mode"]))
     lacking = [name for name in ("kubeconfig", "harvest")
                if present and given["format"] == name and not given[name]]
@@ -265,12 +265,12 @@ def _check(given: Mapping[str, Any]) -> None:
     if present and given["src"] is None and (given["content"] is None or given["format"] != "ca_certificate"):
         lacking.append("src")
     if lacking:
-        raise ClassroomError("Missing options for format '{0}': expected {1}, found none. Add them. Nothing was "
+        raise ClassroomError("Missing options for format '{}': expected {}, found none. Add them. Nothing was "
                              "changed.".format(given["format"], ", ".join(lacking)))
     if given["src"] is not None and (not _SOURCE.fullmatch(given["src"]) or ".." in given["src"].split("/")):
         # Programs for transfers read paths line by line, and expand patterns
         raise ClassroomError("Invalid src: expected an absolute path of letters, digits and plain punctuation, found "
-                             "{0}. Nothing was changed.".format(ascii(given["src"][:200])))
+                             "{}. Nothing was changed.".format(ascii(given["src"][:200])))
 
 
 def _difference(found: tuple[bytes, int] | None, content: bytes, mode: int) -> str:
@@ -293,8 +293,8 @@ def _rejection(given: Mapping[str, Any], found: str) -> str:
     source = given["src"] or "The text that the host reported"
     if given["format"] == "kubeconfig":
         fields = given["kubeconfig"]
-        return "Kubeconfig {0} is rejected: expected one cluster, context and user as kubeadm writes them, for {1} " \
-               "at {2}, found {3}. Restore the file on the host, or reset the host. Nothing was changed.".format(
+        return "Kubeconfig {} is rejected: expected one cluster, context and user as kubeadm writes them, for {} " \
+               "at {}, found {}. Restore the file on the host, or reset the host. Nothing was changed.".format(
                    source, fields["user"], fields["server"], found)
-    return "{0} is rejected: expected one CA certificate as PEM, found {1}. Let the utility serve again " \
-           "(utility.yml). Nothing was changed.".format(source, found)
+    return f"{source} is rejected: expected one CA certificate as PEM, found {found}. Let the utility serve again " \
+           "(utility.yml). Nothing was changed."

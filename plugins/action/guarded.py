@@ -33,7 +33,7 @@ class ActionModule(HostAction):
         try:
             returns = parse(given["returns"], given["module"])
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            raise AnsibleError("Invalid returns of {0}: expected the form of a RETURN section, found another ({1}). "
+            raise AnsibleError("Invalid returns of {}: expected the form of a RETURN section, found another ({}). "
                                "Nothing was changed.".format(given["module"], problem)) from problem
         result.update(self.run_module(given["module"], given["options"], task_vars, returns))
         self._remove_tmp_path(self._connection._shell.tmpdir)

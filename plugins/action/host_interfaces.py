@@ -28,7 +28,7 @@ class ActionModule(HostAction):
                 continue
             network = str(self._task.args.get(side + "_network") or "")
             if not usable(found.get("address") or "", network):
-                raise Misfit("expected the {0} address to be one address in {1}, found another value".format(
+                raise Misfit("expected the {} address to be one address in {}, found another value".format(
                     side, network or "a network"))
             if not _INTERFACE.fullmatch(found.get("interface") or "") or not 0 <= (found.get("prefix") or 0) <= 128:
-                raise Misfit("expected an interface and a prefix of the {0} address, found other values".format(side))
+                raise Misfit(f"expected an interface and a prefix of the {side} address, found other values")

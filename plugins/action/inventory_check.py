@@ -45,8 +45,8 @@ def judged(options: Mapping[str, Any]) -> dict[str, Any]:
     declaration = Declaration(hosts=hosts, **given)
     found = problems(declaration)
     if found:
-        count = "a problem" if len(found) == 1 else "{0} problems".format(len(found))
-        message = "The declaration of the cluster has {0}:\n- {1}".format(count, "\n- ".join(found))
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        message = "The declaration of the cluster has {}:\n- {}".format(count, "\n- ".join(found))
         return {"failed": True, "msg": message, "problems": found}
     return {"changed": False, "problems": [], "nodes": [host.name for host in declaration.nodes]}
 

@@ -67,13 +67,13 @@ class ActionModule(ActionBase):
             if not found.host or found.host in given["machines"]
         ]
         found = [
-            "{0}: {1}".format(machine, problem)
+            f"{machine}: {problem}"
             for machine in given["machines"]
             for problem in problems(options, variables["hostvars"][machine])
         ]
         result.update(changed=False, problems=declared_twice + found)
         parts = [
-            "{0}:\n- {1}".format(title, "\n- ".join(lines))
+            "{}:\n- {}".format(title, "\n- ".join(lines))
             for title, lines in (
                 ("The inventory declares something more than once", declared_twice),
                 ("Wanted variables as the roles declare them, found", found))
@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         ]
         if parts:
             result.update(
-                failed=True, msg="{0}\nCorrect the inventory; nothing was changed.".format("\n".join(parts)))
+                failed=True, msg="{}\nCorrect the inventory; nothing was changed.".format("\n".join(parts)))
         return result
 
     def _options(self, role: str) -> dict[str, Mapping[str, Any]]:
@@ -89,7 +89,8 @@ class ActionModule(ActionBase):
         path = ROLES / role / "meta" / "argument_specs.yml"
         if not path.is_file():
             known = ", ".join(sorted(path.name for path in ROLES.iterdir() if path.is_dir()))
-            raise AnsibleError("Wanted the variables of the role {0}, found no such role in this collection; it has "
-                               "{1}.".format(role, known))
+            raise AnsibleError(f"Wanted the variables of the role {role}, found no such role in this collection; it "
+                               "has "
+                               f"{known}.")
         entries = self._loader.load_from_file(str(path))["argument_specs"].values()
         return {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}

@@ -24,9 +24,9 @@ def ssh_of(options: Mapping[str, Any], timeout: int) -> Ssh:
     """ssh as Ansible's connection plugin would call it with these options of its own, in the same order."""
     words = shlex.split(options["ssh_args"] or "")
     if options["private_key_file"]:
-        words += ["-o", 'IdentityFile="{0}"'.format(options["private_key_file"])]
+        words += ["-o", 'IdentityFile="{}"'.format(options["private_key_file"])]
     for name, value in (("Port", options["port"]), ("User", options["remote_user"])):
-        words += ["-o", "{0}={1}".format(name, value)] if value else []
+        words += ["-o", f"{name}={value}"] if value else []
     words += shlex.split(options["ssh_common_args"] or "") + shlex.split(options["ssh_extra_args"] or "")
     return Ssh(options["ssh_executable"], tuple(words), options["host"], timeout)
 
@@ -46,8 +46,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         if self._connection.transport != "ssh":
-            raise AnsibleError("Wanted a machine that is reached by ssh, found the connection '{0}'. Leave such a "
-                               "machine out with --limit, it has no login.".format(self._connection.transport))
+            raise AnsibleError("Wanted a machine that is reached by ssh, found the connection "
+                               f"'{self._connection.transport}'. Leave such a "
+                               "machine out with --limit, it has no login.")
         options = {name: self._connection.get_option(name) for name in OPTIONS}
         contact = make_contact(ssh_of(options, given["timeout"]), run, record=not self._task.check_mode)
         # One attempt by one method; ssh's own choice would be all of them
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
             ssh_args=(options["ssh_args"] or "") + method,
         )
         if self._task.diff and contact.recorded:
-            result["diff"] = {"prepared": "".join("{0}: {1}\n".format(contact.known_hosts, key)
+            result["diff"] = {"prepared": "".join(f"{contact.known_hosts}: {key}\n"
                                                   for key in contact.recorded)}
         return result
 

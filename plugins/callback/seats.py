@@ -125,7 +125,7 @@ def _survives(method: Callable[..., None]) -> Callable[..., None]:
         try:
             method(self, result, *arguments, **more)
         except Exception as error:
-            self._warn("Cannot show a result of {0} ({1}). The run continues.".format(result.host.name, error))
+            self._warn(f"Cannot show a result of {result.host.name} ({error}). The run continues.")
 
     return guarded
 
@@ -172,8 +172,9 @@ class CallbackModule(Default):
             return None
         if RICH_MISSING:
             self._display.warning(
-                "Wanted the Python library rich for the table of seats, found none ({0}); install it, for example with "
-                "'pip install rich', beside Ansible. Until then there are plain lines.".format(RICH_MISSING))
+                f"Wanted the Python library rich for the table of seats, found none ({RICH_MISSING}); install it, for "
+                "example with "
+                "'pip install rich', beside Ansible. Until then there are plain lines.")
             return None
         lock = getattr(self._display, "_lock", None)
         if lock is None:
@@ -200,10 +201,10 @@ class CallbackModule(Default):
         if self._live is not None:
             self._live.start()
         elif not self._details:
-            self._line("{0} begins".format(self._stage_name()))
+            self._line(f"{self._stage_name()} begins")
 
     def _stage_name(self) -> str:
-        return "[{0}/{1}] {2}{3}".format(
+        return "[{}/{}] {}{}".format(
             self._run.number, max(self._run.total, self._run.number), self._run.stage,
             " (check mode)" if self._run.check else "")
 
@@ -212,7 +213,7 @@ class CallbackModule(Default):
         if self._run.stage and self._live is None and not self._details:
             failed = [seat.place.seat for seat in self._run.seats.values()
                       if any(each.number == self._run.number for each in seat.failures)]
-            self._line("{0} ended after {1}{2}".format(
+            self._line("{} ended after {}{}".format(
                 self._stage_name(), duration(self._run.times.seconds),
                 ", stuck: " + ", ".join(failed) if failed else ""))
         self._run.times.end()
@@ -238,7 +239,7 @@ class CallbackModule(Default):
         if self._details:
             super().v2_playbook_on_no_hosts_matched()
         elif self._live is None:
-            self._line("{0} has no machine".format(self._stage_name()))
+            self._line(f"{self._stage_name()} has no machine")
         self._run.stage_empty()
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
@@ -413,7 +414,7 @@ class CallbackModule(Default):
             if command:
                 self._line("\nAgain for what failed:\n  " + command)
             if MASK in command:
-                self._line("  ({0} stands for values that are not repeated here)".format(MASK))
+                self._line(f"  ({MASK} stands for values that are not repeated here)")
         with self._part("the report"):
             self._write_report()
 
@@ -423,8 +424,7 @@ class CallbackModule(Default):
         try:
             yield
         except Exception as error:
-            self._warn("Cannot show {0} ({1}: {2}). Everything else at the end is complete.".format(
-                name, type(error).__name__, error))
+            self._warn(f"Cannot show {name} ({type(error).__name__}: {error}). Everything else at the end is complete.")
 
     @contextmanager
     def _own_colours(self) -> Iterator[None]:
@@ -452,7 +452,7 @@ class CallbackModule(Default):
     def _show_errors(self) -> None:
         failed = sum(bool(seat.failures) for seat in self._run.seats.values())
         if failed:
-            self._line("\n{0} with errors:".format(several(failed, "seat")))
+            self._line("\n{} with errors:".format(several(failed, "seat")))
         for seat, lines in errors(self._run, self._addresses):
             self._display.display(seat, color=C.COLOR_ERROR)
             self._line("\n".join(lines))
@@ -476,7 +476,7 @@ class CallbackModule(Default):
         except ReportNotWritten as problem:
             self._display.warning(str(problem))
         else:
-            self._line("\nThe report is in {0}".format(page))
+            self._line(f"\nThe report is in {page}")
 
     def _title(self) -> str:
         """The name of the class; without one, of the only cluster."""

@@ -98,7 +98,7 @@ def _fqdn(machine: str, domain: str) -> str:
     """A name with a dot is complete already; the domain is for the others."""
     if "." in machine:
         return machine
-    return "{0}.{1}".format(machine, domain) if domain else ""
+    return f"{machine}.{domain}" if domain else ""
 
 
 class FilterModule:

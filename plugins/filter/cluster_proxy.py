@@ -89,8 +89,8 @@ def _file(text: str, secret: bool) -> dict[str, str]:
 
 
 def _profile(environment: Mapping[str, str]) -> str:
-    lines = ["export {0}={1}\n".format(name, shlex.quote(value)) for name, value in environment.items()]
-    return "# {0}\n{1}".format(HEADER, "".join(lines))
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()]
+    return "# {}\n{}".format(HEADER, "".join(lines))
 
 
 def _unit(environment: Mapping[str, str]) -> str:
@@ -98,8 +98,8 @@ def _unit(environment: Mapping[str, str]) -> str:
     lines = []
     for name, value in environment.items():
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-        lines.append('Environment="{0}={1}"\n'.format(name, escaped))
-    return "# {0}\n[Service]\n{1}".format(HEADER, "".join(lines))
+        lines.append(f'Environment="{name}={escaped}"\n')
+    return "# {}\n[Service]\n{}".format(HEADER, "".join(lines))
 
 
 def _apt(http: str, https: str, excluded: Sequence[str]) -> str:
@@ -107,8 +107,8 @@ def _apt(http: str, https: str, excluded: Sequence[str]) -> str:
     lines = ["// " + HEADER]
     for scheme, url in (("http", http), ("https", https)):
         if url:
-            lines.append('Acquire::{0}::Proxy "{1}";'.format(scheme, url))
-            lines += ['Acquire::{0}::Proxy::{1} "DIRECT";'.format(scheme, host) for host in excluded if _is_host(host)]
+            lines.append(f'Acquire::{scheme}::Proxy "{url}";')
+            lines += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";' for host in excluded if _is_host(host)]
     return "\n".join(lines) + "\n"
 
 

@@ -40,8 +40,8 @@ def registries_conf(
     """The text of a file for registries.conf.d: the same mirrors, and what a name without a registry means."""
     lines = [
         _HEADER,
-        "unqualified-search-registries = [{0}]".format(", ".join(json.dumps(name) for name in search)),
-        "short-name-mode = {0}".format(json.dumps(short_names)),
+        "unqualified-search-registries = [{}]".format(", ".join(json.dumps(name) for name in search)),
+        f"short-name-mode = {json.dumps(short_names)}",
     ]
     for registry, urls in mirrors.items():
         places = [_place(url) for url in _checked(registry, urls)]
@@ -62,7 +62,7 @@ def _hosts(registry: str, urls: Sequence[str], authorities: Mapping[str, str], u
         last = before.pop()
         lines += ["server = " + json.dumps(last), *_capabilities(last, authorities)]
     for url in before:
-        lines += ["", "[host.{0}]".format(json.dumps(url)), *_capabilities(url, authorities)]
+        lines += ["", f"[host.{json.dumps(url)}]", *_capabilities(url, authorities)]
     return lines
 
 
@@ -78,12 +78,12 @@ def _checked(registry: str, urls: Sequence[str]) -> Sequence[str]:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise AnsibleFilterError(
-                "Wanted the mirrors of {0} as URLs such as https://192.168.90.10:5000, found '{1}'. Correct it.".format(
-                    registry, url))
+                f"Wanted the mirrors of {registry} as URLs such as https://192.168.90.10:5000, found '{url}'. Correct "
+                "it.")
     if isinstance(urls, str) or not urls:
         raise AnsibleFilterError(
-            "Wanted a list of URLs for the mirrors of {0}, found '{1}'. Name one, or leave the registry out.".format(
-                registry, urls))
+            f"Wanted a list of URLs for the mirrors of {registry}, found '{urls}'. Name one, or leave the registry "
+            "out.")
     return urls
 
 

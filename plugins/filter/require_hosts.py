@@ -59,14 +59,14 @@ def require_hosts(pattern: str, groups: Mapping[str, Sequence[str]]) -> str:
         return pattern
     problems = recorded()
     if problems:
-        raise AnsibleFilterError("{0}\nNothing was changed.".format("\n".join(problems)))
+        raise AnsibleFilterError("{}\nNothing was changed.".format("\n".join(problems)))
     names = pattern.split(":")
     if not any(groups.get(name) for name in names):
         hosts = len(groups.get("all", ()))
         raise AnsibleFilterError(
-            "The inventory has no host for this play: expected hosts in the group {0}, found {1}. Correct the "
+            "The inventory has no host for this play: expected hosts in the group {}, found {}. Correct the "
             "inventory, or name another one with -i. Nothing was changed.".format(
-                " or ".join(names), "{0} in other groups".format(hosts) if hosts else "no hosts at all"))
+                " or ".join(names), f"{hosts} in other groups" if hosts else "no hosts at all"))
     return pattern
 
 

@@ -85,11 +85,12 @@ def student_users(
         user = str(student.get("user") or slug(name))
         if not _is_user(user):
             raise AnsibleFilterError(
-                "Wanted a user name for the student {0} of at most {1} small letters, digits and '-', and none of "
-                "Kubernetes' own namespaces, found '{2}'. Give another one as user.".format(name, _LONGEST, user))
+                f"Wanted a user name for the student {name} of at most {_LONGEST} small letters, digits and '-', and "
+                "none of "
+                f"Kubernetes' own namespaces, found '{user}'. Give another one as user.")
         if user in found:
             raise AnsibleFilterError(
-                "Wanted a user name of one's own for each student of a cluster, found '{0}' for {1} and for {2}. Give "
+                "Wanted a user name of one's own for each student of a cluster, found '{}' for {} and for {}. Give "
                 "one of them another as user.".format(user, found[user]["name"], name))
         wished = state if state == "absent" else str(student.get("state") or "present")
         found[user] = {"user": user, "name": name, "state": wished}

@@ -56,8 +56,9 @@ def task_timeout(seconds: Any, factor: Any, reserve: Any = 30) -> int:
     found = _number("a time limit", seconds), _number("cluster_timeout_factor", factor), _number("a reserve", reserve)
     if found[1] <= 0:
         raise AnsibleFilterError(
-            "The value of cluster_timeout_factor is wrong: expected a number greater than 0, found {0}. Correct the "
-            "variable. Nothing was changed.".format(factor))
+            f"The value of cluster_timeout_factor is wrong: expected a number greater than 0, found {factor}. Correct "
+            "the "
+            "variable. Nothing was changed.")
     return max(1, math.ceil((found[0] + found[2]) * found[1]))
 
 
@@ -69,8 +70,8 @@ def _number(name: str, value: Any) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise AnsibleFilterError(
-            "The value of {0} is wrong: expected a number, found {1}. Correct the variable. Nothing was "
-            "changed.".format(name, value))
+            f"The value of {name} is wrong: expected a number, found {value}. Correct the variable. Nothing was "
+            "changed.")
     return number
 
 

@@ -154,7 +154,7 @@ class InventoryModule(BaseInventoryPlugin):
         }
         for index, machine in enumerate(seat.machines):
             role = WORKERS if index else CONTROL_PLANE
-            part = self.inventory.add_group("{0}_{1}".format(seat.name, role))
+            part = self.inventory.add_group(f"{seat.name}_{role}")
             self.inventory.add_child(group, part)
             self.inventory.add_child(role, part)
             self.inventory.add_host(machine.name, group=part)

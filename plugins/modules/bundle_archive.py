@@ -122,8 +122,8 @@ def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[C
     wanted = module.params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
-            "Wanted a bundle for {0}, found one for {1}; use the bundle of the machines' architecture.".format(
-                wanted, contents.architecture))
+            f"Wanted a bundle for {wanted}, found one for {contents.architecture}; use the bundle of the machines' "
+            "architecture.")
     return contents, signer
 
 
@@ -137,10 +137,10 @@ def pack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
         return [], contents, signer
     reason = "it is not this bundle's, or not as it was written" if os.path.exists(archive) else "there is none"
     if not module.check_mode:
-        hidden = os.path.join(os.path.dirname(archive), ".{0}.running".format(os.path.basename(archive)))
+        hidden = os.path.join(os.path.dirname(archive), f".{os.path.basename(archive)}.running")
         with run_lock.alone(hidden, archive, 0, lambda _words: None):
             bundle_archive.pack(bundle, archive)
-    return [Step("archive", archive, "", "bundle {0}".format(contents.key[:16]), reason)], contents, signer
+    return [Step("archive", archive, "", f"bundle {contents.key[:16]}", reason)], contents, signer
 
 
 def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
@@ -160,10 +160,11 @@ def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
     if reason and not accepted:
         bundle_archive.unpack(archive, None, head)
         raise ClassroomError(
-            "The signer of {0} is unknown: expected one that bundle_signed_by names, or the signer of an earlier "
-            "bundle in {1}, found {2}. The archive is whole. Ask its maker for the fingerprint of the key; if it is "
-            "this one, run this again with bundle_signed_by={2}. Nothing was unpacked.".format(
-                archive, place.path, signer))
+            f"The signer of {archive} is unknown: expected one that bundle_signed_by names, or the signer of an "
+            "earlier "
+            f"bundle in {place.path}, found {signer}. The archive is whole. Ask its maker for the fingerprint of the "
+            "key; if it is "
+            f"this one, run this again with bundle_signed_by={signer}. Nothing was unpacked.")
     if reason and module.check_mode:
         bundle_archive.unpack(archive, None, head)
     elif reason:
@@ -173,7 +174,7 @@ def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
             bundle_signature.require_signer(place.unfinished, [signer])
             place.take(contents.key)
             bundle_signature.record(place.path, signer)
-    steps = [Step("bundle", place.path, "", "bundle {0}".format(contents.key[:16]), reason)] if reason else []
+    steps = [Step("bundle", place.path, "", f"bundle {contents.key[:16]}", reason)] if reason else []
     return steps, contents, signer
 
 
@@ -222,7 +223,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted the bundle in {0} {1}, found: {2}.".format(
+        module.fail_json(msg="Wanted the bundle in {} {}, found: {}.".format(
             module.params["archive"], module.params["state"], error))
     module.exit_json(
         changed=bool(steps), key=contents.key, signer=signer, images=dict(contents.images), diff=as_diff(steps))

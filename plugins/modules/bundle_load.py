@@ -184,9 +184,9 @@ def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[St
         if copies and not module.check_mode:
             raise
         silent = True
-        steps = registry_load.predicted(wished, "nothing answers at {0} yet".format(registry.address))
+        steps = registry_load.predicted(wished, f"nothing answers at {registry.address} yet")
     lacking = [image for image in wished if image.reference in {step.target for step in steps}]
-    layout = "{0}/oci".format(module.params["bundle"])
+    layout = "{}/oci".format(module.params["bundle"])
     if lacking and module.params["storage"]:
         disk_space.require(module.params["storage"], registry_load.weight(layout, lacking), "the bundle's images")
     if lacking and copies and not silent and not module.check_mode:

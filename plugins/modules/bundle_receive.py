@@ -118,7 +118,7 @@ def main() -> None:
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     except OSError as problem:
-        module.fail_json(msg="Wanted the bundle in {0}, found that it cannot be written: {1}. Correct that; the bundle "
+        module.fail_json(msg="Wanted the bundle in {}, found that it cannot be written: {}. Correct that; the bundle "
                          "that is served stays.".format(module.params["dest"], problem))
 
 

@@ -159,8 +159,8 @@ def verify(module: AnsibleModule) -> dict[str, object]:
     wanted = module.params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
-            "Wanted a bundle for {0}, found one for {1} in {2}; use the bundle of the machines' architecture.".format(
-                wanted, contents.architecture, path))
+            f"Wanted a bundle for {wanted}, found one for {contents.architecture} in {path}; use the bundle of the "
+            "machines' architecture.")
     return answer(contents, signer)
 
 
@@ -228,7 +228,7 @@ def seal(module: AnsibleModule) -> tuple[list[Step], dict[str, object]]:
     missing = lacking(module, images)
     if missing and not module.check_mode:
         raise ClassroomError(
-            "Wanted {0} for the bundle, found that it is not there; fetch it first.".format(", ".join(missing)))
+            "Wanted {} for the bundle, found that it is not there; fetch it first.".format(", ".join(missing)))
     secret = params["signing_key"]
     key = "" if module.check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
     if missing or not key:
@@ -255,15 +255,16 @@ def make(
         contents = assemble.make(plan, place.unfinished, module.params["signing_key"])
         place.take(contents.key)
         bundle_signature.record(place.path, signer)
-    counted = "{0} packages, {1} images".format(len(contents.packages), len(contents.images))
+    counted = f"{len(contents.packages)} packages, {len(contents.images)} images"
     return [Step("bundle", place.path, "", counted, reason)], answer(contents, signer)
 
 
 def refuse_same(place: Place, existing: str | None) -> None:
     if existing and os.path.realpath(existing) == os.path.realpath(place.path):
         raise ClassroomError(
-            "Wanted a bundle in {0} made of the one in {1}, found that they are the same directory; give the new one "
-            "another place.".format(place.path, existing))
+            f"Wanted a bundle in {place.path} made of the one in {existing}, found that they are the same directory; "
+            "give the new one "
+            "another place.")
 
 
 def require_tools(packages: list[str], existing: str | None) -> None:
@@ -307,7 +308,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted a bundle in {0}, found: {1}.".format(module.params["path"], error))
+        module.fail_json(msg="Wanted a bundle in {}, found: {}.".format(module.params["path"], error))
     module.exit_json(changed=bool(steps), diff=as_diff(steps), **found)
 
 

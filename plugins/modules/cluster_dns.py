@@ -80,8 +80,8 @@ def checked(upstreams: list[str]) -> tuple[str, ...]:
         except ValueError:
             if not upstream.startswith("/") or len(upstream.split()) != 1:
                 raise ClassroomError(
-                    "Invalid nameserver: expected an IP address or an absolute path, found '{0}'. Correct "
-                    "pod_network_dns_upstream. Nothing was changed.".format(upstream)
+                    f"Invalid nameserver: expected an IP address or an absolute path, found '{upstream}'. Correct "
+                    "pod_network_dns_upstream. Nothing was changed."
                 ) from None
     return tuple(upstreams)
 

@@ -148,12 +148,14 @@ def check_source(url: str, checksum: str) -> None:
     """Reject what anybody on the network path could replace: what is applied has an administrator's rights."""
     if checksum and not CHECKSUM.fullmatch(checksum):
         raise ClassroomError(
-            "The checksum of the manifest {0} is invalid: expected 64 hexadecimal digits (SHA-256), found '{1}'. "
-            "Correct it. Nothing was changed.".format(url, checksum))
+            f"The checksum of the manifest {url} is invalid: expected 64 hexadecimal digits (SHA-256), found "
+            f"'{checksum}'. "
+            "Correct it. Nothing was changed.")
     if not checksum and not url.lower().startswith(("https://", "file://")):
         raise ClassroomError(
-            "The manifest {0} could be replaced on its way: expected an https:// URL or a checksum, found neither. Use "
-            "https://, or give its SHA-256 as checksum. Nothing was changed.".format(url))
+            f"The manifest {url} could be replaced on its way: expected an https:// URL or a checksum, found neither. "
+            "Use "
+            "https://, or give its SHA-256 as checksum. Nothing was changed.")
 
 
 def verified(url: str, checksum: str, content: bytes) -> str:
@@ -161,8 +163,9 @@ def verified(url: str, checksum: str, content: bytes) -> str:
     found = hashlib.sha256(content).hexdigest()
     if checksum and checksum.lower().split(":")[-1] != found:
         raise ClassroomError(
-            "The manifest {0} has another content: expected SHA-256 {1}, found {2}. Compare it with what its owner "
-            "publishes. Nothing was changed.".format(url, checksum, found))
+            f"The manifest {url} has another content: expected SHA-256 {checksum}, found {found}. Compare it with what "
+            "its owner "
+            "publishes. Nothing was changed.")
     return content.decode("utf-8")
 
 
@@ -178,8 +181,8 @@ def fetched(url: str, checksum: str, timeout: int) -> str:
     # open_url lets the errors of several libraries through
     except Exception as error:
         raise Unavailable(
-            "Wanted the manifest {0}, found: {1}; correct the URL, or copy the manifest and give its path."
-            .format(url, error)
+            f"Wanted the manifest {url}, found: {error}; correct the URL, or copy the manifest and give its path."
+
         ) from error
     # A redirect may lead from https:// to http://
     check_source(final, checksum)
@@ -192,7 +195,7 @@ def wish(module: AnsibleModule) -> Manifest:
     if params["path"]:
         if not os.path.exists(params["path"]):
             raise Unavailable(
-                "Wanted the manifest {0}, found no such file; copy it to this machine first.".format(params["path"])
+                "Wanted the manifest {}, found no such file; copy it to this machine first.".format(params["path"])
             )
         return Manifest(path=params["path"], force=params["force_conflicts"])
     text = params["content"] if params["url"] is None else fetched(

@@ -159,7 +159,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
 
 def leave(signum: int, frame: FrameType | None) -> None:
     """Turn a signal into an exception, so that the proof's pods are removed on the way out."""
-    raise KeyboardInterrupt("signal {0}".format(signum))
+    raise KeyboardInterrupt(f"signal {signum}")
 
 
 def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
@@ -212,11 +212,11 @@ def main() -> None:
         "seconds": clock.seconds,
     }
     if module.params["left_out"]:
-        module.warn("The proof is for {0} only: {1} failed before, and so the cluster is not complete.".format(
+        module.warn("The proof is for {} only: {} failed before, and so the cluster is not complete.".format(
             ", ".join(module.params["nodes"]) or "the other machines", ", ".join(module.params["left_out"])))
     if found.failed:
         module.fail_json(
-            msg="The cluster does not work, {0} of {1} checks failed:\n- {2}".format(
+            msg="The cluster does not work, {} of {} checks failed:\n- {}".format(
                 len(found.failed), len(found.checks), "\n- ".join(map(sentence, found.failed))
             ),
             **result,

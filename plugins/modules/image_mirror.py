@@ -348,11 +348,11 @@ def wish_of(module: AnsibleModule) -> image_mirror.Wish:
     platforms = params["platforms"]
     if platforms != [ALL] and not (platforms and all(PLATFORM.fullmatch(platform) for platform in platforms)):
         raise ClassroomError(
-            "Wanted platforms like linux/amd64, or '{0}' alone, found {1}; correct the option platforms.".format(
+            "Wanted platforms like linux/amd64, or '{}' alone, found {}; correct the option platforms.".format(
                 ALL, ", ".join(platforms) or "none"))
     for option in ("parallel", "timeout"):
         if params[option] < 1:
-            raise ClassroomError("Wanted {0} to be at least 1, found {1}.".format(option, params[option]))
+            raise ClassroomError(f"Wanted {option} to be at least 1, found {params[option]}.")
     return image_mirror.Wish(
         images=image_mirror.asked(params["images"]),
         source=endpoints.parsed(params["source"]),

@@ -178,8 +178,9 @@ def main() -> None:
             module.exit_json(changed=False, images=[], msg=backend.unable)
         if backend.unable:
             raise ClassroomError(
-                "Wanted images in the container runtime, found nothing to load them with: {0}. Install crictl (package "
-                "cri-tools) or skopeo, or do without waiting.".format(backend.unable))
+                f"Wanted images in the container runtime, found nothing to load them with: {backend.unable}. Install "
+                "crictl (package "
+                "cri-tools) or skopeo, or do without waiting.")
         with host_lock.changing(module.check_mode):
             images, reason = survey(module, backend)
             steps = as_steps(images, reason)

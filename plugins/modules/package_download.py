@@ -166,7 +166,7 @@ def download(module: AnsibleModule, work: str) -> tuple[list[Step], list[Found]]
         disk_space.require(params["directory"], sum(each.size for each in lacking), "packages")
         fetch(road, lacking, params["directory"])
     steps = [
-        Step("package", each.file, "", "{0} bytes from {1}".format(each.size, each.repository.uri), "it is not there")
+        Step("package", each.file, "", f"{each.size} bytes from {each.repository.uri}", "it is not there")
         for each in lacking
     ]
     return steps, found
@@ -215,7 +215,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted packages in {0}, found: {1}.".format(module.params["directory"], error))
+        module.fail_json(msg="Wanted packages in {}, found: {}.".format(module.params["directory"], error))
     files = [os.path.join(module.params["directory"], each.file) for each in found]
     versions = {each.name: each.version for each in found}
     module.exit_json(changed=bool(steps), files=files, packages=versions, diff=as_diff(steps))

@@ -70,7 +70,7 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
     """Have the program in its place; the steps and its checksum."""
     package, program, path = (module.params[name] for name in ("package", "program", "path"))
     if module.check_mode and not os.path.exists(package):
-        return [Step("program", path, "", program, "{0} is to be fetched first".format(package))], ""
+        return [Step("program", path, "", program, f"{package} is to be fetched first")], ""
     programs.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
     checksum = checksum_of(found)
@@ -83,7 +83,7 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
         shutil.copyfile(found, fresh)
         os.chmod(fresh, 0o755)
         os.replace(fresh, path)
-    return [Step("program", path, "", "{0} of {1}".format(program, os.path.basename(package)), reason)], checksum
+    return [Step("program", path, "", f"{program} of {os.path.basename(package)}", reason)], checksum
 
 
 def main() -> None:
@@ -101,7 +101,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted the program in {0}, found: {1}.".format(module.params["path"], error))
+        module.fail_json(msg="Wanted the program in {}, found: {}.".format(module.params["path"], error))
     module.exit_json(changed=bool(steps), checksum=checksum, diff=as_diff(steps))
 
 

@@ -424,7 +424,7 @@ def wished_file(file: Mapping[str, Any]) -> service.FileWish:
         mode = int(file["mode"], 8)
     except ValueError as problem:
         raise ClassroomError(
-            "Wanted an octal mode such as '0644' for {0}, found '{1}'. Correct it.".format(file["path"], file["mode"])
+            "Wanted an octal mode such as '0644' for {}, found '{}'. Correct it.".format(file["path"], file["mode"])
         ) from problem
     content = file["secret_content"] if secret else file["content"]
     content = content if file["state"] == "present" else None

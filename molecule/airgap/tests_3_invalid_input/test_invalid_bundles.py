@@ -22,7 +22,8 @@ from tests.support.playbooks import FAILED, playbook
 from tests.support.snapshots import machine
 
 UTILITY = "utility.example.com"
-SERVED = f"cd /srv/bundle && find . -type f | LC_ALL=C sort | xargs sha256sum && curl -s http://{NET}.10:8080/bundle.lock.yml"
+SERVED = ("cd /srv/bundle && find . -type f | LC_ALL=C sort | xargs sha256sum && curl -s "
+          f"http://{NET}.10:8080/bundle.lock.yml")
 FLANNEL = "ghcr.io/flannel-io/flannel:v0.28.4"
 
 

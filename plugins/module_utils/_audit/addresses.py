@@ -118,12 +118,13 @@ def _address_problem(recorded: Recorded, own: Collection[str] | None, wanted: st
         return ""
     listed = " and ".join(noted) or "no address"
     if own is not None and not set(noted) & set(own):
-        return "{0} is {1}, which this machine does not have any more ({2}): nobody reaches it there, and a changed " \
-               "address takes a reset and a new {3}".format(
+        return "{} is {}, which this machine does not have any more ({}): nobody reaches it there, and a changed " \
+               "address takes a reset and a new {}".format(
                    recorded.what, listed, "it has " + ", ".join(sorted(own)) if own else "it has none", _verb(recorded))
     if wanted:
-        return "{0} is {1}, and the inventory says {2}: the others look for this machine where it does not listen, " \
-               "so correct the inventory, or reset the machine".format(recorded.what, listed, wanted)
+        return f"{recorded.what} is {listed}, and the inventory says {wanted}: the others look for this machine " \
+               "where it does not listen, " \
+               "so correct the inventory, or reset the machine"
     return ""
 
 

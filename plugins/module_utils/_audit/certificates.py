@@ -56,8 +56,8 @@ def certificate_sources(root: Root) -> Iterator[Source]:
         path = found[len(root.path):]
         text = _embedded(root, path)
         if text:
-            yield Source(path, text, "sed -n 's/.*client-certificate-data: //p' {0} | base64 -d | "
-                                     "openssl x509 -noout -subject -enddate".format(path))
+            yield Source(path, text, f"sed -n 's/.*client-certificate-data: //p' {path} | base64 -d | "
+                                     "openssl x509 -noout -subject -enddate")
 
 
 def _below(root: Root, directory: str) -> list[str]:
@@ -70,7 +70,7 @@ def _below(root: Root, directory: str) -> list[str]:
 def _kubelet_certificates(root: Root) -> Iterator[str]:
     """The ones in use: beside the link to the current one the kubelet keeps all former ones."""
     for name in ("kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt"):
-        path = "{0}/pki/{1}".format(KUBELET_DIR, name)
+        path = f"{KUBELET_DIR}/pki/{name}"
         # With certificates from the cluster the self-signed one of before is not served any more.
         served = name != "kubelet.crt" or not os.path.exists(root(KUBELET_DIR + "/pki/kubelet-server-current.pem"))
         if served and os.path.exists(root(path)):
@@ -102,7 +102,7 @@ def check_certificate(source: Source, now: float, days: int) -> Finding | None:
         said = str(problem).rstrip(".")
     if not said:
         return None
-    reason = "{0}; {1}".format(said, _remedy(source.path))
+    reason = f"{said}; {_remedy(source.path)}"
     return Finding("certificate", source.path, source.command, reason, KUBERNETES)
 
 
@@ -110,15 +110,15 @@ def _dates(certificate: Certificate, now: float, days: int) -> str:
     problem = certificate.date_problem(now)
     if problem or certificate.not_after - now > days * _DAY:
         return problem
-    return "expires on {0}, in {1:.0f} days".format(
-        x509.as_date(certificate.not_after), (certificate.not_after - now) // _DAY)
+    return f"expires on {x509.as_date(certificate.not_after)}, in {(certificate.not_after - now) // _DAY:.0f} days"
 
 
 def _remedy(path: str) -> str:
     """What it means when this certificate is not valid, and what to do."""
     if path in _RENEWED:
-        return "the control plane stops working without it: 'kubeadm certs renew {0}', then restart its static " \
-               "pods".format(_RENEWED[path])
+        return f"the control plane stops working without it: 'kubeadm certs renew {_RENEWED[path]}', then restart " \
+               "its static " \
+               "pods"
     if path in _CAS:
         return "nothing that it signed is believed any more, and only a new cluster has a new CA"
     if path == KUBELET_CERTIFICATE:

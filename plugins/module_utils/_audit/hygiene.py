@@ -72,5 +72,6 @@ def check_node_name(certified: str, wanted: str) -> tuple[Finding, ...]:
         return ()
     return (Finding(
         "node name", KUBELET_CERTIFICATE, "openssl x509 -noout -subject -in " + KUBELET_CERTIFICATE,
-        "the kubelet has the identity of the Node '{0}' on a machine named '{1}': it was renamed or cloned after its "
-        "join, and may act on that Node only".format(certified, wanted), OWNER),)
+        f"the kubelet has the identity of the Node '{certified}' on a machine named '{wanted}': it was renamed or "
+        "cloned after its "
+        "join, and may act on that Node only", OWNER),)

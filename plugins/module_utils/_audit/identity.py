@@ -70,8 +70,8 @@ def mac_addresses(root: Root) -> dict[str, str]:
     except OSError:
         return {}
     container = in_container(root)
-    macs = {name: _word(root, "{0}/{1}/address".format(base, name)) for name in names
-            if _is_own(root, "{0}/{1}".format(base, name), container)}
+    macs = {name: _word(root, f"{base}/{name}/address") for name in names
+            if _is_own(root, f"{base}/{name}", container)}
     return {name: mac for name, mac in macs.items() if mac.strip("0:")}
 
 
@@ -100,8 +100,8 @@ def _word(root: Root, path: str) -> str:
 def check_machine_id(found: str) -> tuple[Finding, ...]:
     if _ID.match(found) and found.strip("0"):
         return ()
-    said = "is missing or empty" if not found else "holds '{0}', which is no id".format(found[:40])
+    said = "is missing or empty" if not found else f"holds '{found[:40]}', which is no id"
     return (Finding(
         "machine-id", MACHINE_ID, "cat " + MACHINE_ID,
-        "{0} {1}, and the kubelet, DHCP and the journal tell machines apart by it; "
-        "'systemd-machine-id-setup' makes one".format(MACHINE_ID, said)),)
+        f"{MACHINE_ID} {said}, and the kubelet, DHCP and the journal tell machines apart by it; "
+        "'systemd-machine-id-setup' makes one"),)

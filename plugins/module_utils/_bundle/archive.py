@@ -86,10 +86,10 @@ def pack(bundle: str, archive: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(archive + CHECKSUM)
         os.rename(partial, archive)
-        write_text(archive + CHECKSUM, "{0}  {1}\n".format(checksum, os.path.basename(archive)))
+        write_text(archive + CHECKSUM, f"{checksum}  {os.path.basename(archive)}\n")
     except OSError as problem:
-        raise ClassroomError("Wanted a bundle packed into {0}, found: {1}; nothing is there under that name.".format(
-            archive, problem.strerror or problem)) from problem
+        raise ClassroomError(f"Wanted a bundle packed into {archive}, found: {problem.strerror or problem}; nothing is "
+                             "there under that name.") from problem
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
@@ -111,11 +111,12 @@ def unpack(archive: str, directory: str | None, verified: Head) -> None:
         head = reader.head()
         if head.texts != verified.texts:
             raise ClassroomError(
-                "The archive {0} was exchanged while it was read: expected the lock whose signature was verified, "
+                f"The archive {archive} was exchanged while it was read: expected the lock whose signature was "
+                "verified, "
                 "found another one. Copy the archive to a disk of this host and run this again. Nothing was "
-                "unpacked.".format(archive))
+                "unpacked.")
         if directory is not None:
-            disk_space.require(directory, head.size, "the bundle in {0}".format(archive))
+            disk_space.require(directory, head.size, f"the bundle in {archive}")
             for name, content in head.texts.items():
                 _store(directory, name, io.BytesIO(content), 0o644)
         with head.directory() as place:
@@ -137,23 +138,23 @@ def _problems(
         room -= size
         if directory is not None and head.size and room < 0:
             # The disk space that was checked before is for this many bytes
-            found.append("{0}: more than the {1} bytes that {2} says it has.".format(name, head.size, archive))
+            found.append(f"{name}: more than the {head.size} bytes that {archive} says it has.")
             break
         if name not in wanted or name in sums:
-            found.append("{0}: a file in {1} that its lock does not know, or twice.".format(name, archive))
+            found.append(f"{name}: a file in {archive} that its lock does not know, or twice.")
             continue
         try:
             sums[name] = _store(directory, name, stream, 0o755 if mode & 0o100 else 0o644)
         except tarfile.TarError as problem:
             # The file was cut off in its middle
-            reader.broken = "{0} (at {1})".format(problem, name)
+            reader.broken = f"{problem} (at {name})"
             break
     for name, checksum in sorted(wanted.items()):
         # What comes after the place where it is cut off is not missing, it was never seen
         if sums.get(name, checksum if reader.broken else "") != checksum:
             there = "sha256 " + sums[name] if name in sums else "no such file"
-            found.append("{0}: wanted sha256 {1}, found {2} in {3}; copy the archive again from where it came.".format(
-                name, checksum, there, archive))
+            found.append(f"{name}: wanted sha256 {checksum}, found {there} in {archive}; copy the archive again from "
+                         "where it came.")
     return found
 
 
@@ -188,7 +189,7 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
                 pax_headers={SIZE: str(size)},
             ) as tar:
                 for name in names:
-                    tar.add(os.path.join(bundle, name), "{0}/{1}".format(ROOT, name), recursive=False, filter=_plain)
+                    tar.add(os.path.join(bundle, name), f"{ROOT}/{name}", recursive=False, filter=_plain)
         except BrokenPipeError:
             # It has ended, and says why
             pass
@@ -196,7 +197,7 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
             incoming.close()
         words = complaints.read().decode("utf-8", "replace").strip()
         if compressor.wait() != 0:
-            raise OSError(0, words or "zstd ended with {0}".format(compressor.returncode))
+            raise OSError(0, words or f"zstd ended with {compressor.returncode}")
         # A stick that is pulled out too early must not have half a file under a good name
         os.fsync(sink.fileno())
 
@@ -277,10 +278,9 @@ class _Reader:
         for wanted in HEAD:
             name, _mode, length, stream = next(members, ("", 0, 0, io.BytesIO()))
             if name != wanted:
-                raise self._no_archive(self.broken or "{0} where {1} should be".format(name or "its end", wanted))
+                raise self._no_archive(self.broken or "{} where {} should be".format(name or "its end", wanted))
             if length > bundle_lock.MOST_BYTES:
-                raise self._no_archive("{0} of {1} bytes, at most {2} are read".format(
-                    name, length, bundle_lock.MOST_BYTES))
+                raise self._no_archive(f"{name} of {length} bytes, at most {bundle_lock.MOST_BYTES} are read")
             texts[name] = stream.read()
         size = self._tar.pax_headers.get(SIZE, "")
         return Head(texts, int(size) if size.isdigit() else 0)
@@ -297,14 +297,14 @@ class _Reader:
                     continue
                 inside = member.name.startswith(ROOT + "/") and bundle_lock.stays_inside(name)
                 if not inside or not member.isreg() or member.issparse():
-                    raise self._no_archive("the member {0!r}, which no bundle has".format(member.name))
+                    raise self._no_archive(f"the member {member.name!r}, which no bundle has")
                 self._seen = name
                 self._limited.allow(member.size + _MOST_UNVERIFIED)
                 yield name, member.mode, member.size, _pipe(self._tar.extractfile(member))
         except (tarfile.TarError, EOFError, OSError) as problem:
             if isinstance(problem, OSError) and problem.errno is not None:
                 raise
-            self.broken = "{0} (at {1})".format(problem, self._seen or "its begin")
+            self.broken = "{} (at {})".format(problem, self._seen or "its begin")
 
     def finish(self) -> list[str]:
         """A sentence for what is wrong with the file as a whole, once all members have been read."""
@@ -316,12 +316,13 @@ class _Reader:
         found = []
         if self._process.wait() != 0 or self.broken:
             found.append(
-                "Wanted a whole bundle in {0}, found it cut off or damaged in {1}: {2}; copy it again from where it "
-                "came.".format(self._archive, self._seen, words or self.broken))
+                f"Wanted a whole bundle in {self._archive}, found it cut off or damaged in {self._seen}: "
+                f"{words or self.broken}; copy it again from where it "
+                "came.")
         recorded = _recorded(self._archive)
         if recorded and recorded != self._total.hexdigest():
-            found.append("Wanted {0} with sha256 {1} as the file beside it says, found {2}; copy both again.".format(
-                self._archive, recorded, self._total.hexdigest()))
+            found.append(f"Wanted {self._archive} with sha256 {recorded} as the file beside it says, found "
+                         f"{self._total.hexdigest()}; copy both again.")
         return found
 
     def _feed(self) -> None:
@@ -357,8 +358,9 @@ class _Reader:
 
     def _no_archive(self, found: str) -> ClassroomError:
         return ClassroomError(
-            "Wanted a packed bundle in {0}, found {1}; name a file that bundle.yml has packed, or copy it again."
-            .format(self._archive, found))
+            f"Wanted a packed bundle in {self._archive}, found {found}; name a file that bundle.yml has packed, or "
+            "copy it again."
+            )
 
 
 def _recorded(archive: str) -> str:

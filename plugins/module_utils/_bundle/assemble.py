@@ -66,8 +66,8 @@ def plan(wish: Wish, signer: str) -> Plan:
     architecture = base.architecture if base else wish.architecture
     if base and wish.architecture and base.architecture != wish.architecture:
         raise ClassroomError(
-            "Wanted a bundle for {0}, found one for {1} in {2}; give each architecture a bundle of its own.".format(
-                wish.architecture, base.architecture, wish.existing))
+            f"Wanted a bundle for {wish.architecture}, found one for {base.architecture} in {wish.existing}; give each "
+            "architecture a bundle of its own.")
     sources = {name: os.path.join(wish.existing, name) for name in base.files if _is_kept(name)} if base else {}
     sums = {name: base.files[name] for name in sources} if base else {}
     packages = _packages(wish, architecture, base.packages if base else (), sources, sums)
@@ -130,16 +130,17 @@ def _packages(
 ) -> tuple[LockedPackage, ...]:
     strange = [package for package in wish.packages if not package.fits(architecture)]
     if strange:
-        raise ClassroomError("Wanted packages for {0}, found {1}; leave them out, or make a bundle for theirs.".format(
-            architecture, ", ".join("{0} for {1}".format(each.path, each.architecture) for each in strange)))
+        raise ClassroomError("Wanted packages for {}, found {}; leave them out, or make a bundle for theirs.".format(
+            architecture, ", ".join(f"{each.path} for {each.architecture}" for each in strange)))
     locked = {package.file: package for package in known}
     for package in wish.packages:
         checksum = checksum_of(package.path)
         # rpm files of a bundle carry its own signature, so that they never equal the file that they were made of
         if sums.get(package.target, checksum) != checksum and package.target.startswith("apt/"):
             raise ClassroomError(
-                "Wanted one package {0} {1}, found two of different content, {2} and {3}; leave one of them out."
-                .format(package.name, package.version, sources[package.target], package.path))
+                f"Wanted one package {package.name} {package.version}, found two of different content, "
+                f"{sources[package.target]} and {package.path}; leave one of them out."
+                )
         sources[package.target], sums[package.target] = package.path, checksum
         locked[package.target] = LockedPackage(package.name, package.version, package.target)
     return tuple(locked[name] for name in sorted(locked))
@@ -161,7 +162,7 @@ def _images(
             path = place.blob_path(image_reference.parse(name), blob)
             if path is None:
                 raise _incomplete(place, name, blob)
-            kept["oci/blobs/{0}".format(blob.replace(":", "/"))] = path
+            kept["oci/blobs/{}".format(blob.replace(":", "/"))] = path
         index.append(_entry(name, parts[-1]))
     # Blobs of images that have others under their names now are left behind
     sources.clear()
@@ -207,15 +208,14 @@ def _check_platform(place: Layout, name: str, parts: Iterable[Manifest], archite
 
 def _incomplete(place: Layout, name: str, digest: str) -> ClassroomError:
     return ClassroomError(
-        "Wanted {0} in {1}, found that {2} of it is missing or damaged there; copy the image again.".format(
-            name, place.root, digest))
+        f"Wanted {name} in {place.root}, found that {digest} of it is missing or damaged there; copy the image again.")
 
 
 def _check_blobs(contents: Contents) -> None:
     """A blob's name is its checksum."""
     prefix = "oci/blobs/sha256/"
     wrong = [
-        "{0}: its content has sha256 {1}; copy its image again.".format(name, checksum)
+        f"{name}: its content has sha256 {checksum}; copy its image again."
         for name, checksum in contents.files.items() if name.startswith(prefix) and name != prefix + checksum
     ]
     if wrong:
@@ -243,5 +243,4 @@ def _take(source: str, target: str) -> None:
         try:
             shutil.copy2(source, target)
         except OSError as problem:
-            raise ClassroomError("Wanted {0} as a copy of {1}, found: {2}.".format(
-                target, source, problem.strerror)) from problem
+            raise ClassroomError(f"Wanted {target} as a copy of {source}, found: {problem.strerror}.") from problem

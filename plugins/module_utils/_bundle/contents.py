@@ -85,24 +85,25 @@ def read(bundle: str) -> Contents:
         contents = Contents(packages=packages, **content)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as problem:
         raise ClassroomError(
-            "Wanted {0} as this version of the collection writes it, found something else ({1}); make the bundle "
-            "anew.".format(path, str(problem).splitlines()[0])) from problem
+            f"Wanted {path} as this version of the collection writes it, found something else "
+            f"({str(problem).splitlines()[0]}); make the bundle "
+            "anew.") from problem
     _check(path, contents)
     return contents
 
 
 def _check(path: str, contents: Contents) -> None:
     """Reject values that are used as names of files or as words of commands and are not what seal() writes."""
-    wrong = [] if _KEY.fullmatch(str(contents.key)) else ["key {0!r}".format(contents.key)]
+    wrong = [] if _KEY.fullmatch(str(contents.key)) else [f"key {contents.key!r}"]
     if contents.architecture not in ARCHITECTURES:
-        wrong.append("architecture {0!r}".format(contents.architecture))
-    wrong += ["distribution {0!r}".format(name) for name in contents.distributions
+        wrong.append(f"architecture {contents.architecture!r}")
+    wrong += [f"distribution {name!r}" for name in contents.distributions
               if not _DISTRIBUTION.fullmatch(str(name))]
-    wrong += ["file {0!r} of a package".format(package.file) for package in contents.packages
+    wrong += [f"file {package.file!r} of a package" for package in contents.packages
               if not bundle_lock.stays_inside(str(package.file))]
     if wrong:
         raise ClassroomError(
-            "The lock {0} is invalid: expected what this version of the collection writes, found {1}. Do not use this "
+            "The lock {} is invalid: expected what this version of the collection writes, found {}. Do not use this "
             "bundle; take it from its maker again.".format(path, ", ".join(wrong[:5])))
 
 

@@ -29,7 +29,7 @@ class Place:
         self._former = self._beside("former")
 
     def _beside(self, ending: str) -> str:
-        return os.path.join(self.parent, ".{0}.{1}".format(self.name, ending))
+        return os.path.join(self.parent, f".{self.name}.{ending}")
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -55,8 +55,9 @@ class Place:
         if os.path.islink(self.path) and not os.path.exists(self.path):
             return
         raise ClassroomError(
-            "Wanted {0} for a bundle, found something else there, without {1}; give the bundle another place, or move "
-            "that away.".format(self.path, bundle_lock.NAME))
+            f"Wanted {self.path} for a bundle, found something else there, without {bundle_lock.NAME}; give the bundle "
+            "another place, or move "
+            "that away.")
 
     def take(self, key: str) -> None:
         """Put the finished directory in its place. A link is moved, and the bundle that it named stays where it is."""
@@ -72,8 +73,9 @@ class Place:
         target = os.path.join(self.parent, key[:16])
         if os.path.lexists(target) and not os.path.isfile(os.path.join(target, bundle_lock.NAME)):
             raise ClassroomError(
-                "The place of the new bundle is taken: expected nothing or a bundle in {0}, found something without "
-                "{1}. Move it away. The former bundle stays.".format(target, bundle_lock.NAME))
+                f"The place of the new bundle is taken: expected nothing or a bundle in {target}, found something "
+                "without "
+                f"{bundle_lock.NAME}. Move it away. The former bundle stays.")
         if os.path.lexists(target):
             # Whoever reads through the link has half a second of nothing; it was damaged, or it would not be made anew
             shutil.rmtree(target)

@@ -59,19 +59,19 @@ class Keyring:
     def unlock(self, secret: str) -> SigningKey:
         """Take the secret key in the file `secret`; the first use makes it, readable for its owner alone."""
         if os.path.isfile(secret):
-            self._do("the secret key in {0}".format(secret), "--import", secret)
+            self._do(f"the secret key in {secret}", "--import", secret)
         else:
             self._make(secret)
         keys = self._secret_keys()
         if len(keys) != 1:
             raise ClassroomError(
-                "Wanted one secret key in {0}, found {1}; export exactly one with `gpg --armor "
-                "--export-secret-keys`.".format(secret, len(keys)))
+                f"Wanted one secret key in {secret}, found {len(keys)}; export exactly one with `gpg --armor "
+                "--export-secret-keys`.")
         return keys[0]
 
     def trust(self, public: str) -> list[str]:
         """Take the public keys in the file `public`; their fingerprints."""
-        self._do("public keys in {0}".format(public), "--import", public)
+        self._do(f"public keys in {public}", "--import", public)
         listed = self._do("the list of keys", "--with-colons", "--list-keys")
         return [fingerprint for kind, fingerprint, _created in _records(listed.out) if kind == "pub"]
 
@@ -106,15 +106,15 @@ class Keyring:
         self._do("a new signing key", "--quick-generate-key", OWNER, "rsa3072", "sign", "never")
         armored = self._do("the new signing key", "--armor", "--export-secret-keys", OWNER).out
         os.makedirs(os.path.dirname(secret), mode=0o700, exist_ok=True)
-        fresh = "{0}.{1}".format(secret, os.getpid())
+        fresh = f"{secret}.{os.getpid()}"
         write_text(fresh, armored, 0o600)
         try:
             # Never over a key that another run has made meanwhile: packages may be signed with it by now
             os.link(fresh, secret)
         except FileExistsError as problem:
             raise ClassroomError(
-                "Wanted to make the signing key {0}, found that another run has just made it; run again."
-                .format(secret)) from problem
+                f"Wanted to make the signing key {secret}, found that another run has just made it; run again."
+                ) from problem
         finally:
             os.unlink(fresh)
 
@@ -127,8 +127,8 @@ class Keyring:
         answer = self._gpg(*arguments)
         if answer.rc != 0:
             raise ClassroomError(
-                "Wanted {0}, found that gpg cannot: {1}; the key must be one that gpg reads, without a passphrase and "
-                "not expired.".format(what, answer.text or "it ended with {0}".format(answer.rc)))
+                "Wanted {}, found that gpg cannot: {}; the key must be one that gpg reads, without a passphrase and "
+                "not expired.".format(what, answer.text or f"it ended with {answer.rc}"))
         return answer
 
     def _gpg(self, *arguments: str) -> Completed:

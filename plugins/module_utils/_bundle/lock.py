@@ -58,12 +58,12 @@ def read(bundle: str) -> Lock:
     """The lock of a bundle."""
     path = os.path.join(bundle, NAME)
     if os.path.isfile(path) and os.path.getsize(path) > MOST_BYTES:
-        raise _unreadable(path, "{0} bytes, at most {1} are read".format(os.path.getsize(path), MOST_BYTES))
+        raise _unreadable(path, f"{os.path.getsize(path)} bytes, at most {MOST_BYTES} are read")
     text = read_text(path)
     if text is None:
         raise BundleMissing(
-            "Wanted a bundle in {0}, found no {1} there; build the bundle and copy all of it to this machine."
-            .format(bundle, NAME)
+            f"Wanted a bundle in {bundle}, found no {NAME} there; build the bundle and copy all of it to this machine."
+
         )
     return parse(path, text)
 
@@ -71,13 +71,13 @@ def read(bundle: str) -> Lock:
 def parse(path: str, text: str) -> Lock:
     """The lock in a text; `path` is what errors call it."""
     lines = text.splitlines()
-    if "schema: {0}".format(SCHEMA) not in lines:
-        raise _unreadable(path, "another schema than {0}".format(SCHEMA))
+    if f"schema: {SCHEMA}" not in lines:
+        raise _unreadable(path, f"another schema than {SCHEMA}")
     files = _section(path, lines, "files", _CHECKSUM)
     outside = sorted(name for name in files if not stays_inside(name))
     if outside:
         raise ClassroomError(
-            "The lock {0} names files outside of its bundle: expected relative paths without '..', found {1}. Do not "
+            "The lock {} names files outside of its bundle: expected relative paths without '..', found {}. Do not "
             "use this bundle; take it from its maker again.".format(path, ", ".join(map(repr, outside[:5]))))
     return Lock(
         hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
@@ -114,7 +114,7 @@ def problems(bundle: str, lock: Lock) -> list[str]:
     """A sentence for every file that is not as locked. Reads all of the bundle."""
     sums = checksums(bundle, sorted(lock.files))
     return [
-        "{0}: wanted sha256 {1}, found {2}; copy it again from where it came, or build the bundle anew.".format(
+        "{}: wanted sha256 {}, found {}; copy it again from where it came, or build the bundle anew.".format(
             os.path.join(bundle, name), lock.files[name], "sha256 " + found if found else "no such file"
         )
         for name, found in sums.items() if found != lock.files[name]
@@ -134,14 +134,15 @@ def image_problems(bundle: str, lock: Lock) -> list[str]:
     text = read_text(path)
     if text is None:
         # As a missing file it has been told, if there should be one
-        return ["{0}: wanted images, found no layout; build the bundle anew.".format(path)] if lock.images else []
+        return [f"{path}: wanted images, found no layout; build the bundle anew."] if lock.images else []
     try:
         found = {entry["annotations"][REFERENCE]: entry["digest"] for entry in json.loads(text)["manifests"]}
     except (ValueError, KeyError, TypeError):
-        return ["{0}: wanted the index of an OCI layout that names its images, found something else; build the bundle "
-                "anew.".format(path)]
+        return [f"{path}: wanted the index of an OCI layout that names its images, found something else; build the "
+                "bundle "
+                "anew."]
     return [
-        "{0}: wanted {1}, found {2} in {3}; build the bundle anew.".format(
+        "{}: wanted {}, found {} in {}; build the bundle anew.".format(
             name, lock.images.get(name, "no such image"), found.get(name, "no such image"), path)
         for name in sorted({*found, *lock.images}) if found.get(name) != lock.images.get(name)
     ]
@@ -189,7 +190,7 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
     if start + " {}" in lines:
         return {}
     if start not in lines:
-        raise _unreadable(path, "no list of {0}".format(title))
+        raise _unreadable(path, f"no list of {title}")
     entries: dict[str, str] = {}
     for line in lines[lines.index(start) + 1:]:
         if not line.startswith(" "):
@@ -197,13 +198,14 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
         name, _colon, found = line.strip().partition(": ")
         found = found.strip("'")
         if not value.fullmatch(found):
-            raise _unreadable(path, "the line '{0}'".format(line.strip()))
+            raise _unreadable(path, f"the line '{line.strip()}'")
         entries[name.strip("'")] = found
     return entries
 
 
 def _unreadable(path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        "Wanted {0} as this collection's bundle builder writes it, found {1}; build the bundle with this version of "
-        "the collection.".format(path, found)
+        f"Wanted {path} as this collection's bundle builder writes it, found {found}; build the bundle with this "
+        "version of "
+        "the collection."
     )

@@ -57,7 +57,7 @@ def images(references: Mapping[str, str]) -> list[Image]:
     if clashes:
         raise ClassroomError(
             "Wanted every repository of the bundle from one upstream registry, since a mirror tells them apart by "
-            "nothing else, found {0}; leave one of each out of the bundle.".format(
+            "nothing else, found {}; leave one of each out of the bundle.".format(
                 "; ".join(clashes)
             )
         )
@@ -111,8 +111,8 @@ def _named(reference: str, digest: str) -> Image:
 
 def _nameless(reference: str) -> ClassroomError:
     return ClassroomError(
-        "Wanted images of the bundle by full name and tag, found '{0}'; build the bundle with a name like "
-        "registry.k8s.io/pause:3.10.2.".format(reference)
+        f"Wanted images of the bundle by full name and tag, found '{reference}'; build the bundle with a name like "
+        "registry.k8s.io/pause:3.10.2."
     )
 
 
@@ -131,7 +131,7 @@ def _manifest(path: str) -> Manifest:
             return image_manifest.parse(stream.read())
     except (OSError, ValueError) as error:
         raise ClassroomError(
-            "Wanted an image's manifest in {0}, found: {1}; build the bundle anew.".format(path, error)
+            f"Wanted an image's manifest in {path}, found: {error}; build the bundle anew."
         ) from error
 
 

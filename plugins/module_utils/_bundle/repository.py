@@ -40,7 +40,7 @@ def make_apt(
     packages = _do("the list of packages", [*archive, "packages", POOL], runner)
     _write(repository, "Packages", packages.out)
     fields = {"Origin": LABEL, "Label": LABEL, **({} if upgrades else {"NotAutomatic": "yes"})}
-    names = ["-o=APT::FTPArchive::Release::{0}={1}".format(field, value) for field, value in fields.items()]
+    names = [f"-o=APT::FTPArchive::Release::{field}={value}" for field, value in fields.items()]
     for former in ("Release", "Release.gpg", "InRelease"):
         _remove(os.path.join(repository, former))
     release = os.path.join(repository, "Release")
@@ -70,12 +70,12 @@ def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runn
     """Put this key's signature into packages, in place of any that they have."""
     gpg = shutil.which("gpg") or "gpg"
     # A signature has a time in it; the key's own time makes equal packages equal, whenever they are signed
-    extra = "--batch --pinentry-mode loopback --faked-system-time {0}!".format(key.created)
+    extra = f"--batch --pinentry-mode loopback --faked-system-time {key.created}!"
     macros = {
         "_gpg_name": key.fingerprint, "_gpg_path": keyring.home, "__gpg": gpg, "_gpg_digest_algo": "sha256",
         "_gpg_sign_cmd_extra_args": extra,
     }
-    definitions = [word for name, value in macros.items() for word in ("--define", "{0} {1}".format(name, value))]
+    definitions = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
     for path in files:
         # Where a package has room for it, rpmsign writes into the file, which may be another bundle's as well
         fresh = path + ".unsigned"

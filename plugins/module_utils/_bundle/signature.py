@@ -28,7 +28,7 @@ def fingerprints(given: Sequence[str]) -> list[str]:
     wrong = [each for each in found if not _FINGERPRINT.fullmatch(each)]
     if wrong:
         raise ClassroomError(
-            "Wanted whole fingerprints of keys, 40 hexadecimal digits each, found '{0}'; `gpg --show-keys {1}` prints "
+            "Wanted whole fingerprints of keys, 40 hexadecimal digits each, found '{}'; `gpg --show-keys {}` prints "
             "a bundle's.".format("', '".join(wrong), PUBLIC_KEY))
     return found
 
@@ -43,15 +43,16 @@ def signer(bundle: str, runner: Runner = run) -> str:
     missing = [path for path in (signature, public) if not os.path.isfile(path)]
     if missing:
         raise ClassroomError(
-            "Wanted the lock of a bundle with its signature, found no {0}; make the bundle anew."
+            "Wanted the lock of a bundle with its signature, found no {}; make the bundle anew."
             .format(" and no ".join(missing)))
     with Keyring(runner) as keyring:
         keyring.trust(public)
         found = keyring.signer(signature, lock)
     if not found:
         raise ClassroomError(
-            "Wanted {0} as its maker has signed it, found that {1} is not a signature of it by the key in {2}; the "
-            "bundle was changed after it was sealed: take it from where it was whole.".format(lock, signature, public))
+            f"Wanted {lock} as its maker has signed it, found that {signature} is not a signature of it by the key in "
+            f"{public}; the "
+            "bundle was changed after it was sealed: take it from where it was whole.")
     return found
 
 
@@ -60,7 +61,7 @@ def require_signer(bundle: str, allowed: Sequence[str], runner: Runner = run) ->
     found = signer(bundle, runner)
     if allowed and found not in allowed:
         raise ClassroomError(
-            "Wanted a bundle signed by {0}, found one signed by {1}; if its maker says that this is the key, name it "
+            "Wanted a bundle signed by {}, found one signed by {}; if its maker says that this is the key, name it "
             "as well, otherwise do not use the bundle.".format(" or ".join(allowed), found))
     return found
 
@@ -85,8 +86,9 @@ def require_known_signer(bundle: str, named: Sequence[str], runner: Runner = run
     found = require_signer(bundle, allowed, runner)
     if not allowed:
         raise ClassroomError(
-            "The signer of the bundle {0} is unknown: expected cluster_bundle_signed_by, or the fingerprint that "
-            "bundle.yml writes into {0}{1}, found neither. It is signed by {2}. Ask its maker for the fingerprint of "
-            "the key; if it is this one, set cluster_bundle_signed_by: [{2}]. Nothing was changed.".format(
-                os.path.abspath(bundle), _RECORD, found))
+            f"The signer of the bundle {os.path.abspath(bundle)} is unknown: expected cluster_bundle_signed_by, or the "
+            "fingerprint that "
+            f"bundle.yml writes into {os.path.abspath(bundle)}{_RECORD}, found neither. It is signed by {found}. Ask "
+            "its maker for the fingerprint of "
+            f"the key; if it is this one, set cluster_bundle_signed_by: [{found}]. Nothing was changed.")
     return found

@@ -73,7 +73,7 @@ def missing(wish: Wish) -> list[str]:
     lock = wish.lock
     if set(lock.files) != set(wish.sizes):
         raise ClassroomError(
-            "The lock and the files that are sent do not agree: expected the size of each file of the lock, found {0} "
+            "The lock and the files that are sent do not agree: expected the size of each file of the lock, found {} "
             "without one. Build the bundle again. Nothing was changed.".format(
                 ", ".join(sorted(set(lock.files) ^ set(wish.sizes))[:5])))
     found = [
@@ -91,9 +91,9 @@ def take(wish: Wish, arrived: Mapping[str, str]) -> None:
         found = checksum_of(path)
         if found != lock.files[name]:
             raise ClassroomError(
-                "{0}: wanted sha256 {1}, found sha256 {2} after it was sent; the bundle on the controller is damaged, "
-                "build it anew or copy it again from where it came. The bundle that is served stays.".format(
-                    name, lock.files[name], found))
+                f"{name}: wanted sha256 {lock.files[name]}, found sha256 {found} after it was sent; the bundle on the "
+                "controller is damaged, "
+                "build it anew or copy it again from where it came. The bundle that is served stays.")
         target = os.path.join(wish.incoming, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _move(path, target, 0o755 if name.startswith("bin/") else 0o644)

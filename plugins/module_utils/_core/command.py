@@ -39,7 +39,7 @@ class CommandFailed(ClassroomError):
     def __init__(self, argv: Sequence[str], completed: Completed) -> None:
         self.argv = list(argv)
         self.completed = completed
-        super().__init__("'{0}' ended with {1}: {2}".format(" ".join(argv), completed.rc, completed.text))
+        super().__init__("'{}' ended with {}: {}".format(" ".join(argv), completed.rc, completed.text))
 
 
 class Runner(Protocol):
@@ -72,7 +72,7 @@ def run(
         ) as process:
             completed = _communicate(process, stdin, timeout)
     except FileNotFoundError:
-        completed = Completed(127, "", "{0}: command not found".format(argv[0]))
+        completed = Completed(127, "", f"{argv[0]}: command not found")
     if check and completed.rc != 0:
         raise CommandFailed(argv, completed)
     return completed
@@ -100,4 +100,4 @@ def _communicate(process: subprocess.Popen[str], stdin: str | None, timeout: flo
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    return Completed(124, "", "no answer within {0:g} s".format(timeout))
+    return Completed(124, "", f"no answer within {timeout:g} s")

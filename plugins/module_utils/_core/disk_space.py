@@ -21,8 +21,9 @@ def require(path: str, wanted: int, what: str) -> None:
     found = free(place)
     if wanted and found < wanted + SPARE:
         raise ClassroomError(
-            "Wanted {0} MiB free in {1} for {2}, found {3} MiB on the file system of {4}. Make room there, or give "
-            "it another place; nothing was changed.".format(_mib(wanted + SPARE), path, what, found // MIB, place))
+            f"Wanted {_mib(wanted + SPARE)} MiB free in {path} for {what}, found {found // MIB} MiB on the file system "
+            f"of {place}. Make room there, or give "
+            "it another place; nothing was changed.")
 
 
 def free(path: str) -> int:

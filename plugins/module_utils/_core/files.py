@@ -43,7 +43,7 @@ def read_text(path: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        raise ClassroomError("{0} cannot be read: {1}.".format(path, problem.strerror)) from problem
+        raise ClassroomError(f"{path} cannot be read: {problem.strerror}.") from problem
 
 
 def mode_of(path: str) -> int | None:
@@ -77,7 +77,7 @@ def write_text(path: str, content: str, mode: int | None = None) -> None:
         os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
         _replace(target, content, mode)
     except OSError as problem:
-        raise ClassroomError("{0} cannot be written: {1}.".format(path, problem.strerror)) from problem
+        raise ClassroomError(f"{path} cannot be written: {problem.strerror}.") from problem
 
 
 def remove(path: str) -> None:
@@ -110,7 +110,7 @@ def _replace(target: str, content: str, mode: int | None) -> None:
 def _fresh(directory: str, name: str) -> Iterator[tuple[str, int]]:
     """Make a file of a name that no other writer has, and lock it, so that no other writer takes it for left over."""
     for _attempt in range(_ATTEMPTS):
-        path = os.path.join(directory, ".{0}{1}.{2}".format(name, _NEW, secrets.token_hex(6)))
+        path = os.path.join(directory, f".{name}{_NEW}.{secrets.token_hex(6)}")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             # Another writer may have swept it in the moment between the two calls
@@ -124,7 +124,7 @@ def _fresh(directory: str, name: str) -> Iterator[tuple[str, int]]:
 
 def _sweep(directory: str, name: str) -> None:
     """Remove what killed writers of this file left: the files of such a name that no process has locked."""
-    start = ".{0}{1}".format(name, _NEW)
+    start = f".{name}{_NEW}"
     for entry in os.listdir(directory):
         # Without a dot behind it, it is of the first versions of this collection
         if entry != start and not entry.startswith(start + "."):

@@ -110,7 +110,7 @@ class HomeFiles:
             return
 
     def _shown(self, path: str) -> str:
-        return "{0}/{1}".format(self._account.home, path)
+        return f"{self._account.home}/{path}"
 
     @contextmanager
     def _inside(self, path: str) -> Iterator[tuple[int, str]]:

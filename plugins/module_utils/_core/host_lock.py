@@ -63,9 +63,10 @@ def held(base: str, seconds: float, wait: Wait | None = None) -> Iterator[bool]:
     try:
         if not (wait or _wait)(lambda: _locked(descriptor), seconds):
             raise ClassroomError(
-                "Another run of this collection works on this host: expected the lock {0} to be free within {1:g} s, "
-                "found it held by {2}. Wait until that has ended, then run this again. Nothing was changed.".format(
-                    path, seconds, _holder(descriptor)))
+                f"Another run of this collection works on this host: expected the lock {path} to be free within "
+                f"{seconds:g} s, "
+                f"found it held by {_holder(descriptor)}. Wait until that has ended, then run this again. Nothing was "
+                "changed.")
         _write_holder(descriptor)
         _depths[path] = 1
         try:
@@ -89,7 +90,7 @@ def _write_holder(descriptor: int) -> None:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
-        line = "{0} (process {1}, since {2})\n".format(module, os.getpid(), now)
+        line = f"{module} (process {os.getpid()}, since {now})\n"
         os.pwrite(descriptor, line.encode("ascii", "replace"), 0)
 
 

@@ -63,7 +63,7 @@ def mount_id(descriptor: int) -> int:
     Unlike the device number it is another one behind a bind mount of the same file system. Not to be called within
     `owner_rights.acting_as`.
     """
-    with open("/proc/self/fdinfo/{0}".format(descriptor), encoding="ascii") as stream:
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as stream:
         for line in stream:
             name, _colon, value = line.partition(":")
             if name == "mnt_id":

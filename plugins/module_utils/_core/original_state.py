@@ -138,12 +138,11 @@ def read(root: Root) -> dict[str, Any]:
         kept = json.loads(text)
     except ValueError as problem:
         raise ClassroomError(
-            "Wanted this machine's former settings in {0}, found a file that is not JSON ({1}). "
-            "Move it away if they are not needed any more.".format(FILE, problem)) from problem
+            f"Wanted this machine's former settings in {FILE}, found a file that is not JSON ({problem}). "
+            "Move it away if they are not needed any more.") from problem
     if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise ClassroomError(
-            "Wanted format {0} of {1}, found another one. Use the version of this collection that wrote it.".format(
-                FORMAT, FILE))
+            f"Wanted format {FORMAT} of {FILE}, found another one. Use the version of this collection that wrote it.")
     return kept
 
 

@@ -26,11 +26,11 @@ class Step:
 
     @property
     def title(self) -> str:
-        return "{0} {1}".format(self.action, self.target)
+        return f"{self.action} {self.target}"
 
 
 def _indented(text: str) -> str:
-    return "".join("  {0}\n".format(line) for line in text.splitlines())
+    return "".join(f"  {line}\n" for line in text.splitlines())
 
 
 def as_diff(steps: Sequence[Step]) -> dict[str, str]:
@@ -40,11 +40,11 @@ def as_diff(steps: Sequence[Step]) -> dict[str, str]:
     that a unified diff shows.
     """
     return {
-        "before": "".join("{0}:\n{1}".format(step.title, _indented(step.before)) for step in steps),
-        "after": "".join("{0}: ({1})\n{2}".format(step.title, step.reason, _indented(step.after)) for step in steps),
+        "before": "".join(f"{step.title}:\n{_indented(step.before)}" for step in steps),
+        "after": "".join(f"{step.title}: ({step.reason})\n{_indented(step.after)}" for step in steps),
     }
 
 
 def as_changes(steps: Sequence[Step]) -> list[str]:
     """One line a step, for a returned list."""
-    return ["{0}: {1}".format(step.title, step.reason) for step in steps]
+    return [f"{step.title}: {step.reason}" for step in steps]

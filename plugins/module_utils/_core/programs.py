@@ -15,9 +15,9 @@ from .errors import ClassroomError
 
 def require(needed: Mapping[str, str]) -> None:
     """Name every missing program at once, with the Debian package that brings it (program -> package)."""
-    missing = ["{0} (Debian: {1})".format(tool, package) for tool, package in needed.items() if not shutil.which(tool)]
+    missing = [f"{tool} (Debian: {package})" for tool, package in needed.items() if not shutil.which(tool)]
     if missing:
-        raise ClassroomError("Wanted these programs, found none of them in PATH: {0}; install them.".format(
+        raise ClassroomError("Wanted these programs, found none of them in PATH: {}; install them.".format(
             ", ".join(missing)))
 
 

@@ -46,10 +46,11 @@ def _acquired(path: str, what: str, wait: float, say: Callable[[str], None]) -> 
             os.close(descriptor)
             if time.monotonic() >= deadline:
                 raise ClassroomError(
-                    "Wanted to work on {0} alone, found another run at it (process {1}) after {2:g} s; let it end and "
-                    "run this again.".format(what, holder, wait)) from problem
+                    f"Wanted to work on {what} alone, found another run at it (process {holder}) after {wait:g} s; let "
+                    "it end and "
+                    "run this again.") from problem
             if not told:
-                say("waits for another run on {0} (process {1})".format(what, holder))
+                say(f"waits for another run on {what} (process {holder})")
                 told = True
             time.sleep(POLL)
             continue
@@ -65,7 +66,7 @@ def _opened(path: str) -> int:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as problem:
-        raise ClassroomError("{0} cannot be written: {1}.".format(path, problem.strerror)) from problem
+        raise ClassroomError(f"{path} cannot be written: {problem.strerror}.") from problem
 
 
 def _is_current(descriptor: int, path: str) -> bool:

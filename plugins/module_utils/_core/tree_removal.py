@@ -32,7 +32,7 @@ class MountInTheWay(ClassroomError):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            "{0} is mounted below it. End what uses it, unmount it, then run this again".format(path))
+            f"{path} is mounted below it. End what uses it, unmount it, then run this again")
         self.path = path
 
 
@@ -193,7 +193,7 @@ class _Removal:
 def _listable(located: int, status: os.stat_result, account: Account | None) -> int:
     """Open a directory for listing; the owner of one without the permissions for that gets them first."""
     if account is not None and status.st_uid == account.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod("/proc/self/fd/{0}".format(located), stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
+        os.chmod(f"/proc/self/fd/{located}", stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
     return listable(located)
 
 
@@ -274,5 +274,5 @@ def sentence(left: tuple[Left, ...]) -> str:
     """Why a tree is still there; empty when nothing is left of it."""
     if not left:
         return ""
-    more = ", and {0} more".format(len(left) - 1) if len(left) > 1 else ""
-    return "{0} cannot be removed: {1}{2}".format(left[0].path, left[0].reason, more)
+    more = f", and {len(left) - 1} more" if len(left) > 1 else ""
+    return f"{left[0].path} cannot be removed: {left[0].reason}{more}"

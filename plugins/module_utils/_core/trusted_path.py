@@ -126,7 +126,7 @@ class _Walk:
                 return
             path = os.path.dirname(self._path).rstrip("/")
         else:
-            path = "{0}/{1}".format(self._path, name)
+            path = f"{self._path}/{name}"
         try:
             entered = os.open(name, _WALK | os.O_DIRECTORY, dir_fd=self._here)
         except FileNotFoundError:
@@ -141,8 +141,7 @@ class _Walk:
     def _judge(self, path: str) -> None:
         status = os.fstat(self._here)
         if not self._weak and (status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE):
-            self._weak = "{0} (owner {1}, mode {2:04o})".format(
-                path, status.st_uid, stat.S_IMODE(status.st_mode))
+            self._weak = f"{path} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o})"
 
     def _link(self, name: str) -> str | None:
         """Where a link leads to, None for what is none or is not there."""
@@ -152,24 +151,25 @@ class _Walk:
             return None
         if not stat.S_ISLNK(status.st_mode):
             return None
-        path = "{0}/{1}".format(self._path, name)
+        path = f"{self._path}/{name}"
         self._links.append(path)
         if len(self._links) > _MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
         if not self._weak and status.st_uid not in (0, os.geteuid()):
-            self._weak = "the link itself (owner {0})".format(status.st_uid)
+            self._weak = f"the link itself (owner {status.st_uid})"
         return os.readlink(name, dir_fd=self._here)
 
     def _trust(self, given: str) -> None:
         if self._links and self._weak:
             raise UntrustedPath(
-                "{0} leads through the symbolic link {1}, which other users could redirect: expected every link and "
-                "directory on the way to belong to root and to be writable by root only, found {2}. Use a bind mount "
-                "instead of the link, or correct owner and mode. Nothing was changed there.".format(
-                    given, self._links[0][len(self._base):], self._weak))
+                f"{given} leads through the symbolic link {self._links[0][len(self._base):]}, which other users could "
+                "redirect: expected every link and "
+                f"directory on the way to belong to root and to be writable by root only, found {self._weak}. Use a "
+                "bind mount "
+                "instead of the link, or correct owner and mode. Nothing was changed there.")
 
     def _place(self, name: str, linked: bool) -> Place:
-        return Place(self._here, name, "{0}/{1}".format(self._path, name), linked)
+        return Place(self._here, name, f"{self._path}/{name}", linked)
 
 
 def _parts(path: str) -> deque[str]:

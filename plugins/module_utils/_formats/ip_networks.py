@@ -30,7 +30,7 @@ class SubnetError(ClassroomError):
 def parse_subnet(text: str) -> Network:
     """Read one CIDR, and refuse one whose address lies inside of the network: it is nearly always a slip."""
     if "/" not in text:
-        raise SubnetError("found '{0}', which has no prefix length; write it like {0}/16".format(text))
+        raise SubnetError(f"found '{text}', which has no prefix length; write it like {text}/16")
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -38,18 +38,18 @@ def parse_subnet(text: str) -> Network:
     try:
         widened = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise SubnetError("found '{0}', which is no network; write it like 10.244.0.0/16".format(text)) from None
-    raise SubnetError("found '{0}', an address inside of {1}; write {1}".format(text, widened))
+        raise SubnetError(f"found '{text}', which is no network; write it like 10.244.0.0/16") from None
+    raise SubnetError(f"found '{text}', an address inside of {widened}; write {widened}")
 
 
 def parse_subnets(text: str) -> list[Network]:
     """Read one CIDR, or two of different families (dual-stack)."""
     networks: list[Network] = [parse_subnet(part.strip()) for part in text.split(",")]
     if len(networks) > 2:
-        raise SubnetError("found {0} networks; write one, or one for IPv4 and one for IPv6".format(len(networks)))
+        raise SubnetError(f"found {len(networks)} networks; write one, or one for IPv4 and one for IPv6")
     if len(networks) == 2 and networks[0].version == networks[1].version:
         raise SubnetError(
-            "found two networks of IPv{0}; write one, or one for IPv4 and one for IPv6".format(networks[0].version)
+            f"found two networks of IPv{networks[0].version}; write one, or one for IPv4 and one for IPv6"
         )
     return networks
 
@@ -68,24 +68,18 @@ def pod_subnet_problems(network: Network, nodes: int) -> Iterator[str]:
     prefix = NODE_PREFIX[network.version]
     bits = prefix - network.prefixlen
     if bits > MAX_NODE_BITS:
-        yield "found {0}, too wide for parts of /{1} a node; write /{2} or longer".format(
-            network, prefix, prefix - MAX_NODE_BITS
-        )
+        yield f"found {network}, too wide for parts of /{prefix} a node; write /{prefix - MAX_NODE_BITS} or longer"
     room = 2**bits if bits >= 0 else 0
     if room < nodes:
-        yield "found {0} with room for {1} of {2} nodes (each gets a /{3}); write /{4} or shorter".format(
-            network, room, nodes, prefix, prefix - max(nodes - 1, 0).bit_length()
-        )
+        yield (f"found {network} with room for {room} of {nodes} nodes (each gets a /{prefix}); write "
+               f"/{prefix - max(nodes - 1, 0).bit_length()} or shorter")
 
 
 def service_subnet_problems(network: Network) -> Iterator[str]:
     """Say why kubeadm would refuse a service subnet for its size."""
     bits = network.max_prefixlen - network.prefixlen
     if bits > MAX_SERVICE_BITS:
-        yield "found {0}, too wide for kubeadm; write /{1} or longer".format(
-            network, network.max_prefixlen - MAX_SERVICE_BITS
-        )
+        yield f"found {network}, too wide for kubeadm; write /{network.max_prefixlen - MAX_SERVICE_BITS} or longer"
     if network.num_addresses < MIN_SERVICES:
-        yield "found {0} with {1} addresses; write a network of at least {2}, like a /16".format(
-            network, network.num_addresses, MIN_SERVICES
-        )
+        yield (f"found {network} with {network.num_addresses} addresses; write a network of at least {MIN_SERVICES}, "
+               "like a /16")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from .._core.errors import ClassroomError
 
-_BEGIN, _END = ("-----{0} PGP PUBLIC KEY BLOCK-----".format(word) for word in ("BEGIN", "END"))
+_BEGIN, _END = (f"-----{word} PGP PUBLIC KEY BLOCK-----" for word in ("BEGIN", "END"))
 # The armour of RFC 9580, section 6.2: headers are a word, a colon, a blank and a text
 _BLOCK = re.compile(
     _BEGIN + r"[ \t]*\n(?:[A-Za-z]+: [^\n]*\n)*[ \t]*\n(?P<body>[A-Za-z0-9+/=\n \t]+?)"
@@ -73,7 +73,7 @@ def _blocks(armoured: str) -> list[bytes]:
         found = []
     if outside or not found:
         raise ClassroomError(
-            "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found '{0}'. Fetch the key "
+            "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found '{}'. Fetch the key "
             "again from where its owner publishes it.".format((outside or text.strip())[:60].replace("\n", " ")))
     return found
 
@@ -103,7 +103,7 @@ def _fingerprint(body: bytes) -> str:
         return hashlib.sha1(b"\x99" + size.to_bytes(2, "big") + body, usedforsecurity=False).hexdigest().upper()
     if version == 6:
         return hashlib.sha256(b"\x9b" + size.to_bytes(4, "big") + body).hexdigest().upper()
-    raise ValueError("version {0}".format(version))
+    raise ValueError(f"version {version}")
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:

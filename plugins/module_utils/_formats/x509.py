@@ -40,11 +40,9 @@ class Certificate:
     def date_problem(self, now: float) -> str:
         """Empty when the certificate is valid at `now`."""
         if now > self.not_after:
-            return "expired on {0}".format(as_date(self.not_after))
+            return f"expired on {as_date(self.not_after)}"
         if now < self.not_before:
-            return "is valid from {0} only, and this machine's clock says {1}".format(
-                as_date(self.not_before), as_date(now)
-            )
+            return f"is valid from {as_date(self.not_before)} only, and this machine's clock says {as_date(now)}"
         return ""
 
 
@@ -65,7 +63,7 @@ def read(text: str) -> Certificate:
     try:
         return _read_der(ssl.PEM_cert_to_DER_cert(first_pem(text)))
     except (ValueError, IndexError) as problem:
-        raise ClassroomError("a certificate cannot be read: {0}.".format(problem)) from problem
+        raise ClassroomError(f"a certificate cannot be read: {problem}.") from problem
 
 
 def discovery_hash(text: str) -> str:
@@ -78,7 +76,7 @@ def alternative_names(text: str) -> tuple[str, ...]:
     try:
         return _alternative_names(ssl.PEM_cert_to_DER_cert(first_pem(text)))
     except (ValueError, IndexError) as problem:
-        raise ClassroomError("a certificate cannot be read: {0}.".format(problem)) from problem
+        raise ClassroomError(f"a certificate cannot be read: {problem}.") from problem
 
 
 def _element(data: bytes, at: int) -> tuple[int, int, int]:

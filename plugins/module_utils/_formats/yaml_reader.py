@@ -17,8 +17,8 @@ import re
 from typing import Any
 
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')"""
-_KEY = re.compile(r"({0}|[^ #&*!|>'\"%@`{{\[\]}},?:-][^:#]*?|-[^ :][^:#]*?) *:(?: +(.*))?$".format(_QUOTED))
-_QUOTED_VALUE = re.compile(r"({0})(?: +#.*)?$".format(_QUOTED))
+_KEY = re.compile(rf"({_QUOTED}|[^ #&*!|>'\"%@`{{\[\]}},?:-][^:#]*?|-[^ :][^:#]*?) *:(?: +(.*))?$")
+_QUOTED_VALUE = re.compile(rf"({_QUOTED})(?: +#.*)?$")
 _COMMENT = re.compile(r"(?:^| +)#.*$")
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False, "{}": {}, "[]": []}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)$")
@@ -61,7 +61,7 @@ def load(text: str) -> Any:
     reader = _Reader(lines, whole)
     value = reader.block(0)
     if reader.peek() is not None:
-        raise NotPlainYaml("line {0} is not understood".format(reader.at + 1))
+        raise NotPlainYaml(f"line {reader.at + 1} is not understood")
     return value
 
 
@@ -101,7 +101,7 @@ def _scalar(text: str) -> Any:
         known = _WORDS[text]
         return type(known)() if isinstance(known, (dict, list)) else known
     if text.startswith(_NOT_PLAIN):
-        raise NotPlainYaml("a value that begins with {0}".format(text[0]))
+        raise NotPlainYaml(f"a value that begins with {text[0]}")
     if ": " in text or text.endswith(":") or (text + " ").startswith(("- ", "? ", ": ", "--- ", "... ")):
         raise NotPlainYaml("a value with a sign of YAML in it")
     if _FLOAT.match(text):
@@ -144,7 +144,7 @@ class _Reader:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             if "\t" in line:
-                raise NotPlainYaml("line {0} has a tab".format(self.at + 1))
+                raise NotPlainYaml(f"line {self.at + 1} has a tab")
             if line.strip(" ") and not line.lstrip(" ").startswith("#"):
                 return line
             self.at += 1
@@ -158,7 +158,7 @@ class _Reader:
         content = line.strip(" ")
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise NotPlainYaml("more than {0} levels".format(_DEEPEST))
+            raise NotPlainYaml(f"more than {_DEEPEST} levels")
         value: Any
         if content == "-" or content.startswith("- "):
             value = self.sequence(indent)
@@ -193,10 +193,10 @@ class _Reader:
                 return result
             found = _KEY.match(line.strip(" "))
             if _indent(line) > indent or not found:
-                raise NotPlainYaml("line {0} is not understood".format(self.at + 1))
+                raise NotPlainYaml(f"line {self.at + 1} is not understood")
             key = _scalar(found.group(1))
             if not isinstance(key, str) or key in result or len(found.group(1)) > _LONGEST_KEY:
-                raise NotPlainYaml("line {0} has a key that is no text, too long, or there twice".format(self.at + 1))
+                raise NotPlainYaml(f"line {self.at + 1} has a key that is no text, too long, or there twice")
             self.at += 1
             result[key] = self.value(indent, (found.group(2) or "").strip(" "))
 
@@ -224,7 +224,7 @@ class _Reader:
         leading = next((number for number, line in enumerate(text) if line.strip(" ")), len(text))
         if not any(text) or any(text[:leading]) or any(
                 line.strip(" ") and _indent(line) < depth for line in taken):
-            raise NotPlainYaml("line {0} ends a text whose depth cannot be determined".format(self.at))
+            raise NotPlainYaml(f"line {self.at} ends a text whose depth cannot be determined")
         if self.at == len(self.lines) and not self.whole:
             raise NotPlainYaml("the last line has no end")
         value = "\n".join(text) + "\n"

@@ -32,12 +32,12 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
     pad = "  " * depth
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from _headed("{0}{1}:".format(pad, _text(str(key))), item, depth)
+            yield from _headed(f"{pad}{_text(str(key))}:", item, depth)
     elif isinstance(value, list) and value:
         for item in value:
             if isinstance(item, (Mapping, list)) and item:
                 first, *rest = _lines(item, depth + 1)
-                yield "{0}- {1}".format(pad, first[len(pad) + 2:])
+                yield f"{pad}- {first[len(pad) + 2:]}"
                 yield from rest
             else:
                 yield from _headed(pad + "-", item, depth)
@@ -52,11 +52,11 @@ def _headed(head: str, value: Any, depth: int) -> Iterator[str]:
         # A list may stand as far left as the key it belongs to.
         yield from _lines(value, depth if isinstance(value, list) else depth + 1)
     elif isinstance(value, str) and _fits_block(value):
-        yield "{0} |{1}".format(head, "" if value.endswith("\n") else "-")
+        yield "{} |{}".format(head, "" if value.endswith("\n") else "-")
         for line in value[:-1].split("\n") if value.endswith("\n") else value.split("\n"):
             yield "  " * (depth + 1) + line if line else ""
     else:
-        yield "{0} {1}".format(head, _scalar(value))
+        yield f"{head} {_scalar(value)}"
 
 
 def _fits_block(text: str) -> bool:
@@ -80,4 +80,4 @@ def _text(text: str) -> str:
         return text
     # JSON's quotes are YAML's, but for pairs of surrogates, and what JSON lets pass unescaped
     quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda found: "\\u{0:04x}".format(ord(found.group())), quoted)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)

@@ -60,7 +60,7 @@ class Survey:
     missing: list[str] = field(default_factory=list)
 
     def unreadable(self, path: str, problem: OSError) -> None:
-        self.left_out.append("{0} cannot be read: {1}.".format(path, problem.strerror))
+        self.left_out.append(f"{path} cannot be read: {problem.strerror}.")
         self.missing.append(self.left_out[-1])
 
 
@@ -81,8 +81,7 @@ def _check(wish: Wish) -> None:
     for directory in wish.directories:
         if not os.path.isabs(directory):
             raise ClassroomError(
-                "Wanted an absolute path of a directory to harvest, found '{0}'. Write it from the root on.".format(
-                    directory))
+                f"Wanted an absolute path of a directory to harvest, found '{directory}'. Write it from the root on.")
 
 
 def outermost(directories: Sequence[str]) -> list[str]:
@@ -113,9 +112,9 @@ def _look_into(root: Root, directory: str, wish: Wish, table: Sequence[mounts.Mo
     real, above = mounts.resolve(root, table, directory)
     if above is not None:
         # Not even looked at: a server that does not respond lets this hang, and an automounter would mount a home.
-        found.left_out.append("{0} is on a file system of {1} ({2}).".format(directory, _whose(above), above.path))
+        found.left_out.append(f"{directory} is on a file system of {_whose(above)} ({above.path}).")
     elif not os.path.isdir(root(directory)):
-        found.left_out.append("There is no directory {0}.".format(directory))
+        found.left_out.append(f"There is no directory {directory}.")
     else:
         found.paths.append(directory)
         # The kernel's table has paths without links; what is harvested keeps the name that was asked for.
@@ -142,7 +141,7 @@ def _walk(root: Root, top: str, wish: Wish, remote: Mapping[str, str], found: Su
             if is_excluded(path, wish.excludes):
                 continue
             if path in remote:
-                found.left_out.append("{0} is a file system of {1}.".format(path, remote[path]))
+                found.left_out.append(f"{path} is a file system of {remote[path]}.")
             elif _take(root, top, path, found):
                 waiting.append(path)
 
@@ -158,7 +157,7 @@ def _take(root: Root, top: str, path: str, found: Survey) -> bool:
         found.paths.append(path)
         return True
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-        found.left_out.append("{0} is a socket, a pipe or a device.".format(path))
+        found.left_out.append(f"{path} is a socket, a pipe or a device.")
         return False
     found.paths.append(path)
     found.files += 1
@@ -180,14 +179,14 @@ def _too_large(wish: Wish, found: Survey) -> str:
     # Of a directory and the one thing in it that makes it large, the inner one says more.
     telling = [path for path in largest if not any(
         inner.startswith(path.rstrip("/") + "/") and found.sizes[inner] > 0.9 * found.sizes[path] for inner in largest)]
-    listed = ", ".join("{0} with {1}".format(path, megabytes(found.sizes[path])) for path in telling[:_LARGEST])
-    return "Wanted to harvest at most {0} of this machine, found {1} in {2}; the largest are {3}. Exclude what is no " \
+    listed = ", ".join(f"{path} with {megabytes(found.sizes[path])}" for path in telling[:_LARGEST])
+    return "Wanted to harvest at most {} of this machine, found {} in {}; the largest are {}. Exclude what is no " \
            "work (harvest_excludes), or raise the bound (harvest_max_mb).".format(
                megabytes(wish.max_bytes), megabytes(found.size), " and ".join(wish.directories), listed)
 
 
 def megabytes(size: int) -> str:
-    return "{0:.1f} MiB".format(size / MEBIBYTE)
+    return f"{size / MEBIBYTE:.1f} MiB"
 
 
 def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -> None:
@@ -207,11 +206,11 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
                  "--verbatim-files-from", "--files-from", _by_descriptor(listing)],
                 timeout=timeout, check=False)
     except OSError as problem:
-        raise ClassroomError("{0} cannot be written: {1}.".format(archive, problem.strerror)) from problem
+        raise ClassroomError(f"{archive} cannot be written: {problem.strerror}.") from problem
     said = [line for line in completed.err.splitlines() if line.strip()]
     if completed.rc not in (0, 1):
         raise ClassroomError(
-            "Wanted an archive of {0} files in {1}, found that tar ends with {2}: {3}. Make room there if that is what "
+            "Wanted an archive of {} files in {}, found that tar ends with {}: {}. Make room there if that is what "
             "it says.".format(found.files, archive, completed.rc, "; ".join(said[-3:])))
     found.left_out.extend(line if line.endswith(".") else line + "." for line in said)
     found.missing.extend(line for line in said if not line.endswith(_HARMLESS))
@@ -219,7 +218,7 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
 
 def _by_descriptor(stream: IO[bytes]) -> str:
     """A path by which another process of root opens the very file that is open here (proc(5))."""
-    return "/proc/{0}/fd/{1}".format(os.getpid(), stream.fileno())
+    return f"/proc/{os.getpid()}/fd/{stream.fileno()}"
 
 
 @contextlib.contextmanager

@@ -102,7 +102,7 @@ class Harvest:
 
     def names(self) -> list[str]:
         return [
-            "{0}/{1}/{2}".format(namespace, manifest["kind"], manifest["metadata"]["name"])
+            "{}/{}/{}".format(namespace, manifest["kind"], manifest["metadata"]["name"])
             for namespace, manifests in self.namespaces.items() for manifest in manifests
             if manifest["kind"] != "Namespace"
         ]
@@ -118,7 +118,7 @@ def of_cluster(machine: NodeContext, kubeconfig: str, wish: Wish, timeout: float
     try:
         admin = load(machine.root, kubeconfig)
         if admin is None:
-            return Harvest(), form.format("there is no {0} on this machine".format(kubeconfig))
+            return Harvest(), form.format(f"there is no {kubeconfig} on this machine")
         return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish, machine.sleep), ""
     except (ApiError, ClassroomError) as problem:
         return Harvest(), form.format(str(problem).rstrip("."))
@@ -191,7 +191,7 @@ def _items(api: _Patient, path: str) -> Iterator[Json]:
     """All objects of a collection, page by page: a class may have made thousands."""
     token = ""
     while True:
-        answer = api.get("{0}?limit={1}{2}".format(path, _PAGE, "&continue=" + token if token else ""))
+        answer = api.get("{}?limit={}{}".format(path, _PAGE, "&continue=" + token if token else ""))
         yield from answer.get("items") or ()
         token = (answer.get("metadata") or {}).get("continue") or ""
         if not token:
@@ -214,11 +214,11 @@ def _served(api: _Patient, path: str, version: str, left_out: list[str]) -> Json
         answer = api.get(path)
         if isinstance(answer, dict):
             return answer
-        problem = ApiError("{0} is answered with something that is not JSON".format(path))
+        problem = ApiError(f"{path} is answered with something that is not JSON")
     except ApiError as error:
         problem = error
         _one_of_many(api, problem)
-    left_out.append("The kinds of {0} are not known: {1}.".format(version, str(problem).rstrip(".")))
+    left_out.append("The kinds of {} are not known: {}.".format(version, str(problem).rstrip(".")))
     return {}
 
 
@@ -236,7 +236,7 @@ def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
     for each in served.get("resources") or ():
         name, verbs = each["name"], each.get("verbs") or ()
         if each.get("namespaced") and "/" not in name and name not in RECORDS and {"list", "create"} <= set(verbs):
-            yield Resource("{0}/{1}".format(path, name), name, each["kind"], version)
+            yield Resource(f"{path}/{name}", name, each["kind"], version)
 
 
 def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[Json]:
@@ -244,7 +244,7 @@ def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[
         yield from _items(api, resource.path)
     except ApiError as problem:
         _one_of_many(api, problem)
-        left_out.append("{0} of {1} cannot be listed: {2}.".format(
+        left_out.append("{} of {} cannot be listed: {}.".format(
             resource.kind, resource.version, str(problem).rstrip(".")))
 
 

@@ -71,7 +71,7 @@ def _packages_of(root: Root, run: Runner, units: Sequence[str]) -> dict[str, str
     names = {name: name.partition(".")[0].replace("ntpd", "ntp") for name in units}
     names.update({name: "openntpd" for name in units if name == "openntpd.service"})
     installed = package_manager_detect.backend_of(root, run).read(sorted(set(names.values())))[0]
-    return {unit: "{0}={1}".format(name, installed[name].version) if name in installed else ""
+    return {unit: f"{name}={installed[name].version}" if name in installed else ""
             for unit, name in names.items()}
 
 
@@ -89,11 +89,11 @@ def wished_files(root: Root, servers: Sequence[str]) -> tuple[service.FileWish, 
         place = None if redhat else "/etc/chrony/sources.d/classroom-kubeadm.sources"
     else:
         place = _place(text)
-    lines = "".join("server {0} iburst\n".format(server) for server in servers)
+    lines = "".join(f"server {server} iburst\n" for server in servers)
     if place is not None:
         found = read_text(root(place))
         return (service.FileWish(place, _HEADER + lines),) if servers or found is not None else ()
-    block = "{0}\n{1}{2}\n".format(BEGIN, lines, END) if servers else ""
+    block = f"{BEGIN}\n{lines}{END}\n" if servers else ""
     content = without_block(text or "") + block
     # Its mode stays what it is, where there is one: keys may stand in it
     mode = mode_of(root(path)) or 0o644
@@ -129,8 +129,9 @@ def plan(wish: Wish, state: State) -> Plan:
         steps.append(Step("package", PACKAGE, "not installed", "any version", "it is missing"))
     steps += service.plan(_service(unit.name, state.files), state.found)
     return Plan(tuple(steps), tuple(
-        "time server {0}: it does not answer at UDP port {1}, and chrony goes on asking; a right clock does not depend "
-        "on it while another server answers".format(name, _PORT) for name in state.silent))
+        f"time server {name}: it does not answer at UDP port {_PORT}, and chrony goes on asking; a right clock does "
+        "not depend "
+        "on it while another server answers" for name in state.silent))
 
 
 def perform(root: Root, run: Runner, wish: Wish, state: State) -> None:
@@ -208,5 +209,5 @@ def back(root: Root, run: Runner, step: Step, former: Mapping[str, Any]) -> list
         elif systemd.show(run, name).exists:
             systemd.act(run, step.action, name)
     except CommandFailed as problem:
-        return ["{0} is not as before: {1}.".format(name, problem.completed.text.rstrip("."))]
+        return ["{} is not as before: {}.".format(name, problem.completed.text.rstrip("."))]
     return []

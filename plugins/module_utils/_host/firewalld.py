@@ -256,14 +256,14 @@ def check(wish: Wish) -> None:
     wrong = [port for port in (*wish.ports, *wish.cluster_ports) if port_range(port) is None]
     if wrong:
         raise ClassroomError(
-            "Wanted ports like 6443/tcp or 30000-32767/udp, found '{0}'. Correct it; nothing was changed.".format(
+            "Wanted ports like 6443/tcp or 30000-32767/udp, found '{}'. Correct it; nothing was changed.".format(
                 "', '".join(wrong)))
     for network in (*wish.sources, *wish.cluster_sources, *wish.trusted):
         try:
             if network in wish.trusted or not _is_address(network):
                 parse_subnet(network)
         except SubnetError as problem:
-            raise ClassroomError("Wanted a network whose machines are let in, {0}.".format(problem)) from problem
+            raise ClassroomError(f"Wanted a network whose machines are let in, {problem}.") from problem
 
 
 def _is_address(text: str) -> bool:
@@ -282,7 +282,7 @@ def _plan_stop(state: State) -> Plan:
 
 
 def _service_words(unit: systemd.Unit) -> str:
-    return "{0}, {1} at boot".format("runs" if unit.active else "stopped", unit.unit_file_state or "not")
+    return "{}, {} at boot".format("runs" if unit.active else "stopped", unit.unit_file_state or "not")
 
 
 def _starts_at_boot(unit: systemd.Unit) -> bool:
@@ -292,7 +292,7 @@ def _starts_at_boot(unit: systemd.Unit) -> bool:
 def _refuse_missing(unit: systemd.Unit) -> None:
     if not unit.exists or unit.load_state == "masked":
         raise ClassroomError(
-            "Wanted firewalld running, found it {0}. {1}, or choose another firewall_state.".format(
+            "Wanted firewalld running, found it {}. {}, or choose another firewall_state.".format(
                 *(("masked", "Unmask it with 'systemctl unmask firewalld'") if unit.exists
                   else ("not installed", "Install the package firewalld"))))
 
@@ -310,8 +310,8 @@ def choose_zone(wish: Wish, state: State) -> str:
 
 def _no_zone(name: str, place: str, state: State) -> str:
     if place == LIVE:
-        return ("Wanted the zone '{0}' of firewalld, found it in the permanent configuration only. Nothing was "
-                "changed: run 'firewall-cmd --reload' first.".format(name))
+        return (f"Wanted the zone '{name}' of firewalld, found it in the permanent configuration only. Nothing was "
+                "changed: run 'firewall-cmd --reload' first.")
     return ("Wanted the zone '{0}' of firewalld, found no such zone, only {1}. Nothing was changed: correct the zone's "
             "name, or make it first with 'firewall-cmd --permanent --new-zone={0}' and 'firewall-cmd --reload'.".format(
                 name, ", ".join(sorted(state.zones[place]))))
@@ -334,12 +334,14 @@ def _refuse_cut(state: State) -> None:
     interface = next((one.interface for one in state.addresses if one.address == session.address), "")
     name = _zone_of(interface, state) or state.default_zone
     zone = state.zones[PERMANENT][name]
-    if ("ssh" in zone.services and session.port == 22) or zone.has(PORT, "{0}/tcp".format(session.port)):
+    if ("ssh" in zone.services and session.port == 22) or zone.has(PORT, f"{session.port}/tcp"):
         return
     raise ClassroomError(
-        "Wanted firewalld running, found that its zone '{0}' lets nobody in at port {1}, over which this run came: the "
-        "machine would be cut off. Nothing was changed: run 'firewall-offline-cmd --zone={0} --add-port={1}/tcp' "
-        "first.".format(name, session.port))
+        f"Wanted firewalld running, found that its zone '{name}' lets nobody in at port {session.port}, over which "
+        "this run came: the "
+        f"machine would be cut off. Nothing was changed: run 'firewall-offline-cmd --zone={name} "
+        f"--add-port={session.port}/tcp' "
+        "first.")
 
 
 def _refuse_elsewhere(wish: Wish, state: State) -> None:
@@ -378,9 +380,8 @@ def _wanted(wish: Wish, zone: str) -> Iterable[Entry]:
 def rich_rule(source: str, port: str) -> str:
     """As firewalld itself writes it."""
     number, protocol = port.split("/")
-    family = "ipv{0}".format(ipaddress.ip_network(source).version)
-    return 'rule family="{0}" source address="{1}" port port="{2}" protocol="{3}" accept'.format(
-        family, source, number, protocol)
+    family = f"ipv{ipaddress.ip_network(source).version}"
+    return f'rule family="{family}" source address="{source}" port port="{number}" protocol="{protocol}" accept'
 
 
 def is_there(zones: Mapping[str, Mapping[str, Zone]], entry: Entry) -> bool:
@@ -414,8 +415,8 @@ def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> li
     places: dict[tuple[str, str, str], list[str]] = {}
     for entry in entries:
         places.setdefault((entry.kind, entry.value, entry.zone), []).append(entry.place)
-    return [Step("firewalld {0}".format(kind), "{0} in zone {1}".format(value, zone),
-                 "{0} ({1})".format(before, ", ".join(where)), "{0} ({1})".format(after, ", ".join(where)), reason)
+    return [Step(f"firewalld {kind}", f"{value} in zone {zone}",
+                 "{} ({})".format(before, ", ".join(where)), "{} ({})".format(after, ", ".join(where)), reason)
             for (kind, value, zone), where in places.items()]
 
 
@@ -430,7 +431,7 @@ def _former(state: State, add: Sequence[Entry], close: Sequence[Entry], start: b
     former: dict[str, Any] = {"files": list(state.files)}
     for entry in add:
         if entry.kind == PORT:
-            former["{0} ports of {1}".format(entry.place, entry.zone)] = list(
+            former[f"{entry.place} ports of {entry.zone}"] = list(
                 state.zones[entry.place][entry.zone].ports)
     if start:
         former.update(_former_service(state.unit))
@@ -461,7 +462,7 @@ def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> No
     for entry in entries:
         groups.setdefault((entry.place, entry.zone, entry.kind), []).append(entry.value)
     for (place, zone, kind), values in groups.items():
-        options = ["--{0}-{1}={2}".format(verb, _OPTION[kind], value) for value in values]
+        options = [f"--{verb}-{_OPTION[kind]}={value}" for value in values]
         run([*_program(place, active), "--zone=" + zone, *options], timeout=_PATIENCE)
 
 
@@ -480,7 +481,7 @@ def undo(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[systemd.Un
     swallowed = [
         Entry(entry.place, entry.zone, PORT, port)
         for entry in close if entry.kind == PORT
-        for port in former.get("{0} ports of {1}".format(entry.place, entry.zone), ())
+        for port in former.get(f"{entry.place} ports of {entry.zone}", ())
         if port not in zones[entry.place][entry.zone].ports and _overlap(port, entry.value)
     ]
     return unit, close, list(dict.fromkeys(swallowed))
@@ -491,10 +492,10 @@ def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], ac
     root = machine.root
     for zone in zones:
         name = zone + ".xml"
-        if name not in former and _same(root("{0}/{1}".format(ZONES, name)), root("{0}/{1}".format(PACKAGED, name))):
+        if name not in former and _same(root(f"{ZONES}/{name}"), root(f"{PACKAGED}/{name}")):
             machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_PATIENCE)
         if name + ".old" not in former:
-            remove(root("{0}/{1}.old".format(ZONES, name)))
+            remove(root(f"{ZONES}/{name}.old"))
 
 
 def _same(path: str, other: str) -> bool:
@@ -526,7 +527,7 @@ def _overlap(port: str, other: str) -> bool:
 
 def plan_back(machine: Host, former: Mapping[str, Any]) -> Found:
     unit, close, _swallowed = undo(machine.root, machine.run, former)
-    opened = "\n".join("{0.value} in zone {0.zone} ({0.place})".format(entry) for entry in close)
+    opened = "\n".join(f"{entry.value} in zone {entry.zone} ({entry.place})" for entry in close)
     steps = [Step("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
     service = former.get("service")
     if unit.exists and service and service != _former_service(unit)["service"]:

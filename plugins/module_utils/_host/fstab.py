@@ -55,6 +55,7 @@ def _fields(line: str, number: int) -> list[str]:
     fields = fields[:comment]
     if not 3 <= len(fields) <= 6 or not all(field.isdigit() for field in fields[4:]):
         raise ClassroomError(
-            "Wanted an entry 'device mountpoint type options dump pass', found '{0}' in line {1} of /etc/fstab. "
-            "Correct or remove that line.".format(stripped, number))
+            f"Wanted an entry 'device mountpoint type options dump pass', found '{stripped}' in line {number} of "
+            "/etc/fstab. "
+            "Correct or remove that line.")
     return fields

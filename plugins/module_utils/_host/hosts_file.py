@@ -44,19 +44,19 @@ def check_entries(entries: Sequence[Entry]) -> None:
     for entry in entries:
         if not _is_address(entry.address):
             raise ClassroomError(
-                "Wanted an IP address for {0}, found '{1}' in the inventory. Correct it there.".format(
+                "Wanted an IP address for {}, found '{}' in the inventory. Correct it there.".format(
                     " ".join(entry.names), entry.address))
         twin = addresses.setdefault(entry.address, entry)
         if twin is not entry:
             raise ClassroomError(
-                "Wanted one node an address, found {0} for both {1} and {2} in the inventory. "
+                "Wanted one node an address, found {} for both {} and {} in the inventory. "
                 "Give one of them another address.".format(entry.address, " ".join(twin.names), " ".join(entry.names)))
         for name in dict.fromkeys(name.lower() for name in entry.names):
             other = names.setdefault(name, entry.address)
             if other != entry.address:
                 raise ClassroomError(
-                    "Wanted one address a name, found {0} for both {1} and {2} in the inventory. "
-                    "Rename one of the two nodes.".format(name, other, entry.address))
+                    f"Wanted one address a name, found {name} for both {other} and {entry.address} in the inventory. "
+                    "Rename one of the two nodes.")
 
 
 def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
@@ -113,8 +113,9 @@ def _around_block(lines: list[str]) -> tuple[list[str], list[str]]:
         return lines, []
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise ClassroomError(
-            "Wanted one block between '{0}' and '{1}' in /etc/hosts, found {2} first and {3} last lines of it. "
-            "Remove what is left of the block by hand.".format(BEGIN, END, len(begins), len(ends)))
+            f"Wanted one block between '{BEGIN}' and '{END}' in /etc/hosts, found {len(begins)} first and {len(ends)} "
+            "last lines of it. "
+            "Remove what is left of the block by hand.")
     return lines[: begins[0]], lines[ends[0] + 1 :]
 
 
@@ -128,9 +129,9 @@ def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[
             continue
         if not _is_loopback(words[0]):
             raise ClassroomError(
-                "Wanted {0} at {1}, found '{2}' in /etc/hosts (line {3} without this collection's block). "
-                "Remove that line, or correct the inventory.".format(
-                    contradicting[0], ours[contradicting[0].lower()], line.strip(), number))
+                f"Wanted {contradicting[0]} at {ours[contradicting[0].lower()]}, found '{line.strip()}' in /etc/hosts "
+                f"(line {number} without this collection's block). "
+                "Remove that line, or correct the inventory.")
         put_aside.append(line)
         kept.append(PUT_ASIDE + line)
         others = [name for name in words[1:] if name not in contradicting]

@@ -41,9 +41,9 @@ def feature(root: Root, name: str) -> str:
     if _shows(root, name):
         return PRESENT
     release = os.uname().release
-    if _listed(root("/lib/modules/{0}/modules.builtin".format(release)), name):
+    if _listed(root(f"/lib/modules/{release}/modules.builtin"), name):
         return PRESENT
-    if _listed(root("/lib/modules/{0}/modules.dep".format(release)), name):
+    if _listed(root(f"/lib/modules/{release}/modules.dep"), name):
         return LOADABLE
     return PRESENT if _configured(root, name) else MISSING
 
@@ -77,7 +77,7 @@ def _configured(root: Root, name: str) -> bool:
     # Only here, where hardly any machine comes: it costs as much time as reading all else
     import gzip
 
-    wanted = "\n{0}=y\n".format(_CONFIG_NAMES.get(name, "CONFIG_" + name.upper()))
+    wanted = "\n{}=y\n".format(_CONFIG_NAMES.get(name, "CONFIG_" + name.upper()))
     try:
         with gzip.open(root("/proc/config.gz"), "rt", encoding="utf-8") as stream:
             return wanted in "\n" + stream.read()
@@ -119,7 +119,7 @@ def write_setting(root: Root, key: str, value: str) -> None:
     except OSError as problem:
         found = read_setting(root, key).value
         raise ClassroomError(
-            "Wanted the kernel setting {0} = {1}, found {2}, and the kernel refuses the change: {3}.".format(
+            "Wanted the kernel setting {} = {}, found {}, and the kernel refuses the change: {}.".format(
                 key, value, "no such key" if found is None else found, problem.strerror)) from problem
 
 
@@ -136,8 +136,8 @@ _DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/u
 def later_assignments(root: Root, own: str, wanted: dict[str, str]) -> list[tuple[str, str]]:
     """Our keys to which a file that is applied after `own` gives another value, each with a sentence about it."""
     return [
-        (key, "{0} is applied after {1} and sets {2} = {3} where {4} is wanted: it wins at the next boot".format(
-            path, own, key, value, wanted[key]))
+        (key, f"{path} is applied after {own} and sets {key} = {value} where {wanted[key]} is wanted: it wins at the "
+              "next boot")
         for path in _later_files(root, os.path.basename(own))
         for key, value in _assignments(read_text(root(path)) or "")
         if key in wanted and value != normalized(wanted[key])

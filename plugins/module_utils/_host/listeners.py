@@ -23,7 +23,7 @@ def listener(root: Root, port: int) -> str | None:
 def foreign_listener(root: Root, port: int, unit: str) -> str | None:
     """The same for programs that are no part of a systemd unit, told by the control group that systemd put them in."""
     found = _process(root, port)
-    if found is None or "/{0}\n".format(unit) in (read_text(os.path.join(found, "cgroup")) or ""):
+    if found is None or f"/{unit}\n" in (read_text(os.path.join(found, "cgroup")) or ""):
         return None
     return _name(found)
 
@@ -38,7 +38,7 @@ def _process(root: Root, port: int) -> str | None:
     if not inodes:
         return None
     # Only now: looking through every process's files costs more than the rest of a preflight.
-    wanted = {"socket:[{0}]".format(inode) for inode in inodes}
+    wanted = {f"socket:[{inode}]" for inode in inodes}
     for link in iglob(root("/proc/[0-9]*/fd/*")):
         try:
             if os.readlink(link) in wanted:
@@ -49,7 +49,7 @@ def _process(root: Root, port: int) -> str | None:
 
 
 def _listening_inodes(root: Root, port: int) -> set[str]:
-    suffix = ":{0:04X}".format(port)
+    suffix = f":{port:04X}"
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in (read_text(root(table)) or "").splitlines()[1:]:

@@ -54,9 +54,10 @@ class Lazily:
 
     @property
     def sentence(self) -> str:
-        who = "; {0} holds it".format(" and ".join(self.holders)) if self.holders else ""
-        return "{0} ({1} from {2}) was busy or did not answer{3}. It was detached, and is gone for good once nobody " \
-               "uses it any more.".format(self.mount.path, self.mount.filesystem, self.mount.source, who)
+        who = "; {} holds it".format(" and ".join(self.holders)) if self.holders else ""
+        return f"{self.mount.path} ({self.mount.filesystem} from {self.mount.source}) was busy or did not " \
+               f"answer{who}. It was detached, and is gone for good once nobody " \
+               "uses it any more."
 
 
 class Child(Protocol):
@@ -130,7 +131,7 @@ def resolve(root: Root, mounts: Iterable[Mount], path: str) -> tuple[str, Mount 
         if name == "..":
             found = os.path.dirname(found).rstrip("/")
             continue
-        found = "{0}/{1}".format(found, name)
+        found = f"{found}/{name}"
         mount = carrier(table, found)
         if mount is not None and mount.remote and mount.path != "/":
             return "/".join((found, *waiting)), mount
@@ -205,8 +206,8 @@ def holders(root: Root, path: str) -> tuple[str, ...]:
     found = []
     for pid in _processes(root):
         if any(link == path or link.startswith(path + "/") for link in _links(root("/proc/" + pid))):
-            name = _quietly_read(root("/proc/{0}/comm".format(pid))).strip() or "a process"
-            found.append("{0} ({1})".format(name, pid))
+            name = _quietly_read(root(f"/proc/{pid}/comm")).strip() or "a process"
+            found.append(f"{name} ({pid})")
         if len(found) == _HOLDERS:
             break
     return tuple(found)

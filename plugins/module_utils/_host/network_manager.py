@@ -172,7 +172,7 @@ def plan(wish: Wish, state: State) -> Plan:
     _refuse_unmanaged(wish, state)
     changes, warnings = _plan_profiles(wish, state, found)
     steps = [
-        Step("profile", "{0} of {1}".format(change.profile.name, change.profile.device),
+        Step("profile", f"{change.profile.name} of {change.profile.device}",
              _lines({name: change.former[name] for name in change.values}), _lines(change.values),
              "it is not as declared")
         for change in changes]
@@ -180,14 +180,14 @@ def plan(wish: Wish, state: State) -> Plan:
     if text is not None and text != state.dropin:
         steps.append(Step("file", DROPIN, state.dropin or "", text,
                           "NetworkManager would take Kubernetes' interfaces for its own"))
-    former = {"{0} {1}".format(change.profile.uuid, name): value
+    former = {f"{change.profile.uuid} {name}": value
               for change in changes for name, value in change.former.items()}
     return Plan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
                 {KEY: former} if steps else {}, tuple(warnings))
 
 
 def _lines(values: Mapping[str, str]) -> str:
-    return "\n".join("{0}: {1}".format(*pair) for pair in sorted(values.items()))
+    return "\n".join("{}: {}".format(*pair) for pair in sorted(values.items()))
 
 
 def find(side: str, wanted: str, wish: Wish, addresses: Sequence[Address]) -> Address | None:
@@ -195,23 +195,24 @@ def find(side: str, wanted: str, wish: Wish, addresses: Sequence[Address]) -> Ad
     fitting = _fitting(side, wanted, addresses)
     named = [one for one in fitting if one.address == wish.address]
     interfaces = sorted({one.interface for one in fitting})
-    mine = ", ".join("{0}/{1} on {2}".format(one.address, one.prefix, one.interface) for one in addresses) or "none"
+    mine = ", ".join(f"{one.address}/{one.prefix} on {one.interface}" for one in addresses) or "none"
     if not fitting:
         if wish.optional:
             return None
         raise ClassroomError(
-            "Wanted an interface of this machine {0} for the {1} network, found {2}. Nothing was changed: correct "
-            "cluster_{1}_network, or give the machine an address there.".format(_described(wanted), side, mine))
+            f"Wanted an interface of this machine {_described(wanted)} for the {side} network, found {mine}. Nothing "
+            "was changed: correct "
+            f"cluster_{side}_network, or give the machine an address there.")
     if len(interfaces) > 1 and not named:
         raise ClassroomError(
-            "Wanted one interface of this machine {0} for the {1} network, found {2}: {3}. Nothing was changed: name "
-            "the interface in cluster_{1}_network, or a narrower network.".format(
-                _described(wanted), side, len(interfaces), mine))
+            f"Wanted one interface of this machine {_described(wanted)} for the {side} network, found "
+            f"{len(interfaces)}: {mine}. Nothing was changed: name "
+            f"the interface in cluster_{side}_network, or a narrower network.")
     # A second one with the longest possible prefix is a service's that moves between machines
     fixed = named or [one for one in fitting if one.prefix < ipaddress.ip_address(one.address).max_prefixlen] or fitting
     if len(fixed) > 1:
         raise ClassroomError(
-            "Wanted one address of {0} for the {1} network, found {2}. Nothing was changed: choose one of them with "
+            "Wanted one address of {} for the {} network, found {}. Nothing was changed: choose one of them with "
             "node_address.".format(interfaces[0], side, ", ".join(one.address for one in fixed)))
     return fixed[0]
 
@@ -224,18 +225,18 @@ def _fitting(side: str, wanted: str, addresses: Sequence[Address]) -> list[Addre
     try:
         network = parse_subnet(wanted)
     except SubnetError as problem:
-        raise ClassroomError("cluster_{0}_network: wanted a network or the name of an interface, {1}.".format(
-            side, problem)) from problem
+        raise ClassroomError(f"cluster_{side}_network: wanted a network or the name of an interface, "
+                             f"{problem}.") from problem
     return [one for one in addresses if contains(network, ipaddress.ip_address(one.address))]
 
 
 def _described(wanted: str) -> str:
-    return "with an address in {0}".format(wanted) if "/" in wanted else "that is called {0}".format(wanted)
+    return f"with an address in {wanted}" if "/" in wanted else f"that is called {wanted}"
 
 
 def dropin(patterns: Sequence[str]) -> str:
     """`+=`, because an administrator may have a list of his own."""
-    return "{0}[keyfile]\nunmanaged-devices+={1}\n".format(
+    return "{}[keyfile]\nunmanaged-devices+={}\n".format(
         _HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
 
 
@@ -249,15 +250,15 @@ def _refuse_unmanaged(wish: Wish, state: State) -> None:
     wrong = [pattern for pattern in wish.unmanaged if not _PATTERN.fullmatch(pattern)]
     if wrong:
         raise ClassroomError(
-            "Wanted names of interfaces such as cni* in host_interfaces_unmanaged, found '{0}'. Correct it.".format(
+            "Wanted names of interfaces such as cni* in host_interfaces_unmanaged, found '{}'. Correct it.".format(
                 "', '".join(wrong)))
     mine = _own_interface(state)
     for pattern in wish.unmanaged:
         if mine and fnmatch.fnmatchcase(mine, pattern):
             raise ClassroomError(
-                "Wanted interfaces called {0} left alone by NetworkManager, found the controller's own connection on "
-                "{1}: it would be cut. Nothing was changed: take {0} out of host_interfaces_unmanaged.".format(
-                    pattern, mine))
+                f"Wanted interfaces called {pattern} left alone by NetworkManager, found the controller's own "
+                "connection on "
+                f"{mine}: it would be cut. Nothing was changed: take {pattern} out of host_interfaces_unmanaged.")
 
 
 def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tuple[list[Change], list[str]]:
@@ -268,15 +269,14 @@ def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tu
         unknown = sorted(set(options) - set(PROPERTIES))
         if unknown:
             raise ClassroomError(
-                "Wanted options of a profile such as {0}, found {1} in interfaces_{2}_profile. Correct it.".format(
+                "Wanted options of a profile such as {}, found {} in interfaces_{}_profile. Correct it.".format(
                     ", ".join(PROPERTIES), ", ".join(unknown), side))
         if side not in found or not options:
             continue
         device = found[side].interface
         profile = next((one for one in state.profiles if one.device == device), None)
         if profile is None or not profile.stored:
-            warnings.append("{0} has no stored profile of NetworkManager, so nothing was changed about it.".format(
-                device))
+            warnings.append(f"{device} has no stored profile of NetworkManager, so nothing was changed about it.")
             continue
         different = {name: as_value(value) for name, value in options.items()
                      if as_value(value) != profile.values.get(PROPERTIES[name], "").replace(" ", "")}
@@ -304,19 +304,20 @@ def _refuse_cut(device: str, different: Mapping[str, str], state: State) -> None
     method, addresses = different.get("method" + family, "manual"), different.get("ip" + family)
     reason = ""
     if method != "manual":
-        reason = "its address would not be kept by the method {0}".format(method)
+        reason = f"its address would not be kept by the method {method}"
     elif addresses is not None and session.address not in [each.split("/")[0] for each in addresses.split(",")]:
-        reason = "it would not have the address {0} any more".format(session.address)
+        reason = f"it would not have the address {session.address} any more"
     elif state.way[0] == device and state.way[1]:
         if different.get("never_default" + family) == "yes":
-            reason = "the way back to the controller at {0} is its default route".format(session.client)
+            reason = f"the way back to the controller at {session.client} is its default route"
         elif different.get("gw" + family, state.way[1]) != state.way[1]:
-            reason = "the way back to the controller at {0} goes by {1}".format(session.client, state.way[1])
+            reason = f"the way back to the controller at {session.client} goes by {state.way[1]}"
     if reason:
         raise ClassroomError(
-            "Wanted another profile for {0}, found the controller's own connection on it: {1}, and it would be cut. "
+            f"Wanted another profile for {device}, found the controller's own connection on it: {reason}, and it would "
+            "be cut. "
             "Nothing was changed: change this one on the machine itself, or run this by another of its "
-            "addresses.".format(device, reason))
+            "addresses.")
 
 
 # Doing

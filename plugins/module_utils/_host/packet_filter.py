@@ -88,7 +88,7 @@ def find(root: Root, run: Runner, ports: Sequence[str], family: str = "ip") -> t
 def _found(root: Root, run: Runner, ports: Sequence[str], family: str) -> Iterator[Blocked]:
     names = _tables(run)
     iptables = family + "tables" if family == "ip" else "ip6tables"
-    legacy = (read_text(root("/proc/net/{0}_tables_names".format(family))) or "").split()
+    legacy = (read_text(root(f"/proc/net/{family}_tables_names")) or "").split()
     for there, program in (((family, "filter") in names, iptables), ("filter" in legacy, iptables + "-legacy")):
         if there:
             table = parse_save(run([program + "-save", "-t", "filter"], check=False).out)
@@ -99,14 +99,14 @@ def _found(root: Root, run: Runner, ports: Sequence[str], family: str) -> Iterat
     for kind, name in names:
         if kind not in (family, "inet") or name in _IPTABLES_TABLES or _NOT_THE_ADMINISTRATORS.fullmatch(name):
             continue
-        table = parse_nft(_json(run, ["nft", "-j", "list", "table", kind, name]), "{0} {1}".format(kind, name))
+        table = parse_nft(_json(run, ["nft", "-j", "list", "table", kind, name]), f"{kind} {name}")
         shut = _shut(table, ports)
         if shut:
             # One chain is named, the first one; the others come when it lets the ports through
-            yield Blocked("the chain {0} of nftables' table {1}".format(_dropping(table, ports), table.name), shut)
+            yield Blocked(f"the chain {_dropping(table, ports)} of nftables' table {table.name}", shut)
         forward = table.dropping("forward", "tcp", ANY_PORT)
         if forward:
-            yield Blocked("the chain {0} of nftables' table {1}".format(forward, table.name))
+            yield Blocked(f"the chain {forward} of nftables' table {table.name}")
 
 
 def _dropping(table: Table, ports: Sequence[str]) -> str:

@@ -156,13 +156,13 @@ def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
     if not _HOST_NAME.fullmatch(wish.hostname):
         raise ClassroomError(
             "Wanted a host name of lower-case letters, digits and hyphens (Kubernetes names the node after it), "
-            "found '{0}'. Correct it in the inventory.".format(wish.hostname))
+            f"found '{wish.hostname}'. Correct it in the inventory.")
     kept_name = (host.hostname_text or "").strip()
     if host.hostname == kept_name == wish.hostname:
         return
     reason = "the running system has another name" if host.hostname != wish.hostname else "it would not survive a boot"
-    before = "{0}\n{1} in {2}".format(host.hostname, kept_name or "nothing", HOSTNAME)
-    after = "{0}\n{0} in {1}".format(wish.hostname, HOSTNAME)
+    before = "{}\n{} in {}".format(host.hostname, kept_name or "nothing", HOSTNAME)
+    after = f"{wish.hostname}\n{wish.hostname} in {HOSTNAME}"
     draft.steps.append(Step("host name", wish.hostname, before, after, reason))
     draft.former["hostname"] = host.hostname
     draft.former.setdefault("written", {})["hostname"] = wish.hostname
@@ -174,7 +174,7 @@ def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
     planned = hosts_file.plan_hosts(host.hosts or "", wish.hosts)
     reason = "the nodes' names and addresses are not as in the inventory"
     if planned.put_aside:
-        reason = "'{0}' hides a node behind a loopback address".format(planned.put_aside[0].strip())
+        reason = f"'{planned.put_aside[0].strip()}' hides a node behind a loopback address"
     if draft.file(HOSTS, host.hosts, planned.text, reason):
         draft.former["hosts"] = host.hosts or ""
 
@@ -182,7 +182,7 @@ def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
 def _plan_swap(draft: _Draft, host: Host) -> None:
     if host.container and host.swaps:
         draft.warnings.append(
-            "Swap is on ({0}), and this machine is a container: its swap belongs to the host, which is left as it is. "
+            "Swap is on ({}), and this machine is a container: its swap belongs to the host, which is left as it is. "
             "The kubelet needs failSwapOn: false here.".format(", ".join(host.swaps)))
     elif host.swaps:
         draft.steps.extend(Step("swap", name, "on", "off", "the kubelet does not start while swap is on")
@@ -198,7 +198,7 @@ def _plan_swap_units(draft: _Draft, host: Host) -> None:
     """Those that are there and in nobody's way any more stay: a generator may come back with the next boot."""
     for path, causes in host.swapping.causes.items():
         if draft.file(path, host.swapping.texts.get(path), swap_units.DROP_IN,
-                      "{0} would switch swap on at boot".format(" and ".join(causes))):
+                      "{} would switch swap on at boot".format(" and ".join(causes))):
             draft.created.append(path)
 
 
@@ -221,7 +221,7 @@ def _plan_modules(draft: _Draft, wish: Wish, host: Host) -> None:
     missing = [name for name in wish.modules if host.features[name] == kernel.MISSING]
     if missing:
         raise ClassroomError(
-            "Wanted the kernel feature{0} {1}, found neither built in nor a module for the running kernel. {2}".format(
+            "Wanted the kernel feature{} {}, found neither built in nor a module for the running kernel. {}".format(
                 "s" if len(missing) > 1 else "", ", ".join(missing), "Load it on the host of this container."
                 if host.container else "Install the modules of the running kernel, or boot the installed one."))
     to_load = [name for name in wish.modules if host.features[name] == kernel.LOADABLE]
@@ -247,25 +247,25 @@ def _plan_sysctls(draft: _Draft, wish: Wish, host: Host) -> None:
             draft.former.setdefault("sysctls", {})[key] = found.value
         draft.steps.append(Step("kernel setting", key, found.value or "not there before its module is loaded",
                                 kernel.normalized(value), "the running kernel has another value"))
-    text = _HEADER + "".join("{0} = {1}\n".format(key, value) for key, value in wish.sysctls.items())
+    text = _HEADER + "".join(f"{key} = {value}\n" for key, value in wish.sysctls.items())
     # Whether somebody else wrote it, or the wish is another one by now
     edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")
     reason = "it was changed after this collection had written it" if edited else \
         "the settings applied at boot are not the wanted ones"
     if draft.file(SYSCTL_FILE, host.sysctl_text, text, reason):
         draft.former.setdefault("written", {})[SYSCTL_FILE] = original_state.digest(text)
-    draft.findings.extend("kernel setting {0}: {1}".format(*each) for each in host.later)
+    draft.findings.extend("kernel setting {}: {}".format(*each) for each in host.later)
 
 
 def _refuse_setting(key: str, value: str, found: kernel.Setting, loading: bool) -> None:
     if found.value is None and not loading:
         raise ClassroomError(
-            "Wanted the kernel setting {0} = {1}, found no such key in this kernel. "
-            "Name the module that brings it, or take the setting out.".format(key, value))
+            f"Wanted the kernel setting {key} = {value}, found no such key in this kernel. "
+            "Name the module that brings it, or take the setting out.")
     if found.value is not None and not found.writable:
         raise ClassroomError(
-            "Wanted the kernel setting {0} = {1}, found {2}, and it is read-only on this machine. "
-            "Set it on the host of this container, or take the setting out.".format(key, value, found.value))
+            f"Wanted the kernel setting {key} = {value}, found {found.value}, and it is read-only on this machine. "
+            "Set it on the host of this container, or take the setting out.")
 
 
 class Performer:
@@ -312,12 +312,13 @@ class Performer:
         answer = self._run(["modprobe", name], check=False)
         if answer.rc != 0 and kernel.feature(self._root, name) != kernel.PRESENT:
             raise ClassroomError(
-                "Wanted the kernel module {0} loaded, found that modprobe refuses: {1}.".format(name, answer.text))
+                f"Wanted the kernel module {name} loaded, found that modprobe refuses: {answer.text}.")
 
     def _set(self, key: str, value: str) -> None:
         kernel.write_setting(self._root, key, value)
         found = kernel.read_setting(self._root, key).value
         if found != kernel.normalized(value):
             raise ClassroomError(
-                "Wanted the kernel setting {0} = {1}, found {2} after writing it. The kernel does not take this "
-                "value.".format(key, value, found))
+                f"Wanted the kernel setting {key} = {value}, found {found} after writing it. The kernel does not take "
+                "this "
+                "value.")

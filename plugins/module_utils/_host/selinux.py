@@ -61,13 +61,14 @@ def plan(wanted: str, state: State, container: bool) -> Plan:
     if state.config is not None:
         config = _planned_config(wanted, state)
     if config is not None and state.config is not None:
-        steps.append(Step("file", CONFIG, state.config, config, "the next boot would make SELinux '{0}'".format(
+        steps.append(Step("file", CONFIG, state.config, config, "the next boot would make SELinux '{}'".format(
             configured(state.config) or "what the kernel likes")))
     if state.live in (None, wanted):
         return Plan(tuple(steps), config)
     if container:
-        warnings = ("SELinux is {0} here and {1} is wanted, but this machine is a container: the mode belongs to the "
-                    "host, which is left as it is.".format(state.live, wanted),)
+        warnings = (f"SELinux is {state.live} here and {wanted} is wanted, but this machine is a container: the mode "
+                    "belongs to the "
+                    "host, which is left as it is.",)
         return Plan(tuple(steps), config, None, warnings)
     steps.append(Step("selinux", wanted, state.live or "", wanted, "the running kernel has another mode"))
     return Plan(tuple(steps), config, state.live)
@@ -80,10 +81,11 @@ def _planned_config(wanted: str, state: State) -> str | None:
         return None
     if found == DISABLED and state.live is None:
         raise ClassroomError(
-            "Wanted SELinux {0}, found it disabled in {1}. No file here has a label yet: write permissive there, "
-            "'touch /.autorelabel', boot, and run this again.".format(wanted, CONFIG))
+            f"Wanted SELinux {wanted}, found it disabled in {CONFIG}. No file here has a label yet: write permissive "
+            "there, "
+            "'touch /.autorelabel', boot, and run this again.")
     if not found:
-        return text + ("" if text.endswith("\n") or not text else "\n") + "SELINUX={0}\n".format(wanted)
+        return text + ("" if text.endswith("\n") or not text else "\n") + f"SELINUX={wanted}\n"
     return _LINE.sub("SELINUX=" + wanted, text)
 
 
@@ -96,7 +98,7 @@ def set_live(root: Root, wanted: str) -> None:
             stream.write(number)
     except OSError as problem:
         raise ClassroomError(
-            "Wanted SELinux {0}, found {1}, and the kernel refuses the change: {2}. A policy may forbid it to all but "
+            "Wanted SELinux {}, found {}, and the kernel refuses the change: {}. A policy may forbid it to all but "
             "the boot (secure_mode_policyload).".format(wanted, found or "no such mode", problem.strerror)) from problem
 
 

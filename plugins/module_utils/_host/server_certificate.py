@@ -110,7 +110,7 @@ def check(wish: Wish) -> None:
     for name in wish.names:
         if not _is_address(name) and not all(part.replace("-", "a").isalnum() for part in name.split(".")):
             raise ClassroomError(
-                "Wanted host names and addresses for the certificate, found '{0}'. Correct it.".format(name))
+                f"Wanted host names and addresses for the certificate, found '{name}'. Correct it.")
     if not wish.names:
         raise ClassroomError("Wanted a certificate for at least one name or address, found none. Name one.")
 
@@ -138,7 +138,7 @@ def plan(wish: Wish, state: State) -> list[Step]:
     if reason:
         steps.append(Step("certificate", wish.path(CERTIFICATE), found, ", ".join(wish.names), reason))
         return steps
-    return [Step("mode", wish.path(name), "{0:04o}".format(mode), "{0:04o}".format(_SECRET), _OPEN)
+    return [Step("mode", wish.path(name), f"{mode:04o}", f"{_SECRET:04o}", _OPEN)
             for name, mode in state.open_keys]
 
 
@@ -163,7 +163,7 @@ def presented(wish: Wish, port: int, now: float) -> Presented:
     except ssl.SSLCertVerificationError as error:
         return Presented(error.verify_message, authority=authority)
     except (OSError, ssl.SSLError) as error:
-        return Presented("nothing answers in TLS at port {0}: {1}".format(port, error.strerror or error),
+        return Presented(f"nothing answers in TLS at port {port}: {error.strerror or error}",
                          authority=authority)
     problem = _unfit(wish, ssl.DER_cert_to_PEM_cert(der), now) or (_OPEN if _open_keys(wish) else "")
     return Presented(problem, fingerprint(der), authority)
@@ -195,7 +195,7 @@ def _authority_problem(wish: Wish, now: float) -> str:
         return "it " + authority.date_problem(now)
     # Twice as early, so that what it signs is never due at once
     if authority.not_after - now < 2 * wish.renew_days * _DAY:
-        return "it ends on {0}".format(x509.as_date(authority.not_after))
+        return f"it ends on {x509.as_date(authority.not_after)}"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(wish.path(AUTHORITY), wish.path(AUTHORITY_KEY))
     except FileNotFoundError:
@@ -220,7 +220,7 @@ def _unfit(wish: Wish, text: str, now: float) -> str:
     if certificate.date_problem(now):
         return "it " + certificate.date_problem(now)
     if certificate.not_after - now < wish.renew_days * _DAY:
-        return "it ends on {0}".format(x509.as_date(certificate.not_after))
+        return f"it ends on {x509.as_date(certificate.not_after)}"
     if set(x509.alternative_names(text)) != {_plain(name) for name in wish.names}:
         return "it stands for other names"
     return ""

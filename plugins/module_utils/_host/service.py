@@ -125,12 +125,12 @@ def check(wish: Wish, state: State) -> None:
     supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == wish.name for file in wish.files)
     if not state.unit.exists and not supplied and (wish.state == "started" or wish.enabled):
         raise ClassroomError(
-            "Wanted the unit {0}, found none of that name on this machine. Install the package that brings it.".format(
-                wish.name))
+            f"Wanted the unit {wish.name}, found none of that name on this machine. Install the package that brings "
+            "it.")
     if state.unit.load_state == "masked" and wish.state == "started":
         raise ClassroomError(
-            "Wanted {0} running, found it masked. Unmask it with 'systemctl unmask {0}' if that was not meant.".format(
-                wish.name))
+            f"Wanted {wish.name} running, found it masked. Unmask it with 'systemctl unmask {wish.name}' if that was "
+            "not meant.")
 
 
 def try_files(root: Root, run: Runner, wish: Wish, steps: Sequence[Step], check_mode: bool) -> None:
@@ -162,7 +162,7 @@ def try_files(root: Root, run: Runner, wish: Wish, steps: Sequence[Step], check_
     if answer.rc == 0 or (answer.rc == NOT_FOUND and check_mode):
         return
     raise ClassroomError(
-        "Wanted files in {0} that {1} can start with, found that it cannot: {2}. Nothing was written, and a running "
+        "Wanted files in {} that {} can start with, found that it cannot: {}. Nothing was written, and a running "
         "one goes on as it is. Correct the file, or the variable, that it names.".format(
             trial.directory, wish.name, words.rstrip(".")))
 
@@ -174,8 +174,9 @@ def check_ports(root: Root, wish: Wish) -> None:
         found = foreign_listener(root, port, wish.name)
         if found is not None:
             raise ClassroomError(
-                "Wanted port {0} for {1}, found '{2}' listening on it. Stop that program, or choose another port."
-                .format(port, wish.name, found))
+                f"Wanted port {port} for {wish.name}, found '{found}' listening on it. Stop that program, or choose "
+                "another port."
+                )
 
 
 def plan(wish: Wish, state: State) -> list[Step]:
@@ -197,7 +198,7 @@ def _check_paths(files: Sequence[FileWish]) -> None:
     for file in files:
         if not os.path.isabs(file.path) or file.path in seen:
             raise ClassroomError(
-                "Wanted different files with absolute paths, found '{0}'{1}. Correct the list.".format(
+                "Wanted different files with absolute paths, found '{}'{}. Correct the list.".format(
                     file.path, " twice" if file.path in seen else ""))
         seen.add(file.path)
 
@@ -225,7 +226,7 @@ def _plan_file(file: FileWish, found: FileState) -> list[Step]:
 
 
 def _octal(mode: int | None) -> str:
-    return "none" if mode is None else "{0:04o}".format(mode)
+    return "none" if mode is None else f"{mode:04o}"
 
 
 def _plan_enablement(wish: Wish, unit: systemd.Unit) -> list[Step]:
@@ -240,7 +241,7 @@ def _plan_enablement(wish: Wish, unit: systemd.Unit) -> list[Step]:
 def _plan_process(wish: Wish, state: State, stale: Sequence[FileWish]) -> list[Step]:
     unit = state.unit
     running = unit.active or (unit.active_state == "activating" and unit.sub_state != "auto-restart")
-    found = "{0} ({1})".format(unit.active_state, unit.sub_state)
+    found = f"{unit.active_state} ({unit.sub_state})"
     if wish.state == "stopped":
         if unit.active_state in ("inactive", "failed"):
             return []
@@ -355,12 +356,12 @@ class Performer:
             raise self._failure(wish, systemd.show(self._run, wish.name)) from problem
 
     def _failure(self, wish: Wish, unit: systemd.Unit) -> ClassroomError:
-        found = "{0} ({1}, {2})".format(unit.active_state, unit.sub_state, unit.result)
+        found = f"{unit.active_state} ({unit.sub_state}, {unit.result})"
         if unit.active:
-            place = wish.socket or "port {0}".format(wish.port)
-            found = "it active, but no answer at {0} within {1:g} s".format(place, wish.timeout)
+            place = wish.socket or f"port {wish.port}"
+            found = f"it active, but no answer at {place} within {wish.timeout:g} s"
         return ClassroomError(
-            "Wanted {0} running, found {1}. Correct what its last messages name:\n{2}".format(
+            "Wanted {} running, found {}. Correct what its last messages name:\n{}".format(
                 wish.name, found, systemd.journal(self._run, wish.name) or "(it logged nothing)"))
 
 

@@ -60,7 +60,7 @@ def _plain(address: str) -> str:
 
 def _environment(root: Root, pid: int) -> dict[str, str]:
     try:
-        with open(root("/proc/{0}/environ".format(pid)), "rb") as stream:
+        with open(root(f"/proc/{pid}/environ"), "rb") as stream:
             words = stream.read().decode("utf-8", "replace").split("\0")
     except OSError:
         return {}
@@ -69,7 +69,7 @@ def _environment(root: Root, pid: int) -> dict[str, str]:
 
 def _parent(root: Root, pid: int) -> int:
     try:
-        with open(root("/proc/{0}/stat".format(pid)), encoding="utf-8", errors="replace") as stream:
+        with open(root(f"/proc/{pid}/stat"), encoding="utf-8", errors="replace") as stream:
             # The name of the program is in parentheses and may have blanks
             return int(stream.read().rpartition(")")[2].split()[1])
     except (OSError, IndexError, ValueError):

@@ -23,7 +23,7 @@ _NAME = "50-classroom-kubeadm.conf"
 DROP_IN = "# Written by the collection classroom.kubeadm: no swap on a machine of Kubernetes.\n" \
           "[Unit]\nConditionPathExists=!/\n"
 # systemd takes the drop-ins of this directory for every unit of the type
-ALL_SWAP = "{0}/swap.d/{1}".format(_SYSTEM, _NAME)
+ALL_SWAP = f"{_SYSTEM}/swap.d/{_NAME}"
 _UNIT_DIRECTORIES = (
     _SYSTEM, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
     "/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late",
@@ -59,7 +59,7 @@ def read_swapping(root: Root) -> Swapping:
 
 
 def _drop_in(unit: str) -> str:
-    return "{0}/{1}.d/{2}".format(_SYSTEM, unit, _NAME)
+    return f"{_SYSTEM}/{unit}.d/{_NAME}"
 
 
 def _units(root: Root) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ def _zram_configs(root: Root) -> Iterator[str]:
     """The configurations of zram-generator that name a device: of the files the first one, and all drop-ins."""
     candidates = [path for path in _ZRAM_CONFIGS if os.path.exists(root(path))][:1]
     for path in _ZRAM_CONFIGS:
-        candidates += ["{0}.d/{1}".format(path, name) for name in _names(root(path + ".d")) if name.endswith(".conf")]
+        candidates += [f"{path}.d/{name}" for name in _names(root(path + ".d")) if name.endswith(".conf")]
     for path in candidates:
         if not _is_masked(root(path)) and _ZRAM_SECTION.search(read_text(root(path)) or ""):
             yield path

@@ -90,7 +90,7 @@ def _moment(text: str) -> float | None:
     words = text.split()
     if len(words) != 4:
         return None
-    return datetime.fromisoformat("{0}T{1}+00:00".format(words[1], words[2])).timestamp()
+    return datetime.fromisoformat(f"{words[1]}T{words[2]}+00:00").timestamp()
 
 
 def daemon_reload(run: Runner) -> None:
@@ -104,6 +104,6 @@ def act(run: Runner, verb: str, name: str) -> None:
 
 def journal(run: Runner, name: str, lines: int = 15) -> str:
     """The unit's last words, for an error's message."""
-    answer = run(["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines={0}".format(lines), "--unit=" + name],
+    answer = run(["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", "--unit=" + name],
                  check=False, timeout=20)
     return answer.out.strip()

@@ -40,7 +40,7 @@ def check(wish: Wish) -> None:
     for server in wish.servers:
         if not _SERVER.fullmatch(server):
             raise ClassroomError(
-                "Wanted the name or address of a time server, found '{0}'. Correct it in the inventory.".format(server))
+                f"Wanted the name or address of a time server, found '{server}'. Correct it in the inventory.")
 
 
 def read_state(root: Root, run: Runner, wish: Wish) -> State:

@@ -52,7 +52,7 @@ class ToRegistry:
         parts, lacking = _collected(lambda digest: self._place.manifest(image, digest), top)
         if thorough:
             lacking += [
-                "the blob {0} is missing".format(blob.digest) for blob in image_manifest.blobs(parts).values()
+                f"the blob {blob.digest} is missing" for blob in image_manifest.blobs(parts).values()
                 if not self._place.has_blob(image, blob.digest, blob.size)]
         return Found(top.digest, image_manifest.size(parts), tuple(lacking))
 
@@ -72,7 +72,7 @@ class ToRegistry:
                 repository, image.ending, choice.top.media_type, choice.top.content)
         there = self._place.manifest(image, image.ending)
         if there is None or there.digest != choice.top.digest:
-            raise ClassroomError("wanted {0} there after the copy, found {1}".format(
+            raise ClassroomError("wanted {} there after the copy, found {}".format(
                 choice.top.digest, there.digest if there else "nothing"))
 
 
@@ -100,9 +100,9 @@ class ToLocal:
         for blob in image_manifest.blobs(parts).values():
             path = self._whole(image, blob.digest, blob.size)
             if path is None:
-                lacking.append("the blob {0} is missing or too short".format(blob.digest))
+                lacking.append(f"the blob {blob.digest} is missing or too short")
             elif thorough and not image_layout.has_digest(path, blob.digest):
-                lacking.append("the file {0} is damaged (remove it to have it copied again)".format(path))
+                lacking.append(f"the file {path} is damaged (remove it to have it copied again)")
         return Found(top.digest, image_manifest.size(parts), tuple(lacking))
 
     def lacking(self, image: Reference, parts: Sequence[Manifest]) -> Mapping[str, int]:
@@ -127,7 +127,7 @@ class ToLocal:
             with source.opened(image, top, choice.parts) as end:
                 # From inside of the stage: a path with a colon in it would be taken for a name
                 target = skopeo.End("oci:layout", (
-                    "shared-blob-dir={0}".format(os.path.join(stage, "blobs")), "oci-accept-uncompressed-layers"))
+                    "shared-blob-dir={}".format(os.path.join(stage, "blobs")), "oci-accept-uncompressed-layers"))
                 skopeo.copy(end, target, whole=top.is_list, same_digest=False, patience=patience, cwd=stage,
                             moved=moved)
         for part in choice.parts:
@@ -138,8 +138,7 @@ class ToLocal:
                 # The configuration of an image in Docker's form: skopeo wrote it anew in OCI's
                 _write(path, source.blob(image, blob.digest))
             if blob.size >= 0 and os.path.getsize(path) != blob.size:
-                raise ClassroomError("wanted {0} bytes of {1}, found {2}".format(
-                    blob.size, blob.digest, os.path.getsize(path)))
+                raise ClassroomError(f"wanted {blob.size} bytes of {blob.digest}, found {os.path.getsize(path)}")
         self._place.publish(image, choice.parts, stage)
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -215,7 +214,7 @@ class Queue:
 def explained(problem: Exception) -> str:
     """A reason in words."""
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full ({0})".format(problem)
+        return f"the disk is full ({problem})"
     return str(problem) or type(problem).__name__
 
 
@@ -232,7 +231,7 @@ def _collected(read: Callable[[str], Manifest | None], top: Manifest) -> tuple[l
     for entry in top.entries:
         found = read(entry.digest)
         if found is None:
-            lacking.append("the manifest {0} ({1}) is missing".format(entry.digest, entry.platform))
+            lacking.append(f"the manifest {entry.digest} ({entry.platform}) is missing")
             continue
         below, odd = _collected(read, found)
         parts += below

@@ -114,7 +114,7 @@ class RegistryPlace:
 
     def end(self, image: Reference, ending: str) -> skopeo.End:
         host, repository = self.where(image)
-        name = "docker://{0}/{1}{2}{3}".format(host, repository, "@" if ":" in ending else ":", ending)
+        name = "docker://{}/{}{}{}".format(host, repository, "@" if ":" in ending else ":", ending)
         return skopeo.End(name, self._options)
 
     @contextlib.contextmanager
@@ -123,7 +123,7 @@ class RegistryPlace:
 
     def named(self, image: Reference) -> str:
         host, repository = self.where(image)
-        return "docker://{0}/{1}".format(host, repository)
+        return f"docker://{host}/{repository}"
 
     def identity(self, image: Reference, whole: Manifest) -> str:
         return whole.digest
@@ -138,9 +138,9 @@ class RegistryPlace:
             return self._registries[host]
 
     def _skopeo_options(self) -> Iterator[str]:
-        yield "tls-verify={0}".format("true" if self._wanted.tls else "false")
+        yield "tls-verify={}".format("true" if self._wanted.tls else "false")
         if self._means.authfile:
-            yield "authfile={0}".format(self._means.authfile)
+            yield f"authfile={self._means.authfile}"
         else:
             # Not whoever happens to be logged in here: a run has the credentials that it was given
             yield "no-creds"
@@ -151,9 +151,10 @@ class RegistryPlace:
                 shutil.copyfile(self._wanted.ca, os.path.join(directory, "ca.crt"))
             except OSError as problem:
                 raise ClassroomError(
-                    "Wanted a certificate authority (PEM) in {0}, found: {1}; give the file of the registry's "
-                    "authority.".format(self._wanted.ca, problem.strerror)) from problem
-            yield "cert-dir={0}".format(directory)
+                    f"Wanted a certificate authority (PEM) in {self._wanted.ca}, found: {problem.strerror}; give the "
+                    "file of the registry's "
+                    "authority.") from problem
+            yield f"cert-dir={directory}"
 
 
 class LocalSource:
@@ -172,7 +173,7 @@ class LocalSource:
     def blob(self, image: Reference, digest: str) -> bytes:
         path = self._place.blob_path(image, digest)
         if path is None:
-            raise ClassroomError("the blob {0} is missing in {1}".format(digest, self._place.root))
+            raise ClassroomError(f"the blob {digest} is missing in {self._place.root}")
         with open(path, "rb") as stream:
             return stream.read()
 
@@ -188,7 +189,7 @@ class LocalSource:
                 path = self._place.blob_path(image, digest)
                 if path is None:
                     raise ClassroomError(
-                        "the blob {0} is missing in {1}; copy the source again".format(digest, self._place.root))
+                        f"the blob {digest} is missing in {self._place.root}; copy the source again")
                 files[digest] = path
             layout = os.path.join(work, "layout")
             image_layout.view(layout, top, files)
@@ -197,7 +198,7 @@ class LocalSource:
     def named(self, image: Reference) -> str:
         if isinstance(self._place, image_layout.Tree):
             return "dir:" + self._place.place(image)
-        return "oci:{0}:{1}".format(self._place.root, image.name)
+        return f"oci:{self._place.root}:{image.name}"
 
     def identity(self, image: Reference, whole: Manifest) -> str:
         return whole.digest
@@ -244,14 +245,14 @@ class StorageSource:
         return self.digest(image)
 
     def _end(self, image: Reference) -> skopeo.End:
-        return skopeo.End("containers-storage:{0}{1}".format("[{0}]".format(self._path) if self._path else "",
+        return skopeo.End("containers-storage:{}{}".format(f"[{self._path}]" if self._path else "",
                                                              image.name))
 
     def _export(self, image: Reference) -> LocalSource:
         with self._exporting:
             if image.name not in self._exported:
                 root = tempfile.mkdtemp(prefix="export.", dir=self._means.work)
-                skopeo.copy(self._end(image), skopeo.End("oci:{0}:exported".format(root)), whole=False,
+                skopeo.copy(self._end(image), skopeo.End(f"oci:{root}:exported"), whole=False,
                             same_digest=False, patience=self._means.timeout)
                 self._exported[image.name] = LocalSource(_Single(root), self._means)
             return self._exported[image.name]
@@ -271,7 +272,7 @@ def source_of(wanted: Wanted, means: Means) -> Source:
         return StorageSource(wanted.path, means)
     if not os.path.isdir(wanted.path):
         raise ClassroomError(
-            "Wanted images in {0}, found no such directory; give the directory that has them.".format(wanted.path))
+            f"Wanted images in {wanted.path}, found no such directory; give the directory that has them.")
     return LocalSource(local_of(wanted), means)
 
 
@@ -286,7 +287,7 @@ def judge_names(wanted: Wanted, images: Mapping[str, Reference]) -> None:
     found = image_reference.clashes(_owners(wanted, images.values()))
     if found:
         raise ClassroomError(
-            "Wanted a name of its own for each image in {0}, found {1}; {2}.".format(
+            "Wanted a name of its own for each image in {}, found {}; {}.".format(
                 wanted, "; ".join(found),
                 "scope the names (names: scoped), or leave one of each out" if wanted.kind == REGISTRY
                 else "scope the names (scoped: true), or leave one of each out"))
@@ -294,8 +295,8 @@ def judge_names(wanted: Wanted, images: Mapping[str, Reference]) -> None:
         odd = sorted(image.name for image in images.values() if ":" in image.host)
         if odd:
             raise ClassroomError(
-                "Wanted the host of each image as a part of its name in {0}, found hosts with a port, which no "
-                "repository's name can have: {1}; use names: mirror for these.".format(wanted, ", ".join(odd)))
+                "Wanted the host of each image as a part of its name in {}, found hosts with a port, which no "
+                "repository's name can have: {}; use names: mirror for these.".format(wanted, ", ".join(odd)))
 
 
 def _owners(wanted: Wanted, images: Iterable[Reference]) -> Iterator[tuple[str, str, str]]:

@@ -102,8 +102,9 @@ class Layout:
                 entries = [dict(entry) for entry in json.loads(read_text(path) or "{}")["manifests"]]
             except (ValueError, KeyError, TypeError) as problem:
                 raise ClassroomError(
-                    "Wanted the index of an OCI layout in {0}, found another text; take the layout from where it was "
-                    "whole, or remove it.".format(path)) from problem
+                    f"Wanted the index of an OCI layout in {path}, found another text; take the layout from where it "
+                    "was "
+                    "whole, or remove it.") from problem
             self._read = (trait, entries)
         return self._read[1]
 
@@ -131,7 +132,7 @@ class Tree:
         if top is not None and (":" not in ending or top.digest == ending):
             found: Manifest | None = top
         else:
-            name = "{0}.manifest.json".format(ending.partition(":")[2])
+            name = "{}.manifest.json".format(ending.partition(":")[2])
             found = read_manifest(os.path.join(self.place(image), name), ending)
         for blob in found.blobs if found else ():
             path = os.path.join(self.place(image), blob.digest.partition(":")[2])
@@ -152,7 +153,7 @@ class Tree:
         for digest in image_manifest.blobs(parts):
             _take(stage_path(stage, digest), os.path.join(fresh, digest.partition(":")[2]))
         for part in parts:
-            name = "manifest.json" if part is parts[-1] else "{0}.manifest.json".format(part.digest.partition(":")[2])
+            name = "manifest.json" if part is parts[-1] else "{}.manifest.json".format(part.digest.partition(":")[2])
             with open(os.path.join(fresh, name), "wb") as stream:
                 stream.write(part.content)
         write_text(os.path.join(fresh, "version"), DIR_VERSION)
@@ -176,7 +177,7 @@ def read_manifest(path: str, digest: str = "") -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
-        raise ClassroomError("{0} cannot be read: {1}.".format(path, problem.strerror)) from problem
+        raise ClassroomError(f"{path} cannot be read: {problem.strerror}.") from problem
     if digest and image_manifest.digest_of(content) != digest:
         return None
     try:

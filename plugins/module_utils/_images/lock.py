@@ -49,17 +49,17 @@ def read(path: str) -> Lock | None:
     if text is None:
         return None
     lines = text.splitlines()
-    if "schema: {0}".format(SCHEMA) not in lines:
-        raise _damaged(path, "no line 'schema: {0}'".format(SCHEMA))
+    if f"schema: {SCHEMA}" not in lines:
+        raise _damaged(path, f"no line 'schema: {SCHEMA}'")
     platforms = [line.partition(": ")[2] for line in lines if line.startswith("platforms: ")]
     if len(platforms) != 1:
-        raise _damaged(path, "{0} lines that name the platforms".format(len(platforms) or "no"))
+        raise _damaged(path, "{} lines that name the platforms".format(len(platforms) or "no"))
     resolved = _section(path, lines, "images", DIGEST)
     copied = _section(path, lines, "copies", DIGEST)
     # The second list closes the file, so that a file which was cut off shows here
     odd = sorted(set(resolved) ^ set(copied))
     if odd:
-        raise _damaged(path, "{0} in one of its two lists only".format(", ".join(odd)))
+        raise _damaged(path, "{} in one of its two lists only".format(", ".join(odd)))
     return Lock(tuple(platforms[0].split(", ")), {name: Entry(resolved[name], copied[name]) for name in resolved})
 
 
@@ -73,10 +73,10 @@ def text(lock: Lock) -> str:
         "images": {name: entry.resolved for name, entry in lock.entries.items()},
         "copies": {name: entry.copied for name, entry in lock.entries.items()},
     }
-    parts = [HEADER, "schema: {0}\nplatforms: {1}\n".format(SCHEMA, ", ".join(lock.platforms))]
+    parts = [HEADER, "schema: {}\nplatforms: {}\n".format(SCHEMA, ", ".join(lock.platforms))]
     for title, entries in lists.items():
         parts.append(title + ":\n" if entries else title + ": {}\n")
-        parts.extend("  {0}: {1}\n".format(name, digest) for name, digest in sorted(entries.items()))
+        parts.extend(f"  {name}: {digest}\n" for name, digest in sorted(entries.items()))
     return "".join(parts)
 
 
@@ -86,14 +86,14 @@ def judge(
     """Refuse a lock of something else than what is asked for; images that it does not have yet are no contradiction."""
     if set(lock.platforms) != set(platforms):
         raise ClassroomError(
-            "Wanted {0} for the platforms {1}, found it for {2}; give each choice of platforms a lock of its own, or "
+            "Wanted {} for the platforms {}, found it for {}; give each choice of platforms a lock of its own, or "
             "remove the file to have all digests resolved anew.".format(
                 path, ", ".join(platforms), ", ".join(lock.platforms))
         )
     strangers = sorted(name for name in lock.entries if name not in wished and name not in update)
     if strangers:
         raise ClassroomError(
-            "Wanted {0} to be the lock of these images, found in it what is not asked for: {1}; give each list of "
+            "Wanted {} to be the lock of these images, found in it what is not asked for: {}; give each list of "
             "images a lock of its own, or name what is to leave the lock in the option update.".format(
                 path, ", ".join(strangers))
         )
@@ -101,15 +101,16 @@ def judge(
         entry = lock.entries.get(name)
         if entry and reference.digest and name not in update and reference.digest != entry.resolved:
             raise ClassroomError(
-                "Wanted {0} with the digest {1}, found {2} in {3}; correct the image's digest, or name the image in "
-                "the option update.".format(name, reference.digest, entry.resolved, path)
+                f"Wanted {name} with the digest {reference.digest}, found {entry.resolved} in {path}; correct the "
+                "image's digest, or name the image in "
+                "the option update."
             )
 
 
 def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -> dict[str, str]:
     starts = [number for number, line in enumerate(lines) if line.partition(" ")[0] == title + ":"]
     if len(starts) != 1:
-        raise _damaged(path, "{0} list of {1}".format("more than one" if starts else "no", title))
+        raise _damaged(path, "{} list of {}".format("more than one" if starts else "no", title))
     entries: dict[str, str] = {}
     for line in lines[starts[0] + 1:]:
         if not line.startswith(" "):
@@ -117,9 +118,9 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
         # A person or a tool may have quoted it: both of YAML's ways
         name, _colon, found = (_plain(part) for part in line.strip().rpartition(": "))
         if not name or not value.fullmatch(found):
-            raise _damaged(path, "the line '{0}'".format(line.strip()))
+            raise _damaged(path, f"the line '{line.strip()}'")
         if name in entries:
-            raise _damaged(path, "{0} twice".format(name))
+            raise _damaged(path, f"{name} twice")
         entries[name] = found
     return entries
 
@@ -134,6 +135,7 @@ def _plain(part: str) -> str:
 
 def _damaged(path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        "Wanted a lock of images in {0} as the module image_mirror writes it, found {1}; take the file from where it "
-        "was whole, or remove it to have all digests resolved anew.".format(path, found)
+        f"Wanted a lock of images in {path} as the module image_mirror writes it, found {found}; take the file from "
+        "where it "
+        "was whole, or remove it to have all digests resolved anew."
     )

@@ -66,7 +66,7 @@ def parse(content: bytes, told: str = "") -> Manifest:
         raise ValueError("a manifest of Docker's schema 1, which has no digest to keep")
     media_type = document.get("mediaType") or (told if told in MEDIA_TYPES else _guess(document))
     if media_type not in MEDIA_TYPES:
-        raise ValueError("a manifest of type {0}".format(media_type))
+        raise ValueError(f"a manifest of type {media_type}")
     if media_type in (OCI_INDEX, DOCKER_LIST):
         entries = tuple(_descriptor(entry) for entry in document.get("manifests", ()))
         return Manifest(digest_of(content), media_type, content, entries=entries)

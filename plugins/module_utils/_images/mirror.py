@@ -93,11 +93,11 @@ class Progress:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         try:
             with self._lock, open(self._path, "a", encoding="utf-8") as stream:
-                stream.write("{0} {1}\n".format(stamp, line))
+                stream.write(f"{stamp} {line}\n")
         except OSError as problem:
             raise ClassroomError(
-                "Wanted to write progress to {0}, found: {1}; give a path in a directory that is there.".format(
-                    self._path, problem.strerror)) from problem
+                f"Wanted to write progress to {self._path}, found: {problem.strerror}; give a path in a directory that "
+                "is there.") from problem
 
 
 def asked(texts: Sequence[str]) -> dict[str, Reference]:
@@ -111,8 +111,7 @@ def asked(texts: Sequence[str]) -> dict[str, Reference]:
             problems.append(str(problem))
             continue
         if found.setdefault(reference.name, reference) != reference:
-            problems.append("Wanted each image once, found {0} with and without a digest, or with two.".format(
-                reference.name))
+            problems.append(f"Wanted each image once, found {reference.name} with and without a digest, or with two.")
     if problems:
         raise ClassroomError("\n".join(problems))
     return found
@@ -136,14 +135,15 @@ def sentences(wish: Wish, outcome: Outcome) -> str:
     if not outcome.bad:
         return ""
     what = "are not as locked in" if wish.verified else "could not be copied to"
-    head = "{0} of {1} images {2} {3}:".format(len(outcome.bad), len(wish.images), what, wish.destination)
-    return "\n".join([head, *("{0}: {1}".format(result.reference, result.error) for result in outcome.bad)])
+    head = f"{len(outcome.bad)} of {len(wish.images)} images {what} {wish.destination}:"
+    return "\n".join([head, *(f"{result.reference}: {result.error}" for result in outcome.bad)])
 
 
 def moved_sentence(moved: Moved) -> str:
     return (
-        "{0} is {1} at the source now, and is locked as {2}; name it in the option update to take the new one."
-        .format(moved.reference, moved.upstream, moved.locked)
+        f"{moved.reference} is {moved.upstream} at the source now, and is locked as {moved.locked}; name it in the "
+        "option update to take the new one."
+
     )
 
 
@@ -164,7 +164,7 @@ def write_report(path: str, content: Mapping[str, Any]) -> None:
 def _guarded(wish: Wish) -> Iterator[tuple[str, str]]:
     """Files whose holder works alone. A registry guards itself: a run by another machine would not see ours."""
     directory, name = os.path.split(os.path.abspath(wish.lock))
-    yield os.path.join(directory, ".{0}.classroom-lock".format(name)), wish.lock
+    yield os.path.join(directory, f".{name}.classroom-lock"), wish.lock
     if wish.destination.kind != REGISTRY:
         yield os.path.join(wish.destination.path, ".classroom-mirror.lock"), wish.destination.path
 
@@ -223,8 +223,9 @@ class _Run:
         if found is None:
             if self.wish.verified:
                 raise ClassroomError(
-                    "Wanted a lock of these images in {0}, found no such file; run this with state: present first."
-                    .format(self.wish.lock))
+                    f"Wanted a lock of these images in {self.wish.lock}, found no such file; run this with state: "
+                    "present first."
+                    )
             return Lock(self.wish.platforms)
         update = frozenset() if self.wish.verified else self.wish.update
         image_lock.judge(self.wish.lock, found, self.wish.platforms, self.wish.images, update)
@@ -239,7 +240,7 @@ class _Run:
             whole = self.source.manifest(image, image.digest or image.tag)
             if whole is None:
                 raise ClassroomError(
-                    "wanted it at {0}, found no such {1}; correct the name, or take it out of the list".format(
+                    "wanted it at {}, found no such {}; correct the name, or take it out of the list".format(
                         self.source.named(image), "digest" if image.digest else "tag"))
             choice = image_plan.chosen(self._reader(image), whole, image, self.wish.platforms)
             return Entry(self.source.identity(image, whole), choice.top.digest), choice
@@ -294,9 +295,8 @@ class _Run:
 
     def _copy(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
         queue = Queue({name: self.destination.lacking(self.wish.images[name], choices[name].parts) for name in names})
-        self.progress.say("{0} images: {1} to copy, {2} there, {3} failed".format(
-            len(self.wish.images), len(names), len(self.wish.images) - len(names) - len(self.errors),
-            len(self.errors)))
+        self.progress.say(f"{len(self.wish.images)} images: {len(names)} to copy, "
+                          f"{len(self.wish.images) - len(names) - len(self.errors)} there, {len(self.errors)} failed")
         with _beat(self.progress, choices) as moved:
 
             def worker() -> None:
@@ -311,8 +311,8 @@ class _Run:
                     done.result()
         if isinstance(self.destination, ToLocal) and not self.errors:
             self.destination.sweep()
-        self.progress.say("{0} copied, {1} failed".format(
-            sum(result.state == COPIED for result in self.outcome.results.values()), len(self.errors)))
+        self.progress.say(f"{sum(result.state == COPIED for result in self.outcome.results.values())} copied, "
+                          f"{len(self.errors)} failed")
 
     def _copy_one(self, name: str, choice: Choice, moved: dict[str, int]) -> None:
         """Copy an image, again and again if that may help, and keep what became of it."""
@@ -332,15 +332,14 @@ class _Run:
                     self.errors[name] = reason
                     break
                 pause = PAUSE * 2 ** attempt
-                self.progress.say("{0}: attempt {1} failed, again in {2:g} s: {3}".format(
-                    name, attempt + 1, pause, reason))
+                self.progress.say(f"{name}: attempt {attempt + 1} failed, again in {pause:g} s: {reason}")
                 time.sleep(pause)
         moved.pop(name, None)
         seconds = round(time.monotonic() - began, 3)
         known = self.outcome.results[name]
         self.outcome.results[name] = Result(
             name, known.source, known.digest, known.size, seconds, state, reason if state == FAILED else "")
-        self.progress.say("{0}: {1}, {2} in {3:.1f} s{4}".format(
+        self.progress.say("{}: {}, {} in {:.1f} s{}".format(
             name, state, _mb(known.size), seconds, ": " + reason if state == FAILED else ""))
 
     def _each(self, names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
@@ -378,7 +377,7 @@ def _beat(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[st
     def beat() -> None:
         while not ended.wait(BEAT):
             for name, size in list(moved.items()):
-                progress.say("{0}: {1} of {2}".format(name, _mb(size), _mb(choices[name].size)))
+                progress.say(f"{name}: {_mb(size)} of {_mb(choices[name].size)}")
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -390,4 +389,4 @@ def _beat(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[st
 
 
 def _mb(size: int) -> str:
-    return "{0:.1f} MB".format(size / 1e6)
+    return f"{size / 1e6:.1f} MB"

@@ -95,16 +95,17 @@ def located(
     if whole is None:
         now = named()
         raise ClassroomError(
-            "wanted the locked digest {0}, found {1}; {2}".format(
+            "wanted the locked digest {}, found {}; {}".format(
                 entry.resolved,
-                "that the tag is {0} now and the locked one is gone".format(now) if now else "no such image",
+                f"that the tag is {now} now and the locked one is gone" if now else "no such image",
                 "name the image in the option update if the new one is right" if now
                 else "see that the source has it under this name"))
     choice = chosen(read, whole, image, platforms)
     if choice.top.digest != entry.copied:
         raise ClassroomError(
-            "wanted the locked digest {0}, found that {1} has {2} for these platforms; name the image in the option "
-            "update if that is right".format(entry.copied, entry.resolved, choice.top.digest))
+            f"wanted the locked digest {entry.copied}, found that {entry.resolved} has {choice.top.digest} for these "
+            "platforms; name the image in the option "
+            "update if that is right")
     return choice
 
 
@@ -118,7 +119,7 @@ def state_of(wanted: Entry | None, found: Found) -> tuple[str, str]:
         return DIFFERENT, "another image is under its name"
     if found.lacking:
         more = len(found.lacking) - 1
-        return DIFFERENT, found.lacking[0] + (" and {0} more".format(more) if more else "")
+        return DIFFERENT, found.lacking[0] + (f" and {more} more" if more else "")
     return PRESENT, ""
 
 
@@ -146,5 +147,5 @@ def _closure(read: Read, top: Manifest) -> tuple[Manifest, ...]:
 def _present(read: Read, digest: str) -> Manifest:
     found = read(digest)
     if found is None:
-        raise ClassroomError("wanted the manifest {0} that its list names, found none at the source".format(digest))
+        raise ClassroomError(f"wanted the manifest {digest} that its list names, found none at the source")
     return found

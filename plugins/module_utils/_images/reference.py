@@ -20,8 +20,8 @@ DOCKER_HUB = "docker.io"
 # The grammar of the distribution specification; a host may have a port
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(r"{0}(?:/{0})*".format(_PART))
-ADDRESS = re.compile(r"{0}(?:/{1})?".format(_HOST.pattern, _REPOSITORY.pattern))
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
+ADDRESS = re.compile(rf"{_HOST.pattern}(?:/{_REPOSITORY.pattern})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -39,7 +39,7 @@ class Reference:
     def name(self) -> str:
         """The name that it is kept under: by tag if there is one, since a tag is what a name is for."""
         end = ":" + self.tag if self.tag else "@" + self.digest
-        return "{0}/{1}{2}".format(self.host, self.repository, end)
+        return f"{self.host}/{self.repository}{end}"
 
     @property
     def ending(self) -> str:
@@ -79,6 +79,7 @@ def _unusable(text: str, found: str) -> ClassroomError:
     # A name with credentials in it is somebody's mistake, and not to be repeated
     shown = text.rpartition("@")[2] if "://" in text else text
     return ClassroomError(
-        "Wanted images by full name with tag or digest, like registry.k8s.io/pause:3.10.2, found {0} in '{1}'; write "
-        "the tag that is meant, also where it is latest.".format(found, shown)
+        f"Wanted images by full name with tag or digest, like registry.k8s.io/pause:3.10.2, found {found} in "
+        f"'{shown}'; write "
+        "the tag that is meant, also where it is latest."
     )

@@ -96,10 +96,10 @@ class Registry:
 
     def digest(self, repository: str, reference: str) -> str:
         """The digest of the manifest that a tag or digest names, empty if there is none."""
-        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("HEAD", path, {"Accept": ", ".join(MEDIA_TYPES)})
         if answer.status not in (200, 404):
-            raise self._refused("tell the digest of {0}:{1}".format(repository, reference), answer)
+            raise self._refused(f"tell the digest of {repository}:{reference}", answer)
         if answer.status == 404:
             return ""
         told = answer.headers.get("docker-content-digest", "")
@@ -111,28 +111,30 @@ class Registry:
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:
         """The manifest that a tag or digest names, None if there is none."""
-        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("GET", path, {"Accept": ", ".join(MEDIA_TYPES)})
         if answer.status == 404:
             return None
-        what = "give the manifest {0}:{1}".format(repository, reference)
+        what = f"give the manifest {repository}:{reference}"
         if answer.status != 200:
             raise self._refused(what, answer)
         if ":" in reference and digest_of(answer.body) != reference:
             raise RegistryRefused(
-                "Wanted the registry at {0} to {1}, found other content under this digest; see what is between here "
-                "and the registry.".format(self.address, what))
+                f"Wanted the registry at {self.address} to {what}, found other content under this digest; see what is "
+                "between here "
+                "and the registry.")
         try:
             return parse(answer.body, answer.headers.get("content-type", "").partition(";")[0])
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise RegistryRefused("Wanted the registry at {0} to {1}, found {2}; only images of OCI and of Docker's "
-                                  "schema 2 can be copied.".format(self.address, what, problem)) from problem
+            raise RegistryRefused(f"Wanted the registry at {self.address} to {what}, found {problem}; only images of "
+                                  "OCI and of Docker's "
+                                  "schema 2 can be copied.") from problem
 
     def blob(self, repository: str, digest: str) -> bytes:
         """A small blob, such as an image's configuration, of which the digest was compared."""
-        answer = self._ask("GET", "/v2/{0}/blobs/{1}".format(repository, digest))
+        answer = self._ask("GET", f"/v2/{repository}/blobs/{digest}")
         if answer.status != 200 or digest_of(answer.body) != digest:
-            raise self._refused("give the blob {0} of {1}".format(digest, repository), answer)
+            raise self._refused(f"give the blob {digest} of {repository}", answer)
         return answer.body
 
     def has_blob(self, repository: str, digest: str) -> bool:
@@ -140,15 +142,15 @@ class Registry:
 
     def blob_size(self, repository: str, digest: str) -> int | None:
         """Bytes of a blob, -1 if the registry does not say, None if there is no such blob."""
-        answer = self._ask("HEAD", "/v2/{0}/blobs/{1}".format(repository, digest))
+        answer = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}")
         if answer.status not in (200, 404):
-            raise self._refused("tell of the blob {0} in {1}".format(digest, repository), answer)
+            raise self._refused(f"tell of the blob {digest} in {repository}", answer)
         return int(answer.headers.get("content-length", -1)) if answer.status == 200 else None
 
     def mount_blob(self, repository: str, digest: str, source: str) -> bool:
         """Make a blob of another repository one of this too, without sending it; False if the registry will not."""
         query = urlencode({"mount": digest, "from": source})
-        answer = self._ask("POST", "/v2/{0}/blobs/uploads/?{1}".format(repository, query))
+        answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}")
         if answer.status == 202:
             # It offers an upload instead, which would stay open
             self._ask("DELETE", _local(answer.headers["location"]))
@@ -156,23 +158,23 @@ class Registry:
 
     def push_blob(self, repository: str, digest: str, path: str) -> None:
         """Send a file. The registry compares the digest before the blob exists."""
-        answer = self._ask("POST", "/v2/{0}/blobs/uploads/".format(repository))
+        answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/")
         if answer.status != 202:
-            raise self._refused("take an upload to {0}".format(repository), answer)
+            raise self._refused(f"take an upload to {repository}", answer)
         location = _local(answer.headers["location"])
         location += ("&" if "?" in location else "?") + urlencode({"digest": digest})
         with open(path, "rb") as stream:
             length = {"Content-Length": str(os.fstat(stream.fileno()).st_size)}
             answer = self._ask("PUT", location, {"Content-Type": "application/octet-stream", **length}, stream)
         if answer.status != 201:
-            raise self._refused("take the blob {0} in {1}".format(digest, repository), answer)
+            raise self._refused(f"take the blob {digest} in {repository}", answer)
 
     def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None:
         """Send a manifest; all that it names must be there."""
-        path = "/v2/{0}/manifests/{1}".format(repository, reference)
+        path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("PUT", path, {"Content-Type": media_type}, content)
         if answer.status != 201:
-            raise self._refused("take the manifest {0}:{1}".format(repository, reference), answer)
+            raise self._refused(f"take the manifest {repository}:{reference}", answer)
 
     def _ask(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: Any = None
@@ -192,8 +194,9 @@ class Registry:
                 if attempt == retries or deaf.lasting:
                     self._given_up = self._given_up or repeatable
                     raise RegistrySilent(
-                        "Wanted an answer from the registry at {0}, found: {1}; see that its service runs and listens "
-                        "there{2}.".format(self.address, deaf, self._conditions())
+                        f"Wanted an answer from the registry at {self.address}, found: {deaf}; see that its service "
+                        "runs and listens "
+                        f"there{self._conditions()}."
                     ) from deaf
             else:
                 if answer.status != 429 and answer.status < 500:
@@ -218,7 +221,7 @@ class Registry:
             if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return answer
             url = urljoin(url, answer.headers.get("location", ""))
-        raise _Deaf("more than {0} redirections".format(REDIRECTS), lasting=True)
+        raise _Deaf(f"more than {REDIRECTS} redirections", lasting=True)
 
     def _conditions(self) -> str:
         """What else has to be true for an answer."""
@@ -230,7 +233,7 @@ class Registry:
 
     def _base(self) -> str:
         host = _ADDRESSES.get(self.address, self.address)
-        return "{0}://{1}/".format("https" if self.access.tls else "http", host)
+        return "{}://{}/".format("https" if self.access.tls else "http", host)
 
     def _key(self, method: str, url: str) -> tuple[str, str, bool]:
         """What a token is good for: a host, a repository, reading or also writing."""
@@ -260,7 +263,7 @@ class Registry:
             document = json.loads(answer.body)
             token = document.get("token") or document.get("access_token")
             if answer.status == 200 and token:
-                return "Bearer {0}".format(token)
+                return f"Bearer {token}"
         return ""
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Any, authorization: str) -> _Answer:
@@ -299,7 +302,7 @@ class Registry:
                 break
             pieces.append(piece)
             if time.monotonic() > deadline or sum(map(len, pieces)) > MAX_DOCUMENT:
-                raise TimeoutError("no end of the answer within {0:g} s".format(self.access.timeout))
+                raise TimeoutError(f"no end of the answer within {self.access.timeout:g} s")
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
         # Without this the connection would not take another request
@@ -341,8 +344,9 @@ class Registry:
                 context.load_verify_locations(self.access.ca)
         except (OSError, ssl.SSLError) as problem:
             raise ClassroomError(
-                "Wanted a certificate authority (PEM) in {0}, found: {1}; give the file of the registry's authority."
-                .format(self.access.ca, problem)
+                f"Wanted a certificate authority (PEM) in {self.access.ca}, found: {problem}; give the file of the "
+                "registry's authority."
+
             ) from problem
         return context
 
@@ -355,7 +359,7 @@ class Registry:
             429: "wait until the registry lets more through, or log in",
         }.get(answer.status, "see the registry's log and the space on its disk")
         return RegistryRefused(self.access.credentials.redacted(
-            "Wanted the registry at {0} to {1}, found HTTP status {2}{3}; {4}.".format(
+            "Wanted the registry at {} to {}, found HTTP status {}{}; {}.".format(
                 self.address, what, answer.status, ": " + told if told else "", advice)
         ))
 
@@ -391,19 +395,20 @@ def _proxy(scheme: str, host: str) -> _Proxy:
         return _Proxy()
     parts = urlsplit(url if "://" in url else "//" + url, scheme="http")
     try:
-        address = "{0}:{1}".format(parts.netloc.rpartition("@")[2].partition(":")[0], parts.port or 80)
+        address = "{}:{}".format(parts.netloc.rpartition("@")[2].partition(":")[0], parts.port or 80)
         if parts.hostname and ":" in parts.hostname:
-            address = "[{0}]:{1}".format(parts.hostname, parts.port or 80)
+            address = f"[{parts.hostname}]:{parts.port or 80}"
     except ValueError:
         address = ""
     if parts.scheme != "http" or not parts.hostname or not address:
         # Without the URL, which may have a password
         raise ClassroomError(
-            "The environment variable {0}_proxy is not the URL of an HTTP proxy: expected http://host:port, found "
-            "another form. Correct it, or name {1} in no_proxy. Nothing was changed.".format(scheme, host))
+            f"The environment variable {scheme}_proxy is not the URL of an HTTP proxy: expected http://host:port, "
+            "found "
+            f"another form. Correct it, or name {host} in no_proxy. Nothing was changed.")
     if parts.username is None:
         return _Proxy(address)
-    login = "{0}:{1}".format(unquote(parts.username), unquote(parts.password or ""))
+    login = "{}:{}".format(unquote(parts.username), unquote(parts.password or ""))
     return _Proxy(address, {
         "Proxy-Authorization": "Basic " + base64.b64encode(login.encode("utf-8")).decode("ascii")})
 
@@ -435,7 +440,7 @@ def _asked_pause(answer: _Answer) -> float:
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "a certificate that is not trusted ({0})".format(error.verify_message)
+        return f"a certificate that is not trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
         return "an answer without TLS"
     if isinstance(error, http.client.IncompleteRead):

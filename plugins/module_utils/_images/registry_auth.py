@@ -56,7 +56,7 @@ def read(path: str) -> Credentials:
     text = read_text(path)
     if text is None:
         raise ClassroomError(
-            "Wanted an auth file in {0}, found none; make it with 'skopeo login --authfile {0} REGISTRY'.".format(path)
+            f"Wanted an auth file in {path}, found none; make it with 'skopeo login --authfile {path} REGISTRY'."
         )
     try:
         document = json.loads(text)
@@ -66,8 +66,8 @@ def read(path: str) -> Credentials:
     except (ValueError, AttributeError, TypeError) as problem:
         # Nothing of its text: it may be a password
         raise ClassroomError(
-            "Wanted an auth file as podman, skopeo and docker write it in {0}, found another text; make it with "
-            "'skopeo login --authfile {0} REGISTRY'.".format(path)
+            f"Wanted an auth file as podman, skopeo and docker write it in {path}, found another text; make it with "
+            f"'skopeo login --authfile {path} REGISTRY'."
         ) from problem
     return Credentials({_plain(key): value for key, value in found.items()})
 

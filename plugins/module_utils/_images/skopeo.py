@@ -82,8 +82,8 @@ def explained(text: str) -> tuple[str, bool]:
     told = messages[-1].replace('\\"', '"').replace("\\n", " ") if messages else text.strip()[-500:]
     for pattern, words, lasting in _MEANINGS:
         if re.search(pattern, told, re.IGNORECASE):
-            return "{0} (skopeo: {1})".format(words, told), lasting
-    return "skopeo: {0}".format(told or "no message"), False
+            return f"{words} (skopeo: {told})", lasting
+    return "skopeo: {}".format(told or "no message"), False
 
 
 def is_missing(problem: SkopeoFailed) -> bool:
@@ -128,13 +128,13 @@ def _watched(
                 continue
             still += LOOK
             if still >= patience:
-                raise SkopeoFailed("nothing came or went for {0:g} s".format(patience), False) from None
+                raise SkopeoFailed(f"nothing came or went for {patience:g} s", False) from None
 
 
 def _traffic(pid: int) -> tuple[int, int] | None:
     """Bytes that a process has read and written, files and network alike; None where the system does not say."""
     try:
-        with open("/proc/{0}/io".format(pid), encoding="ascii") as stream:
+        with open(f"/proc/{pid}/io", encoding="ascii") as stream:
             counters = dict(line.split(": ") for line in stream.read().splitlines())
     except (OSError, ValueError):
         return None

@@ -22,8 +22,9 @@ def administrator(machine: NodeContext, wanted: str, path: str = ADMIN_CONF) -> 
     """The kubeconfig at `path`; `wanted` says for the error what it was needed for, as in "wanted to ...". """
     found = load_kubeconfig(machine.root, path)
     if found is None:
-        raise NoAdministrator("wanted to {0} with {1}, but there is no such file on this machine. Run this on the "
-                              "control plane, after kubeadm_init.".format(wanted, path))
+        raise NoAdministrator(f"wanted to {wanted} with {path}, but there is no such file on this machine. Run this on "
+                              "the "
+                              "control plane, after kubeadm_init.")
     return found
 
 
@@ -31,8 +32,8 @@ def sentence(wanted: str, admin: Kubeconfig, problem: ApiError) -> ClassroomErro
     """A request that brought no result as an error for a person."""
     advice = {
         Unreachable: "Is the API server up? kubeadm_init brings it back.",
-        Untrusted: "{0} is not of the cluster that answers there.".format(admin.path),
-        Denied: "Is {0} still valid? See 'kubeadm certs check-expiration'.".format(admin.path),
+        Untrusted: f"{admin.path} is not of the cluster that answers there.",
+        Denied: f"Is {admin.path} still valid? See 'kubeadm certs check-expiration'.",
     }
-    return ClassroomError("wanted to {0} at {1}, but: {2}. {3}".format(
+    return ClassroomError("wanted to {} at {}, but: {}. {}".format(
         wanted, address(admin.server), problem, advice.get(type(problem), "")).rstrip())

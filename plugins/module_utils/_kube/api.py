@@ -84,7 +84,7 @@ def segment(name: str) -> str:
 def address(server: str) -> str:
     """`host:port` of a server given as URL or as host with or without port; 6443 is the API's usual port."""
     host, port = _host_and_port(server)
-    return "{0}:{1}".format("[{0}]".format(host) if ":" in host else host, port)
+    return "{}:{}".format(f"[{host}]" if ":" in host else host, port)
 
 
 def _host_and_port(server: str) -> tuple[str, int]:
@@ -92,7 +92,7 @@ def _host_and_port(server: str) -> tuple[str, int]:
     if "//" in server:
         default = 443
     else:
-        server = "https://" + ("[{0}]".format(server) if server.count(":") > 1 and "[" not in server else server)
+        server = "https://" + (f"[{server}]" if server.count(":") > 1 and "[" not in server else server)
     parts = urlsplit(server)
     return parts.hostname or "", parts.port or default
 
@@ -161,12 +161,12 @@ class Client:
         except ssl.SSLCertVerificationError as problem:
             self.close()
             raise Untrusted(
-                "the certificate of {0} does not pass: {1}".format(self.server, problem.verify_message), _why(problem)
+                f"the certificate of {self.server} does not pass: {problem.verify_message}", _why(problem)
             ) from problem
         except (OSError, http.client.HTTPException, ValueError) as problem:
             self.close()
-            raise Unreachable("no answer from {0}: {1}".format(self.server, _words(problem))) from problem
-        return _judged(status, content, "{0} {1} at {2}".format(method, path, self.server))
+            raise Unreachable(f"no answer from {self.server}: {_words(problem)}") from problem
+        return _judged(status, content, f"{method} {path} at {self.server}")
 
 
 def _present(context: ssl.SSLContext, identity: Kubeconfig) -> None:
@@ -184,7 +184,7 @@ def _in_memory(text: str) -> Any:
     descriptor = os.memfd_create("identity")
     try:
         os.write(descriptor, text.encode("utf-8"))
-        yield "/proc/self/fd/{0}".format(descriptor)
+        yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
 
@@ -209,7 +209,7 @@ def _judged(status: int, content: str, request: str) -> Any:
         except ValueError:
             # /readyz and its kin answer in plain words.
             return content
-    message = "{0}: {1} {2}".format(request, status, _message(content))
+    message = f"{request}: {status} {_message(content)}"
     if status == 404:
         raise NotFound(message)
     if status in (401, 403):

@@ -79,8 +79,8 @@ def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool
     Raises ClassroomError when the API does not answer or there is no CoreDNS. In check mode a control plane that does
     not exist yet is a change that the real run would make.
     """
-    reason = "names outside of the cluster are {0}".format(
-        "forwarded to {0}".format(", ".join(spec.upstreams)) if spec.upstreams else "not forwarded")
+    reason = "names outside of the cluster are {}".format(
+        "forwarded to {}".format(", ".join(spec.upstreams)) if spec.upstreams else "not forwarded")
     try:
         admin = admin_api.administrator(machine, "configure CoreDNS", kubeconfig)
     except admin_api.NoAdministrator:
@@ -109,7 +109,7 @@ def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> Outcome:
     failed = tuple(_failed_pods(api))
     if not check_mode:
         for name in failed:
-            api.delete("{0}/{1}".format(PODS, segment(name)))
+            api.delete(f"{PODS}/{segment(name)}")
     return Outcome(reason, current, desired, failed)
 
 

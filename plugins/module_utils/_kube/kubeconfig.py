@@ -52,7 +52,7 @@ def parse(text: str, path: str, root: Root | None = None) -> Kubeconfig:
         )
     except (yaml_reader.NotPlainYaml, ValueError, LookupError, AttributeError, TypeError) as problem:
         raise ClassroomError(
-            "{0} is not a complete kubeconfig in the form in which kubeadm writes it.".format(path)
+            f"{path} is not a complete kubeconfig in the form in which kubeadm writes it."
         ) from problem
 
 

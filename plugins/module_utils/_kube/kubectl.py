@@ -53,13 +53,15 @@ class Kubectl:
         path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
         if shutil.which(self.binary, path=path) is None:
             return (
-                "Wanted to ask the cluster with '{0}', found no such command; install the package kubectl on this "
-                "machine, or run this where it is installed.".format(self.binary)
+                f"Wanted to ask the cluster with '{self.binary}', found no such command; install the package kubectl "
+                "on this "
+                "machine, or run this where it is installed."
             )
         if not os.path.isfile(self.kubeconfig):
             return (
-                "Wanted the kubeconfig {0}, found no such file; run this on a control plane after kubeadm init, or "
-                "name another kubeconfig.".format(self.kubeconfig)
+                f"Wanted the kubeconfig {self.kubeconfig}, found no such file; run this on a control plane after "
+                "kubeadm init, or "
+                "name another kubeconfig."
             )
         return ""
 
@@ -91,10 +93,11 @@ class Kubectl:
             return ClassroomError(self.missing() or complaint)
         if completed.rc == 124 or _SILENT_SERVER.search(completed.text):
             return ApiSilent(
-                "Wanted an answer from the API server named in {0}, found none ({1}); see on the control plane whether "
-                "the kubelet and the container kube-apiserver run.".format(self.kubeconfig, complaint)
+                f"Wanted an answer from the API server named in {self.kubeconfig}, found none ({complaint}); see on "
+                "the control plane whether "
+                "the kubelet and the container kube-apiserver run."
             )
         return ClassroomError(
-            "Wanted 'kubectl {0}' to succeed, found: {1}; correct what the message names and run again."
-            .format(what, complaint.rstrip(".") or "exit status {0}".format(completed.rc))
+            "Wanted 'kubectl {}' to succeed, found: {}; correct what the message names and run again."
+            .format(what, complaint.rstrip(".") or f"exit status {completed.rc}")
         )

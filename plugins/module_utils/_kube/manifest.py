@@ -36,7 +36,7 @@ class Rollout:
     namespace: str = "default"
 
     def __str__(self) -> str:
-        return "{0}/{1} in {2}".format(self.kind.lower(), self.name, self.namespace)
+        return f"{self.kind.lower()}/{self.name} in {self.namespace}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Difference:
     def as_diff(self) -> dict[str, str]:
         if not self:
             return {"before": "", "after": ""}
-        return {"before": self.before, "after": "# {0}\n{1}".format(self.reason, self.after)}
+        return {"before": self.before, "after": f"# {self.reason}\n{self.after}"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Differ
         return read_diff(completed.out)
     lacking = _NOT_YET.search(completed.err)
     if lacking:
-        return unknown(manifest, "{0} is not in the cluster yet".format(
+        return unknown(manifest, "{} is not in the cluster yet".format(
             "namespace " + lacking.group(1) if lacking.group(1) else "kind " + lacking.group(2)
         ))
     failure = _failure(kubectl, "diff", manifest, completed)
@@ -118,13 +118,14 @@ def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float
     for rollout in rollouts:
         left = max(deadline - time.monotonic(), 1)
         completed = kubectl.attempt(
-            "rollout", "status", "{0}/{1}".format(rollout.kind.lower(), rollout.name),
-            "--namespace", rollout.namespace, "--timeout", "{0:.0f}s".format(left), timeout=left + 10,
+            "rollout", "status", f"{rollout.kind.lower()}/{rollout.name}",
+            "--namespace", rollout.namespace, "--timeout", f"{left:.0f}s", timeout=left + 10,
         )
         if completed.rc != 0:
             raise ClassroomError(
-                "Wanted the rollout of {0} to be complete within {1:g} s, found: {2}; see 'kubectl -n {3} describe "
-                "pods' for what its pods wait for.".format(rollout, timeout, _last_line(completed), rollout.namespace)
+                f"Wanted the rollout of {rollout} to be complete within {timeout:g} s, found: {_last_line(completed)}; "
+                f"see 'kubectl -n {rollout.namespace} describe "
+                "pods' for what its pods wait for."
             )
 
 
@@ -142,7 +143,7 @@ def read_diff(text: str) -> Difference:
         elif not _PATHS.match(line):
             _sort_line(line, before, after)
     return Difference(
-        reason="the cluster differs from the manifest in {0}".format(", ".join(objects) or "some object"),
+        reason="the cluster differs from the manifest in {}".format(", ".join(objects) or "some object"),
         objects=tuple(objects), before=_lines(before), after=_lines(after),
     )
 
@@ -165,7 +166,7 @@ def object_names(text: str) -> list[str]:
         kind = _KIND.search(document)
         name = _NAME.search(document)
         if kind:
-            names.append("{0}.{1}".format(kind.group(1), name.group(1)) if name else kind.group(1))
+            names.append(f"{kind.group(1)}.{name.group(1)}" if name else kind.group(1))
     return names
 
 
@@ -185,13 +186,14 @@ def _lines(lines: Sequence[str]) -> str:
 
 def _last_line(completed: Completed) -> str:
     lines = completed.text.splitlines()
-    return lines[-1].rstrip(".") if lines else "exit status {0}".format(completed.rc)
+    return lines[-1].rstrip(".") if lines else f"exit status {completed.rc}"
 
 
 def _failure(kubectl: Kubectl, verb: str, manifest: Manifest, completed: Completed) -> ClassroomError:
     if _CONFLICT.search(completed.err) and not manifest.force:
         return ClassroomError(
-            "Wanted to own the fields that the manifest sets, found that others set them: {0}; take those fields out "
-            "of the manifest, or let this module win with force_conflicts.".format(completed.text)
+            f"Wanted to own the fields that the manifest sets, found that others set them: {completed.text}; take "
+            "those fields out "
+            "of the manifest, or let this module win with force_conflicts."
         )
-    return kubectl.failure("{0} -f {1}".format(verb, manifest.path or "-"), completed)
+    return kubectl.failure("{} -f {}".format(verb, manifest.path or "-"), completed)

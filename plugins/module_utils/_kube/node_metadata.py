@@ -50,15 +50,16 @@ def _settle(found: Iterable[Change], api: Api, tries: int = 5) -> None:
     """Patch every Node that differs; if somebody was faster, the Node is read again."""
     for change in found:
         node = change.node
-        path = "{0}/{1}".format(_NODES, segment(change.wish.name))
+        path = f"{_NODES}/{segment(change.wish.name)}"
         for _attempt in range(tries):
             if node is not None and _patched(api, path, patch(change.wish, node)):
                 break
             node = Node.from_json(api.get(path))
         else:
             raise ClassroomError(
-                "Wanted to change the Node {0}, found it changed by others {1} times in a row; run again."
-                .format(change.wish.name, tries)
+                f"Wanted to change the Node {change.wish.name}, found it changed by others {tries} times in a row; run "
+                "again."
+
             )
 
 

@@ -35,7 +35,7 @@ class Taint:
     @property
     def identity(self) -> str:
         """What Kubernetes tells taints of one Node apart by."""
-        return "{0}:{1}".format(self.key, self.effect)
+        return f"{self.key}:{self.effect}"
 
     def as_json(self) -> dict[str, str]:
         taint = {"key": self.key, "effect": self.effect}
@@ -115,7 +115,7 @@ def check(wishes: Sequence[Wish]) -> None:
     """Refuse what the API server would refuse, all of it at once and before anything is changed."""
     found = [*_doubles("the Node", [wish.name for wish in wishes])]
     for wish in wishes:
-        found.extend("{0}: {1}".format(wish.name, problem) for problem in _problems(wish))
+        found.extend(f"{wish.name}: {problem}" for problem in _problems(wish))
     if found:
         raise ClassroomError("\n".join(found))
 
@@ -126,7 +126,7 @@ def steps(wish: Wish, node: Node) -> list[Step]:
     found = [*_label_steps(wish, node, remembered), *_taint_steps(wish, node, remembered)]
     if node.annotation != _annotation(wish):
         found.append(Step(
-            "annotation", "{0} of {1}".format(ANNOTATION, wish.name), node.annotation, _annotation(wish),
+            "annotation", f"{ANNOTATION} of {wish.name}", node.annotation, _annotation(wish),
             "what is declared is remembered on the Node, so that it can be taken back",
         ))
     return found
@@ -184,13 +184,13 @@ def _taint_steps(wish: Wish, node: Node, remembered: Declared) -> Iterator[Step]
 
 def _step(wish: Wish, kind: str, key: str, before: str | None, after: str | None, reason: str) -> Step:
     return Step(
-        kind, "{0} of {1}".format(key, wish.name), _shown(before), _shown(after),
+        kind, f"{key} of {wish.name}", _shown(before), _shown(after),
         reason if before is not None else "declared and not there",
     )
 
 
 def _shown(value: str | None) -> str:
-    return "absent" if value is None else '"{0}"'.format(value)
+    return "absent" if value is None else f'"{value}"'
 
 
 def _taints(wish: Wish, node: Node, remembered: Declared) -> list[Mapping[str, Any]]:
@@ -212,7 +212,7 @@ def _without_value(taint: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _identity(taint: Mapping[str, Any]) -> str:
-    return "{0}:{1}".format(taint.get("key"), taint.get("effect"))
+    return "{}:{}".format(taint.get("key"), taint.get("effect"))
 
 
 def _text(value: Any) -> str:
@@ -230,7 +230,7 @@ def _problems(wish: Wish) -> Iterator[str]:
         yield from _key_problem("taint", taint.key)
         yield from _value_problem("taint", taint.key, taint.value)
         if taint.effect not in EFFECTS:
-            yield "Wanted an effect of the taint {0}, found '{1}'; write one of {2}.".format(
+            yield "Wanted an effect of the taint {}, found '{}'; write one of {}.".format(
                 taint.key, taint.effect, ", ".join(EFFECTS)
             )
     yield from _doubles("the taint", [taint.identity for taint in wish.taints])
@@ -238,7 +238,7 @@ def _problems(wish: Wish) -> Iterator[str]:
 
 def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield "Wanted {0} {1} once, found it {2} times; keep one.".format(what, name, names.count(name))
+        yield f"Wanted {what} {name} once, found it {names.count(name)} times; keep one."
 
 
 def _key_problem(what: str, key: str) -> Iterator[str]:
@@ -246,8 +246,9 @@ def _key_problem(what: str, key: str) -> Iterator[str]:
     good = _NAME.fullmatch(name) and (not slash or _is_subdomain(prefix))
     if not good:
         yield (
-            "Wanted the key of a {0}, found '{1}'; write NAME or DOMAIN/NAME, NAME with at most 63 letters, digits, "
-            "'-', '_' and '.', starting and ending with a letter or digit.".format(what, key)
+            f"Wanted the key of a {what}, found '{key}'; write NAME or DOMAIN/NAME, NAME with at most 63 letters, "
+            "digits, "
+            "'-', '_' and '.', starting and ending with a letter or digit."
         )
 
 
@@ -258,8 +259,9 @@ def _is_subdomain(prefix: str) -> bool:
 def _value_problem(what: str, key: str, value: str) -> Iterator[str]:
     if value and not _NAME.fullmatch(value):
         yield (
-            "Wanted a value of the {0} {1}, found '{2}'; write nothing, or at most 63 letters, digits, '-', '_' and "
-            "'.', starting and ending with a letter or digit.".format(what, key, value)
+            f"Wanted a value of the {what} {key}, found '{value}'; write nothing, or at most 63 letters, digits, '-', "
+            "'_' and "
+            "'.', starting and ending with a letter or digit."
         )
 
 
@@ -278,7 +280,7 @@ def changes(wishes: Iterable[Wish], nodes: Mapping[str, Node], *, predict: bool)
     missing = [wish.name for wish in wishes if wish.name not in nodes]
     if missing and not predict:
         raise ClassroomError(
-            "Wanted labels and taints on the Node {0}, found only {1}; join it first, or correct its name.".format(
+            "Wanted labels and taints on the Node {}, found only {}; join it first, or correct its name.".format(
                 ", ".join(missing), ", ".join(sorted(nodes)) or "no Node at all"
             )
         )

@@ -51,7 +51,7 @@ class Pod:
 
     @property
     def title(self) -> str:
-        return "{0}/{1}".format(self.namespace, self.name)
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_facts(wish: Wish, machine: NodeContext, kubeconfig: str) -> tuple[Facts
     except ClassroomError as problem:
         return Facts("silent", str(problem).rstrip(".")), None
     if admin is None:
-        return Facts("silent", "there is no {0} on the machine that is asked".format(kubeconfig)), None
+        return Facts("silent", f"there is no {kubeconfig} on the machine that is asked"), None
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         return _ask(wish, api), api
@@ -129,10 +129,10 @@ def _pod(wish: Wish, item: Mapping[str, Any]) -> Pod:
 
 def _sentence(problem: ApiError, admin: Kubeconfig) -> str:
     advice = {
-        Untrusted: "; {0} is not of the cluster that answers there".format(admin.path),
-        Denied: "; {0} is not accepted".format(admin.path),
+        Untrusted: f"; {admin.path} is not of the cluster that answers there",
+        Denied: f"; {admin.path} is not accepted",
     }
-    return "{0}{1}".format(problem, advice.get(type(problem), ""))
+    return "{}{}".format(problem, advice.get(type(problem), ""))
 
 
 def plan(wish: Wish, facts: Facts) -> list[Step]:
@@ -154,13 +154,14 @@ def plan(wish: Wish, facts: Facts) -> list[Step]:
 def decision(wish: Wish, facts: Facts) -> tuple[str, str]:
     """What the module calls it, and the reason."""
     return {
-        "absent": ("none", "there is no Node {0}".format(wish.name)),
-        "present": ("remove", "the machine of Node {0} leaves the cluster".format(wish.name)),
-        "other machine": ("undecided", "Node {0} is another machine's ({1}), and was left alone. Two machines of one "
-                          "name in one cluster: give one of them another.".format(wish.name, facts.detail)),
-        "silent": ("undecided", "the control plane does not answer ({0}), so Node {1} was neither drained nor deleted. "
-                   "When it is back, 'kubectl delete node {1}' removes what is left of it.".format(
-                       facts.detail, wish.name)),
+        "absent": ("none", f"there is no Node {wish.name}"),
+        "present": ("remove", f"the machine of Node {wish.name} leaves the cluster"),
+        "other machine": ("undecided", f"Node {wish.name} is another machine's ({facts.detail}), and was left alone. "
+                                       "Two machines of one "
+                          "name in one cluster: give one of them another."),
+        "silent": ("undecided", f"the control plane does not answer ({facts.detail}), so Node {wish.name} was neither "
+                                "drained nor deleted. "
+                   f"When it is back, 'kubectl delete node {wish.name}' removes what is left of it."),
     }[facts.state]
 
 
@@ -177,10 +178,11 @@ def converge(
         try:
             left = _let_go(wish, machine, api, facts)
         except ApiError as problem:
-            warnings.append("the control plane stopped answering while Node {0} was let go: {1}. When it is back, "
-                            "'kubectl delete node {0}' removes what is left of it.".format(wish.name, problem))
+            warnings.append(f"the control plane stopped answering while Node {wish.name} was let go: {problem}. When "
+                            "it is back, "
+                            f"'kubectl delete node {wish.name}' removes what is left of it.")
     if left:
-        warnings.append("these pods were not gone from {0} after {1:g} s and end with its reset: {2}".format(
+        warnings.append("these pods were not gone from {} after {:g} s and end with its reset: {}".format(
             wish.name, wish.timeout, ", ".join(left)))
     return {
         "changed": bool(steps),
@@ -225,7 +227,7 @@ def _evicted(api: Api, pod: Pod) -> bool:
         "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": pod.namespace},
         "deleteOptions": {"gracePeriodSeconds": int(pod.grace)},
     }
-    path = "/api/v1/namespaces/{0}/pods/{1}/eviction".format(segment(pod.namespace), segment(pod.name))
+    path = f"/api/v1/namespaces/{segment(pod.namespace)}/pods/{segment(pod.name)}/eviction"
     try:
         api.post(path, body)
     except NotFound:

@@ -69,8 +69,8 @@ def seconds(ttl: str) -> float:
     found = _TTL.match(ttl)
     total = sum(int(part or 0) * factor for part, factor in zip(found.groups(), (3600, 60, 1))) if found else 0
     if not total:
-        raise ClassroomError("ttl is '{0}'. Give it like 10m, 90s or 1h30m; a token that never expires is not made "
-                             "here.".format(ttl))
+        raise ClassroomError(f"ttl is '{ttl}'. Give it like 10m, 90s or 1h30m; a token that never expires is not made "
+                             "here.")
     return float(total)
 
 
@@ -102,13 +102,13 @@ def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: boo
         raise ClassroomError("token_id has to be the first part of a token: six small letters or digits.")
     admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
-    path = "{0}/bootstrap-token-{1}".format(_SECRETS, token_id)
+    path = f"{_SECRETS}/bootstrap-token-{token_id}"
     try:
         api.get(path) if check_mode else api.delete(path)
     except NotFound:
         return {"changed": False, "token_id": token_id, "diff": as_diff([])}
     except ApiError as problem:
-        raise sentence("revoke the bootstrap token {0}".format(token_id), admin, problem) from problem
+        raise sentence(f"revoke the bootstrap token {token_id}", admin, problem) from problem
     step = Step("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
     return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
 
@@ -187,7 +187,7 @@ def _clean_up(node: str, api: Api, now: float) -> None:
     for token in _tokens(api):
         if token.is_stale(node, now):
             try:
-                api.delete("{0}/bootstrap-token-{1}".format(_SECRETS, token.token_id))
+                api.delete(f"{_SECRETS}/bootstrap-token-{token.token_id}")
             except NotFound:
                 # The cluster removes expired tokens too.
                 continue
@@ -209,5 +209,5 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
 
 
 def _step(wish: Wish) -> Step:
-    return Step("bootstrap token", "for {0}".format(wish.node_name), "none",
-                "valid for {0:g} s".format(wish.ttl), "{0} is about to join".format(wish.node_name))
+    return Step("bootstrap token", f"for {wish.node_name}", "none",
+                f"valid for {wish.ttl:g} s", f"{wish.node_name} is about to join")

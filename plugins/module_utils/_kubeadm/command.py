@@ -18,7 +18,7 @@ def missing_programs(machine: NodeContext) -> tuple[str, ...]:
 
 
 def missing_programs_message(missing: Sequence[str]) -> str:
-    return "{0} not installed. Install the packages of Kubernetes first (role kubernetes).".format(
+    return "{} not installed. Install the packages of Kubernetes first (role kubernetes).".format(
         " and ".join(missing) + (" are" if len(missing) > 1 else " is")
     )
 
@@ -34,7 +34,7 @@ def run_kubeadm(
         for secret in hidden:
             message = message.replace(secret, "(hidden)")
         raise ClassroomError(
-            "'kubeadm {0}' failed: {1}".format(" ".join(_verb(arguments)), message)
+            "'kubeadm {}' failed: {}".format(" ".join(_verb(arguments)), message)
         ) from None
 
 
@@ -57,6 +57,6 @@ def failure(completed: Completed) -> str:
         return "\n".join(errors)
     said = [line for line in lines if line.startswith(("error:", "error execution", "W", "E", "[kubelet-check]"))]
     said = [line for line in said if "error" in line.lower() or "fail" in line.lower()]
-    return "\n".join((said or lines)[-6:]) or "it said nothing (exit status {0}).".format(completed.rc)
+    return "\n".join((said or lines)[-6:]) or f"it said nothing (exit status {completed.rc})."
 
 

@@ -31,19 +31,19 @@ def validate_documents(
         kind, version = str(document.get("kind") or ""), str(document.get("apiVersion") or "")
         if kind not in allowed:
             raise ClassroomError(
-                "document {0} of the configuration has the kind '{1}'. Known here are {2}.".format(
+                "document {} of the configuration has the kind '{}'. Known here are {}.".format(
                     number, kind, ", ".join(sorted(allowed))
                 )
             )
         if version != VERSIONS[kind]:
             raise ClassroomError(
-                "the {0} has the apiVersion '{1}'. Give it as {2}.".format(kind, version, VERSIONS[kind])
+                f"the {kind} has the apiVersion '{version}'. Give it as {VERSIONS[kind]}."
             )
         if kind in found:
-            raise ClassroomError("there are two documents of the kind {0}. Merge them into one.".format(kind))
+            raise ClassroomError(f"there are two documents of the kind {kind}. Merge them into one.")
         found[kind] = dict(document)
     for kind in sorted(set(needed) - set(found)):
-        raise ClassroomError("the configuration has no document of the kind {0}. Add one.".format(kind))
+        raise ClassroomError(f"the configuration has no document of the kind {kind}. Add one.")
     return found
 
 

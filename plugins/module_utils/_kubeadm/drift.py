@@ -34,7 +34,7 @@ def sentences(wished: Mapping[str, Mapping[str, Any]], config_maps: Mapping[str,
         try:
             actual = yaml_reader.load(text)
         except yaml_reader.NotPlainYaml:
-            found.append("{0}: the ConfigMap {1} cannot be read, so it was not compared.".format(kind, name))
+            found.append(f"{kind}: the ConfigMap {name} cannot be read, so it was not compared.")
             continue
         found.extend(_differences(kind, wished[kind], actual))
     return found
@@ -46,7 +46,7 @@ def _differences(kind: str, wished: Mapping[str, Any], actual: Any) -> Iterator[
             continue
         there = _at(actual, path)
         if not _same(value, there):
-            yield "{0}: {1} is wished to be {2!r}, the running cluster has {3!r}.".format(
+            yield "{}: {} is wished to be {!r}, the running cluster has {!r}.".format(
                 kind, ".".join(path), value, there
             )
 

@@ -60,16 +60,17 @@ def plan(wish: Wish, facts: Facts, tried: frozenset[str] = frozenset()) -> Decis
     if facts.answer.state == "ready":
         return _plan_answering(wish, facts, tried)
     if facts.answer.state in ("denied", "untrusted"):
-        return _undecided(wish, facts, "the API server does not accept what {0} says: {1}".format(
-            wish.kubeconfig, facts.answer.detail))
+        return _undecided(wish, facts, f"the API server does not accept what {wish.kubeconfig} says: "
+                                       f"{facts.answer.detail}")
     if _is_worker(facts):
         return Decision(
             "undecided",
-            "this machine is a worker of the cluster at {0}, and it is wished to be a control plane. "
-            "Correct the inventory, or reset the machine first.".format(facts.kubelet_server),
+            f"this machine is a worker of the cluster at {facts.kubelet_server}, and it is wished to be a control "
+            "plane. "
+            "Correct the inventory, or reset the machine first.",
         )
     if _never_begun(facts):
-        kept = "; the certificates in {0} are used".format(wish.pki) if facts.pki else ""
+        kept = f"; the certificates in {wish.pki} are used" if facts.pki else ""
         return Decision("init", "there is no control plane on this machine" + kept, (INIT,))
     if facts.kubelet_configured and wish.manifests <= facts.manifests:
         return _plan_silent(wish, facts, tried)
@@ -94,9 +95,9 @@ def _plan_answering(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision
         actions.append(KUBELET)
     if answer.missing:
         reasons.append("the API answers, but these phases of 'kubeadm init' did not end, or somebody removed what they "
-                       "made: {0}".format(", ".join(answer.missing)))
+                       "made: {}".format(", ".join(answer.missing)))
     if not answer.node and not answer.detail:
-        reasons.append("there is no Node {0}".format(wish.node))
+        reasons.append(f"there is no Node {wish.node}")
         actions.extend(action for action in (KUBELET, NODE) if action not in actions)
     actions.extend("phase " + name for name in answer.missing)
     if answer.used_tokens:
@@ -124,7 +125,7 @@ def _plan_silent(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision:
             (DISCARD, INIT),
         )
     what = "the kubelet does not become healthy" if not facts.kubelet_healthy else "the API server does not answer"
-    return _undecided(wish, facts, "the control plane is set up, but {0} ({1})".format(
+    return _undecided(wish, facts, "the control plane is set up, but {} ({})".format(
         what, facts.answer.detail or "there is no usable " + wish.kubeconfig))
 
 
@@ -133,15 +134,16 @@ def _plan_half(wish: Wish, facts: Facts) -> Decision:
     absent = sorted(wish.manifests - facts.manifests)
     if _discardable(facts) or not (facts.etcd_data or facts.kubelet_configured or wish.external_etcd):
         return Decision(
-            "resume", "'kubeadm init' was interrupted before the control plane ran ({0}); nothing is lost by beginning "
-            "again".format(_half(absent, facts)), (DISCARD, INIT),
+            "resume", f"'kubeadm init' was interrupted before the control plane ran ({_half(absent, facts)}); nothing "
+                      "is lost by beginning "
+            "again", (DISCARD, INIT),
         )
-    return _undecided(wish, facts, "the control plane is incomplete: {0}".format(_half(absent, facts)))
+    return _undecided(wish, facts, f"the control plane is incomplete: {_half(absent, facts)}")
 
 
 def _half(absent: list[str], facts: Facts) -> str:
     if absent:
-        return "missing are the manifests of {0}".format(", ".join(absent))
+        return "missing are the manifests of {}".format(", ".join(absent))
     return "" if facts.kubelet_configured else "the kubelet has no configuration"
 
 
@@ -159,9 +161,9 @@ def _undecided(wish: Wish, facts: Facts, what: str) -> Decision:
     if facts.pki_problem and facts.pki_problem != what:
         parts.append(facts.pki_problem)
     if facts.etcd_data:
-        parts.append("{0} holds the data of a cluster, which is never thrown away on a guess".format(facts.etcd_data))
+        parts.append(f"{facts.etcd_data} holds the data of a cluster, which is never thrown away on a guess")
     return Decision(
-        "undecided", "{0}. Look at 'journalctl -u kubelet' and at the containers of the control plane; if the cluster "
+        "undecided", "{}. Look at 'journalctl -u kubelet' and at the containers of the control plane; if the cluster "
         "is not needed any more, reset the machine and run this again.".format("; ".join(parts)),
     )
 
@@ -182,7 +184,7 @@ def _kubeconfig_actions(wish: Wish, facts: Facts) -> tuple[list[str], list[str]]
     if not absent or "ca.key" not in facts.pki:
         return [], []
     return (
-        ["missing are {0}".format(", ".join(KUBECONFIGS[name] for name in absent))],
+        ["missing are {}".format(", ".join(KUBECONFIGS[name] for name in absent))],
         ["phase kubeconfig " + name for name in absent],
     )
 
@@ -241,7 +243,7 @@ def _act(wish: Wish, machine: NodeContext) -> Facts:
         for action in decision.actions:
             _perform(action, wish, machine)
         tried |= set(decision.actions)
-    raise ClassroomError("the control plane is still not complete: {0}.".format(decision.reason))
+    raise ClassroomError(f"the control plane is still not complete: {decision.reason}.")
 
 
 def settled(wish: Wish, machine: NodeContext, patience: float) -> Facts:
@@ -307,8 +309,8 @@ def _restart(wish: Wish, machine: NodeContext) -> None:
 
 def _await_node(wish: Wish, machine: NodeContext) -> None:
     if not machine.wait(lambda: node_registered(wish, machine), _NODE):
-        raise ClassroomError("the kubelet runs, but there is no Node {0} after {1:g} s.{2}".format(
-            wish.node, _NODE, kubelet_log_message(machine)))
+        raise ClassroomError(f"the kubelet runs, but there is no Node {wish.node} after {_NODE:g} "
+                             f"s.{kubelet_log_message(machine)}")
 
 
 def _phase(words: list[str], wish: Wish, machine: NodeContext) -> None:
@@ -382,5 +384,5 @@ def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]
 
 def _as_step(wish: Wish, decision: Decision) -> Step:
     before = {"init": "absent", "start": "stopped"}.get(decision.name, "interrupted")
-    after = "running\n" + "\n".join("by: {0}".format(action) for action in decision.actions)
+    after = "running\n" + "\n".join(f"by: {action}" for action in decision.actions)
     return Step("control plane", wish.node, before, after, decision.reason)

@@ -269,7 +269,7 @@ def read_facts(wish: Wish, machine: NodeContext) -> Facts:
 
 
 def _manifest(name: str) -> str:
-    return "{0}/{1}.yaml".format(MANIFESTS, name)
+    return f"{MANIFESTS}/{name}.yaml"
 
 
 def _filled(path: str) -> bool:
@@ -324,22 +324,21 @@ def _pki_problem(wish: Wish, machine: NodeContext, admin: Kubeconfig | None, tho
         return ""
     try:
         if admin and x509.first_pem(ca) != x509.first_pem(admin.ca):
-            return "{0} trusts another CA ({1}) than {2}/ca.crt ({3})".format(
-                wish.kubeconfig, x509.discovery_hash(admin.ca), wish.pki, x509.discovery_hash(ca)
-            )
+            return (f"{wish.kubeconfig} trusts another CA ({x509.discovery_hash(admin.ca)}) than {wish.pki}/ca.crt "
+                    f"({x509.discovery_hash(ca)})")
         return _unsigned(wish, root, ca) if thorough else ""
     except ClassroomError as problem:
-        return "{0}/ca.crt or {1}: {2}".format(wish.pki, wish.kubeconfig, problem)
+        return f"{wish.pki}/ca.crt or {wish.kubeconfig}: {problem}"
 
 
 def _unsigned(wish: Wish, root: Root, ca: str) -> str:
     for name, signer in (("apiserver", ca), ("etcd/server", read_text(root(wish.pki + "/etcd/ca.crt")) or "")):
-        certificate, key = (root("{0}/{1}.{2}".format(wish.pki, name, kind)) for kind in ("crt", "key"))
+        certificate, key = (root(f"{wish.pki}/{name}.{kind}") for kind in ("crt", "key"))
         if not (_filled(certificate) and _filled(key) and signer):
             continue
         problem = x509.signing_problem(signer, certificate, key)
         if problem:
-            return "{0}/{1}.crt does not pass for a certificate of its CA: {2}".format(wish.pki, name, problem)
+            return f"{wish.pki}/{name}.crt does not pass for a certificate of its CA: {problem}"
     return ""
 
 
@@ -369,7 +368,7 @@ def _ask(wish: Wish, machine: NodeContext, admin: Kubeconfig, finalized: bool) -
     except Untrusted as problem:
         return Answer("untrusted", _trust(problem))
     except Denied as problem:
-        return Answer("denied", "{0}{1}".format(problem, _admin_dates(admin, machine)))
+        return Answer("denied", f"{problem}{_admin_dates(admin, machine)}")
     except ApiError as problem:
         return Answer("unreachable", str(problem))
 
@@ -380,7 +379,7 @@ def _trust(problem: Untrusted) -> str:
         "dates": "look at this machine's clock, and at 'kubeadm certs check-expiration'",
         "name": "the address of this machine is not in it: did it change since 'kubeadm init'?",
     }
-    return "{0} ({1})".format(problem, hints[problem.why]) if problem.why in hints else str(problem)
+    return f"{problem} ({hints[problem.why]})" if problem.why in hints else str(problem)
 
 
 def _admin_dates(admin: Kubeconfig, machine: NodeContext) -> str:
@@ -388,8 +387,7 @@ def _admin_dates(admin: Kubeconfig, machine: NodeContext) -> str:
         problem = x509.read(admin.certificate).date_problem(machine.now())
     except ClassroomError:
         return ""
-    return "; its client certificate {0}: 'kubeadm certs renew admin.conf' makes a new one".format(
-        problem) if problem else ""
+    return f"; its client certificate {problem}: 'kubeadm certs renew admin.conf' makes a new one" if problem else ""
 
 
 def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
@@ -406,7 +404,7 @@ def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
             raise
         # kubeadm gives admin.conf its rights in the first of these phases.
         return Answer("ready", str(problem), version, False, wish.phases)
-    maps = {name: (found.get("{0}/configmaps/{1}".format(_SYSTEM, name)) or {}).get("data") or {}
+    maps = {name: (found.get(f"{_SYSTEM}/configmaps/{name}") or {}).get("data") or {}
             for name, _key in kubeadm_drift.PLACES.values()}
     uploaded = "upload-config kubeadm" not in missing
     drift = kubeadm_drift.sentences(wish.documents, maps) if uploaded else []

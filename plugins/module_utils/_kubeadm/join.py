@@ -46,8 +46,8 @@ def plan(wish: Wish, facts: Facts) -> Decision:
     """The decision and its reason; no action where nothing is to be done or nothing may be."""
     if facts.control_plane:
         return Decision("undecided", "this machine has a control plane of its own, or what is left of one, and is "
-                        "wished to be a worker of {0}. Correct the inventory, or reset the machine first.".format(
-                            address(wish.endpoint)))
+                        f"wished to be a worker of {address(wish.endpoint)}. Correct the inventory, or reset the "
+                        "machine first.")
     if not facts.identity:
         return _plan_without_identity(wish, facts)
     planners = {
@@ -62,11 +62,12 @@ def _plan_without_identity(wish: Wish, facts: Facts) -> Decision:
         return Decision("join", "this machine belongs to no cluster", (JOIN, NODE))
     if facts.unreadable:
         # Somebody wrote it; of which cluster it is cannot be told, so it is nobody's to wipe
-        return Decision("undecided", "{0} Whose cluster this machine is in cannot be told, and nothing was changed. "
-                        "Write it as kubeadm does, or reset the machine if it is to be in the one at {1}.".format(
-                            facts.identity_problem, address(wish.endpoint)))
-    why = facts.identity_problem or "the kubelet has no {0}".format(KUBELET_CONF)
-    return Decision("reset and join", "a join was not finished: {0}, but there is {1}".format(
+        return Decision("undecided", f"{facts.identity_problem} Whose cluster this machine is in cannot be told, and "
+                                     "nothing was changed. "
+                        "Write it as kubeadm does, or reset the machine if it is to be in the one at "
+                        f"{address(wish.endpoint)}.")
+    why = facts.identity_problem or f"the kubelet has no {KUBELET_CONF}"
+    return Decision("reset and join", "a join was not finished: {}, but there is {}".format(
         why.rstrip("."), ", ".join(facts.left)), (RESET, JOIN, NODE))
 
 
@@ -75,9 +76,8 @@ def _plan_member(wish: Wish, facts: Facts) -> Decision:
         return Decision("start", "the cluster knows this machine, but its kubelet does not answer", (KUBELET,))
     if BOOTSTRAP_CONF in facts.left:
         return Decision("restart", "a join was interrupted after the kubelet had registered; the bootstrap token is "
-                        "still in {0}".format(BOOTSTRAP_CONF), (CREDENTIAL, KUBELET, NODE))
-    return Decision("none", "the cluster at {0} knows this machine, and its kubelet is healthy".format(
-        address(wish.endpoint)))
+                        f"still in {BOOTSTRAP_CONF}", (CREDENTIAL, KUBELET, NODE))
+    return Decision("none", f"the cluster at {address(wish.endpoint)} knows this machine, and its kubelet is healthy")
 
 
 def _plan_deleted(wish: Wish, facts: Facts) -> Decision:
@@ -88,28 +88,32 @@ def _plan_deleted(wish: Wish, facts: Facts) -> Decision:
     does not tell the new Node what the others need of it.
     """
     if BOOTSTRAP_CONF in facts.left:
-        return Decision("restart", "the cluster trusts this machine but has no Node {0}; a kubelet registers it when "
-                        "it starts".format(wish.node), (CREDENTIAL, KUBELET, NODE))
-    return Decision("reset and join", "the cluster trusts this machine, but its Node {0} was deleted; a new one may "
-                    "get another pod subnet, for which the machine's pod network is made anew".format(wish.node),
+        return Decision("restart", f"the cluster trusts this machine but has no Node {wish.node}; a kubelet registers "
+                                   "it when "
+                        "it starts", (CREDENTIAL, KUBELET, NODE))
+    return Decision("reset and join", f"the cluster trusts this machine, but its Node {wish.node} was deleted; a new "
+                                      "one may "
+                    "get another pod subnet, for which the machine's pod network is made anew",
                     (RESET, JOIN, NODE))
 
 
 def _plan_foreign(wish: Wish, facts: Facts) -> Decision:
     """Another CA at the wished address: the cluster there was made anew, or this machine is another cluster's."""
     if wish.ca_hash and facts.ca_hash == wish.ca_hash:
-        return Decision("undecided", "this machine has the CA of the wished cluster ({0}), but whoever answers at {1} "
-                        "has not: {2}. Look at the address.".format(wish.ca_hash, address(wish.endpoint), facts.detail))
+        return Decision("undecided", f"this machine has the CA of the wished cluster ({wish.ca_hash}), but whoever "
+                                     f"answers at {address(wish.endpoint)} "
+                        f"has not: {facts.detail}. Look at the address.")
     if address(facts.server) == address(wish.endpoint):
-        return Decision("reset and join", "the cluster at {0} has a new CA; this machine belonged to the one "
-                        "before".format(address(wish.endpoint)), (RESET, JOIN, NODE))
+        return Decision("reset and join", f"the cluster at {address(wish.endpoint)} has a new CA; this machine "
+                                          "belonged to the one "
+                        "before", (RESET, JOIN, NODE))
     return _other_cluster(wish, facts)
 
 
 def _other_cluster(wish: Wish, facts: Facts) -> Decision:
-    wanted = address(wish.endpoint) + (" (CA {0})".format(wish.ca_hash) if wish.ca_hash else "")
-    found = "this machine belongs to the cluster at {0} (CA {1}), and is wished in the one at {2}".format(
-        address(facts.server), facts.ca_hash, wanted)
+    wanted = address(wish.endpoint) + (f" (CA {wish.ca_hash})" if wish.ca_hash else "")
+    found = (f"this machine belongs to the cluster at {address(facts.server)} (CA {facts.ca_hash}), and is wished in "
+             f"the one at {wanted}")
     if wish.allow_reset:
         return Decision("reset and join", found + "; leaving it was allowed", (RESET, JOIN, NODE))
     return Decision("undecided", found + ". Correct the inventory, or allow this machine to be reset (allow_reset).")
@@ -117,12 +121,13 @@ def _other_cluster(wish: Wish, facts: Facts) -> Decision:
 
 def _plan_denied(wish: Wish, facts: Facts) -> Decision:
     why = facts.identity_problem or facts.detail
-    return Decision("reset and join", "the cluster at {0} does not accept the kubelet's certificate any more: "
-                    "{1}".format(address(wish.endpoint), why), (RESET, JOIN, NODE))
+    return Decision("reset and join", f"the cluster at {address(wish.endpoint)} does not accept the kubelet's "
+                                      "certificate any more: "
+                    f"{why}", (RESET, JOIN, NODE))
 
 
 def _plan_other_name(wish: Wish, facts: Facts) -> Decision:
-    found = "the kubelet of this machine is registered as {0}, and is wished as {1}".format(facts.name, wish.node)
+    found = f"the kubelet of this machine is registered as {facts.name}, and is wished as {wish.node}"
     if wish.ca_hash and facts.ca_hash and facts.ca_hash != wish.ca_hash:
         return _other_cluster(wish, facts)
     if wish.allow_reset:
@@ -136,14 +141,15 @@ def _plan_undecided(wish: Wish, facts: Facts) -> Decision:
         address(facts.server) != address(wish.endpoint)
     ):
         return _other_cluster(wish, facts)
-    where = "the control plane at {0}".format(address(wish.endpoint))
+    where = f"the control plane at {address(wish.endpoint)}"
     if facts.membership == "unreachable":
-        return Decision("undecided", "whether {0} is a member cannot be told: {1} does not answer ({2}). Nothing was "
-                        "changed. Start it, or look at the network between them.".format(
-                            wish.node, where, facts.detail),
+        return Decision("undecided", f"whether {wish.node} is a member cannot be told: {where} does not answer "
+                                     f"({facts.detail}). Nothing was "
+                        "changed. Start it, or look at the network between them.",
                         tolerable=facts.kubelet_healthy and not facts.identity_problem)
-    return Decision("undecided", "whether {0} is a member cannot be told: {1}. Nothing was changed. Look at the clocks "
-                    "of both machines and at the address of {2}.".format(wish.node, facts.detail, where))
+    return Decision("undecided", f"whether {wish.node} is a member cannot be told: {facts.detail}. Nothing was "
+                                 "changed. Look at the clocks "
+                    f"of both machines and at the address of {where}.")
 
 
 @dataclass(frozen=True)
@@ -237,17 +243,18 @@ def _ensure_reachable(wish: Wish) -> None:
 
 
 def _unreachable(where: str, problem: str) -> str:
-    return "wanted to join the cluster at {0}, but it does not answer: {1}. Nothing was changed. Is the control " \
-           "plane up, and is its port open to this machine?".format(where, problem)
+    return f"wanted to join the cluster at {where}, but it does not answer: {problem}. Nothing was changed. Is the " \
+           "control " \
+           "plane up, and is its port open to this machine?"
 
 
 def _ensure_answers(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any]) -> None:
     """Before anything is reset: is the cluster there, and is it the one whose token this is?"""
     config = _discovered(discovery)
     if wish.ca_hash and _hash(config.ca) != wish.ca_hash:
-        raise ClassroomError("wanted to join the cluster with the CA {0}, but the token is of one with the CA {1}. "
-                             "Nothing was changed. Make the token on the control plane of the wished cluster.".format(
-                                 wish.ca_hash, _hash(config.ca)))
+        raise ClassroomError(f"wanted to join the cluster with the CA {wish.ca_hash}, but the token is of one with the "
+                             f"CA {_hash(config.ca)}. "
+                             "Nothing was changed. Make the token on the control plane of the wished cluster.")
     api: Api = machine.connect(config.server, config.ca)
     try:
         api.get("/readyz")
@@ -255,8 +262,9 @@ def _ensure_answers(wish: Wish, machine: NodeContext, discovery: Mapping[str, An
         # Anonymous requests may be forbidden; who forbids them answers.
         return
     except Untrusted as problem:
-        raise ClassroomError("wanted to join the cluster at {0}, but {1}. Nothing was changed. Look at the clocks of "
-                             "both machines and at the address.".format(address(config.server), problem)) from problem
+        raise ClassroomError(f"wanted to join the cluster at {address(config.server)}, but {problem}. Nothing was "
+                             "changed. Look at the clocks of "
+                             "both machines and at the address.") from problem
     except ApiError as problem:
         raise ClassroomError(_unreachable(address(config.server), str(problem))) from problem
 
@@ -289,13 +297,13 @@ def _restart(machine: NodeContext) -> None:
     restart_kubelet(machine)
     if not wait_for_kubelet(machine, *_health_address(machine.root)):
         raise ClassroomError(
-            "the kubelet was started and does not become healthy.{0}".format(kubelet_log_message(machine)))
+            f"the kubelet was started and does not become healthy.{kubelet_log_message(machine)}")
 
 
 def _await_node(wish: Wish, machine: NodeContext) -> None:
     if not machine.wait(lambda: read_facts(wish, machine).membership == "member", _REGISTRATION):
-        raise ClassroomError("the kubelet runs, but the cluster at {0} has no Node {1} after {2:g} s.{3}".format(
-            address(wish.endpoint), wish.node, _REGISTRATION, kubelet_log_message(machine)))
+        raise ClassroomError(f"the kubelet runs, but the cluster at {address(wish.endpoint)} has no Node {wish.node} "
+                             f"after {_REGISTRATION:g} s.{kubelet_log_message(machine)}")
 
 
 def reset_worker(wish: Wish, machine: NodeContext) -> tuple[str, ...]:
@@ -334,9 +342,10 @@ def _join(wish: Wish, machine: NodeContext, discovery: Mapping[str, Any]) -> Non
 
 def _readable(message: str, wish: Wish) -> str:
     if "already exists in the cluster" in message and "a Node with name" in message:
-        return "wanted to join as {0}, but the cluster at {1} has a Ready Node of that name: another machine, or " \
-               "this one a moment ago. Delete it ('kubectl delete node {0}') or give this machine another name.".format(
-                   wish.node, address(wish.endpoint))
+        return f"wanted to join as {wish.node}, but the cluster at {address(wish.endpoint)} has a Ready Node of that " \
+               "name: another machine, or " \
+               f"this one a moment ago. Delete it ('kubectl delete node {wish.node}') or give this machine another " \
+               "name."
     return message
 
 
@@ -360,6 +369,6 @@ def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]
 
 def _as_step(wish: Wish, decision: Decision) -> Step:
     before = {"join": "no member", "start": "member, kubelet stopped", "restart": "not registered"}
-    after = "member of {0}\n".format(address(wish.endpoint)) + "\n".join("by: " + action for action in decision.actions)
+    after = f"member of {address(wish.endpoint)}\n" + "\n".join("by: " + action for action in decision.actions)
     return Step("worker", wish.node, before.get(decision.name, "no valid member"), after,
                 decision.reason)

@@ -71,7 +71,7 @@ def check(wish: Wish) -> None:
     document = validate_documents([wish.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
     for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm's own means")):
         if key in document:
-            raise ClassroomError("the JoinConfiguration has '{0}'. Leave it out: that is for {1}.".format(key, instead))
+            raise ClassroomError(f"the JoinConfiguration has '{key}'. Leave it out: that is for {instead}.")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
     if found is None or found.certificate:
         return found, ""
     if not os.path.exists(root(found.certificate_file or "/nowhere")):
-        return None, "{0} names the certificate {1}, which does not exist".format(KUBELET_CONF, found.certificate_file)
+        return None, f"{KUBELET_CONF} names the certificate {found.certificate_file}, which does not exist"
     return found, ""
 
 
@@ -164,9 +164,9 @@ def _certificate(identity: Kubeconfig | None, root: Root, now: float) -> tuple[x
     try:
         found = x509.read(text)
     except ClassroomError as problem:
-        return None, "the kubelet's certificate: {0}".format(problem)
+        return None, f"the kubelet's certificate: {problem}"
     dates = found.date_problem(now)
-    return found, "the kubelet's certificate {0}".format(dates) if dates else ""
+    return found, f"the kubelet's certificate {dates}" if dates else ""
 
 
 def _hash(ca: str) -> str:
@@ -192,7 +192,7 @@ def _ask(
     if certificate is None:
         return _Told("denied", "the kubelet has no certificate that can be read")
     if certificate.common_name != _NODE_PREFIX + wish.node:
-        return _Told("other name", "its certificate is that of {0}".format(certificate.common_name))
+        return _Told("other name", f"its certificate is that of {certificate.common_name}")
     try:
         node = machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
             "/api/v1/nodes/" + segment(wish.node))

@@ -26,13 +26,13 @@ def restart_kubelet(machine: NodeContext) -> None:
     try:
         systemd.act(machine.run, "restart", "kubelet")
     except CommandFailed as problem:
-        raise ClassroomError("the kubelet does not start: {0}".format(problem.completed.text)) from problem
+        raise ClassroomError(f"the kubelet does not start: {problem.completed.text}") from problem
 
 
 def kubelet_log_message(machine: NodeContext) -> str:
     """What the kubelet said last, to be put behind a sentence."""
     words = systemd.journal(machine.run, "kubelet", 5)
-    return " The kubelet's last words: {0}".format(words) if words else ""
+    return f" The kubelet's last words: {words}" if words else ""
 
 
 def kubelet_health_address(kubelet_configuration: Mapping[str, Any]) -> tuple[str, int]:

@@ -135,34 +135,33 @@ def _foreign(wish: Wish, facts: Facts) -> str:
         return ""
     allow = "Correct the inventory, or allow this machine to be reset nevertheless (allow_foreign)."
     if facts.unreadable:
-        return "{0} Whose cluster this machine is in cannot be told, and nothing was changed. {1}".format(
-            facts.unreadable, allow)
+        return f"{facts.unreadable} Whose cluster this machine is in cannot be told, and nothing was changed. {allow}"
     same_ca = bool(wish.ca_hash) and facts.ca_hash == wish.ca_hash
     if not facts.servers or same_ca or address(wish.endpoint) in {address(server) for server in facts.servers}:
         return ""
-    wanted = address(wish.endpoint) + (" (CA {0})".format(wish.ca_hash) if wish.ca_hash else "")
-    return "this machine belongs to the cluster at {0} (CA {1}), and the reset is for the one at {2}. Nothing was " \
-           "changed. {3}".format(address(facts.servers[0]), facts.ca_hash or "unknown", wanted, allow)
+    wanted = address(wish.endpoint) + (f" (CA {wish.ca_hash})" if wish.ca_hash else "")
+    return "this machine belongs to the cluster at {} (CA {}), and the reset is for the one at {}. Nothing was " \
+           "changed. {}".format(address(facts.servers[0]), facts.ca_hash or "unknown", wanted, allow)
 
 
 def _unwritable(facts: Facts) -> str:
     if not facts.read_only:
         return ""
-    return "wanted to delete what is in {0}, found it mounted read-only. Nothing was changed. Make it writable " \
+    return "wanted to delete what is in {}, found it mounted read-only. Nothing was changed. Make it writable " \
            "('mount -o remount,rw'), or look at the disk if nobody made it so.".format(" and ".join(facts.read_only))
 
 
 def _reason(facts: Facts) -> str:
-    where = " of the cluster at {0}".format(address(facts.servers[0])) if facts.servers else ""
-    ca = " (CA {0})".format(facts.ca_hash) if facts.ca_hash else ""
+    where = f" of the cluster at {address(facts.servers[0])}" if facts.servers else ""
+    ca = f" (CA {facts.ca_hash})" if facts.ca_hash else ""
     if facts.membership in ("control plane", "worker"):
-        return "this machine is a {0}{1}{2}".format(facts.membership, where, ca)
+        return f"this machine is a {facts.membership}{where}{ca}"
     if facts.membership == "unfinished":
-        return "an init, a join or a reset was not finished here{0}".format(ca)
-    names = ["{0} {1}".format(finding.kind, finding.subject) for finding in facts.found]
-    names += ["mount {0}".format(path) for path in facts.mounts]
-    more = "" if len(names) <= 5 else " and {0} more".format(len(names) - 5)
-    return "a former cluster left {0}{1}".format(", ".join(names[:5]), more)
+        return f"an init, a join or a reset was not finished here{ca}"
+    names = [f"{finding.kind} {finding.subject}" for finding in facts.found]
+    names += [f"mount {path}" for path in facts.mounts]
+    more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
+    return "a former cluster left {}{}".format(", ".join(names[:5]), more)
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ def failure_of(outcome: Outcome) -> str:
     if outcome.left:
         return left_sentence(outcome.left)
     if outcome.problems:
-        return "not everything is as it was before this collection: {0} What was kept of before is still there: run " \
+        return "not everything is as it was before this collection: {} What was kept of before is still there: run " \
                "this again when that is solved.".format(" ".join(outcome.problems))
     return ""
 
@@ -252,6 +251,6 @@ def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]
 
 def _as_step(facts: Facts, decision: Decision) -> Step:
     before = [facts.membership] if facts.membership != "none" else []
-    before += ["{0} {1}".format(finding.kind, finding.subject) for finding in facts.found]
+    before += [f"{finding.kind} {finding.subject}" for finding in facts.found]
     after = ["nothing of a cluster", *("by: " + action for action in decision.actions)]
     return Step("machine", "out of its cluster", "\n".join(before), "\n".join(after), decision.reason)

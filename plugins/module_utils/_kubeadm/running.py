@@ -37,14 +37,14 @@ def _numbers(path: str) -> list[str]:
 
 def _namespace(root: Root, process: str) -> str:
     try:
-        return os.readlink(root("/proc/{0}/ns/pid".format(process)))
+        return os.readlink(root(f"/proc/{process}/ns/pid"))
     except OSError:
         return ""
 
 
 def _command_line(root: Root, process: str) -> list[str]:
     try:
-        with open(root("/proc/{0}/cmdline".format(process)), "rb") as stream:
+        with open(root(f"/proc/{process}/cmdline"), "rb") as stream:
             return stream.read().decode("utf-8", "replace").split("\0")
     except OSError:
         return []
@@ -56,6 +56,6 @@ def wait_for_other_kubeadm(machine: NodeContext, seconds: float) -> None:
         return
     pid, verb = running_kubeadm(machine.root)[0]
     raise ClassroomError(
-        "a 'kubeadm {0}' that an earlier run left (process {1}) is still running after {2:g} s. "
-        "Wait for it or end it, then run this again.".format(verb, pid, seconds)
+        f"a 'kubeadm {verb}' that an earlier run left (process {pid}) is still running after {seconds:g} s. "
+        "Wait for it or end it, then run this again."
     )

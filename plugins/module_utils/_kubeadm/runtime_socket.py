@@ -27,11 +27,11 @@ def socket_message(machine: NodeContext, uri: str) -> str:
     name = wanted[0] if uri else "the socket of a container runtime"
     present = [path for path in KNOWN_SOCKETS if path not in wanted and machine.socket_answers(machine.root(path))]
     if os.path.exists(machine.root(wanted[0])):
-        found = "{0} exists, but nobody answers there".format(wanted[0])
+        found = f"{wanted[0]} exists, but nobody answers there"
     else:
-        found = "there is no {0}".format(name)
+        found = f"there is no {name}"
     if present:
-        return "wanted the container runtime at {0}, but {1}; {2} answers instead. Name that one as criSocket in the " \
+        return "wanted the container runtime at {}, but {}; {} answers instead. Name that one as criSocket in the " \
                "configuration, or install the runtime that is meant.".format(name, found, " and ".join(present))
-    return "wanted the container runtime at {0}, but {1}, and no other runtime answers. " \
-           "Install and start a runtime first (role containerd or crio).".format(name, found)
+    return f"wanted the container runtime at {name}, but {found}, and no other runtime answers. " \
+           "Install and start a runtime first (role containerd or crio)."

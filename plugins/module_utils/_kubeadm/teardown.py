@@ -185,8 +185,9 @@ def mounted_in_the_way(machine: NodeContext) -> str:
     for directory in (MANIFESTS, ETC + "/pki", ETC + "/tmp", _etcd_directory(machine.root) or "/var/lib/etcd"):
         path = mounted_below(look, directory)
         if path:
-            return "{0} cannot be emptied: expected no mount below it, found {1}, and nothing is deleted through a " \
-                   "mount. Unmount it ('umount {1}'), then run this again. Nothing was changed.".format(directory, path)
+            return f"{directory} cannot be emptied: expected no mount below it, found {path}, and nothing is deleted " \
+                   "through a " \
+                   f"mount. Unmount it ('umount {path}'), then run this again. Nothing was changed."
     return ""
 
 
@@ -205,8 +206,9 @@ def _started(machine: NodeContext, runtime: Runtime | None) -> tuple[str, ...]:
     if machine.wait(lambda: machine.socket_answers(machine.root(runtime.socket)), 0 if answer.rc else _RUNTIME_START):
         return ()
     words = (systemd.journal(machine.run, runtime.unit, 3) or answer.text).rstrip(".")
-    return ("{0} does not start, so its containers can only be killed, and what it stores about them stays until it "
-            "runs again. Its last words: {1}.".format(runtime.unit, words),)
+    return (f"{runtime.unit} does not start, so its containers can only be killed, and what it stores about them stays "
+            "until it "
+            f"runs again. Its last words: {words}.",)
 
 
 def _stop_kubelet(machine: NodeContext) -> None:
@@ -215,7 +217,7 @@ def _stop_kubelet(machine: NodeContext) -> None:
     try:
         systemd.act(machine.run, "stop", "kubelet.service")
     except CommandFailed as problem:
-        raise ClassroomError("the kubelet does not stop: {0}. It would make anew what is removed; nothing was "
+        raise ClassroomError("the kubelet does not stop: {}. It would make anew what is removed; nothing was "
                              "deleted.".format(problem.completed.text.rstrip("."))) from problem
 
 
@@ -223,8 +225,8 @@ def _unmounted(machine: NodeContext) -> tuple[str, ...]:
     lazily, left = mounts.unmount_below(machine.root, KUBELET_DIR)
     if left:
         raise ClassroomError(
-            "wanted to delete {0}, but {1} below it cannot be unmounted, and nothing is deleted through a mount. End "
-            "the processes that use it ('fuser -vm {2}'), then run this again; the kubelet is stopped.".format(
+            "wanted to delete {}, but {} below it cannot be unmounted, and nothing is deleted through a mount. End "
+            "the processes that use it ('fuser -vm {}'), then run this again; the kubelet is stopped.".format(
                 KUBELET_DIR, " and ".join(mount.path for mount in left), left[0].path))
     return tuple(one.sentence for one in lazily)
 
@@ -262,7 +264,7 @@ def _kubeadm(machine: NodeContext, runtime: Runtime | None, timeout: float, keep
         stdin=json.dumps(document), timeout=timeout, check=False)
     if answer.rc == 0:
         return ()
-    return ("'kubeadm reset' failed, and its work was done without it: {0}".format(failure(answer)),)
+    return (f"'kubeadm reset' failed, and its work was done without it: {failure(answer)}",)
 
 
 def _swept(machine: NodeContext, known: Collection[str], keep: Collection[str]) -> tuple[Finding, ...]:
@@ -288,7 +290,7 @@ def _without(found: Sequence[Finding], keep: Collection[str]) -> list[Finding]:
 
 def left_sentence(left: Sequence[Finding]) -> str:
     """The failure of a reset that is not complete."""
-    parts = ["{0} {1} ({2}; see it with '{3}')".format(one.kind, one.subject, one.reason.rstrip("."), one.command)
+    parts = ["{} {} ({}; see it with '{}')".format(one.kind, one.subject, one.reason.rstrip("."), one.command)
              for one in left]
-    return "the machine is out of its cluster, but this could not be removed and would disturb the next one: {0}. " \
+    return "the machine is out of its cluster, but this could not be removed and would disturb the next one: {}. " \
            "Remove it, or boot the machine, then run this again.".format("; ".join(parts))

@@ -128,8 +128,8 @@ class State:
 
 def _binding(namespace: str, name: str) -> str:
     kind = "rolebindings" if namespace else "clusterrolebindings"
-    inside = "/namespaces/{0}".format(segment(namespace)) if namespace else ""
-    return "{0}{1}/{2}/{3}".format(_RBAC, inside, kind, segment(name))
+    inside = f"/namespaces/{segment(namespace)}" if namespace else ""
+    return f"{_RBAC}{inside}/{kind}/{segment(name)}"
 
 
 def end_of(date: str) -> float:
@@ -138,7 +138,7 @@ def end_of(date: str) -> float:
         day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     except ValueError as problem:
         raise ClassroomError(
-            "Wanted the last day of a certificate, found '{0}'. Write a date as 2026-12-18.".format(date)) from problem
+            f"Wanted the last day of a certificate, found '{date}'. Write a date as 2026-12-18.") from problem
     return (day + timedelta(days=1)).timestamp()
 
 
@@ -146,37 +146,39 @@ def check(wish: Wish) -> None:
     """Refuse what the cluster would refuse, or what would give a user more than a user's rights."""
     if "system:masters" in wish.groups:
         raise ClassroomError(
-            "Wanted the group system:masters for {0}, found that the cluster signs no certificate for it: nobody could "
-            "ever take its rights away. Use cluster_role 'cluster-admin' instead.".format(wish.user))
+            f"Wanted the group system:masters for {wish.user}, found that the cluster signs no certificate for it: "
+            "nobody could "
+            "ever take its rights away. Use cluster_role 'cluster-admin' instead.")
     if not wish.until and (not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days):
         raise ClassroomError(
-            "Wanted a certificate for {0} days that is renewed {1} days before its end, found that it has to be 1 to "
-            "{2} days, and less for the renewal. Correct days or renew_days.".format(
-                wish.days, wish.renew_days, _MOST_DAYS))
+            f"Wanted a certificate for {wish.days} days that is renewed {wish.renew_days} days before its end, found "
+            "that it has to be 1 to "
+            f"{_MOST_DAYS} days, and less for the renewal. Correct days or renew_days.")
     if wish.make_namespace and not wish.namespace:
         raise ClassroomError(
-            "Wanted a namespace to be made for {0}, found no name. Give it as namespace.".format(wish.user))
+            f"Wanted a namespace to be made for {wish.user}, found no name. Give it as namespace.")
     if wish.namespace and not wish.cluster_role:
         raise ClassroomError(
-            "Wanted the rights of {0} in the namespace {1}, found no cluster_role. Name one, such as 'edit'.".format(
-                wish.user, wish.namespace))
+            f"Wanted the rights of {wish.user} in the namespace {wish.namespace}, found no cluster_role. Name one, "
+            "such as 'edit'.")
 
 
 def check_end(wish: Wish, now: float, admin: Kubeconfig) -> None:
     """Refuse a last day that is over, or one that no certificate of this cluster can have."""
     if not wish.until:
         return
-    wanted = "Wanted a certificate for {0} until {1}, found that ".format(wish.user, wish.until)
+    wanted = f"Wanted a certificate for {wish.user} until {wish.until}, found that "
     if wish.end - now < _SHORTEST:
-        raise ClassroomError(wanted + "this day is over, by this machine's clock ({0}). Name a day to come.".format(
-            x509.as_date(now)))
+        raise ClassroomError(wanted + f"this day is over, by this machine's clock ({x509.as_date(now)}). Name a day to "
+                                      "come.")
     if wish.end - now > (_MOST_DAYS + 1) * _DAY:
-        raise ClassroomError(wanted + "clusters sign for {0} days at most. Name an earlier day; later a run makes "
-                             "another.".format(_MOST_DAYS))
+        raise ClassroomError(wanted + f"clusters sign for {_MOST_DAYS} days at most. Name an earlier day; later a run "
+                                      "makes "
+                             "another.")
     authority = x509.read(admin.ca).not_after
     if wish.end > authority:
-        raise ClassroomError(wanted + "the cluster's own CA ends on {0}. Name an earlier day, or renew the CA.".format(
-            x509.as_date(authority)))
+        raise ClassroomError(wanted + f"the cluster's own CA ends on {x509.as_date(authority)}. Name an earlier day, "
+                                      "or renew the CA.")
 
 
 def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
@@ -185,12 +187,12 @@ def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
         found = lookup(name)
     except KeyError as problem:
         raise ClassroomError(
-            "Wanted a kubeconfig for the user {0}, found no such user on this machine. Create it first, or correct the "
-            "name.".format(name)) from problem
+            f"Wanted a kubeconfig for the user {name}, found no such user on this machine. Create it first, or correct "
+            "the "
+            "name.") from problem
     if not os.path.isabs(found.pw_dir) or found.pw_dir == "/":
         raise ClassroomError(
-            "Wanted a kubeconfig in the home of {0}, found '{1}' as home. Give the user a home.".format(
-                name, found.pw_dir))
+            f"Wanted a kubeconfig in the home of {name}, found '{found.pw_dir}' as home. Give the user a home.")
     return Account(name, found.pw_uid, found.pw_gid, found.pw_dir)
 
 
@@ -206,15 +208,13 @@ def read_file(machine: NodeContext, account: Account, path: str) -> File:
             return File()
         except OSError as problem:
             raise ClassroomError(
-                "Wanted to read {0} as {1}, found: {2}. Let it belong to that user.".format(
-                    path, account.name, problem.strerror)) from problem
+                f"Wanted to read {path} as {account.name}, found: {problem.strerror}. Let it belong to that "
+                "user.") from problem
         if not stat.S_ISREG(found.st_mode):
-            raise ClassroomError("Wanted the kubeconfig {0}, found something that is no file. Move it away.".format(
-                path))
+            raise ClassroomError(f"Wanted the kubeconfig {path}, found something that is no file. Move it away.")
         if not os.access(machine.root(path), os.R_OK, effective_ids=True):
             raise ClassroomError(
-                "Wanted to read {0} as {1}, found that this user may not. Let it belong to that user.".format(
-                    path, account.name))
+                f"Wanted to read {path} as {account.name}, found that this user may not. Let it belong to that user.")
         return File(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
 
 
@@ -279,15 +279,16 @@ def _judged(wish: Wish, machine: NodeContext, admin: Kubeconfig, file: File, pat
         return "it leads to no cluster", ""
     if len(ours) < len(found):
         strangers = sorted({address(entry.server) for entry in found if entry not in ours})
-        raise _refusal(wish, path, "it leads to {0} too".format(", ".join(strangers)) if ours
-                       else "it leads to {0}".format(", ".join(strangers)))
+        raise _refusal(wish, path, "it leads to {} too".format(", ".join(strangers)) if ours
+                       else "it leads to {}".format(", ".join(strangers)))
     return _unfit(wish, machine, admin, ours[0]), ours[0].namespace
 
 
 def _refusal(wish: Wish, path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        "Wanted {0} to be the kubeconfig of {1} for this cluster, found that {2}. It is left as it is: move it away, "
-        "or give another path.".format(path, wish.user, found))
+        f"Wanted {path} to be the kubeconfig of {wish.user} for this cluster, found that {found}. It is left as it is: "
+        "move it away, "
+        "or give another path.")
 
 
 def _is_this_clusters(entry: Entry, admin: Kubeconfig) -> bool:
@@ -307,14 +308,14 @@ def _unfit(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) ->
     except ClassroomError:
         return "its certificate cannot be read"
     if certificate.common_name != wish.user:
-        return "it is of the user {0}".format(certificate.common_name)
+        return f"it is of the user {certificate.common_name}"
     if certificate.date_problem(machine.now()):
         return "its certificate " + certificate.date_problem(machine.now())
     if wish.until and abs(certificate.not_after - wish.end) > _NEAR:
-        return "its certificate ends on {0}, and is wished until the end of {1}".format(
-            x509.as_date(certificate.not_after), wish.until)
+        return (f"its certificate ends on {x509.as_date(certificate.not_after)}, and is wished until the end of "
+                f"{wish.until}")
     if not wish.until and certificate.not_after - machine.now() < wish.renew_days * _DAY:
-        return "its certificate ends on {0}".format(x509.as_date(certificate.not_after))
+        return f"its certificate ends on {x509.as_date(certificate.not_after)}"
     if wish.make_namespace and not entry.namespace:
         return "it names no namespace"
     return _unknown(wish, machine, admin, entry)
@@ -330,10 +331,10 @@ def _unknown(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) 
     except Denied:
         return "the cluster does not take its certificate"
     except ApiError as problem:
-        return "the cluster cannot be asked with it: {0}".format(problem)
+        return f"the cluster cannot be asked with it: {problem}"
     groups = set(info.get("groups") or []) - {_AUTHENTICATED}
     if info.get("username") != wish.user or groups != set(wish.groups):
-        return "it is of {0} with the groups {1}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
+        return "it is of {} with the groups {}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
     return ""
 
 
@@ -345,7 +346,7 @@ def _bound_roles(wish: Wish, api: Api) -> dict[str, str]:
         found[everywhere] = _role_of(wish, api.get(everywhere))
     except NotFound:
         pass
-    listed = api.get("{0}/rolebindings?fieldSelector=metadata.name%3D{1}".format(_RBAC, segment(wish.binding_name)))
+    listed = api.get(f"{_RBAC}/rolebindings?fieldSelector=metadata.name%3D{segment(wish.binding_name)}")
     for item in listed["items"]:
         found[_binding(item["metadata"]["namespace"], wish.binding_name)] = _role_of(wish, item)
     return found
@@ -365,7 +366,7 @@ def _read_namespace(wish: Wish, api: Api) -> tuple[bool, str | None, str]:
     The level is None, and there may be a warning, where another has made the namespace: its labels are left alone.
     """
     try:
-        found = api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+        found = api.get(f"{_NAMESPACES}/{segment(wish.namespace)}")
     except NotFound:
         return True, None, ""
     labels = (found.get("metadata") or {}).get("labels") or {}
@@ -385,15 +386,15 @@ def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
     if state.no_namespace:
         steps.append(Step("namespace", wish.namespace, "absent", "present", "there is none"))
     elif state.pod_security not in (None, wish.pod_security):
-        steps.append(Step("pod security", "of namespace {0}".format(wish.namespace), state.pod_security or "none",
+        steps.append(Step("pod security", f"of namespace {wish.namespace}", state.pod_security or "none",
                           wish.pod_security, "another level is enforced" if state.pod_security
                           else "no level is enforced"))
     steps += _role_steps(wish, state.roles or {}) if wish.cluster_role else []
     if state.kubeconfig_problem:
-        steps.append(Step("kubeconfig", path, "see the reason", "{0} at this cluster".format(wish.user),
+        steps.append(Step("kubeconfig", path, "see the reason", f"{wish.user} at this cluster",
                           state.kubeconfig_problem))
     elif state.file.mode is not None and state.file.mode & 0o077:
-        steps.append(Step("mode", path, "{0:04o}".format(state.file.mode), "{0:04o}".format(_SECRET),
+        steps.append(Step("mode", path, f"{state.file.mode:04o}", f"{_SECRET:04o}",
                           "others could read the key"))
     return steps
 
@@ -403,7 +404,7 @@ def _role_steps(wish: Wish, roles: Mapping[str, str]) -> list[Step]:
     steps = []
     role = roles.get(wish.binding, "")
     if role != wish.cluster_role:
-        steps.append(Step("role", "of {0}".format(wish.user), role or "none", _role_words(wish),
+        steps.append(Step("role", f"of {wish.user}", role or "none", _role_words(wish),
                           "another is bound" if role else "none is bound"))
     others = sorted(path for path in roles if path != wish.binding)
     return steps + [_unbind_step(path, roles[path], "it is bound elsewhere now") for path in others]
@@ -414,7 +415,7 @@ def _unbind_step(path: str, role: str, reason: str) -> Step:
 
 
 def plan_absence(wish: Wish, roles: Mapping[str, str], file: File, path: str) -> list[Step]:
-    reason = "{0} is not to be there any more".format(wish.user)
+    reason = f"{wish.user} is not to be there any more"
     steps = [_unbind_step(each, roles[each], reason) for each in sorted(roles)]
     if file.text is not None:
         steps.append(Step("removal", path, "present", "absent", reason))
@@ -422,7 +423,7 @@ def plan_absence(wish: Wish, roles: Mapping[str, str], file: File, path: str) ->
 
 
 def _role_words(wish: Wish) -> str:
-    return wish.cluster_role + (" in {0}".format(wish.namespace) if wish.namespace else "")
+    return wish.cluster_role + (f" in {wish.namespace}" if wish.namespace else "")
 
 
 class Performer:
@@ -440,7 +441,7 @@ class Performer:
             if step.action == "namespace":
                 self._make(_NAMESPACES, namespace_of(self._wish))
             elif step.action == "pod security":
-                self._api.patch("{0}/{1}".format(_NAMESPACES, segment(self._wish.namespace)), {
+                self._api.patch(f"{_NAMESPACES}/{segment(self._wish.namespace)}", {
                     "metadata": {"labels": {_ENFORCE: self._wish.pod_security}}})
             elif step.action == "role":
                 self._bind(state)
@@ -506,11 +507,11 @@ class Performer:
 
     def _signed(self, request: str) -> str:
         made = self._api.post(_REQUESTS, request_of(self._wish, request, self._machine.now()))
-        path = "{0}/{1}".format(_REQUESTS, segment(made["metadata"]["name"]))
+        path = "{}/{}".format(_REQUESTS, segment(made["metadata"]["name"]))
         try:
             self._api.patch(path + "/approval", {"status": {"conditions": [{
                 "type": "Approved", "status": "True", "reason": "KubeadmUser",
-                "message": "classroom.kubeadm made it for the user {0}".format(self._wish.user)}]}})
+                "message": f"classroom.kubeadm made it for the user {self._wish.user}"}]}})
             return self._certificate(path)
         finally:
             self._forget(path)
@@ -520,9 +521,9 @@ class Performer:
         end = x509.read(certificate).not_after
         if self._wish.until and abs(end - self._wish.end) > _NEAR:
             raise ClassroomError(
-                "Wanted a certificate for {0} until the end of {1}, found that the cluster signs until {2} only. Name "
-                "an earlier day, or see --cluster-signing-duration of the controller manager.".format(
-                    self._wish.user, self._wish.until, x509.as_date(end)))
+                f"Wanted a certificate for {self._wish.user} until the end of {self._wish.until}, found that the "
+                f"cluster signs until {x509.as_date(end)} only. Name "
+                "an earlier day, or see --cluster-signing-duration of the controller manager.")
 
     def _certificate(self, path: str) -> str:
         found: dict[str, Any] = {}
@@ -532,14 +533,15 @@ class Performer:
             failed = [one for one in found.get("conditions") or [] if one.get("type") in ("Denied", "Failed")]
             if failed:
                 raise ClassroomError(
-                    "Wanted a certificate for {0}, found that the cluster refuses to sign it: {1}. Correct what it "
+                    "Wanted a certificate for {}, found that the cluster refuses to sign it: {}. Correct what it "
                     "names.".format(self._wish.user, failed[0].get("message") or "no reason given"))
             return bool(found.get("certificate"))
 
         if not self._machine.wait(there, _SIGNING):
             raise ClassroomError(
-                "Wanted a certificate for {0}, found that nobody signed it within {1:g} s. Does the controller manager "
-                "run? See 'kubectl -n kube-system get pods'.".format(self._wish.user, _SIGNING))
+                f"Wanted a certificate for {self._wish.user}, found that nobody signed it within {_SIGNING:g} s. Does "
+                "the controller manager "
+                "run? See 'kubectl -n kube-system get pods'.")
         return base64.b64decode(found["certificate"]).decode("ascii")
 
     def _forget(self, path: str) -> None:
@@ -552,8 +554,8 @@ class Performer:
 
 def subject_lines(wish: Wish) -> str:
     """The subject for openssl: groups are organisations, the user is the common name."""
-    lines = ["{0}.O = {1}\n".format(number, _escaped(group)) for number, group in enumerate(wish.groups)]
-    return "".join(lines) + "CN = {0}\n".format(_escaped(wish.user))
+    lines = [f"{number}.O = {_escaped(group)}\n" for number, group in enumerate(wish.groups)]
+    return "".join(lines) + f"CN = {_escaped(wish.user)}\n"
 
 
 def _escaped(text: str) -> str:
@@ -565,7 +567,7 @@ def request_of(wish: Wish, request: str, now: float) -> dict[str, Any]:
     return {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",
-        "metadata": {"generateName": "classroom-kubeadm-{0}-".format(_BEHIND.sub("-", wish.user.lower()).strip(".-"))},
+        "metadata": {"generateName": "classroom-kubeadm-{}-".format(_BEHIND.sub("-", wish.user.lower()).strip(".-"))},
         "spec": {
             "request": base64.b64encode(request.encode("ascii")).decode("ascii"),
             "signerName": SIGNER,
@@ -595,7 +597,7 @@ def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, n
     encoded = {name: base64.b64encode(text.encode("utf-8")).decode("ascii")
                for name, text in (("ca", admin.ca), ("certificate", certificate), ("key", key))}
     context = {"cluster": wish.cluster, "user": wish.user}
-    name = "{0}@{1}".format(wish.user, wish.cluster)
+    name = f"{wish.user}@{wish.cluster}"
     return json.dumps({
         "apiVersion": "v1",
         "kind": "Config",
@@ -616,7 +618,7 @@ def converge(
     check(wish)
     account = account_of(wish.account or wish.user, lookup)
     path = path_of(account, given)
-    admin = administrator(machine, "give {0} a kubeconfig".format(wish.user), kubeconfig)
+    admin = administrator(machine, f"give {wish.user} a kubeconfig", kubeconfig)
     check_end(wish, machine.now(), admin)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
@@ -627,7 +629,7 @@ def converge(
         if not check_mode:
             Performer(wish, machine, admin, api, account).perform(steps, state, path)
     except ApiError as problem:
-        raise sentence("give {0} a kubeconfig".format(wish.user), admin, problem) from problem
+        raise sentence(f"give {wish.user} a kubeconfig", admin, problem) from problem
     return steps, path, [state.warning] if state.warning else []
 
 
@@ -638,7 +640,7 @@ def remove(
     """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
     account = account_of(wish.account or wish.user, lookup)
     path = path_of(account, given)
-    wanted = "take the kubeconfig of {0} away".format(wish.user)
+    wanted = f"take the kubeconfig of {wish.user} away"
     try:
         admin = administrator(machine, wanted, kubeconfig)
     except NoAdministrator:
@@ -665,20 +667,22 @@ def _refuse_strangers(wish: Wish, admin: Kubeconfig, file: File, path: str) -> N
         raise _refusal(wish, path, str(problem)) from problem
     strangers = sorted({address(entry.server) for entry in found if not _is_this_clusters(entry, admin)})
     if strangers:
-        raise _refusal(wish, path, "it leads to {0}".format(", ".join(strangers)))
+        raise _refusal(wish, path, "it leads to {}".format(", ".join(strangers)))
 
 
 def _require_role(wish: Wish, api: Api) -> None:
     try:
-        api.get("{0}/clusterroles/{1}".format(_RBAC, segment(wish.cluster_role)))
+        api.get(f"{_RBAC}/clusterroles/{segment(wish.cluster_role)}")
     except NotFound as problem:
         raise ClassroomError(
-            "Wanted the cluster role {0} for {1}, found no such role. Name one that 'kubectl get clusterroles' "
-            "lists.".format(wish.cluster_role, wish.user)) from problem
+            f"Wanted the cluster role {wish.cluster_role} for {wish.user}, found no such role. Name one that 'kubectl "
+            "get clusterroles' "
+            "lists.") from problem
     try:
         if wish.namespace and not wish.make_namespace:
-            api.get("{0}/{1}".format(_NAMESPACES, segment(wish.namespace)))
+            api.get(f"{_NAMESPACES}/{segment(wish.namespace)}")
     except NotFound as problem:
         raise ClassroomError(
-            "Wanted the role {0} for {1}, found that the cluster has no such namespace. Create it, or correct "
-            "it.".format(_role_words(wish), wish.user)) from problem
+            f"Wanted the role {_role_words(wish)} for {wish.user}, found that the cluster has no such namespace. "
+            "Create it, or correct "
+            "it.") from problem

@@ -75,7 +75,7 @@ class Apt:
         """From dpkg's own file: asking dpkg-query and apt-mark would take ten times as long."""
         status = read_text(self._root(STATUS))
         if status is None:
-            raise ClassroomError("Wanted dpkg's status in {0}, found none. Is this a Debian system?".format(STATUS))
+            raise ClassroomError(f"Wanted dpkg's status in {STATUS}, found none. Is this a Debian system?")
         found = {name: _installed(status, name) for name in names}
         installed = {name: package for name, package in found.items() if package is not None}
         return installed, bool(_BROKEN.search(status)) or self._has_journal()
@@ -128,7 +128,7 @@ class Apt:
         arguments = ["--no-install-recommends", "--allow-change-held-packages", "--reinstall"]
         if any(version and self._is_lower(version, installed.get(name)) for name, version in versions.items()):
             arguments.append("--allow-downgrades")
-        arguments += ["{0}={1}".format(name, version) if version else name for name, version in versions.items()]
+        arguments += [f"{name}={version}" if version else name for name, version in versions.items()]
         refreshed = self._check_resolvable(versions, arguments)
         before = read_text(self._root(STATUS))
         answer = self._apt("install", *arguments, check=False)
@@ -163,10 +163,10 @@ class Apt:
         foreign = [match for match in moved if not self._is_offered(*match[::2])]
         if foreign:
             raise ClassroomError(
-                "Cannot install {0} without changing other packages: expected the installed packages to satisfy its "
-                "dependencies, found that these need another version: {1}. Upgrade them first, or choose another "
+                "Cannot install {} without changing other packages: expected the installed packages to satisfy its "
+                "dependencies, found that these need another version: {}. Upgrade them first, or choose another "
                 "version. No package was changed.".format(
-                    ", ".join(versions), ", ".join("{0} {1} -> {2}".format(*match) for match in foreign)))
+                    ", ".join(versions), ", ".join("{} {} -> {}".format(*match) for match in foreign)))
         return refreshed
 
     def _is_offered(self, name: str, version: str) -> bool:
@@ -189,14 +189,14 @@ class Apt:
         if refreshed.rc != 0:
             failed = [uri for uri in sources if uri in refreshed.text] or sources
             return ClassroomError(
-                "Cannot install the packages: expected the package lists of {0}, found that they cannot be fetched. "
+                "Cannot install the packages: expected the package lists of {}, found that they cannot be fetched. "
                 "Make this mirror reachable from the host, correct its address in /etc/apt, or use a bundle that "
-                "includes the packages of this distribution. apt said:\n{1}\n{2}".format(
+                "includes the packages of this distribution. apt said:\n{}\n{}".format(
                     ", ".join(failed) or "the host's package sources", refreshed.text, answer.text))
         return ClassroomError(
-            "Cannot install the packages: expected them and all dependencies in the host's package sources ({0}), "
+            "Cannot install the packages: expected them and all dependencies in the host's package sources ({}), "
             "found that some are not there. Add a mirror of the distribution to /etc/apt, or use a bundle that has "
-            "the packages of this distribution. apt said:\n{1}".format(", ".join(sources) or "none", answer.text))
+            "the packages of this distribution. apt said:\n{}".format(", ".join(sources) or "none", answer.text))
 
     def _is_lower(self, version: str, installed: Installed | None) -> bool:
         if installed is None:
@@ -228,12 +228,12 @@ class Apt:
             lines = [line.split() for line in text.splitlines()]
             for uri in [word for line in lines if line[:1] == ["URIs:"] for word in line[1:]]:
                 name = uri.partition("://")[2].rstrip("/").replace("_", "%5f").replace("/", "_")
-                for found in glob.glob(self._root("{0}/{1}_*".format(_LISTS, glob.escape(name)))):
+                for found in glob.glob(self._root(f"{_LISTS}/{glob.escape(name)}_*")):
                     remove(found)
 
     def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
         return self._patiently(
-            ["apt-get", "--quiet=2", "--yes", "--option=DPkg::Lock::Timeout={0}".format(_LOCK_PATIENCE),
+            ["apt-get", "--quiet=2", "--yes", f"--option=DPkg::Lock::Timeout={_LOCK_PATIENCE}",
              "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
              "--option=Dpkg::Use-Pty=0", "--option=Acquire::Retries=2", verb, *arguments], check=check)
 
@@ -256,7 +256,7 @@ def _was_ended(answer: Completed) -> bool:
 
 
 def _installed(status: str, name: str) -> Installed | None:
-    start = ("\n" + status).find("\nPackage: {0}\n".format(name))
+    start = ("\n" + status).find(f"\nPackage: {name}\n")
     if start < 0:
         return None
     end = status.find("\n\n", start)
@@ -278,11 +278,11 @@ def _torn(status: str) -> list[str]:
 
 
 def _key_path(repository: Repository) -> str:
-    return "/etc/apt/keyrings/{0}.asc".format(repository.name)
+    return f"/etc/apt/keyrings/{repository.name}.asc"
 
 
 def _source_path(repository: Repository) -> str:
-    return "{0}/{1}.sources".format(_SOURCES, repository.name)
+    return f"{_SOURCES}/{repository.name}.sources"
 
 
 def _source(repository: Repository) -> str:
@@ -320,20 +320,22 @@ def explained(answer: Completed, repository: Repository | None) -> ClassroomErro
     words = "\n" + answer.text
     if answer.rc < 0 or answer.rc == 124:
         return ClassroomError(
-            "apt was ended before it had finished: expected an exit status, found {0}. Run this again: what is half "
-            "installed is completed first. apt said:{1}".format(
-                "no end in time" if answer.rc == 124 else "signal {0}".format(-answer.rc), words))
+            "apt was ended before it had finished: expected an exit status, found {}. Run this again: what is half "
+            "installed is completed first. apt said:{}".format(
+                "no end in time" if answer.rc == 124 else f"signal {-answer.rc}", words))
     if _HASH.search(answer.text):
         return ClassroomError(
-            "Wanted packages as {0} has signed them, found files with other contents (Hash Sum mismatch). The "
-            "source was changed or damaged after it was signed: make it anew. apt said:{1}".format(source, words))
+            f"Wanted packages as {source} has signed them, found files with other contents (Hash Sum mismatch). The "
+            f"source was changed or damaged after it was signed: make it anew. apt said:{words}")
     if _UNSIGNED.search(answer.text):
         return ClassroomError(
-            "Wanted {0} signed with the given key, found it unsigned or signed with another one. Correct the key, or "
-            "do not use this source. apt said:{1}".format(source, words))
+            f"Wanted {source} signed with the given key, found it unsigned or signed with another one. Correct the "
+            "key, or "
+            f"do not use this source. apt said:{words}")
     if repository is not None:
         return ClassroomError(
-            "Wanted the package lists of {0}, found that they cannot be fetched. Is the address right, and the server "
-            "up? apt said:{1}".format(source, words))
+            f"Wanted the package lists of {source}, found that they cannot be fetched. Is the address right, and the "
+            "server "
+            f"up? apt said:{words}")
     return ClassroomError(
-        "Wanted the packages installed, found that apt cannot. Correct what it names:{0}".format(words))
+        f"Wanted the packages installed, found that apt cannot. Correct what it names:{words}")

@@ -33,8 +33,9 @@ def backend_of(
     if os.path.exists(root(STATUS)):
         return Apt(root, run, sleep, repository)
     raise ClassroomError(
-        "Wanted a machine of the Debian or Red Hat family, with apt or dnf, found neither {0} nor {1}. This collection "
-        "does not know other package managers.".format(STATUS, REDHAT))
+        f"Wanted a machine of the Debian or Red Hat family, with apt or dnf, found neither {STATUS} nor {REDHAT}. This "
+        "collection "
+        "does not know other package managers.")
 
 
 def forget(root: Root, run: Runner, files: Mapping[str, str]) -> None:

@@ -76,7 +76,7 @@ class _Row:
     @property
     def label(self) -> str:
         """What rpm calls exactly this one, which it does without the epoch."""
-        return "{0}-{1}.{2}".format(self.name, self.version.rpartition(":")[2], self.architecture)
+        return "{}-{}.{}".format(self.name, self.version.rpartition(":")[2], self.architecture)
 
 
 class Dnf:
@@ -104,7 +104,7 @@ class Dnf:
         torn.update(row.name for row in _older(rows))
         excluded = self._excludes()
         installed = {
-            row.name if row.name != _KEY else "{0}-{1}".format(_KEY, row.version): Installed(
+            row.name if row.name != _KEY else f"{_KEY}-{row.version}": Installed(
                 row.version, _matches(row.name, excluded))
             for row in rows if row.name not in torn
         }
@@ -113,7 +113,7 @@ class Dnf:
     def names(self) -> frozenset[str]:
         """Keys that were imported are packages, too: all of one name, told apart by their version."""
         rows = self._rows(["--all"])
-        return frozenset("{0}-{1}".format(_KEY, row.version) if row.name == _KEY else row.name for row in rows)
+        return frozenset(f"{_KEY}-{row.version}" if row.name == _KEY else row.name for row in rows)
 
     def files(self, wish: Wish) -> Mapping[str, str]:
         """The key first: dnf reads it as soon as it sees the repository."""
@@ -121,7 +121,7 @@ class Dnf:
         if repository is None:
             if wish.hold and wish.pinned:
                 raise ClassroomError(
-                    "Wanted {0} held, found no repository to hold them in: dnf excludes packages in the file of the "
+                    "Wanted {} held, found no repository to hold them in: dnf excludes packages in the file of the "
                     "repository that they come from. Name the repository, or set hold to false.".format(
                         ", ".join(wish.pinned)))
             return {}
@@ -163,9 +163,9 @@ class Dnf:
         if repository is not None:
             self._refuse_twin(repository)
             # dnf goes on trusting a key that the repository once had
-            for path in glob.glob(self._root("{0}/{1}-*/pubring".format(_STORED[0], glob.escape(repository.name)))):
+            for path in glob.glob(self._root(f"{_STORED[0]}/{glob.escape(repository.name)}-*/pubring")):
                 _remove_tree(path)
-        only = ["--repo=" + repository.name, "--setopt={0}.skip_if_unavailable=False".format(repository.name)] \
+        only = ["--repo=" + repository.name, f"--setopt={repository.name}.skip_if_unavailable=False"] \
             if repository else []
         argv = ["dnf", "--assumeyes", "--setopt=exit_on_lock=True", *only, _lifted(repository), "--refresh",
                 "repoquery", "--queryformat=%{name} %{evr}\\n", *names]
@@ -185,7 +185,7 @@ class Dnf:
         for path in sorted(glob.glob(self._root(REPOSITORIES) + "/*.repo")):
             if os.path.realpath(path) != own and _parsed(read_text(path) or "").has_section(repository.name):
                 raise ClassroomError(
-                    "Wanted the repository {0} described in {1}, found it in {2} as well. Remove it there.".format(
+                    "Wanted the repository {} described in {}, found it in {} as well. Remove it there.".format(
                         repository.name, _path(repository), path[len(self._root("")):]))
 
     def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
@@ -212,7 +212,7 @@ class Dnf:
 
         A repository that is not needed may be unreachable, and an expired cache is sufficient for what it has.
         """
-        wanted = ["{0}-{1}".format(name, version) if version else name for name, version in versions.items()]
+        wanted = [f"{name}-{version}" if version else name for name, version in versions.items()]
         argv = [*_DNF, "--setopt=install_weak_deps=False"]
         change = ["--setopt=disable_excludes=" + lifted, verb, *wanted]
         before = self._rows(["--all"])
@@ -233,10 +233,10 @@ class Dnf:
             return explained(answer, None)
         known = self._sources()
         said = fetched.out + fetched.err
-        failed = ["{0} ({1})".format(name, uri) for name, uri in known.items() if name in said or uri in said]
+        failed = [f"{name} ({uri})" for name, uri in known.items() if name in said or uri in said]
         return ClassroomError(
-            "Cannot install the packages: expected the metadata of {0}, found that it cannot be fetched. Make this "
-            "mirror reachable from the host, correct its address in {1}, or disable it. dnf said:\n{2}\n{3}".format(
+            "Cannot install the packages: expected the metadata of {}, found that it cannot be fetched. Make this "
+            "mirror reachable from the host, correct its address in {}, or disable it. dnf said:\n{}\n{}".format(
                 ", ".join(failed or known.values()) or "the host's repositories", REPOSITORIES, fetched.text,
                 answer.text))
 
@@ -252,7 +252,7 @@ class Dnf:
         return found
 
     def _keys(self) -> frozenset[str]:
-        return frozenset("{0}-{1}".format(_KEY, row.version) for row in self._query([_KEY]))
+        return frozenset(f"{_KEY}-{row.version}" for row in self._query([_KEY]))
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Nothing: what is held stands in the repository's file, which was written before the packages came."""
@@ -303,7 +303,7 @@ class Dnf:
                 continue
             for name in _parsed(text).sections():
                 for stored in _STORED:
-                    for found in glob.glob(self._root("{0}/{1}[-.]*".format(stored, glob.escape(name)))):
+                    for found in glob.glob(self._root(f"{stored}/{glob.escape(name)}[-.]*")):
                         _remove_tree(found)
 
     def _query(self, names: Iterable[str]) -> list[_Row]:
@@ -329,7 +329,7 @@ class Dnf:
         if not os.path.exists(path) or self._is_at_work():
             return {}
         try:
-            with contextlib.closing(sqlite3.connect("file:{0}?mode=ro".format(path), uri=True, timeout=5)) as history:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as history:
                 return _interrupted(history)
         except sqlite3.Error:
             # Another form of history, or none: what is seen then is two packages of one name
@@ -348,8 +348,9 @@ class Dnf:
                 break
             if time.monotonic() > deadline:
                 raise ClassroomError(
-                    "Wanted to change packages, found another dnf or rpm at work for more than {0} s. Let it end, or "
-                    "see what it waits for. It is:\n{1}".format(_LOCK_PATIENCE, answer.text))
+                    f"Wanted to change packages, found another dnf or rpm at work for more than {_LOCK_PATIENCE} s. "
+                    "Let it end, or "
+                    f"see what it waits for. It is:\n{answer.text}")
             self._sleep(1)
         if check and answer.rc != 0:
             raise CommandFailed(argv, answer)
@@ -374,7 +375,7 @@ def _interrupted(history: sqlite3.Connection) -> dict[str, _Change]:
         "WHERE i.trans_id = ?", (last[0],)).fetchall()
     changes: dict[str, _Change] = {}
     for name, epoch, version, release, action in items:
-        whole = "{0}{1}-{2}".format("{0}:".format(epoch) if epoch else "", version, release)
+        whole = "{}{}-{}".format(f"{epoch}:" if epoch else "", version, release)
         known = changes.get(name, _Change())
         changes[name] = _Change(
             known.comes | {whole} if action in _COMES else known.comes, known.gives_way or action in _GIVES_WAY)
@@ -390,18 +391,18 @@ def _older(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _path(repository: Repository) -> str:
-    return "{0}/{1}.repo".format(REPOSITORIES, repository.name)
+    return f"{REPOSITORIES}/{repository.name}.repo"
 
 
 def _key_path(repository: Repository) -> str:
-    return "{0}/RPM-GPG-KEY-{1}".format(KEYS, repository.name)
+    return f"{KEYS}/RPM-GPG-KEY-{repository.name}"
 
 
 def _described(repository: Repository, excludes: Sequence[str]) -> str:
     """In the order of upstream's documentation, for a person who compares the two."""
     lines = [
         "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
-        "[{0}]".format(repository.name),
+        f"[{repository.name}]",
         "name=" + (repository.description or repository.name),
         "baseurl=" + repository.uri,
         "enabled=1",
@@ -465,23 +466,24 @@ def explained(answer: Completed, repository: Repository | None) -> ClassroomErro
     said = " dnf said:\n" + words
     if answer.rc < 0 or answer.rc == 124:
         return ClassroomError(
-            "Wanted dnf's work done, found it ended in the middle ({0}). Run this again: what is half done is finished "
-            "first.{1}".format("no answer in time" if answer.rc == 124 else "signal {0}".format(-answer.rc), said))
+            "Wanted dnf's work done, found it ended in the middle ({}). Run this again: what is half done is finished "
+            "first.{}".format("no answer in time" if answer.rc == 124 else f"signal {-answer.rc}", said))
     if _FULL.search(words):
         return ClassroomError(
             "Wanted room for the packages, found the disk full. Make some, 'dnf clean packages' may help." + said)
     if _CHECKSUM.search(words):
         return ClassroomError(
-            "Wanted packages as {0} has signed them, found files with other contents (checksum). The source was "
-            "changed or damaged after it was signed: make it anew.{1}".format(source, said))
+            f"Wanted packages as {source} has signed them, found files with other contents (checksum). The source was "
+            f"changed or damaged after it was signed: make it anew.{said}")
     if _UNSIGNED.search(words):
         return ClassroomError(
-            "Wanted {0} signed with the given key, found it, or a package of it, unsigned or signed with another one. "
-            "Correct the key, or do not use this source.{1}".format(source, said))
+            f"Wanted {source} signed with the given key, found it, or a package of it, unsigned or signed with another "
+            "one. "
+            f"Correct the key, or do not use this source.{said}")
     if repository is not None and _UNREACHABLE.search(words):
         return ClassroomError(
-            "Wanted the metadata of {0}, found that it cannot be fetched. Is the address right, and the server "
-            "up?{1}".format(source, said))
+            f"Wanted the metadata of {source}, found that it cannot be fetched. Is the address right, and the server "
+            f"up?{said}")
     if _GONE.search(words):
         return ClassroomError(
             "Wanted the packages that the source lists, found that they cannot be fetched from it. Is the server up, "

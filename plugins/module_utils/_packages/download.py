@@ -125,7 +125,7 @@ class AptRoad:
                 write_text(self._root + path, text.replace("Signed-By: ", "Signed-By: " + self._root))
 
     def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
-        source = "{0}/etc/apt/sources.list.d/{1}.sources".format(self._root, repository.name)
+        source = f"{self._root}/etc/apt/sources.list.d/{repository.name}.sources"
         only = ["--option=Dir::Etc::sourcelist=" + source, "--option=Dir::Etc::sourceparts=-",
                 "--option=APT::Get::List-Cleanup=0"]
         self._do(repository, ["apt-get", "--quiet", *only, "update"])
@@ -137,16 +137,16 @@ class AptRoad:
         return offered
 
     def find(self, repository: Repository, name: str, version: str) -> Found:
-        wanted = "{0}={1}".format(name, version)
+        wanted = f"{name}={version}"
         answer = self._do(repository, ["apt-get", "--quiet", "--print-uris", "download", wanted])
         said = _URI.search(answer.out)
         if said is None:
-            raise ClassroomError("Wanted the address and checksum of {0}, found that apt does not say them: {1}".format(
-                wanted, answer.text))
+            raise ClassroomError(f"Wanted the address and checksum of {wanted}, found that apt does not say them: "
+                                 f"{answer.text}")
         return Found(repository, name, version, said.group(1), int(said.group(2)), said.group(3).lower(), said.group(4))
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
-        wanted = ["{0}={1}".format(each.name, each.version) for each in found]
+        wanted = [f"{each.name}={each.version}" for each in found]
         self._do(found[0].repository, ["env", "--chdir=" + target, "apt-get", "--quiet", "download", *wanted])
 
     def _do(self, repository: Repository, argv: list[str]) -> Completed:
@@ -191,20 +191,19 @@ class DnfRoad:
         return offered
 
     def find(self, repository: Repository, name: str, version: str) -> Found:
-        wanted = "{0}-{1}".format(name, version)
+        wanted = f"{name}-{version}"
         form = "--queryformat=%{name}-%{version}-%{release}.%{arch}.rpm\\t%{downloadsize}\\n"
         answer = self._do(repository, "repoquery", form, wanted)
         fields = [line.split("\t") for line in answer.out.splitlines() if line.count("\t") == 1]
         if not fields:
-            raise ClassroomError("Wanted the file of {0}, found that dnf does not say it: {1}".format(
-                wanted, answer.text))
+            raise ClassroomError(f"Wanted the file of {wanted}, found that dnf does not say it: {answer.text}")
         return Found(repository, name, version, fields[-1][0], int(fields[-1][1]))
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
         for repository in {each.repository.name: each.repository for each in found}.values():
             own = [each for each in found if each.repository.name == repository.name]
             self._do(repository, "download", "--destdir=" + target,
-                     *("{0}-{1}".format(each.name, each.version) for each in own))
+                     *(f"{each.name}-{each.version}" for each in own))
             self._check(repository, [os.path.join(target, each.file) for each in own])
 
     def _check(self, repository: Repository, files: list[str]) -> None:
@@ -214,7 +213,7 @@ class DnfRoad:
         wrong = unsigned_rpms(files, key, os.path.join(self._root, "keys-" + repository.name), self._runner)
         if wrong:
             raise ClassroomError(
-                "Wanted packages of {0} signed with the given key, found others: {1}; correct the key, or do not use "
+                "Wanted packages of {} signed with the given key, found others: {}; correct the key, or do not use "
                 "this source.".format(repository.uri, ", ".join(os.path.basename(path) for path in wrong)))
 
     def _do(self, repository: Repository, verb: str, *arguments: str) -> Completed:
@@ -260,7 +259,7 @@ def _plain(package: Package, version: str) -> str:
 
 
 def _lacks(package: Package, repositories: Sequence[Repository], others: Sequence[str]) -> str:
-    return "Wanted {0} {1}, found {2} in {3}. {4}".format(
+    return "Wanted {} {}, found {} in {}. {}".format(
         package.name, package.version or "of any version", ", ".join(others[:10]) or "no package of that name",
         " and ".join(repository.uri for repository in repositories),
         "Choose one of those versions." if others else "Correct the name, or add the repository that has it.")

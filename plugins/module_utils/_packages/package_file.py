@@ -60,14 +60,14 @@ def read(path: str, runner: Runner = run) -> PackageFile:
     family = {".deb": APT, ".rpm": RPM}.get(os.path.splitext(path)[1])
     if family is None:
         raise ClassroomError(
-            "Wanted packages in files that end in .deb or .rpm, found {0}; name a package's file.".format(path))
+            f"Wanted packages in files that end in .deb or .rpm, found {path}; name a package's file.")
     if not os.path.isfile(path):
-        raise ClassroomError("Wanted the package {0}, found no such file; correct the name.".format(path))
+        raise ClassroomError(f"Wanted the package {path}, found no such file; correct the name.")
     answer = runner([*(_DEB if family == APT else _RPM), path], check=False)
     fields = answer.out.splitlines()[0].split("\t") if answer.rc == 0 and answer.out else []
     if len(fields) != 3:
         raise ClassroomError(
-            "Wanted a package in {0}, found a file that {1} cannot read; fetch it again. It said: {2}".format(
+            "Wanted a package in {}, found a file that {} cannot read; fetch it again. It said: {}".format(
                 path, "dpkg-deb" if family == APT else "rpm", answer.text))
     return PackageFile(family, fields[0], fields[1], fields[2], path)
 
@@ -86,8 +86,8 @@ def unpack(path: str, member: str, work: str, runner: Runner = run) -> str:
         # Whether it is whole is asked before: rpm2cpio also fails for good packages of other makers than rpmbuild
         answer = runner(["rpmkeys", "--checksig", "--nosignature", path], timeout=_PATIENCE, check=False)
         if answer.rc != 0:
-            raise ClassroomError("Wanted a whole package in {0}, found a damaged one; fetch it again. {1}".format(
-                path, answer.text))
+            raise ClassroomError(f"Wanted a whole package in {path}, found a damaged one; fetch it again. "
+                                 f"{answer.text}")
         # Packages may name their files from the root, where cpio would put them without being told otherwise.
         # Two programs of which one writes what the other reads; all names are arguments, not words of the script.
         script = (
@@ -96,8 +96,8 @@ def unpack(path: str, member: str, work: str, runner: Runner = run) -> str:
         answer = runner(["sh", "-c", script, "unpack", path, work, member], timeout=_PATIENCE, check=False)
     found = os.path.join(work, member.lstrip("/"))
     if answer.rc != 0 or not os.path.isfile(found):
-        raise ClassroomError("Wanted {0} in the package {1}, found none there; correct the name. {2}".format(
-            member, path, answer.text).strip())
+        raise ClassroomError(f"Wanted {member} in the package {path}, found none there; correct the name. "
+                             f"{answer.text}".strip())
     return found
 
 
@@ -116,6 +116,6 @@ def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run
 def run_tool(what: str, argv: list[str], runner: Runner) -> Completed:
     answer = runner(argv, timeout=_PATIENCE, check=False)
     if answer.rc != 0:
-        raise ClassroomError("Wanted {0}, found that '{1}' ended with {2}: {3}".format(
+        raise ClassroomError("Wanted {}, found that '{}' ended with {}: {}".format(
             what, " ".join(argv), answer.rc, answer.text))
     return answer

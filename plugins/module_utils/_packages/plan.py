@@ -115,8 +115,8 @@ class Removable:
 
 def not_simulated(names: Sequence[str], words: str) -> ClassroomError:
     return ClassroomError(
-        "Cannot determine whether {0} can be removed: expected a simulation by the package manager, found that it "
-        "failed. Correct what it names. Nothing was changed by this step. It said:\n{1}".format(
+        "Cannot determine whether {} can be removed: expected a simulation by the package manager, found that it "
+        "failed. Correct what it names. Nothing was changed by this step. It said:\n{}".format(
             ", ".join(names), words))
 
 
@@ -168,15 +168,15 @@ def with_checked_key(repository: Repository) -> Repository:
     """
     if not repository.signed_by.strip():
         raise ClassroomError(
-            "Wanted the public key that signs {0}, found none: its file is empty, or the controller could not fetch "
-            "it, which is a warning of this run. Let the controller reach it, or give it as a file.".format(
-                repository.uri))
+            f"Wanted the public key that signs {repository.uri}, found none: its file is empty, or the controller "
+            "could not fetch "
+            "it, which is a warning of this run. Let the controller reach it, or give it as a file.")
     found = openpgp.fingerprints(repository.signed_by)
     allowed = ["".join(each.split()).upper() for each in repository.fingerprints]
     unknown = [each for each in found if each not in allowed]
     if allowed and unknown:
         raise ClassroomError(
-            "The key of {0} is not the known one: expected the fingerprint {1}, found {2}. Either its owner has a new "
+            "The key of {} is not the known one: expected the fingerprint {}, found {}. Either its owner has a new "
             "key, which the owner's own page says, or the key was exchanged on its way. Nothing was changed.".format(
                 repository.uri, " or ".join(allowed), ", ".join(unknown)))
     return replace(repository, signed_by=openpgp.normalized(repository.signed_by))
@@ -308,7 +308,7 @@ def _choose(backend: Backend, wish: Wish, state: State) -> dict[str, str | None]
 
 def _lacks(package: Package, repository: Repository | None, offered: Sequence[str]) -> str:
     found = ", ".join(offered[:10]) if offered else "no package of that name"
-    return "Wanted {0} {1}, found {2} in {3}. {4}, or another source.".format(
+    return "Wanted {} {}, found {} in {}. {}, or another source.".format(
         package.name, package.version, found, repository.uri if repository else "the machine's package sources",
         "Choose one of those" if offered else "Correct the name")
 
@@ -327,6 +327,6 @@ def _verify(backend: Backend, wish: Wish) -> None:
     wrong = [step.target for package in wish.packages for step in _plan_package(package, installed.get(package.name))]
     if wrong or interrupted:
         raise ClassroomError(
-            "Wanted every package completely installed, found {0} after an installation without errors. "
-            "Look at it with '{1}'.".format(
+            "Wanted every package completely installed, found {} after an installation without errors. "
+            "Look at it with '{}'.".format(
                 ", ".join(wrong) + " not as wanted" if wrong else "others half installed", backend.audit))

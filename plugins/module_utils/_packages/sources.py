@@ -34,7 +34,7 @@ def problem(root: Root, offer: BundlePackages, distribution: str, version: str) 
     `distribution` and `version` are those of os-release. A mirror in the host's own sources counts as one that has
     them: whether it is reachable is found when the packages are installed.
     """
-    own = "{0}-{1}".format(distribution, version)
+    own = f"{distribution}-{version}"
     if own in offer.distributions:
         return ""
     installed = set(_STANZA.findall(read_text(root(STATUS)) or ""))
@@ -42,8 +42,8 @@ def problem(root: Root, offer: BundlePackages, distribution: str, version: str) 
     if not missing or _has_mirror(root):
         return ""
     return (
-        "Packages of the distribution are missing: expected {0} installed, in the bundle or in a mirror, found a "
-        "bundle for {1} only and no package source in /etc/apt. Make the bundle for {2}, too, or add a mirror.".format(
+        "Packages of the distribution are missing: expected {} installed, in the bundle or in a mirror, found a "
+        "bundle for {} only and no package source in /etc/apt. Make the bundle for {}, too, or add a mirror.".format(
             ", ".join(missing), " and ".join(offer.distributions) or "no distribution", own))
 
 

@@ -127,7 +127,7 @@ def present_network(look: Look) -> str:
 def see_configurations(look: Look) -> Iterator[Finding]:
     for network in read_networks(look):
         if network.owner:
-            path = "{0}/{1}".format(NET_D, network.file)
+            path = f"{NET_D}/{network.file}"
             yield Finding(CNI_CONFIGURATION, path, "cat " + path, _STALE, network.owner)
 
 
@@ -145,7 +145,7 @@ def see_trees(look: Look) -> Iterator[Finding]:
         if look.names(tree.path) if tree.keep else look.exists(tree.path):
             yield Finding(DIRECTORY, tree.path, "ls -A " + tree.path, tree.reason, tree.owner)
     if _cni_state(look):
-        yield Finding(DIRECTORY, CNI_STATE, "find {0}".format(CNI_STATE),
+        yield Finding(DIRECTORY, CNI_STATE, f"find {CNI_STATE}",
                       "addresses that are noted there are never given to a pod again", CONTAINERD)
     yield from _see_frames(look)
 
@@ -185,10 +185,10 @@ def _cni_state(look: Look) -> list[str]:
     own = {network.name for network in read_networks(look) if network.name and not network.owner}
     found = []
     for part in ("networks", "results", "cache/results"):
-        path = "{0}/{1}".format(CNI_STATE, part)
-        found += ["{0}/{1}".format(path, name) for name in look.names(path) if not _of_network(name, own)]
+        path = f"{CNI_STATE}/{part}"
+        found += [f"{path}/{name}" for name in look.names(path) if not _of_network(name, own)]
     other = [name for name in look.names(CNI_STATE) if name not in ("networks", "results", "cache")]
-    found += ["{0}/{1}".format(CNI_STATE, name) for name in other]
+    found += [f"{CNI_STATE}/{name}" for name in other]
     if found or not _entries(look, CNI_STATE):
         found.append(CNI_STATE)
     return found
@@ -241,7 +241,7 @@ def _take_cni_state(look: Look) -> str:
         if problem:
             return problem
     for path in ("networks", "results", "cache/results", "cache", ""):
-        _rmdir(look, "{0}/{1}".format(CNI_STATE, path).rstrip("/"))
+        _rmdir(look, f"{CNI_STATE}/{path}".rstrip("/"))
     return ""
 
 
@@ -279,7 +279,7 @@ def delete(look: Look, path: str) -> str:
     except ClassroomError as problem:
         return str(problem).rstrip(".")
     except OSError as problem:
-        return "{0} cannot be removed: {1}".format(path, problem.strerror)
+        return f"{path} cannot be removed: {problem.strerror}"
     return ""
 
 
@@ -303,7 +303,7 @@ def clear(look: Look, path: str, keep: bool = False) -> str:
     except ClassroomError as problem:
         return str(problem).rstrip(".")
     except OSError as problem:
-        return "{0} cannot be removed: {1}".format(path, problem.strerror)
+        return f"{path} cannot be removed: {problem.strerror}"
 
 
 def mounted_below(look: Look, path: str) -> str:
@@ -320,7 +320,7 @@ def see_bpf(look: Look) -> Iterator[Finding]:
     for name in look.names(_BPF_GLOBALS):
         for start, owner in (("cilium_", CILIUM), ("cali", CALICO)):
             if name.startswith(start):
-                path = "{0}/{1}".format(_BPF_GLOBALS, name)
+                path = f"{_BPF_GLOBALS}/{name}"
                 yield Finding(BPF, path, "ls " + path, "the next agent would go on with the former one's connections",
                               owner)
 

@@ -76,7 +76,7 @@ def see_tables(look: Look) -> Iterator[Finding]:
     for family, name in look.once(nft_tables) or ():
         owner = _owner(_TABLES, name)
         if owner and not (owner == CONTAINERD and _other_networks(look)):
-            yield Finding(TABLE, "{0} {1}".format(family, name), "nft list table {0} {1}".format(family, name),
+            yield Finding(TABLE, f"{family} {name}", f"nft list table {family} {name}",
                           _ASTRAY, owner)
 
 
@@ -85,7 +85,7 @@ def take_tables(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
         if tuple(finding.subject.split(" ", 1)) in (nft_tables(look) or ()):
             answer = look.say(["nft", "delete", "table", *finding.subject.split(" ", 1)], CHANGE)
             if answer.rc != 0:
-                yield finding.left("nft does not delete it: {0}".format(answer.text))
+                yield finding.left(f"nft does not delete it: {answer.text}")
 
 
 def _other_networks(look: Look) -> bool:
@@ -157,7 +157,7 @@ def _program(look: Look, program: str) -> str:
         return program
     plain = program.split("-", 1)[0]
     other = "legacy" if program.endswith("-nft") else "nft"
-    if look.machine.find_program("{0}-{1}-save".format(plain, other)) or not look.machine.find_program(plain + "-save"):
+    if look.machine.find_program(f"{plain}-{other}-save") or not look.machine.find_program(plain + "-save"):
         return ""
     return plain
 
@@ -206,7 +206,7 @@ def see_rules(look: Look) -> Iterator[Finding]:
     for rules in look.once(read_rules):
         found = plan(rules, others)
         for chain in found.chains:
-            yield Finding(CHAIN, _subject(rules, chain), "{0} | grep -- {1}".format(_save(rules), chain), _ASTRAY,
+            yield Finding(CHAIN, _subject(rules, chain), f"{_save(rules)} | grep -- {chain}", _ASTRAY,
                           _owner(_CHAINS, chain))
         for rule in found.rules:
             yield Finding(RULE, _subject(rules, rule[len("-A "):]), _save(rules), _ASTRAY,
@@ -214,12 +214,12 @@ def see_rules(look: Look) -> Iterator[Finding]:
 
 
 def _subject(rules: Rules, what: str) -> str:
-    return "{0} {1} ({2})".format(rules.table, what, rules.variant)
+    return f"{rules.table} {what} ({rules.variant})"
 
 
 def _save(rules: Rules) -> str:
     program = next(program for variant, program, _names, _family in _VARIANTS if variant == rules.variant)
-    return "{0}-save -t {1}".format(program, rules.table)
+    return f"{program}-save -t {rules.table}"
 
 
 def see_chains(look: Look) -> Iterator[Finding]:
@@ -245,7 +245,7 @@ def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         if finding.subject in left:
             variant = finding.subject.rpartition("(")[2].rstrip(")")
-            yield finding.left("iptables does not delete it: {0}".format(problems.get(variant) or "it said nothing"))
+            yield finding.left("iptables does not delete it: {}".format(problems.get(variant) or "it said nothing"))
 
 
 def restore_script(rules: Rules, found: Plan, subjects: set[str]) -> str:
@@ -291,7 +291,7 @@ def take_sets(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     present = _sets(look)
     for finding in findings:
         if finding.subject in present:
-            yield finding.left("ipset does not destroy it: {0}".format(answers[finding.subject].text))
+            yield finding.left(f"ipset does not destroy it: {answers[finding.subject].text}")
 
 
 def _owner(table: Sequence[tuple[re.Pattern[str], str]], name: str) -> str:

@@ -92,8 +92,8 @@ def own_servers(look: Look) -> frozenset[str]:
     """
     known = [server for path in _OWN for server in parse_copy(look.text(path)).servers]
     ports = {server.rpartition(":")[2] for server in known} | set(_SECURE_PORT.findall(look.text(_API_SERVER)))
-    names = ["[{0}]".format(host) if ":" in host else host for host in own_hosts(look)]
-    return frozenset("{0}:{1}".format(name, port) for name in names for port in ports or {str(_API_PORT)})
+    names = [f"[{host}]" if ":" in host else host for host in own_hosts(look)]
+    return frozenset(f"{name}:{port}" for name in names for port in ports or {str(_API_PORT)})
 
 
 def own_hosts(look: Look) -> frozenset[str]:
@@ -135,15 +135,15 @@ def _copies(look: Look) -> list[tuple[str, Copy]]:
             for path in _candidates(look, account, home) if home else ():
                 copy = _read(home, path)
                 if copy.servers or copy.ca_hashes:
-                    found.append(("{0}/{1}".format(account.home, path), copy))
+                    found.append((f"{account.home}/{path}", copy))
     return found
 
 
 def _candidates(look: Look, account: Account, home: HomeFiles) -> list[str]:
-    names = [] if look.remote("{0}/{1}".format(account.home, _DIRECTORY)) else home.names(_DIRECTORY)
+    names = [] if look.remote(f"{account.home}/{_DIRECTORY}") else home.names(_DIRECTORY)
     # The usual one is among those that are read
     names.sort(key=lambda name: name != "config")
-    return [*("{0}/{1}".format(_DIRECTORY, name) for name in names[:_MOST_FILES]), _ADMIN]
+    return [*(f"{_DIRECTORY}/{name}" for name in names[:_MOST_FILES]), _ADMIN]
 
 
 def _read(home: HomeFiles | None, path: str) -> Copy:
@@ -188,7 +188,7 @@ def see_caches(look: Look) -> Iterator[Finding]:
     strangers = {os.path.dirname(path) for path, copy in look.once(_copies)
                  if copy.several or not is_this_clusters(copy, hashes, servers)}
     for account in look.once(homes):
-        path = "{0}/{1}".format(account.home, _CACHE)
+        path = f"{account.home}/{_CACHE}"
         if os.path.dirname(path) in strangers or look.remote(os.path.dirname(path)):
             continue
         with open_home(account, look.root.path) as home:

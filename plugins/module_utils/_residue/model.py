@@ -200,7 +200,7 @@ class Look:
 
     def _inode(self, path: str) -> str:
         try:
-            return "net:[{0}]".format(os.stat(self.root(path)).st_ino)
+            return f"net:[{os.stat(self.root(path)).st_ino}]"
         except OSError:
             return ""
 
@@ -219,7 +219,7 @@ def read_processes(root: Root) -> Iterator[Process]:
     except OSError:
         return
     for pid in pids:
-        base = root("/proc/{0}".format(pid))
+        base = root(f"/proc/{pid}")
         words = tuple(word for word in _read(base + "/cmdline").split("\0") if word)
         # Kernel threads and zombies have no command line.
         if words:

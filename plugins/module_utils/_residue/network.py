@@ -52,13 +52,13 @@ _LOCAL_MOVED = 100
 
 def see_namespaces(look: Look) -> Iterator[Finding]:
     for name, owner in look.pod_namespaces.items():
-        yield Finding(NAMESPACE, name, "ip netns exec {0} ip -br addr".format(name),
+        yield Finding(NAMESPACE, name, f"ip netns exec {name} ip -br addr",
                       "its interfaces hold addresses of the former pod network", owner)
 
 
 def take_namespaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        path = "{0}/{1}".format(NETNS, finding.subject)
+        path = f"{NETNS}/{finding.subject}"
         if finding.subject not in look.names(NETNS):
             continue
         if finding.subject not in look.pod_namespaces:
@@ -69,7 +69,7 @@ def take_namespaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
             look.say(["umount", "-l", path], CHANGE)
         problem = delete(look, path)
         for twin in ("ipc", "uts", "user"):
-            _take_twin(look, "/run/{0}ns/{1}".format(twin, finding.subject))
+            _take_twin(look, f"/run/{twin}ns/{finding.subject}")
         if problem:
             yield finding.left(problem)
 
@@ -115,7 +115,7 @@ def take_interfaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
     left = Look(look.machine).link_names
     for finding in findings:
         if finding.subject in left:
-            yield finding.left("the kernel does not delete it; see 'ip link delete {0}'".format(finding.subject))
+            yield finding.left(f"the kernel does not delete it; see 'ip link delete {finding.subject}'")
 
 
 # The tunnel that the kernel itself keeps
@@ -133,7 +133,7 @@ def see_tunnel(look: Look) -> Iterator[Finding]:
 
 
 def _tunnel_addresses(look: Look) -> list[str]:
-    return ["{0}/{1}".format(info.get("local"), info.get("prefixlen"))
+    return ["{}/{}".format(info.get("local"), info.get("prefixlen"))
             for link in look.links if link.get("ifname") == "tunl0"
             for info in link.get("addr_info") or [] if info.get("family") == "inet" and info.get("prefixlen") == 32]
 
@@ -179,7 +179,7 @@ def see_routes(look: Look) -> Iterator[Finding]:
         for route in routes:
             owner = route_owner(route, former, calico)
             if owner and route.get("dev") not in gone:
-                yield Finding(ROUTE, describe(route), "ip {0} route show {1}".format(family, route.get("dst")),
+                yield Finding(ROUTE, describe(route), "ip {} route show {}".format(family, route.get("dst")),
                               "it leads a part of the former pod network astray", owner)
 
 
@@ -230,8 +230,7 @@ def take_routes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
             continue
         look.say(["ip", family, "route", "delete", *finding.subject.split()], CHANGE)
         if finding.subject in _described(look, family):
-            yield finding.left("the kernel does not delete it; see 'ip {0} route delete {1}'".format(
-                family, finding.subject))
+            yield finding.left(f"the kernel does not delete it; see 'ip {family} route delete {finding.subject}'")
 
 
 def _described(look: Look, family: str) -> list[str]:
@@ -252,7 +251,7 @@ def see_rules(look: Look) -> Iterator[Finding]:
         for rule in rules:
             owner = rule_owner(rule, rules)
             if owner:
-                yield Finding(RULE, describe_rule(family, rule), "ip {0} rule show pref {1}".format(
+                yield Finding(RULE, describe_rule(family, rule), "ip {} rule show pref {}".format(
                     family, rule.get("priority")), "packets take the way of the former network plugin", owner)
 
 
@@ -293,7 +292,7 @@ def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
             look.say(["ip", family, "route", "flush", "table", words[-1]], CHANGE)
         look.say(["ip", family, "rule", "delete", *words], CHANGE)
         if finding.subject in [describe_rule(family, rule) for rule in _rules(look, family)]:
-            yield finding.left("the kernel does not delete it; see 'ip {0} rule delete {1}'".format(
+            yield finding.left("the kernel does not delete it; see 'ip {} rule delete {}'".format(
                 family, " ".join(words)))
 
 
@@ -308,12 +307,12 @@ def see_services(look: Look) -> Iterator[Finding]:
         return
     for protocol, address, port in parse_ip_vs(look.text("/proc/net/ip_vs")):
         if address in addresses:
-            yield Finding(SERVICE, "{0} {1}".format(protocol, _endpoint(address, port)), "ipvsadm -Ln",
+            yield Finding(SERVICE, f"{protocol} {_endpoint(address, port)}", "ipvsadm -Ln",
                           "connections to this address are sent to pods that are gone", KUBERNETES)
 
 
 def _endpoint(address: str, port: int) -> str:
-    return "[{0}]:{1}".format(address, port) if ":" in address else "{0}:{1}".format(address, port)
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def parse_ip_vs(text: str) -> Iterator[tuple[str, str, int]]:

@@ -60,7 +60,7 @@ def see_processes(look: Look) -> Iterator[Finding]:
     for process in look.processes:
         owner = process_owner(process, configured)
         if owner:
-            yield Finding(PROCESS, _titled(process), "ps -fp {0}".format(process.pid), _process_reason(process), owner)
+            yield Finding(PROCESS, _titled(process), f"ps -fp {process.pid}", _process_reason(process), owner)
 
 
 def process_owner(process: Process, configured: bool) -> str:
@@ -81,7 +81,7 @@ def _process_reason(process: Process) -> str:
 
 
 def _titled(process: Process) -> str:
-    return "{0} ({1})".format(process.name, process.pid)
+    return f"{process.name} ({process.pid})"
 
 
 def take_processes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -134,7 +134,7 @@ class Container:
 
     @property
     def subject(self) -> str:
-        return "{0} {1}".format(self.identity[:_SHORT], self.name).strip()
+        return f"{self.identity[:_SHORT]} {self.name}".strip()
 
 
 def see_containers(look: Look) -> Iterator[Finding]:
@@ -145,8 +145,8 @@ def see_containers(look: Look) -> Iterator[Finding]:
 
 def _shown(container: Container) -> str:
     if container.runtime == CONTAINERD:
-        return "ctr -n {0} containers info {1}".format(_NAMESPACE, container.identity)
-    return "ls {0}/{1}".format(_CRIO_STORE, container.identity)
+        return f"ctr -n {_NAMESPACE} containers info {container.identity}"
+    return f"ls {_CRIO_STORE}/{container.identity}"
 
 
 def containers(look: Look) -> list[Container]:
@@ -170,7 +170,7 @@ def _of_containerd(look: Look) -> list[Container]:
 def _task_name(look: Look, identity: str) -> str:
     """Namespace, pod and container as the runtime wrote them down for the program that started it."""
     try:
-        annotations = json.loads(look.text("{0}/{1}/config.json".format(_TASKS, identity))).get("annotations") or {}
+        annotations = json.loads(look.text(f"{_TASKS}/{identity}/config.json")).get("annotations") or {}
     except (ValueError, AttributeError):
         return ""
     keys = ("sandbox-namespace", "sandbox-name", "container-name")
@@ -181,7 +181,7 @@ def _task_name(look: Look, identity: str) -> str:
 def _of_crio(look: Look) -> list[Container]:
     found = []
     for file in ("containers.json", "volatile-containers.json"):
-        found += parse_storage(look.text("{0}/{1}".format(_CRIO_STORE, file)))
+        found += parse_storage(look.text(f"{_CRIO_STORE}/{file}"))
     for process in look.processes:
         identity = process.option("-c")
         if is_conmon(process) and identity not in [container.identity for container in found]:
@@ -226,9 +226,8 @@ def take_containers(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
 
 def _why_left(look: Look, finding: Finding) -> str:
     if not look.machine.socket_answers(look.root(_SOCKETS[finding.owner])):
-        return "{0} does not run and cannot be started; see 'journalctl -u {1}'".format(
-            finding.owner, _UNITS[finding.owner])
-    return "{0} does not remove it; see 'journalctl -u {1}'".format(finding.owner, _UNITS[finding.owner])
+        return f"{finding.owner} does not run and cannot be started; see 'journalctl -u {_UNITS[finding.owner]}'"
+    return f"{finding.owner} does not remove it; see 'journalctl -u {_UNITS[finding.owner]}'"
 
 
 def _start(look: Look, runtime: str, unit: str) -> None:
@@ -294,14 +293,14 @@ def is_conmon(process: Process) -> bool:
 def _shim_title(process: Process) -> str:
     if not (is_shim(process) or is_conmon(process)):
         return ""
-    return "{0} of {1} ({2})".format(process.name, process.option("-id", "-c")[:_SHORT], process.pid)
+    return "{} of {} ({})".format(process.name, process.option("-id", "-c")[:_SHORT], process.pid)
 
 
 def see_shims(look: Look) -> Iterator[Finding]:
     for process in look.processes:
         title = _shim_title(process)
         if title:
-            yield Finding(SHIM, title, "ps -fp {0}".format(process.pid), "it keeps a pod of the former cluster alive",
+            yield Finding(SHIM, title, f"ps -fp {process.pid}", "it keeps a pod of the former cluster alive",
                           CONTAINERD if is_shim(process) else CRIO)
 
 
@@ -325,7 +324,7 @@ def see_cgroups(look: Look) -> Iterator[Finding]:
             pods.setdefault(_pod_of(process), []).append(process.name)
     for pod, names in pods.items():
         yield Finding(CGROUP, pod, "systemd-cgls --no-pager " + pod,
-                      "its processes hold ports, mounts and files: {0}".format(", ".join(sorted(set(names)))),
+                      "its processes hold ports, mounts and files: {}".format(", ".join(sorted(set(names)))),
                       KUBERNETES)
 
 
@@ -353,7 +352,7 @@ def mount_owner(path: str, crio: Sequence[str] = ()) -> str:
 
 def _crio_mounts(look: Look) -> list[str]:
     """Below CRI-O's own containers: podman keeps its ones beside them."""
-    return ["{0}/{1}/".format(_CRIO_STORE, container.identity) for container in _of_crio(look)]
+    return [f"{_CRIO_STORE}/{container.identity}/" for container in _of_crio(look)]
 
 
 def take_mounts(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -368,7 +367,7 @@ def take_mounts(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     left = {mount.path for mount in Look(look.machine).mounts}
     for finding in findings:
         if finding.subject in left:
-            yield finding.left("it cannot be unmounted; see 'fuser -vm {0}'".format(finding.subject))
+            yield finding.left(f"it cannot be unmounted; see 'fuser -vm {finding.subject}'")
 
 
 KINDS = (

@@ -156,7 +156,7 @@ def _refusal(root: Root, accounts: Iterable[Account], path: str) -> str:
     """Return why root does not write or remove a recorded file, empty when it does."""
     home = _home_of(accounts, path)
     if home:
-        return "it lies in the home directory {0}, in which root writes nothing".format(home)
+        return f"it lies in the home directory {home}, in which root writes nothing"
     try:
         with trusted_path.parent_of(path, root.path) as place:
             weak = _weak_directory(root, os.path.dirname(place.path))
@@ -164,7 +164,7 @@ def _refusal(root: Root, accounts: Iterable[Account], path: str) -> str:
         return ""
     except ClassroomError as problem:
         return str(problem).rstrip(".")
-    return "{0} can be changed by other users than root".format(weak) if weak else ""
+    return f"{weak} can be changed by other users than root" if weak else ""
 
 
 def _home_of(accounts: Iterable[Account], path: str) -> str:
@@ -178,7 +178,7 @@ def _weak_directory(root: Root, directory: str) -> str:
     """Return the first directory on the way that another user than root owns or may write, empty without one."""
     here = root.path
     for part in directory[len(root.path):].strip("/").split("/"):
-        here = "{0}/{1}".format(here, part) if part else here
+        here = f"{here}/{part}" if part else here
         status = os.lstat(here or "/")
         by_group = status.st_mode & stat.S_IWGRP and _has_members(root, status.st_gid)
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH or by_group:
@@ -284,9 +284,9 @@ def _plan_packages(draft: _Draft, state: State) -> None:
         found = state.installed.get(name)
         if name in state.stays:
             draft.warnings.append(
-                "{0} stays installed, because packages need it that this collection did not install. Its service and "
+                "{} stays installed, because packages need it that this collection did not install. Its service and "
                 "data stay as well. Remove those packages and run this again if it is to go. The package manager said: "
-                "{1}".format(name, " ".join(state.stays_because.split())))
+                "{}".format(name, " ".join(state.stays_because.split())))
         elif version is None and found is not None:
             draft.step("package", name, found.version, "not installed", "this collection installed it")
         elif version is not None and found is not None and found.version != version:
@@ -304,7 +304,7 @@ def _plan_files(draft: _Draft, state: State) -> None:
     for path, former in state.kept.get("files", {}).items():
         if path in state.refused:
             draft.warnings.append(
-                "{0} is not {1}: {2}. Its entry stays in {3}; remove that file when it is not needed.".format(
+                "{} is not {}: {}. Its entry stays in {}; remove that file when it is not needed.".format(
                     path, "restored" if former["text"] is not None else "removed", state.refused[path], kept.FILE))
             continue
         found = state.texts.get(path)
@@ -312,12 +312,12 @@ def _plan_files(draft: _Draft, state: State) -> None:
             continue
         if found is None and path in written:
             draft.warnings.append(
-                "{0} is not restored: this collection wrote it, and it was removed since. Its former content stays in "
-                "{1}; remove that file when it is not needed.".format(path, kept.FILE))
+                f"{path} is not restored: this collection wrote it, and it was removed since. Its former content stays "
+                "in "
+                f"{kept.FILE}; remove that file when it is not needed.")
             continue
         if found is not None and found != former["text"] and kept.digest(found) != written.get(path):
-            draft.warnings.append("{0} was changed after this collection had written it, and is left as it is.".format(
-                path))
+            draft.warnings.append(f"{path} was changed after this collection had written it, and is left as it is.")
             continue
         draft.file(path, found, former["text"])
     for path in (MODULES_FILE, SYSCTL_FILE):
@@ -359,7 +359,7 @@ def _plan_hostname(draft: _Draft, state: State) -> None:
 
 def _plan_kubeconfigs(draft: _Draft, state: State) -> None:
     for account, occupied in state.former_kubeconfigs:
-        path = "{0}/{1}".format(account.home, KUBECONFIG)
+        path = f"{account.home}/{KUBECONFIG}"
         if occupied:
             draft.warnings.append(_occupied(account))
         else:
@@ -367,8 +367,8 @@ def _plan_kubeconfigs(draft: _Draft, state: State) -> None:
 
 
 def _occupied(account: Account) -> str:
-    return "{0}/{1} is left as it is, because another one is there. The former one stays in {0}/{2}.".format(
-        account.home, KUBECONFIG, FORMER)
+    return (f"{account.home}/{KUBECONFIG} is left as it is, because another one is there. The former one stays in "
+            f"{account.home}/{FORMER}.")
 
 
 def _is_staying(state: State, unit: str) -> bool:
@@ -445,7 +445,7 @@ def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
     try:
         return list(perform())
     except (ClassroomError, OSError) as problem:
-        return ["{0} could not be brought back to '{1}': {2}.".format(
+        return ["{} could not be brought back to '{}': {}.".format(
             step.title, step.after, str(problem).rstrip("."))]
 
 
@@ -470,7 +470,7 @@ def _purge(machine: NodeContext, plan: Plan, state: State) -> list[str]:
     for unit in stopped:
         if any(unit.name in UNITS.get(name, ()) for name in left):
             _start_again(machine, unit)
-    return ["{0} could not be removed: {1}.".format(" and ".join(left), words.rstrip("."))]
+    return ["{} could not be removed: {}.".format(" and ".join(left), words.rstrip("."))]
 
 
 def _start_again(machine: NodeContext, unit: systemd.Unit) -> None:
@@ -487,7 +487,7 @@ def _backend(machine: NodeContext) -> Backend:
 def _restore_kubeconfig(machine: NodeContext, state: State, path: str) -> list[str]:
     """Rename a user's former kubeconfig back, with the user's rights; warnings."""
     account = next(account for account, _occupied in state.former_kubeconfigs
-                   if "{0}/{1}".format(account.home, KUBECONFIG) == path)
+                   if f"{account.home}/{KUBECONFIG}" == path)
     with open_home(account, machine.root.path) as home:
         if home is None or home.rename(FORMER, KUBECONFIG):
             return []
@@ -542,8 +542,8 @@ def _assert_roots(root: Root, path: str, place: trusted_path.Place) -> None:
     weak = _weak_directory(root, os.path.dirname(place.path))
     if weak:
         raise ClassroomError(
-            "{0} is not restored: expected every directory on the way to belong to root and to be writable by root "
-            "only, found {1}. Correct its owner and mode".format(path, weak))
+            f"{path} is not restored: expected every directory on the way to belong to root and to be writable by root "
+            f"only, found {weak}. Correct its owner and mode")
 
 
 def _name_host(machine: NodeContext, name: str) -> None:

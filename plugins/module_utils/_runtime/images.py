@@ -100,8 +100,9 @@ class Containerd:
         completed = self._ctr("ls", "--quiet", timeout=30)
         if completed.rc != 0:
             raise RuntimeSilent(
-                "Wanted the images of containerd at {0}, found: {1}; see that containerd is installed and running "
-                "('systemctl status containerd') and that this is its socket.".format(self.socket, _brief(completed)),
+                f"Wanted the images of containerd at {self.socket}, found: {_brief(completed)}; see that containerd is "
+                "installed and running "
+                "('systemctl status containerd') and that this is its socket.",
                 "containerd does not answer yet",
             )
         return set(completed.out.split())
@@ -146,8 +147,9 @@ class Crio:
         completed = self.runner(self._crictl("images", "--output", "json"), timeout=30, check=False)
         if completed.rc != 0:
             raise RuntimeSilent(
-                "Wanted the images of CRI-O at {0}, found: {1}; see that CRI-O is installed and running "
-                "('systemctl status crio') and that this is its socket.".format(self.socket, _brief(completed)),
+                f"Wanted the images of CRI-O at {self.socket}, found: {_brief(completed)}; see that CRI-O is installed "
+                "and running "
+                "('systemctl status crio') and that this is its socket.",
                 "CRI-O does not answer yet",
             )
         images = json.loads(completed.out).get("images", [])
@@ -186,7 +188,7 @@ def _start(
     return runner(
         ["systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit,
          # Of its output only complaints: the rest is a picture of its progress, ten times a second
-         "--property=StandardOutput=null", "--property=RuntimeMaxSec={0:g}".format(timeout), *environment, *command],
+         "--property=StandardOutput=null", f"--property=RuntimeMaxSec={timeout:g}", *environment, *command],
         timeout=30, check=False,
     )
 
@@ -203,8 +205,9 @@ def backend_for(
         program = next((name for name in (CRICTL, SKOPEO) if find_program(name)), "")
         return Crio(path, timeout, program, runner)
     raise ClassroomError(
-        "Wanted a container runtime that images can be loaded into, found the CRI socket '{0}'; give containerd's, "
-        "usually unix:///run/containerd/containerd.sock, or CRI-O's, unix:///run/crio/crio.sock.".format(cri_socket)
+        f"Wanted a container runtime that images can be loaded into, found the CRI socket '{cri_socket}'; give "
+        "containerd's, "
+        "usually unix:///run/containerd/containerd.sock, or CRI-O's, unix:///run/crio/crio.sock."
     )
 
 
@@ -238,8 +241,9 @@ def kubeadm_images(role: str, runner: Runner = run) -> list[str]:
         )
     if listed.rc != 0:
         raise ClassroomError(
-            "Wanted the list of images that kubeadm needs, found: {0}; see what 'kubeadm config images list' says."
-            .format(_brief(listed))
+            f"Wanted the list of images that kubeadm needs, found: {_brief(listed)}; see what 'kubeadm config images "
+            "list' says."
+
         )
     return [image for image in listed.out.split() if role == "control_plane" or not _of_control_planes(image)]
 
@@ -287,8 +291,8 @@ def failures(images: Sequence[Image]) -> str:
     failed = [image for image in images if image.state == FAILED]
     if not failed:
         return ""
-    return "Wanted {0} images in the runtime, could not pull {1} of them:\n{2}\n{3}".format(
-        len(images), len(failed), "\n".join("- {0}: {1}".format(image.image, image.detail) for image in failed),
+    return "Wanted {} images in the runtime, could not pull {} of them:\n{}\n{}".format(
+        len(images), len(failed), "\n".join(f"- {image.image}: {image.detail}" for image in failed),
         "See that the registry or its mirror has them and can be reached from this machine, then run again; "
         "the others are there already.",
     )
@@ -305,11 +309,11 @@ def _pull(reference: str, backend: Backend, retries: int, sleep: Callable[[float
             return Image(reference, PULLED, seconds)
         if tries > retries or _FINAL.search(completed.err):
             detail = backend.explained(completed)
-            return Image(reference, FAILED, seconds, detail if tries == 1 else "{0} ({1} tries)".format(detail, tries))
+            return Image(reference, FAILED, seconds, detail if tries == 1 else f"{detail} ({tries} tries)")
         sleep(min(2.0**tries / 2, 8))
 
 
 def _brief(completed: Completed) -> str:
     """The last line of a complaint without the program's own prefix: before it comes only progress."""
     lines = [line.strip() for line in completed.text.splitlines() if line.strip() and "stack trace" not in line]
-    return re.sub(r"^ctr: ", "", lines[-1]).rstrip(".") if lines else "exit status {0}".format(completed.rc)
+    return re.sub(r"^ctr: ", "", lines[-1]).rstrip(".") if lines else f"exit status {completed.rc}"

@@ -81,17 +81,19 @@ def refusals(wish: Wish, kubelets: str) -> Iterator[str]:
     runtime = RUNTIMES[wish.name]
     named = owner_of(wish.socket)
     if wish.socket and named not in (None, runtime):
-        yield ("Wanted the container runtime {0} (cluster_runtime), found the socket {1} for it, which is {2}'s. Leave "
-               "cluster_cri_socket out, or choose that runtime.".format(runtime.title, wish.socket, _title(named)))
+        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found the socket {wish.socket} for "
+               f"it, which is {_title(named)}'s. Leave "
+               "cluster_cri_socket out, or choose that runtime.")
     present = owner_of(kubelets)
     if present not in (None, runtime):
-        yield ("Wanted the container runtime {0} (cluster_runtime), found this machine in a cluster with {1}. "
-               "A machine changes it by reset.yml and then site.yml; set cluster_runtime back until then.".format(
-                   runtime.title, _title(present)))
+        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found this machine in a cluster with "
+               f"{_title(present)}. "
+               "A machine changes it by reset.yml and then site.yml; set cluster_runtime back until then.")
     minor = ".".join(wish.kubernetes.split(".")[:2])
     if runtime is CRIO and wish.version and minor and ".".join(wish.version.split(".")[:2]) != minor:
-        yield ("Wanted CRI-O {0}, as Kubernetes {1} needs it, found {2} (crio_version). Choose a release of CRI-O {0}, "
-               "or leave crio_version empty.".format(minor, wish.kubernetes, wish.version))
+        yield (f"Wanted CRI-O {minor}, as Kubernetes {wish.kubernetes} needs it, found {wish.version} (crio_version). "
+               f"Choose a release of CRI-O {minor}, "
+               "or leave crio_version empty.")
 
 
 def _title(runtime: Runtime | None) -> str:
@@ -103,6 +105,6 @@ def ambiguity(answering: Collection[str]) -> str:
     found = [runtime for runtime in RUNTIMES.values() if runtime.socket in answering]
     if len(found) < 2:
         return ""
-    return "wanted to know which container runtime is the cluster's, found {0} running and no socket chosen. Choose " \
-           "one (criSocket, cri_socket), or stop the other ('systemctl disable --now {1}').".format(
-               " and ".join("{0} ({1})".format(runtime.title, runtime.socket) for runtime in found), found[0].unit)
+    return "wanted to know which container runtime is the cluster's, found {} running and no socket chosen. Choose " \
+           "one (criSocket, cri_socket), or stop the other ('systemctl disable --now {}').".format(
+               " and ".join(f"{runtime.title} ({runtime.socket})" for runtime in found), found[0].unit)

@@ -136,8 +136,8 @@ def _lease_detail(name: str, before: Mapping[str, str], after: Mapping[str, str]
     if not after.get(name):
         return "there is no Lease of this Node"
     if after[name] == before.get(name):
-        return "not renewed since {0}".format(after[name])
-    return "renewed at {0}".format(after[name])
+        return f"not renewed since {after[name]}"
+    return f"renewed at {after[name]}"
 
 
 def pod_checks(
@@ -157,8 +157,8 @@ def pod_checks(
         complaint = pod_complaint(pod)
         if complaint:
             logged = [last_line(pod, container) for container in _ended_containers(pod)]
-            quoted = "".join(", its last log line is: {0}".format(line) for line in logged if line)
-            complaints.setdefault(node, []).append("{0}: {1}{2}".format(_name(pod), complaint, quoted))
+            quoted = "".join(f", its last log line is: {line}" for line in logged if line)
+            complaints.setdefault(node, []).append(f"{_name(pod)}: {complaint}{quoted}")
     return [
         Check(name, node, node not in complaints, "; ".join(complaints.get(node, [])) or _ready_count(counts[node]))
         for node in sorted(counts)
@@ -172,11 +172,11 @@ def pod_complaint(pod: Json) -> str:
     for container in containers:
         waiting = container.get("state", {}).get("waiting") or {}
         if waiting.get("message"):
-            return "{0}: {1}".format(waiting.get("reason", "waiting"), waiting["message"])
+            return "{}: {}".format(waiting.get("reason", "waiting"), waiting["message"])
     if status.get("phase") != "Running":
-        return _condition_message(status) or "is {0}".format(status.get("phase", "unknown"))
+        return _condition_message(status) or "is {}".format(status.get("phase", "unknown"))
     unready = [container["name"] for container in status.get("containerStatuses") or () if not container.get("ready")]
-    return "container {0} is not ready".format(", ".join(unready)) if unready else ""
+    return "container {} is not ready".format(", ".join(unready)) if unready else ""
 
 
 def _ended_containers(pod: Json) -> list[str]:
@@ -191,7 +191,7 @@ def _ended_containers(pod: Json) -> list[str]:
 
 
 def _ready_count(count: int) -> str:
-    return "1 pod ready" if count == 1 else "{0} pods ready".format(count)
+    return "1 pod ready" if count == 1 else f"{count} pods ready"
 
 
 def _condition_message(status: Json) -> str:
@@ -207,7 +207,7 @@ def _unready(node: Json) -> str:
         if condition["type"] == "Ready":
             if condition["status"] == "True":
                 return ""
-            return condition.get("message") or condition.get("reason") or "its Ready is {0}".format(condition["status"])
+            return condition.get("message") or condition.get("reason") or "its Ready is {}".format(condition["status"])
     return "its kubelet has not reported yet"
 
 

@@ -22,12 +22,12 @@ OWNER = "classroom.kubeadm/owner"
 # After this long, a namespace made on another machine is nobody's any more
 ABANDONED_SECONDS = 3600
 
-SELECTOR = "{0}%3Dverify".format(LABEL.replace("/", "%2F"))
+SELECTOR = "{}%3Dverify".format(LABEL.replace("/", "%2F"))
 
 
 def new_namespace() -> str:
     """A name that no other proof uses, running or left behind."""
-    return "{0}-{1}".format(NAME, secrets.token_hex(4))
+    return f"{NAME}-{secrets.token_hex(4)}"
 
 
 def manifest(namespace: str, image: str, owner: str) -> str:
@@ -59,7 +59,7 @@ def manifest(namespace: str, image: str, owner: str) -> str:
 def _pod(image: str) -> dict[str, Any]:
     container = {
         "name": "agnhost", "image": image, "imagePullPolicy": "IfNotPresent",
-        "args": ["netexec", "--http-port={0}".format(PORT)],
+        "args": ["netexec", f"--http-port={PORT}"],
         "securityContext": {
             "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
             "runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"},
@@ -74,7 +74,7 @@ def _pod(image: str) -> dict[str, Any]:
 def this_process() -> str:
     """This process in words that a later one on the same machine can check."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
-        return "{0}/{1}/{2}/{3}".format(socket.gethostname(), boot.read().strip(), os.getpid(), _started(os.getpid()))
+        return f"{socket.gethostname()}/{boot.read().strip()}/{os.getpid()}/{_started(os.getpid())}"
 
 
 def abandoned(namespaces: Sequence[Mapping[str, Any]], me: str, now: float | None = None) -> list[str]:
@@ -102,7 +102,7 @@ def _is_abandoned(metadata: Mapping[str, Any], me: str, now: float) -> bool:
 def _started(pid: int) -> str:
     """When a process began, in ticks since boot; tells it from a later one with the same number."""
     try:
-        with open("/proc/{0}/stat".format(pid), encoding="utf-8", errors="replace") as stat:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
             # The second field, the command in parentheses, may contain anything
             return stat.read().rpartition(")")[2].split()[19]
     except OSError:

@@ -118,7 +118,7 @@ def prove(kubectl: Kubectl, wish: Wish, clock: Clock, *, touch: bool) -> Verdict
 def sentence(check: Check) -> str:
     """A failed check for a person."""
     wanted, advice = _SENTENCES[check.name]
-    return "{0}: wanted {1}, found: {2}; {3}.".format(
+    return "{}: wanted {}, found: {}; {}.".format(
         check.node or "cluster", wanted, check.detail.strip().rstrip("."), advice
     )
 
@@ -166,11 +166,11 @@ def _system_pods(
 ) -> list[Check]:
     pods = [
         pod for namespace in wish.namespaces
-        for pod in kubectl.get("/api/v1/namespaces/{0}/pods".format(namespace))["items"]
+        for pod in kubectl.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
         if _wanted_node(pod) not in wish.left_out
     ]
     checks = pod_checks("system pods", pods, last_line)
-    return checks or [Check("system pods", "", False, "no pod at all in {0}".format(", ".join(wish.namespaces)))]
+    return checks or [Check("system pods", "", False, "no pod at all in {}".format(", ".join(wish.namespaces)))]
 
 
 def _with_pods(kubectl: Kubectl, wish: Wish, expected: Sequence[str], clock: Clock) -> list[Check]:
@@ -179,7 +179,7 @@ def _with_pods(kubectl: Kubectl, wish: Wish, expected: Sequence[str], clock: Clo
         pods: dict[str, ProofPod] = {}
 
         def started() -> list[Check]:
-            items = kubectl.get("/api/v1/namespaces/{0}/pods".format(namespace))["items"]
+            items = kubectl.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
             pods.update(running_pods(items))
             return started_checks(expected, items)
 
@@ -199,7 +199,7 @@ def _namespace(kubectl: Kubectl, image: str) -> Iterator[str]:
     Its end is not waited for: the pods end at once and the rest is the API server's own work.
     """
     me = verify_pods.this_process()
-    labelled = kubectl.get("/api/v1/namespaces?labelSelector={0}".format(verify_pods.SELECTOR))["items"]
+    labelled = kubectl.get(f"/api/v1/namespaces?labelSelector={verify_pods.SELECTOR}")["items"]
     doomed = verify_pods.abandoned(labelled, me)
     namespace = verify_pods.new_namespace()
     try:
@@ -282,14 +282,14 @@ def _asks_resolver(kubectl: Kubectl, namespace: str, pod: ProofPod, addresses: S
     if completed.rc == 0:
         servers = completed.out.strip()
         good = bool(servers) and servers.split(",")[0] in addresses
-        detail = "{0}, the service kube-dns has {1}".format(servers, ", ".join(addresses) or "no address")
+        detail = "{}, the service kube-dns has {}".format(servers, ", ".join(addresses) or "no address")
         checks.append(Check("resolver", pod.node, good, detail))
     return checks
 
 
 def _resolves(kubectl: Kubectl, namespace: str, pod: ProofPod, service: str) -> list[Check]:
-    completed = _agnhost(kubectl, namespace, pod, "connect", "{0}:443".format(service), "--timeout=5s")
-    detail = "{0}: {1}".format(service, _complaint(completed) or "reached")
+    completed = _agnhost(kubectl, namespace, pod, "connect", f"{service}:443", "--timeout=5s")
+    detail = "{}: {}".format(service, _complaint(completed) or "reached")
     return [Check("name resolution", pod.node, completed.rc == 0, detail)]
 
 
@@ -300,10 +300,10 @@ def _logs(kubectl: Kubectl, namespace: str, pod: ProofPod) -> list[Check]:
 
 
 def _reaches(kubectl: Kubectl, namespace: str, pod: ProofPod, other: ProofPod) -> list[Check]:
-    host = "[{0}]".format(other.address) if ":" in other.address else other.address
-    target = "{0}:{1}".format(host, verify_pods.PORT)
+    host = f"[{other.address}]" if ":" in other.address else other.address
+    target = f"{host}:{verify_pods.PORT}"
     completed = _agnhost(kubectl, namespace, pod, "connect", target, "--timeout=5s")
-    detail = "{0} on {1}: {2}".format(target, other.node, _complaint(completed) or "reached")
+    detail = "{} on {}: {}".format(target, other.node, _complaint(completed) or "reached")
     return [Check("pod to pod", pod.node, completed.rc == 0, detail)]
 
 
@@ -313,4 +313,4 @@ def _complaint(completed: Completed) -> str:
         return ""
     lines = [line.strip() for line in completed.text.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("command terminated with exit code")]
-    return " ".join(telling or lines) or "exit status {0}".format(completed.rc)
+    return " ".join(telling or lines) or f"exit status {completed.rc}"

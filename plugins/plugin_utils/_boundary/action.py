@@ -108,6 +108,7 @@ class HostAction(ActionBase):
     def _rejected(self, name: str, problem: str, task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "the host")
         return {"failed": True, "changed": False, "msg": (
-            "The result of {0} on {1} was rejected: {2}. Another program answers on that host in place of this "
+            f"The result of {self.collection + name} on {host} was rejected: {problem}. Another program answers on "
+            "that host in place of this "
             "module: check its Python, or install the host again."
-        ).format(self.collection + name, host, problem)}
+        )}

@@ -120,7 +120,7 @@ def _owners(name: str, variables: Variables, members: frozenset[str]) -> Iterato
             yield _plain(text), _Owner(name, frozenset({name}))
     endpoint = _plain(str(variables.get("cluster_endpoint") or "").rpartition(":")[0].strip("[]"))
     if endpoint:
-        yield endpoint, _Owner("the cluster of {0} (cluster_endpoint)".format(min(members)), members)
+        yield endpoint, _Owner(f"the cluster of {min(members)} (cluster_endpoint)", members)
 
 
 def _plain(text: Any) -> str:
@@ -135,13 +135,14 @@ def _plain(text: Any) -> str:
 def _of_another(name: str, address: str, owners: Mapping[str, Sequence[_Owner]]) -> str:
     titles = " and ".join(owner.title for owner in owners[address])
     return (
-        "{0} reports an address of another host: expected one that the inventory gives to no other, found {1}, the "
-        "address of {2}. Correct the address on {0}, or set node_address for it. Nothing was changed."
-    ).format(name, address, titles)
+        f"{name} reports an address of another host: expected one that the inventory gives to no other, found "
+        f"{address}, the "
+        f"address of {titles}. Correct the address on {name}, or set node_address for it. Nothing was changed."
+    )
 
 
 def _of_several(address: str, names: Sequence[str]) -> str:
     return (
-        "Hosts report the same address: expected each address once, found {0} on {1}, and the inventory gives it to "
+        "Hosts report the same address: expected each address once, found {} on {}, and the inventory gives it to "
         "none of them. Set node_address for the host that has it, and correct the others. Nothing was changed."
     ).format(address, " and ".join(names))

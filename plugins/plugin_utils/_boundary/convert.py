@@ -55,7 +55,7 @@ class _Converter:
         method = getattr(self, "_" + declared.type)
         converted = method(declared, found, path)
         if declared.choices and converted not in declared.choices:
-            raise Misfit("expected {0} to be one of {1}, found another value".format(
+            raise Misfit("expected {} to be one of {}, found another value".format(
                 path, ", ".join(map(str, declared.choices))))
         return converted
 
@@ -64,9 +64,9 @@ class _Converter:
             raise _type(path, "str", found)
         self._left -= len(found)
         if len(found) > limit:
-            raise Misfit("expected {0} to have at most {1} characters, found {2}".format(path, limit, len(found)))
+            raise Misfit(f"expected {path} to have at most {limit} characters, found {len(found)}")
         if self._left < 0:
-            raise Misfit("expected at most {0} characters in the whole result, found more".format(TOTAL))
+            raise Misfit(f"expected at most {TOTAL} characters in the whole result, found more")
         return _plain(found)
 
     def _str(self, _declared: Value, found: Any, path: str) -> str:
@@ -81,7 +81,7 @@ class _Converter:
         if isinstance(found, bool) or not isinstance(found, int):
             raise _type(path, "int", found)
         if abs(found) >= 1 << 63:
-            raise Misfit("expected {0} to be an int of 64 bits, found a larger one".format(path))
+            raise Misfit(f"expected {path} to be an int of 64 bits, found a larger one")
         return int(found)
 
     def _float(self, declared: Value, found: Any, path: str) -> float:
@@ -90,7 +90,7 @@ class _Converter:
                 raise _type(path, "float", found)
             return float(self._int(declared, found, path))
         if not math.isfinite(found):
-            raise Misfit("expected {0} to be a number, found one that is not finite".format(path))
+            raise Misfit(f"expected {path} to be a number, found one that is not finite")
         return float(found)
 
     def _list(self, declared: Value, found: Any, path: str) -> list[Any]:
@@ -99,8 +99,8 @@ class _Converter:
         _entries(path, found)
         if declared.elements is None:
             # RETURN sections are checked by a unit test: a list without elements is not declared completely
-            raise Misfit("expected {0} to be declared with its elements".format(path))
-        return [self.value(declared.elements, item, "{0}[{1}]".format(path, index)) for index, item in enumerate(found)]
+            raise Misfit(f"expected {path} to be declared with its elements")
+        return [self.value(declared.elements, item, f"{path}[{index}]") for index, item in enumerate(found)]
 
     def _dict(self, declared: Value, found: Any, path: str) -> dict[str, Any]:
         if not isinstance(found, Mapping):
@@ -118,7 +118,7 @@ class _Converter:
             if found.get(name) is not None:
                 converted[name] = self.value(declared, found[name], prefix + name)
             elif declared.required and complete:
-                raise Misfit("expected {0}{1}, found {2}".format(prefix, name, "null" if name in found else "none"))
+                raise Misfit("expected {}{}, found {}".format(prefix, name, "null" if name in found else "none"))
             elif name in found:
                 converted[name] = None
         if any_field is not None:
@@ -128,9 +128,9 @@ class _Converter:
         return converted
 
     def name(self, found: Any, prefix: str) -> str:
-        name = self.text(found, "a name in {0}".format(prefix.rstrip(".")))
+        name = self.text(found, "a name in {}".format(prefix.rstrip(".")))
         if not NAME.fullmatch(name) or ".." in name.split("/"):
-            raise Misfit("expected plain names in {0}, found one with other characters".format(prefix.rstrip(".")))
+            raise Misfit("expected plain names in {}, found one with other characters".format(prefix.rstrip(".")))
         return name
 
     def free(self, found: Any, path: str, depth: int = DEPTH) -> Any:
@@ -140,7 +140,7 @@ class _Converter:
         if isinstance(found, str):
             return self.text(found, path)
         if depth == 0 or not isinstance(found, (list, tuple, Mapping)):
-            raise Misfit("expected plain values in {0}, found something else".format(path))
+            raise Misfit(f"expected plain values in {path}, found something else")
         _entries(path, found)
         if isinstance(found, Mapping):
             return {self.text(name, path): self.free(inner, path, depth - 1) for name, inner in found.items()}
@@ -265,9 +265,9 @@ def _cut(text: str, most: int) -> str:
 
 def _entries(path: str, found: Any) -> None:
     if len(found) > ENTRIES:
-        raise Misfit("expected {0} to have at most {1} entries, found {2}".format(path, ENTRIES, len(found)))
+        raise Misfit(f"expected {path} to have at most {ENTRIES} entries, found {len(found)}")
 
 
 def _type(path: str, kind: str, found: Any) -> Misfit:
     article = "an" if kind == "int" else "a"
-    return Misfit("expected {0} to be {1} {2}, found {3}".format(path, article, kind, word(found)))
+    return Misfit(f"expected {path} to be {article} {kind}, found {word(found)}")

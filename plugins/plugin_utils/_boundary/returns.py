@@ -47,30 +47,30 @@ def value(declared: Mapping[str, Any], path: str) -> Value:
     if kind == "list":
         elements = declared.get("elements")
         if elements is None:
-            raise ValueError("{0}: expected the type of its elements, found none.".format(path))
+            raise ValueError(f"{path}: expected the type of its elements, found none.")
         inner = value({**declared, "type": elements, "elements": None, "returned": "success"}, path + "[]")
         return Value(kind, required, elements=inner)
     if kind == "dict":
         return Value(kind, required, **_fields(declared.get("contains") or {}, path))
     if kind not in ("bool", "int", "float", "str"):
-        raise ValueError("{0}: expected a type that can be checked, found {1}.".format(path, kind))
+        raise ValueError(f"{path}: expected a type that can be checked, found {kind}.")
     return Value(kind, required, choices)
 
 
 def _fields(contains: Mapping[str, Any], path: str) -> dict[str, Any]:
     if not contains:
-        raise ValueError("{0}: expected the keys of the dict in 'contains', found none.".format(path))
-    fields = {name: value(inner, "{0}.{1}".format(path, name)) for name, inner in contains.items()}
+        raise ValueError(f"{path}: expected the keys of the dict in 'contains', found none.")
+    fields = {name: value(inner, f"{path}.{name}") for name, inner in contains.items()}
     open_names = [name for name in fields if name.startswith("<") and name.endswith(">")]
     if len(open_names) > 1:
-        raise ValueError("{0}: expected at most one name in angle brackets, found {1}.".format(path, len(open_names)))
+        raise ValueError(f"{path}: expected at most one name in angle brackets, found {len(open_names)}.")
     any_field = fields.pop(open_names[0]) if open_names else None
     return {"fields": fields, "any_field": any_field}
 
 
 def parse(documentation: Mapping[str, Any], name: str) -> Mapping[str, Value]:
     """Return the types of all values that the RETURN section of a module declares, by name."""
-    return {key: value(declared, "{0}: {1}".format(name, key)) for key, declared in documentation.items()}
+    return {key: value(declared, f"{name}: {key}") for key, declared in documentation.items()}
 
 
 @functools.cache
@@ -82,5 +82,5 @@ def read(name: str) -> Mapping[str, Value]:
     text = (MODULES / (name + ".py")).read_text(encoding="utf-8")
     found = _RETURN.search(text)
     if found is None:
-        raise ValueError('{0}: expected a section RETURN = r""", found none.'.format(name))
+        raise ValueError(f'{name}: expected a section RETURN = r""", found none.')
     return parse(yaml.load(found[1], Loader=_LOADER) or {}, name)

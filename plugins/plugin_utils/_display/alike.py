@@ -30,7 +30,7 @@ def general(text: str, seat: SeatRun, addresses: Mapping[str, str], me: str = ""
         if addresses.get(machine):
             words[addresses[machine]] = name + "@"
     pattern = "|".join(re.escape(word) for word in sorted(filter(None, words), key=len, reverse=True))
-    return re.sub(r"(?<![\w.-])(?:{0})(?![\w-]|\.\w)".format(pattern), lambda found: words[found.group()], text)
+    return re.sub(rf"(?<![\w.-])(?:{pattern})(?![\w-]|\.\w)", lambda found: words[found.group()], text)
 
 
 def keys(seat: SeatRun, failure: Failure, addresses: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -60,7 +60,7 @@ class Alike:
         for seat, failure in self.failures:
             name = short(failure.machine, seat.place.seat) if len(self.seats) > 1 else failure.machine
             found.setdefault((failure.stage, failure.task), {})[name] = None
-        return ["{0}, {1}: {2}".format(", ".join(names), stage, task) for (stage, task), names in found.items()]
+        return ["{}, {}: {}".format(", ".join(names), stage, task) for (stage, task), names in found.items()]
 
 
 def grouped(seats: Iterable[SeatRun], addresses: Mapping[str, str]) -> list[Alike]:
@@ -103,6 +103,6 @@ class Repeated:
         if not names:
             return ""
         more = len(names) - _LISTED
-        return "The same on {0}: {1}{2}".format(
-            "1 other host" if len(names) == 1 else "{0} other hosts".format(len(names)), ", ".join(names[:_LISTED]),
-            " and {0} more".format(more) if more > 0 else "")
+        return "The same on {}: {}{}".format(
+            "1 other host" if len(names) == 1 else f"{len(names)} other hosts", ", ".join(names[:_LISTED]),
+            f" and {more} more" if more > 0 else "")

@@ -42,8 +42,7 @@ def shortened(text: str, most: int = LONGEST) -> str:
     if len(text) <= most:
         return text
     half = most // 2
-    return "{0}{3} ({1} characters left out) {3}{2}".format(
-        text[:half], len(text) - 2 * half, text[len(text) - half:], CUT)
+    return f"{text[:half]}{CUT} ({len(text) - 2 * half} characters left out) {CUT}{text[len(text) - half:]}"
 
 
 def bounded(value: Any) -> Any:

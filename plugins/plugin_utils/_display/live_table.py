@@ -109,12 +109,12 @@ def frame(run: Run, columns: int, lines: int) -> RenderableType:
     parts: list[RenderableType] = [seat_table(shown, run.with_students, columns)]
     if len(shown) < len(rows):
         hidden = [row for row in rows if row not in shown]
-        parts.append(Text("and {0}: {1}".format(several(len(hidden), "other"), ", ".join(
-            "{0} {1}".format(number, state) for state, number in counted(hidden).items())), style="dim"))
-    now = "{0} {1}".format(duration(run.seconds), "check mode " if run.check else "").strip()
+        parts.append(Text("and {}: {}".format(several(len(hidden), "other"), ", ".join(
+            f"{number} {state}" for state, number in counted(hidden).items())), style="dim"))
+    now = "{} {}".format(duration(run.seconds), "check mode " if run.check else "").strip()
     if run.stage:
-        now += "  {0} ({1}/{2})".format(run.stage, run.number, max(run.total, run.number))
-    parts.append(Text("{0}  {1}".format(now, plain(run.task)), style="dim", no_wrap=True, overflow="ellipsis"))
+        now += f"  {run.stage} ({run.number}/{max(run.total, run.number)})"
+    parts.append(Text(f"{now}  {plain(run.task)}", style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
 
 

@@ -20,8 +20,8 @@ from .run import Run, SeatRun
 MASK = "***"
 # Options of ansible-playbook with one letter that take no value, and so may stand before another in the same word
 _FLAGS = "bCDJkKv"
-_SHORT_LIMIT = re.compile("-([{0}]*)l(.*)".format(_FLAGS), re.DOTALL)
-_SHORT_VARIABLES = re.compile("(-[{0}]*e)(.*)".format(_FLAGS), re.DOTALL)
+_SHORT_LIMIT = re.compile(f"-([{_FLAGS}]*)l(.*)", re.DOTALL)
+_SHORT_VARIABLES = re.compile(f"(-[{_FLAGS}]*e)(.*)", re.DOTALL)
 # A password in the arguments of other programs, up to the end of the word: where it ends is that program's business
 _SECRET = re.compile(r"((?:\b|_)(?:pass|secret|token|credential|private_?key|api_?key)\w*[\"']?\s*[=:]\s*)(.+)",
                      re.IGNORECASE | re.DOTALL)
@@ -91,7 +91,7 @@ def masked(words: Sequence[str], known: Callable[[], frozenset[str]]) -> Iterato
             yield word
             yield from (_variables(value, known()) for value in (next(rest, None),) if value is not None)
         else:
-            yield _SECRET.sub(r"\1" + MASK, _USERINFO.sub("://{0}@".format(MASK), word))
+            yield _SECRET.sub(r"\1" + MASK, _USERINFO.sub(f"://{MASK}@", word))
 
 
 def _variables(value: str, known: frozenset[str]) -> str:

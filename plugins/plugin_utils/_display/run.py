@@ -260,7 +260,7 @@ class Run:
     def _detail(self, seat: SeatRun) -> str:
         first = seat.first
         if first is not None:
-            return "{0}: {1}".format(short(first.machine, seat.place.seat), first.text.strip().split("\n")[0])
+            return "{}: {}".format(short(first.machine, seat.place.seat), first.text.strip().split("\n")[0])
         return ", ".join(short(machine, seat.place.seat) for machine in seat.machines if machine in seat.pending)
 
 

@@ -26,7 +26,7 @@ _EXPLAINS = ("cmd", "rc", "stderr", "stdout", "module_stderr", "module_stdout")
 def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return "{0}:{1:02}:{2:02}".format(hours, minutes, rest) if hours else "{0}:{1:02}".format(minutes, rest)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def width(text: str) -> int:
@@ -60,7 +60,7 @@ def plain(text: str) -> str:
 
 
 def progress(row: Row) -> str:
-    return "{0}/{1}".format(row.number, row.total) if row.total else ""
+    return f"{row.number}/{row.total}" if row.total else ""
 
 
 def table(rows: Sequence[Row], students: bool, columns: int) -> list[str]:
@@ -86,15 +86,15 @@ def summary(run: Run) -> str:
     alone = {name for name, seat in run.seats.items() if seat.alone}
     rows = [row for row in run.rows() if row.seat not in alone]
     what, shown = ("seat", rows) if rows else ("machine", run.rows())
-    states = ", ".join("{0} {1}".format(number, state) for state, number in counted(shown).items())
+    states = ", ".join(f"{number} {state}" for state, number in counted(shown).items())
     changed = sum(seat.changed for seat in run.seats.values())
-    text = "{0}: {1}; {2}; {3}".format(
+    text = "{}: {}; {}; {}".format(
         several(len(shown), what), states or "nothing to do", several(changed, "change"), duration(run.seconds))
     return text + ". Check mode: nothing was changed" if run.check else text
 
 
 def several(number: int, what: str) -> str:
-    return "{0} {1}{2}".format(number, what, "" if number == 1 else "s")
+    return "{} {}{}".format(number, what, "" if number == 1 else "s")
 
 
 def errors(run: Run, addresses: Mapping[str, str] | None = None) -> list[tuple[str, list[str]]]:
@@ -109,8 +109,8 @@ def errors(run: Run, addresses: Mapping[str, str] | None = None) -> list[tuple[s
         lines += textwrap.indent(alike.text.strip(), "    ", lambda line: True).split("\n")
         if len(alike.seats) > 1:
             names = ", ".join(plain(seat.place.seat) for seat in alike.seats)
-            found.append(("{0} alike: {1}".format(several(len(alike.seats), "seat"), names), [
-                *lines, "  This is the error of {0}.".format(_title(alike.seats[0]))]))
+            found.append(("{} alike: {}".format(several(len(alike.seats), "seat"), names), [
+                *lines, f"  This is the error of {_title(alike.seats[0])}."]))
         else:
             own.setdefault(_title(alike.seats[0]), []).extend(lines)
     return found + list(own.items())
@@ -118,13 +118,13 @@ def errors(run: Run, addresses: Mapping[str, str] | None = None) -> list[tuple[s
 
 def _title(seat: SeatRun) -> str:
     place = seat.place
-    return "{0} ({1})".format(plain(place.seat), plain(place.student)) if place.student else plain(place.seat)
+    return f"{plain(place.seat)} ({plain(place.student)})" if place.student else plain(place.seat)
 
 
 def at_once(seat: SeatRun, failure: Failure) -> str:
     """A failure in one line, when it happens and nobody sees a table."""
     verb = "was not reached" if failure.unreachable else "waits" if failure.waits else "failed"
-    return "{0}: {1} {2} at {3}, {4}: {5}".format(
+    return "{}: {} {} at {}, {}: {}".format(
         _title(seat), failure.machine, verb, failure.stage, failure.task, plain(failure.text.strip().split("\n")[0]))
 
 
@@ -144,8 +144,8 @@ def failure_text(result: Mapping[str, Any]) -> str:
     for key in _EXPLAINS:
         text = _words(result.get(key))
         if text and text not in parts[0] and not (key == "rc" and text == "0"):
-            parts.append("{0}: {1}".format(key, text) if "\n" not in text else
-                         "{0}:\n{1}".format(key, textwrap.indent(text, "  ")))
+            parts.append(f"{key}: {text}" if "\n" not in text else
+                         "{}:\n{}".format(key, textwrap.indent(text, "  ")))
     if parts[0] == "Assertion failed" and result.get("assertion"):
         parts.append("assertion: " + _words(result["assertion"]))
     if not parts[0] and result.get("failed_when_result"):
@@ -159,7 +159,7 @@ def _item_text(result: Mapping[str, Any]) -> str:
     label = result.get("_ansible_item_label", result.get("item"))
     # One level of items: what a host calls its results does not count
     text = failure_text({key: value for key, value in result.items() if key != "results"})
-    return "{0}: {1}".format(_words(label), text) if label is not None else text
+    return f"{_words(label)}: {text}" if label is not None else text
 
 
 def _bad(result: Mapping[str, Any]) -> bool:

@@ -93,8 +93,9 @@ def make_contact(ssh: Ssh, run: Runner, *, record: bool) -> Contact:
     if _NOT_KNOWN in knock.err and not lines:
         if road.proxied:
             return Contact(UNKNOWN, road.user, problem=(
-                "Wanted its host key in {0}, found none, and a machine behind a jump host is not scanned. Log in to it "
-                "once with 'ssh {1}', compare the fingerprint, and run this again.".format(road.files[0], ssh.host)))
+                f"Wanted its host key in {road.files[0]}, found none, and a machine behind a jump host is not scanned. "
+                "Log in to it "
+                f"once with 'ssh {ssh.host}', compare the fingerprint, and run this again."))
         scanned = scan(road, ssh, run)
         if not scanned:
             return Contact(SILENT, road.user, problem=_silence(road, knock, "it did not tell its host keys"))
@@ -112,7 +113,7 @@ def make_contact(ssh: Ssh, run: Runner, *, record: bool) -> Contact:
 
 def _knock(ssh: Ssh, run: Runner) -> Completed:
     """One connection with a bounded time; a machine that stops in the middle of its words is bounded as well."""
-    return run(ssh.argv(*_ALONE, "ConnectTimeout={0}".format(ssh.timeout), command=["true"]),
+    return run(ssh.argv(*_ALONE, f"ConnectTimeout={ssh.timeout}", command=["true"]),
                timeout=3 * ssh.timeout + 5, check=False)
 
 
@@ -127,7 +128,7 @@ def read_road(told: Completed) -> Road:
         return settings.get(name, [default])[0]
 
     port = one("port", "22")
-    name = one("hostkeyalias") or (one("hostname") if port == "22" else "[{0}]:{1}".format(one("hostname"), port))
+    name = one("hostkeyalias") or (one("hostname") if port == "22" else "[{}]:{}".format(one("hostname"), port))
     return Road(
         hostname=one("hostname"), port=port, user=one("user"), known_as=name,
         files=tuple(map(os.path.expanduser, one("userknownhostsfile", "~/.ssh/known_hosts").split())),
@@ -178,7 +179,7 @@ def fingerprints(lines: Iterable[str]) -> dict[str, str]:
 
 
 def fingerprint_list(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple("{0} {1}".format(*pair) for pair in sorted(fingerprints(lines).items()))
+    return tuple("{} {}".format(*pair) for pair in sorted(fingerprints(lines).items()))
 
 
 def judge(knock: Completed, road: Road) -> Contact:
@@ -194,13 +195,13 @@ def judge(knock: Completed, road: Road) -> Contact:
         if method:
             return Contact(PASSWORD, road.user, method=method)
         return Contact(SHUT, road.user, problem=(
-            "Wanted a login as {0} with the key or a password, found that its sshd takes {1} only, and not this key. "
+            "Wanted a login as {} with the key or a password, found that its sshd takes {} only, and not this key. "
             "Put the key there from its console, or allow PasswordAuthentication there for now.".format(
                 road.user, ", ".join(offered))))
     if knock.rc in (124, 255):
         return Contact(SILENT, road.user, problem=_silence(road, knock, "it did not answer"))
     return Contact(SHUT, road.user, problem=(
-        "Wanted a shell for {0}, found that the login ends with {1}: {2}. See to the user's shell on the "
+        "Wanted a shell for {}, found that the login ends with {}: {}. See to the user's shell on the "
         "machine.".format(road.user, knock.rc, _last_line(knock) or "no words")))
 
 
@@ -208,17 +209,17 @@ def _difference(knock: Completed, road: Road) -> str:
     """Nothing is sent to a machine that is not who it was."""
     sent = _SENT.search(knock.err)
     # A name in two files has to be forgotten in both
-    forget = " and ".join("'ssh-keygen -R {0} -f {1}'".format(road.known_as, file)
+    forget = " and ".join(f"'ssh-keygen -R {road.known_as} -f {file}'"
                           for file in road.files if os.path.exists(file))
-    return ("Wanted the host key that is recorded for {0}, found {1}{2}. No password was sent. If the machine was made "
-            "anew, forget the former one with {3} and run this again; if not, somebody else answers there.".format(
+    return ("Wanted the host key that is recorded for {}, found {}{}. No password was sent. If the machine was made "
+            "anew, forget the former one with {} and run this again; if not, somebody else answers there.".format(
                 road.known_as, "another one" if _CHANGED in knock.err else "one of another type or a revoked one",
                 ", " + sent.group(1) if sent else "", forget))
 
 
 def _silence(road: Road, knock: Completed, otherwise: str) -> str:
     found = _last_line(knock) or otherwise
-    return "Wanted an answer of ssh at {0} port {1}, found: {2}. {3}".format(
+    return "Wanted an answer of ssh at {} port {}, found: {}. {}".format(
         road.hostname, road.port, found,
         hung_up(found) or "See that the machine runs and that its address is right.")
 

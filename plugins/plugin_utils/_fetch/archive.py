@@ -74,7 +74,7 @@ class Archive:
                 continue
             count += 1
             if count > self._most:
-                raise NotListed("it has more than {0} members".format(self._most))
+                raise NotListed(f"it has more than {self._most} members")
             member = _extended(member, extended)
             extended = {}
             # Data is there in whole blocks
@@ -94,7 +94,7 @@ class Archive:
 
     def _extension(self, member: Member) -> dict[str, str]:
         if member.size > _LONGEST_HEADER:
-            raise NotListed("it has a header of more than {0} bytes".format(_LONGEST_HEADER))
+            raise NotListed(f"it has a header of more than {_LONGEST_HEADER} bytes")
         text = self._exactly(member.size)
         self._exactly(-member.size % _BLOCK)
         if member.kind == _GNU_NAME:
@@ -136,7 +136,7 @@ class Archive:
             raise ClassroomError("it is damaged or cut off") from problem
         self._left -= len(piece)
         if self._left < 0:
-            raise NotListed("it holds more than {0} bytes".format(self._limit))
+            raise NotListed(f"it holds more than {self._limit} bytes")
         return piece
 
 
@@ -148,7 +148,7 @@ def _member(header: bytes) -> Member:
     # GNU's own format has no prefix, and two blanks in place of the zero byte
     if header[257:263] == b"ustar\0":
         prefix = _text(header[345:500])
-        name = "{0}/{1}".format(prefix, name) if prefix else name
+        name = f"{prefix}/{name}" if prefix else name
     kind = chr(header[156]) if header[156] else REGULAR
     return Member(name, kind, _number(header[100:108]), _number(header[124:136]), _text(header[157:257]))
 

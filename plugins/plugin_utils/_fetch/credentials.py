@@ -30,8 +30,8 @@ def authorities(text: str, most: int = _MOST_AUTHORITIES) -> str:
     """Return one to `most` CA certificates as PEM. Raises ClassroomError, whose message begins with what was found."""
     found = _certificates(text)
     if not 1 <= len(found) <= most:
-        raise ClassroomError("{0} certificates instead of {1}".format(
-            len(found), "one" if most == 1 else "1 to {0}".format(most)))
+        raise ClassroomError("{} certificates instead of {}".format(
+            len(found), "one" if most == 1 else f"1 to {most}"))
     for certificate in found:
         if not _is_authority(certificate):
             raise ClassroomError("a certificate that is not a CA's")
@@ -42,7 +42,7 @@ def client(certificate_text: str, key_text: str) -> tuple[str, str, str, list[st
     """Return certificate and key as PEM, and the certificate's user (CN) and groups (O). Raises ClassroomError."""
     found = _certificates(certificate_text)
     if len(found) != 1:
-        raise ClassroomError("{0} client certificates instead of one".format(len(found)))
+        raise ClassroomError(f"{len(found)} client certificates instead of one")
     key = _private_key(key_text)
     if found[0].public_key() != key.public_key():
         raise ClassroomError("a client certificate and a key that do not belong together")

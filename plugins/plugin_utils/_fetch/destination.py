@@ -35,8 +35,9 @@ def require_name(name: str) -> str:
     wrong = not name or name in (".", "..") or "/" in name or len(os.fsencode(name)) > _LONGEST_NAME
     if wrong or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
         raise ClassroomError(
-            "Invalid file name: expected one name of at most {0} bytes without '/' and control characters, found "
-            "{1!a}. Correct the inventory. Nothing was changed.".format(_LONGEST_NAME, name[:_LONGEST_NAME]))
+            f"Invalid file name: expected one name of at most {_LONGEST_NAME} bytes without '/' and control "
+            "characters, found "
+            f"{name[:_LONGEST_NAME]!a}. Correct the inventory. Nothing was changed.")
     return name
 
 
@@ -84,8 +85,7 @@ class Directory:
         opened = os.fstat(descriptor)
         if (opened.st_dev, opened.st_ino) != (status.st_dev, status.st_ino):
             os.close(descriptor)
-            raise ClassroomError("{0} was replaced while it was opened. Try again.".format(
-                os.path.join(self.path, name)))
+            raise ClassroomError(f"{os.path.join(self.path, name)} was replaced while it was opened. Try again.")
         return descriptor
 
     def read(self, name: str, limit: int) -> tuple[bytes, int] | None:
@@ -177,8 +177,9 @@ class Directory:
     def require_free(self, name: str) -> None:
         if self.exists(name):
             raise ClassroomError(
-                "{0} exists: expected a new directory, and an earlier harvest is never overwritten. Run it again, or "
-                "move that directory away. Nothing was changed.".format(os.path.join(self.path, name)))
+                f"{os.path.join(self.path, name)} exists: expected a new directory, and an earlier harvest is never "
+                "overwritten. Run it again, or "
+                "move that directory away. Nothing was changed.")
 
     def _status(self, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
@@ -189,7 +190,7 @@ class Directory:
         if not stat.S_ISREG(status.st_mode):
             raise ClassroomError(_not_a("regular file", path, status))
         if not replace:
-            raise ClassroomError("{0} exists and is not overwritten. Move it away. Nothing was changed.".format(path))
+            raise ClassroomError(f"{path} exists and is not overwritten. Move it away. Nothing was changed.")
 
     def _sweep(self, name: str) -> None:
         """Remove what killed runs left under temporary names for the same name."""
@@ -231,11 +232,11 @@ def opened(path: str, *below: str, create: bool = False) -> Iterator[Directory]:
 
 
 def _temporary(name: str) -> str:
-    return ".{0}.{1}.part".format(name, secrets.token_hex(8))
+    return f".{name}.{secrets.token_hex(8)}.part"
 
 
 def _not_a(kind: str, path: str, status: os.stat_result) -> str:
     names = ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a directory"), (stat.S_ISREG, "a regular file"))
     found = next((name for test, name in names if test(status.st_mode)), "a special file")
-    return "{0} cannot be used on the controller: expected a {1}, found {2}. Links are followed only " \
-           "above the directory that the inventory names. Move it away. Nothing was changed.".format(path, kind, found)
+    return f"{path} cannot be used on the controller: expected a {kind}, found {found}. Links are followed only " \
+           "above the directory that the inventory names. Move it away. Nothing was changed."

@@ -42,13 +42,13 @@ def strangers(stream: BinaryIO, directories: Sequence[str], max_mb: int) -> list
         for member in archive.Archive(stream, _EXPANSION * max_mb * MEBIBYTE + 64 * MEBIBYTE, _MOST_MEMBERS).members():
             reason = _reason(member, inside, links)
             if reason and len(found) < _MOST_STRANGERS:
-                found.append("{0}: {1}".format(ascii(member.name[:200]), reason))
+                found.append(f"{member.name[:200]!a}: {reason}")
             elif reason:
                 left_out += 1
     except archive.NotListed as problem:
-        found.append("{0} cannot be listed to its end: {1}".format(FILES, problem))
+        found.append(f"{FILES} cannot be listed to its end: {problem}")
     if left_out:
-        found.append("{0} more".format(left_out))
+        found.append(f"{left_out} more")
     return found
 
 
@@ -86,10 +86,9 @@ def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list
         for member in reader.members():
             namespace, extension = os.path.splitext(member.name)
             if member.kind != archive.REGULAR or extension != ".yml" or not is_label(namespace) or namespace in found:
-                raise ClassroomError("a member {0} that is not one file for a namespace".format(
-                    ascii(member.name[:80])))
+                raise ClassroomError(f"a member {member.name[:80]!a} that is not one file for a namespace")
             found.append(namespace)
             directory.write_stream(member.name, reader.data(member))
     except archive.NotListed as problem:
-        raise ClassroomError("an archive that is not accepted: {0}".format(problem)) from problem
+        raise ClassroomError(f"an archive that is not accepted: {problem}") from problem
     return found

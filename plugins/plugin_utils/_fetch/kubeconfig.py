@@ -56,7 +56,7 @@ class _Loader(yaml.BaseLoader):
             raise ClassroomError("a YAML alias")
         depth = getattr(self, "depth", 0)
         if depth > _DEEPEST:
-            raise ClassroomError("more than {0} levels of YAML".format(_DEEPEST))
+            raise ClassroomError(f"more than {_DEEPEST} levels of YAML")
         self.depth = depth + 1
         node = super().compose_node(parent, index)
         self.depth = depth
@@ -68,7 +68,7 @@ class _Loader(yaml.BaseLoader):
             raise ClassroomError("a YAML key that is no text")
         twice = next((key for key in keys if keys.count(key) > 1), None) if len(keys) < 100 else "too many keys"
         if twice is not None:
-            raise ClassroomError("the key {0} twice".format(_shown(twice)))
+            raise ClassroomError(f"the key {_shown(twice)} twice")
         return super().construct_mapping(node, deep=deep)
 
 
@@ -79,15 +79,15 @@ def rewritten(text: str, expected: Expected) -> str:
     _require_names(document, cluster, context, user)
     server = str(cluster["cluster"].get("server") or "")
     if not _SERVER.fullmatch(server) or address(server.rstrip("/")) != address(expected.server):
-        raise ClassroomError("the server {0} instead of https://{1}".format(_shown(server), address(expected.server)))
+        raise ClassroomError(f"the server {_shown(server)} instead of https://{address(expected.server)}")
     ca = credentials.authorities(_decoded(cluster["cluster"], "certificate-authority-data"))
     certificate, key, name, groups = credentials.client(
         _decoded(user["user"], "client-certificate-data"), _decoded(user["user"], "client-key-data"))
     if name != expected.user:
-        raise ClassroomError("a certificate of the user {0} instead of {1}".format(_shown(name), expected.user))
+        raise ClassroomError(f"a certificate of the user {_shown(name)} instead of {expected.user}")
     others = sorted(set(groups) - set(expected.groups))
     if others:
-        raise ClassroomError("a certificate with the groups {0}, which are not among {1}".format(
+        raise ClassroomError("a certificate with the groups {}, which are not among {}".format(
             ", ".join(map(_shown, others[:_MOST_NAMED])), ", ".join(expected.groups) or "those expected (none)"))
     return _render(expected, ca, certificate, key)
 
@@ -126,9 +126,9 @@ def _strangers(document: Mapping[str, Any]) -> list[str]:
         entries = document.get(group)
         for entry in entries if isinstance(entries, list) else []:
             if isinstance(entry, dict):
-                found += ["{0}[].{1}".format(group, _shown(key)) for key in entry if key not in ("name", kind)]
+                found += [f"{group}[].{_shown(key)}" for key in entry if key not in ("name", kind)]
                 inner = entry.get(kind)
-                found += ["{0}[].{1}.{2}".format(group, kind, _shown(key)) for key in inner
+                found += [f"{group}[].{kind}.{_shown(key)}" for key in inner
                           if key not in _FIELDS[kind]] if isinstance(inner, dict) else []
     return found
 
@@ -136,13 +136,13 @@ def _strangers(document: Mapping[str, Any]) -> list[str]:
 def _single(document: Mapping[str, Any], group: str) -> dict[str, Any]:
     entries, kind = document.get(group), group[:-1]
     if not isinstance(entries, list) or len(entries) != 1:
-        raise ClassroomError("{0} entries in {1} instead of one".format(
+        raise ClassroomError("{} entries in {} instead of one".format(
             len(entries) if isinstance(entries, list) else "no", group))
     entry = entries[0]
     if not isinstance(entry, dict) or not isinstance(entry.get(kind), dict):
-        raise ClassroomError("an entry in {0} without {1}".format(group, kind))
+        raise ClassroomError(f"an entry in {group} without {kind}")
     if not all(isinstance(value, str) for value in (entry.get("name"), *entry[kind].values())):
-        raise ClassroomError("an entry in {0} with something else than text".format(group))
+        raise ClassroomError(f"an entry in {group} with something else than text")
     return entry
 
 
@@ -157,7 +157,7 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
     try:
         return base64.b64decode(entry.get(key, ""), validate=True).decode("ascii")
     except (binascii.Error, ValueError) as problem:
-        raise ClassroomError("{0} that is not base64 of PEM".format(key)) from problem
+        raise ClassroomError(f"{key} that is not base64 of PEM") from problem
 
 
 def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
@@ -165,7 +165,7 @@ def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
     context = {"cluster": expected.cluster, "user": expected.user}
     if expected.namespace:
         context["namespace"] = expected.namespace
-    name = "{0}@{1}".format(expected.user, expected.cluster)
+    name = f"{expected.user}@{expected.cluster}"
     document = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -32,25 +32,25 @@ def missing(
         if host in alive:
             found += _of_host(host, variables[host], host == control_plane)
         else:
-            found.append("{0}: it was not reached, or failed before its harvest was complete".format(host))
+            found.append(f"{host}: it was not reached, or failed before its harvest was complete")
     return found
 
 
 def _of_host(host: str, variables: Mapping[str, Any], has_objects: bool) -> list[str]:
     failure = variables.get(FAILURE)
     if failure:
-        return ["{0}: {1}".format(host, _text(failure))]
+        return [f"{host}: {_text(failure)}"]
     said: list[str] = []
     for name in RESULTS if has_objects else RESULTS[:1]:
         result = variables.get(name)
         messages = result.get("missing") if isinstance(result, Mapping) else None
         if isinstance(messages, str) or not isinstance(messages, Sequence):
             what = "objects of its cluster" if name == RESULTS[1] else "files"
-            said.append("{0}: it did not say whether the {1} were harvested".format(host, what))
+            said.append(f"{host}: it did not say whether the {what} were harvested")
             continue
-        said += ["{0}: {1}".format(host, _text(message)) for message in messages[:_SHOWN]]
+        said += [f"{host}: {_text(message)}" for message in messages[:_SHOWN]]
         if len(messages) > _SHOWN:
-            said.append("{0}: and {1} more".format(host, len(messages) - _SHOWN))
+            said.append(f"{host}: and {len(messages) - _SHOWN} more")
     return said
 
 

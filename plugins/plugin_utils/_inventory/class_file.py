@@ -75,8 +75,8 @@ def read_class(data: Any, text: str, path: str) -> Class:
     reader = _Reader(lines(text))
     found = reader.read(data)
     if reader.problems or found is None:
-        count = "a problem" if len(reader.problems) == 1 else "{0} problems".format(len(reader.problems))
-        raise ClassFileError("The class file {0} has {1}:\n- {2}".format(path, count, "\n- ".join(reader.problems)))
+        count = "a problem" if len(reader.problems) == 1 else f"{len(reader.problems)} problems"
+        raise ClassFileError("The class file {} has {}:\n- {}".format(path, count, "\n- ".join(reader.problems)))
     return found
 
 
@@ -117,11 +117,11 @@ class _Reader:
             self.problems.append(sentence)
             return
         key = ".".join(str(part) for part in place if not isinstance(part, int))
-        self.problems.append("line {0}, {1}: {2}".format(self._lines[shown], key, sentence))
+        self.problems.append(f"line {self._lines[shown]}, {key}: {sentence}")
 
     def read(self, data: Any) -> Class | None:
         if not isinstance(data, Mapping):
-            self._problem((), "wanted keys and values such as 'seats: 1-20', found {0}.".format(_kind(data)))
+            self._problem((), f"wanted keys and values such as 'seats: 1-20', found {_kind(data)}.")
             return None
         self._unknown(data, _CLASS_KEYS, ())
         name = self._text(data, "class", (), "class")
@@ -135,13 +135,13 @@ class _Reader:
     def _unknown(self, data: Mapping[str, Any], known: Sequence[str], place: Place) -> None:
         for key in data:
             if key not in known:
-                self._problem((*place, str(key)), "wanted one of {0}, found '{1}'; correct or remove it.".format(
+                self._problem((*place, str(key)), "wanted one of {}, found '{}'; correct or remove it.".format(
                     ", ".join(known), key))
 
     def _text(self, data: Mapping[str, Any], key: str, place: Place, default: str) -> str:
         value = data.get(key, default)
         if not isinstance(value, str) or not value.strip():
-            self._problem((*place, key), "wanted a text, found {0}.".format(_kind(value)))
+            self._problem((*place, key), f"wanted a text, found {_kind(value)}.")
             return default
         return str(value)
 
@@ -150,11 +150,11 @@ class _Reader:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self._problem((*place, key), "wanted variables and their values, found {0}.".format(_kind(value)))
+            self._problem((*place, key), f"wanted variables and their values, found {_kind(value)}.")
             return {}
         for name in value:
             if not isinstance(name, str) or not name.isidentifier():
-                self._problem((*place, key, str(name)), "wanted the name of a variable, found '{0}'.".format(name))
+                self._problem((*place, key, str(name)), f"wanted the name of a variable, found '{name}'.")
         return dict(value)
 
     def _machines(self, data: Mapping[str, Any], place: Place, default: Sequence[str]) -> list[str]:
@@ -162,12 +162,12 @@ class _Reader:
         if isinstance(value, str) or not isinstance(value, Sequence) or not value \
                 or any(not isinstance(name, str) or not name for name in value):
             self._problem((*place, "machines"), "wanted a list of names such as [master, node1, node2], the control "
-                          "plane first, found {0}.".format(_kind(value)))
+                          f"plane first, found {_kind(value)}.")
             return []
         for index, name in enumerate(value):
             if name in list(value)[:index]:
-                self._problem((*place, "machines", index), "wanted every machine of a seat once, found {0} twice; "
-                              "rename one.".format(name))
+                self._problem((*place, "machines", index), f"wanted every machine of a seat once, found {name} twice; "
+                              "rename one.")
         return [str(name) for name in value]
 
     def _seats(self, data: Mapping[str, Any]) -> list[Seat]:
@@ -181,17 +181,17 @@ class _Reader:
         seen: dict[int, Place] = {}
         for number, place, wish in wishes:
             if number in seen:
-                self._problem(place, "wanted every seat once, found {0} again (first in line {1}); remove one.".format(
+                self._problem(place, "wanted every seat once, found {} again (first in line {}); remove one.".format(
                     number, self._lines.get(seen[number], "?")))
                 continue
             seen[number] = place
-            self._places["seat {0}".format(number)] = place
+            self._places[f"seat {number}"] = place
             own = self._machines(wish, place, machines)
             addresses = self._addresses(wish, place, rule, number, own)
             seat = called.format(number=number) if called else ""
             student = wish.get("student", students.get(number, ""))
             if not isinstance(student, str):
-                self._problem((*place, "student"), "wanted a name, found {0}.".format(_kind(student)))
+                self._problem((*place, "student"), f"wanted a name, found {_kind(student)}.")
             if names and seat and len(own) == len(addresses):
                 seats.append(Seat(number, seat, tuple(
                     Machine(names.format(seat=seat, number=number, machine=machine), address)
@@ -222,13 +222,13 @@ class _Reader:
         if match is None and isinstance(value, str) and value.strip().isdigit():
             return self._numbers(int(value), place)
         if match is None:
-            self._problem(place, "wanted the number of a seat, from 1 on, or a range such as 1-20, found {0}.".format(
-                _kind(value)))
+            self._problem(place, "wanted the number of a seat, from 1 on, or a range such as 1-20, found "
+                                 f"{_kind(value)}.")
             return []
         first, last = int(match.group(1)), int(match.group(2))
         if not 1 <= first <= last < first + _MOST_SEATS:
-            self._problem(place, "wanted a range upwards from 1 or more of at most {0} seats, found {1}.".format(
-                _MOST_SEATS, value))
+            self._problem(place, f"wanted a range upwards from 1 or more of at most {_MOST_SEATS} seats, found "
+                                 f"{value}.")
             return []
         return list(range(first, last + 1))
 
@@ -241,7 +241,7 @@ class _Reader:
                 raise KeyError(sorted(used - fields)[0])
             pattern.format(**{name: 1 if name == "number" else "x" for name in fields})
         except (KeyError, ValueError, IndexError, AttributeError) as error:
-            self._problem((key,), "wanted a pattern with {0}, found '{1}' ({2}).".format(
+            self._problem((key,), "wanted a pattern with {}, found '{}' ({}).".format(
                 ", ".join("{" + name + "}" for name in sorted(fields)), pattern, error))
             return ""
         return pattern
@@ -254,15 +254,15 @@ class _Reader:
             for number in value:
                 if number not in numbers:
                     self._problem(("students", str(number)), "wanted the number of a seat of this class, found "
-                                  "'{0}'.".format(number))
+                                  f"'{number}'.")
             return {number: str(student) for number, student in value.items() if number in numbers}
         if isinstance(value, str) or not isinstance(value, Sequence):
             self._problem(("students",), "wanted a list of names in the order of the seats, or names by the number of "
-                          "their seat, found {0}.".format(_kind(value)))
+                          f"their seat, found {_kind(value)}.")
             return {}
         if len(value) > len(numbers):
-            self._problem(("students",), "wanted at most as many students as seats ({0}), found {1}.".format(
-                len(numbers), len(value)))
+            self._problem(("students",), f"wanted at most as many students as seats ({len(numbers)}), found "
+                                         f"{len(value)}.")
         return {number: str(student) for number, student in zip(numbers, value) if student is not None}
 
     def _rule(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,8 +270,9 @@ class _Reader:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self._problem(("addresses",), "wanted a rule such as {{first: 10.20.0.10, next_seat: 10}}, found {0}; a "
-                          "list belongs to a single seat.".format(_kind(value)))
+            self._problem(("addresses",), f"wanted a rule such as {{first: 10.20.0.10, next_seat: 10}}, found "
+                                          f"{_kind(value)}; a "
+                          "list belongs to a single seat.")
             return {}
         self._unknown(value, _RULE_KEYS, ("addresses",))
         if "first" not in value:
@@ -281,12 +282,12 @@ class _Reader:
             step = value.get(key, 1)
             if not isinstance(step, int) or isinstance(step, bool) or step < 1:
                 self._problem(("addresses", key), "wanted how many addresses further the next one is, from 1 on, found "
-                              "'{0}'.".format(step))
+                              f"'{step}'.")
                 return {}
         try:
             first = ipaddress.ip_address(str(value["first"]))
         except ValueError:
-            self._problem(("addresses", "first"), "wanted an IP address, found '{0}'.".format(value["first"]))
+            self._problem(("addresses", "first"), "wanted an IP address, found '{}'.".format(value["first"]))
             return {}
         return {"first": first, "machine": value.get("next_machine", 1), "seat": value.get("next_seat", 10)}
 
@@ -308,8 +309,8 @@ class _Reader:
                 self._problem(("addresses",), "wanted addresses for every seat, found that the rule runs out of them.")
                 return []
         if isinstance(own, str) or not isinstance(own, Sequence) or len(own) != len(machines):
-            found = _kind(own) if isinstance(own, str) or not isinstance(own, Sequence) else "{0}".format(len(own))
-            self._problem((*place, "addresses"), "wanted a list of {0} addresses, one for each of {1}, found {2}."
+            found = _kind(own) if isinstance(own, str) or not isinstance(own, Sequence) else f"{len(own)}"
+            self._problem((*place, "addresses"), "wanted a list of {} addresses, one for each of {}, found {}."
                           .format(len(machines), ", ".join(machines), found))
             return []
         good = []
@@ -317,21 +318,21 @@ class _Reader:
             try:
                 good.append(str(ipaddress.ip_address(str(address))))
             except ValueError:
-                self._problem((*place, "addresses", number), "wanted an IP address, found '{0}'.".format(address))
+                self._problem((*place, "addresses", number), f"wanted an IP address, found '{address}'.")
         return good
 
     def _utility(self, value: Any) -> Machine | None:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            self._problem(("utility",), "wanted its name and address, found {0}.".format(_kind(value)))
+            self._problem(("utility",), f"wanted its name and address, found {_kind(value)}.")
             return None
         self._unknown(value, _UTILITY_KEYS, ("utility",))
         name = self._text(value, "name", ("utility",), "utility.example.com")
         try:
             return Machine(name, str(ipaddress.ip_address(str(value.get("address")))))
         except ValueError:
-            self._problem(("utility", "address"), "wanted an IP address, found '{0}'.".format(value.get("address")))
+            self._problem(("utility", "address"), "wanted an IP address, found '{}'.".format(value.get("address")))
             return None
 
     def _apart(self, seats: Sequence[Seat], utility: Machine | None, variables: Mapping[str, Any]) -> None:
@@ -340,15 +341,15 @@ class _Reader:
         common = str(variables.get("cluster_endpoint") or "")
         claims = [("name", utility.name, "the utility"), ("address", utility.address, "the utility")] if utility else []
         for seat in seats:
-            whose = "seat {0}".format(seat.number)
+            whose = f"seat {seat.number}"
             claims.append(("name", seat.name, whose + " itself"))
             if not _GROUP.fullmatch(seat.name) or seat.name in _GROUPS:
                 self._problem(("seat",), "wanted names for seats that a group can have (letters, digits and '_', and "
-                              "none of {0}), found '{1}'.".format(", ".join(_GROUPS), seat.name))
+                              "none of {}), found '{}'.".format(", ".join(_GROUPS), seat.name))
             for machine in seat.machines:
                 if not is_dns_subdomain(machine.name):
                     self._problem(("names",), "wanted names that a Kubernetes Node can have (lower case letters, "
-                                  "digits, '-' and '.'), found '{0}'.".format(machine.name))
+                                  f"digits, '-' and '.'), found '{machine.name}'.")
                 claims += [("name", machine.name, whose), ("address", machine.address, whose)]
             # A template may give another one at each seat
             endpoint = str(seat.variables.get("cluster_endpoint") or common)
@@ -361,7 +362,7 @@ class _Reader:
                 own = (*self._places.get(whose, ()), *_ONCE[kind])
                 self._problem(
                     own if own in self._lines else _ONCE[kind],
-                    "wanted every {0} once, found {1} for {2} and for {3}; {4}.".format(kind, value, other, whose, {
+                    "wanted every {} once, found {} for {} and for {}; {}.".format(kind, value, other, whose, {
                         "name": "put {seat} (or {number}) and {machine} into the pattern",
                         "address": "choose larger steps, or other addresses",
                         "endpoint": "give each seat its own cluster_endpoint",
@@ -377,4 +378,4 @@ def _kind(value: Any) -> str:
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return "an empty list" if not value else "a list"
-    return "'{0}'".format(value)
+    return f"'{value}'"

@@ -86,7 +86,7 @@ def is_dns_subdomain(name: str) -> bool:
 
 def _list(names: Iterable[str]) -> str:
     parts = list(names)
-    return parts[0] if len(parts) == 1 else "{0} and {1}".format(", ".join(parts[:-1]), parts[-1])
+    return parts[0] if len(parts) == 1 else "{} and {}".format(", ".join(parts[:-1]), parts[-1])
 
 
 def _roles(declaration: Declaration) -> Iterator[str]:
@@ -95,14 +95,16 @@ def _roles(declaration: Declaration) -> Iterator[str]:
     for name in masters:
         if name in workers:
             yield (
-                "{0}: wanted one role a machine, found it in {1} and in {2}; take it out of one of them."
-                .format(name, CONTROL_PLANE, WORKERS)
+                f"{name}: wanted one role a machine, found it in {CONTROL_PLANE} and in {WORKERS}; take it out of one "
+                "of them."
+
             )
     for host in declaration.members(CLUSTER):
         if not host.groups & {CONTROL_PLANE, WORKERS}:
             yield (
-                "{0}: wanted a role for every machine in {1}, found it in neither {2} nor {3}; put it into one of them."
-                .format(host.name, CLUSTER, CONTROL_PLANE, WORKERS)
+                f"{host.name}: wanted a role for every machine in {CLUSTER}, found it in neither {CONTROL_PLANE} nor "
+                f"{WORKERS}; put it into one of them."
+
             )
     for host in declaration.nodes:
         if CLUSTER not in host.groups:
@@ -111,15 +113,16 @@ def _roles(declaration: Declaration) -> Iterator[str]:
                 .format(host.name, _list(sorted(host.groups & {CONTROL_PLANE, WORKERS})), CLUSTER)
             )
     if not masters:
-        orphans = ", so {0} would have no cluster to join".format(_list(workers)) if workers else ""
+        orphans = f", so {_list(workers)} would have no cluster to join" if workers else ""
         yield (
-            "Wanted one machine in the group {0}, found none{1}; put the master into the group."
-            .format(CONTROL_PLANE, orphans)
+            f"Wanted one machine in the group {CONTROL_PLANE}, found none{orphans}; put the master into the group."
+
         )
     if len(masters) > 1:
         yield (
-            "Wanted one machine in the group {0}, found {1}: this version makes one master a cluster; "
-            "keep one there and put the others into {2}.".format(CONTROL_PLANE, _list(masters), WORKERS)
+            f"Wanted one machine in the group {CONTROL_PLANE}, found {_list(masters)}: this version makes one master a "
+            "cluster; "
+            f"keep one there and put the others into {WORKERS}."
         )
 
 
@@ -127,13 +130,14 @@ def _names(declaration: Declaration) -> Iterator[str]:
     for host in declaration.nodes:
         if not is_dns_subdomain(host.name):
             yield (
-                "{0}: wanted a name that a Kubernetes Node can have, found '{0}'; use lower case letters, digits, "
-                "'-' and '.', with a letter or digit at both ends and at most 63 between two dots.".format(host.name)
+                f"{host.name}: wanted a name that a Kubernetes Node can have, found '{host.name}'; use lower case "
+                "letters, digits, "
+                "'-' and '.', with a letter or digit at both ends and at most 63 between two dots."
             )
     for host in declaration.hosts:
         if host.fqdn and not is_dns_subdomain(host.fqdn):
             yield (
-                "{0}: wanted a fully qualified domain name, found '{1}'; write it like {2}.example.com in lower case."
+                "{}: wanted a fully qualified domain name, found '{}'; write it like {}.example.com in lower case."
                 .format(host.name, host.fqdn, host.name.split(".")[0].lower().replace("_", "-"))
             )
 
@@ -170,7 +174,7 @@ def _doubles(claims: Sequence[tuple[str, Host]], sentence: Callable[[str, str], 
 
 def _described(host: Host) -> str:
     """A host with what tells it from another of the same name."""
-    return "{0} ({1})".format(host.name, host.address) if host.address else host.name
+    return f"{host.name} ({host.address})" if host.address else host.name
 
 
 def _address(host: Host) -> Address | None:
@@ -184,15 +188,14 @@ def _addresses(declaration: Declaration) -> Iterator[str]:
     for host in declaration.hosts:
         address = _address(host)
         if not host.address:
-            yield "{0}: wanted its IP address, found none; add it to the inventory.".format(host.name)
+            yield f"{host.name}: wanted its IP address, found none; add it to the inventory."
         elif address is None:
-            yield "{0}: wanted an IP address, found '{1}'; write it like 192.168.90.100.".format(
-                host.name, host.address
-            )
+            yield f"{host.name}: wanted an IP address, found '{host.address}'; write it like 192.168.90.100."
         elif address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
             yield (
-                "{0}: wanted an address that other machines can reach, found {1}; take that of its network card."
-                .format(host.name, address)
+                f"{host.name}: wanted an address that other machines can reach, found {address}; take that of its "
+                "network card."
+
             )
 
 
@@ -200,15 +203,15 @@ def _utility(declaration: Declaration) -> Iterator[str]:
     """A utility that is asked for exists; otherwise the first task that is delegated to it would fail."""
     if declaration.utility in {host.name for host in declaration.hosts} - {""}:
         return
-    named = "cluster_utility names '{0}', which the inventory does not have".format(
-        declaration.utility) if declaration.utility else "the group utility has no host"
+    named = (f"cluster_utility names '{declaration.utility}', which the inventory does not "
+             "have") if declaration.utility else "the group utility has no host"
     for variable, source in (
         ("cluster_packages_from", declaration.packages_from), ("cluster_images_from", declaration.images_from)
     ):
         if source == "utility":
             yield (
-                "{0} is utility: expected a host in the group utility, found that {1}. Add the host to the "
-                "inventory, or set {0} to upstream.".format(variable, named)
+                f"{variable} is utility: expected a host in the group utility, found that {named}. Add the host to the "
+                f"inventory, or set {variable} to upstream."
             )
 
 
@@ -224,7 +227,7 @@ def _networks(declaration: Declaration) -> Iterator[str]:
         try:
             target.update({network.version: network for network in parse_subnets(text)} if text else {})
         except SubnetError as error:
-            yield "{0}: wanted one network, or one of each family, {1}.".format(title, error)
+            yield f"{title}: wanted one network, or one of each family, {error}."
     yield from _sizes(declaration, pods.values(), services.values())
     yield from _family(declaration, services)
     yield from _overlapping(pods, services, nodes)
@@ -234,10 +237,10 @@ def _networks(declaration: Declaration) -> Iterator[str]:
 def _sizes(declaration: Declaration, pods: Iterable[Network], services: Iterable[Network]) -> Iterator[str]:
     for network in pods:
         for problem in pod_subnet_problems(network, len(declaration.nodes)):
-            yield "pod subnet: wanted a part for every node, {0}.".format(problem)
+            yield f"pod subnet: wanted a part for every node, {problem}."
     for network in services:
         for problem in service_subnet_problems(network):
-            yield "service subnet: wanted a size that kubeadm takes, {0}.".format(problem)
+            yield f"service subnet: wanted a size that kubeadm takes, {problem}."
 
 
 def _family(declaration: Declaration, services: dict[int, Network]) -> Iterator[str]:
@@ -247,8 +250,8 @@ def _family(declaration: Declaration, services: dict[int, Network]) -> Iterator[
         address = _address(host)
         if first and address and address.version != first.version:
             yield (
-                "{0}: wanted its address {1} and the first service subnet of one family, found {2}; "
-                "name the network of IPv{3} first.".format(host.name, address, first, address.version)
+                f"{host.name}: wanted its address {address} and the first service subnet of one family, found {first}; "
+                f"name the network of IPv{address.version} first."
             )
 
 
@@ -263,8 +266,9 @@ def _overlapping(
             for other in named[right].values():
                 if overlaps(one, other):
                     yield (
-                        "Wanted networks that have nothing in common, found that the {0} {1} overlaps the {2} {3}; "
-                        "choose another {0}.".format(left, one, right, other)
+                        f"Wanted networks that have nothing in common, found that the {left} {one} overlaps the "
+                        f"{right} {other}; "
+                        f"choose another {left}."
                     )
 
 
@@ -279,14 +283,16 @@ def _inside(
             network = networks.get(address.version)
             if network and contains(network, address):
                 yield (
-                    "{0}: wanted its address outside of the cluster's own networks, found {1} inside of the {2} {3}; "
-                    "choose another {2}.".format(host.name, address, title, network)
+                    f"{host.name}: wanted its address outside of the cluster's own networks, found {address} inside of "
+                    f"the {title} {network}; "
+                    f"choose another {title}."
                 )
         network = nodes.get(address.version)
         if host.is_node and network and not contains(network, address):
             yield (
-                "{0}: wanted an address of the nodes' network {1}, found {2}; take that of the right network card."
-                .format(host.name, network, address)
+                f"{host.name}: wanted an address of the nodes' network {network}, found {address}; take that of the "
+                "right network card."
+
             )
 
 
@@ -294,16 +300,18 @@ def _version(declaration: Declaration) -> Iterator[str]:
     version = declaration.kubernetes_version
     if version and not VERSION.fullmatch(version):
         yield (
-            "Kubernetes version: wanted three numbers like 1.36.3, found '{0}'; write all three, without a 'v' and "
-            "in quotes.".format(version)
+            f"Kubernetes version: wanted three numbers like 1.36.3, found '{version}'; write all three, without a 'v' "
+            "and "
+            "in quotes."
         )
 
 
 def _bundle(declaration: Declaration) -> Iterator[str]:
     if declaration.bundle_version not in ("", declaration.kubernetes_version):
         yield (
-            "Wanted Kubernetes {0}, found {1} in the bundle; choose that version (cluster_version), or build a bundle "
-            "with the other one.".format(declaration.kubernetes_version, declaration.bundle_version)
+            f"Wanted Kubernetes {declaration.kubernetes_version}, found {declaration.bundle_version} in the bundle; "
+            "choose that version (cluster_version), or build a bundle "
+            "with the other one."
         )
 
 
@@ -314,21 +322,23 @@ def _proxy(declaration: Declaration) -> Iterator[str]:
     """A URL may have a password, so it is not shown."""
     proxy = declaration.proxy
     for key in sorted(set(proxy) - set(_PROXY_KEYS)):
-        yield "cluster_proxy: wanted the keys {0}, found '{1}'; correct or remove it.".format(_list(_PROXY_KEYS), key)
+        yield f"cluster_proxy: wanted the keys {_list(_PROXY_KEYS)}, found '{key}'; correct or remove it."
     if proxy and not (proxy.get("http") or proxy.get("https")):
         yield "cluster_proxy: wanted the URL of a proxy as http or https, found neither; add one, or leave it all out."
     for key in ("http", "https"):
         wrong = _url_problem(str(proxy.get(key) or ""))
         if wrong:
             yield (
-                "cluster_proxy.{0}: wanted a URL like http://proxy.school.example:3128, found one {1}; correct it."
-                .format(key, wrong)
+                f"cluster_proxy.{key}: wanted a URL like http://proxy.school.example:3128, found one {wrong}; correct "
+                "it."
+
             )
     further = proxy.get("no_proxy", [])
     if not isinstance(further, (list, tuple)) or any(re.search(r"[\s,]", str(entry)) or not entry for entry in further):
         yield (
-            "cluster_proxy.no_proxy: wanted a list of names, domains, addresses and networks, found '{0}'; write each "
-            "as an entry of its own.".format(further)
+            f"cluster_proxy.no_proxy: wanted a list of names, domains, addresses and networks, found '{further}'; "
+            "write each "
+            "as an entry of its own."
         )
 
 

@@ -105,18 +105,18 @@ def _in_yaml(path: str, tree: yaml.MappingNode) -> Iterator[Duplicate]:
 def _group(path: str, name: str, group: yaml.Node, addresses: list[_Address]) -> Iterator[Duplicate]:
     if not isinstance(group, yaml.MappingNode):
         return
-    yield from _twice(path, group, "group {0}: the key".format(name), "")
+    yield from _twice(path, group, f"group {name}: the key", "")
     for key, value in group.value:
         if not isinstance(value, yaml.MappingNode):
             continue
         if key.value == "vars":
-            yield from _twice(path, value, "group {0}: the variable".format(name), "")
+            yield from _twice(path, value, f"group {name}: the variable", "")
         elif key.value == "children":
-            yield from _twice(path, value, "group {0}: the group".format(name), "")
+            yield from _twice(path, value, f"group {name}: the group", "")
             for child, below in value.value:
                 yield from _group(path, str(child.value), below, addresses)
         elif key.value == "hosts":
-            yield from _twice(path, value, "group {0}: the host".format(name), None)
+            yield from _twice(path, value, f"group {name}: the host", None)
             for host, variables in value.value:
                 yield from _host(path, str(host.value), variables, addresses)
 
@@ -124,7 +124,7 @@ def _group(path: str, name: str, group: yaml.Node, addresses: list[_Address]) ->
 def _host(path: str, name: str, variables: yaml.Node, addresses: list[_Address]) -> Iterator[Duplicate]:
     if not isinstance(variables, yaml.MappingNode):
         return
-    yield from _twice(path, variables, "host {0}: the variable".format(name), name)
+    yield from _twice(path, variables, f"host {name}: the variable", name)
     addresses += [
         _Address(name, str(value.value), key.start_mark.line + 1)
         for key, value in variables.value if key.value in _ADDRESS and isinstance(value, yaml.ScalarNode)]
@@ -139,8 +139,9 @@ def _twice(path: str, node: yaml.MappingNode, what: str, host: str | None) -> It
     for name, found in lines.items():
         if len(found) > 1:
             yield Duplicate(
-                "{0}: {1} {2} is declared {3} times: expected once, found it in {4}. Ansible would use the last one "
-                "only. Rename or remove all but one.".format(path, what, name, len(found), _lines(found)),
+                f"{path}: {what} {name} is declared {len(found)} times: expected once, found it in {_lines(found)}. "
+                "Ansible would use the last one "
+                "only. Rename or remove all but one.",
                 name if host is None else host)
 
 
@@ -178,11 +179,11 @@ def _contradictions(path: str, addresses: Sequence[_Address]) -> Iterator[Duplic
         places = [found for found in addresses if found.host == host]
         if len({found.address for found in places}) > 1:
             yield Duplicate(
-                "{0}: the host {1} has {2} addresses: expected one, found {3}. Two hosts need two names: rename one of "
+                "{}: the host {} has {} addresses: expected one, found {}. Two hosts need two names: rename one of "
                 "them, or correct the address.".format(
                     path, host, len({found.address for found in places}),
-                    " and ".join("{0} in line {1}".format(found.address, found.line) for found in places)), host)
+                    " and ".join(f"{found.address} in line {found.line}" for found in places)), host)
 
 
 def _lines(numbers: Sequence[int]) -> str:
-    return "lines {0} and {1}".format(", ".join(map(str, numbers[:-1])), numbers[-1])
+    return "lines {} and {}".format(", ".join(map(str, numbers[:-1])), numbers[-1])

@@ -108,7 +108,7 @@ def _not_audited(results: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str,
     for name, result in results.items():
         if "residue" not in result:
             kind = "unreachable" if result.get("unreachable") else "failed"
-            yield _finding(name, NOT_AUDITED, kind, name, "ansible {0} -m ansible.builtin.ping".format(name),
+            yield _finding(name, NOT_AUDITED, kind, name, f"ansible {name} -m ansible.builtin.ping",
                            _last_words(str(result.get("msg") or "")) or "it gave no result")
 
 
@@ -122,7 +122,7 @@ def _same(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str
     """For every machine, what it shares with which others: one finding a kind and group of machines."""
     for each in shared(identities):
         yield _finding(each.host, SAME, each.kind, each.subject, each.command,
-                       "the same on {0}: {1}".format(", ".join(each.others), each.reason))
+                       "the same on {}: {}".format(", ".join(each.others), each.reason))
 
 
 def _own(name: str, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -176,15 +176,15 @@ def _lines(findings: Sequence[Mapping[str, str]], audited: int, wanted: int) -> 
     lines = []
     for finding in findings:
         cells = ["{0:<{1}}".format(finding[column], widths[column]) for column in COLUMNS]
-        lines.append("{0}  {1}  [{2}]".format("  ".join(cells), finding["reason"], finding["command"]))
+        lines.append("{}  {}  [{}]".format("  ".join(cells), finding["reason"], finding["command"]))
     return [*lines, _closing(findings, audited, wanted)]
 
 
 def _closing(findings: Sequence[Mapping[str, str]], audited: int, wanted: int) -> str:
-    machines = "{0} of {1} machines audited".format(audited, wanted)
+    machines = f"{audited} of {wanted} machines audited"
     if not findings:
-        return "clean: {0}, nothing found".format(machines)
+        return f"clean: {machines}, nothing found"
     hosts = {finding["host"] for finding in findings}
-    counted = ", ".join("{0} {1}".format(number, section) for section, number in _counts(findings).items())
-    return "{0} finding{1} on {2} machine{3} ({4}); {5}".format(
+    counted = ", ".join(f"{number} {section}" for section, number in _counts(findings).items())
+    return "{} finding{} on {} machine{} ({}); {}".format(
         len(findings), "s"[: len(findings) > 1], len(hosts), "s"[: len(hosts) > 1], counted, machines)

@@ -161,13 +161,13 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
     nodes = [node for proof in proofs for node in proof.get("nodes") or ()]
     silent = [str(node.get("name")) for node in nodes if node.get("ready") is False]
     if silent:
-        return STUCK, "Nodes that are not ready: {0}".format(", ".join(silent))
+        return STUCK, "Nodes that are not ready: {}".format(", ".join(silent))
     if nodes:
         return READY, ""
     if not check:
         levels = [str(machine.results[PUT_BACK].get("level")) for machine in machines if PUT_BACK in machine.results]
         if levels:
-            return RESET, "put back to {0}".format(", ".join(dict.fromkeys(levels)))
+            return RESET, "put back to {}".format(", ".join(dict.fromkeys(levels)))
         if all(_settled(machine) for machine in machines) and len(machines) >= machines[0].place.size:
             return READY, ""
     kinds = [machine.results[AUDIT].get("cluster") for machine in machines if AUDIT in machine.results]
@@ -182,7 +182,7 @@ def _settled(machine: Watched) -> bool:
 
 
 def _because(failure: Failure) -> str:
-    return "{0}, {1}, {2}: {3}".format(failure.machine, failure.stage, failure.task, failure.text.strip())
+    return f"{failure.machine}, {failure.stage}, {failure.task}: {failure.text.strip()}"
 
 
 def _own_state(machine: Watched) -> tuple[str, str]:
@@ -192,7 +192,7 @@ def _own_state(machine: Watched) -> tuple[str, str]:
         return UNREACHABLE if failure.unreachable else STUCK, _because(failure)
     audit = machine.results.get(AUDIT, {})
     if audit.get("unreachable"):
-        return UNREACHABLE, "{0} was not reached: {1}".format(machine.name, str(audit.get("msg") or "").strip())
+        return UNREACHABLE, "{} was not reached: {}".format(machine.name, str(audit.get("msg") or "").strip())
     return "", ""
 
 

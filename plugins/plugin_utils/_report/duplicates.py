@@ -75,7 +75,7 @@ def _claims(identity: Mapping[str, Any]) -> Iterator[tuple[Unique, str, str]]:
     if identity.get("product_uuid") and not identity.get("container"):
         yield PRODUCT_UUID, identity["product_uuid"], identity["product_uuid"]
     for interface, address in (identity.get("mac_addresses") or {}).items():
-        yield MAC_ADDRESS, address, "{0} of {1}".format(address, interface)
+        yield MAC_ADDRESS, address, f"{address} of {interface}"
     for kind, fingerprint in (identity.get("ssh_host_keys") or {}).items():
         yield SSH_HOST_KEY, fingerprint, kind
 

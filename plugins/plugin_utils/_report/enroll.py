@@ -94,15 +94,17 @@ class _Results:
         if self.probe.get("unreachable"):
             words = _last_line(str(self.probe.get("msg", "")))
             if "Permission denied" in words:
-                return ("Wanted the password of {0}, found that it is refused. It was tried once. Run this again with "
-                        "its own password and --limit.".format(self.user))
-            return "Wanted a login as {0}, found: {1}. {2}".format(self.user, words, hung_up(words)).rstrip()
+                return (f"Wanted the password of {self.user}, found that it is refused. It was tried once. Run this "
+                        "again with "
+                        "its own password and --limit.")
+            return f"Wanted a login as {self.user}, found: {words}. {hung_up(words)}".rstrip()
         if not self.probe or self.probe.get("skipped"):
-            return ("Wanted the password of {0}, found that nobody gave one. Run this in a terminal, where it is asked "
-                    "for, or with --ask-pass.".format(self.user))
+            return (f"Wanted the password of {self.user}, found that nobody gave one. Run this in a terminal, where it "
+                    "is asked "
+                    "for, or with --ask-pass.")
         if "sudo" not in self.said:
-            return "Wanted a shell for {0}, found: {1}.".format(
-                self.user, _last_line("{0}\n{1}".format(self.probe.get("stderr", ""), self.probe.get("stdout", ""))))
+            return "Wanted a shell for {}, found: {}.".format(
+                self.user, _last_line("{}\n{}".format(self.probe.get("stderr", ""), self.probe.get("stdout", ""))))
         return ""
 
     def _of_machine(self) -> str:
@@ -110,25 +112,27 @@ class _Results:
 
     def _of_sudo(self) -> str:
         if self.said["sudo"] == "missing":
-            return ("Wanted root's rights for {0}, found no sudo. Install it and allow it for this user, or log in as "
-                    "root.".format(self.user))
+            return (f"Wanted root's rights for {self.user}, found no sudo. Install it and allow it for this user, or "
+                    "log in as "
+                    "root.")
         if not self.sudo_result.get("failed"):
             return ""
-        return ("Wanted root's rights for {0} by sudo, found that it asks for a password and: {1}. Give one with "
+        return ("Wanted root's rights for {} by sudo, found that it asks for a password and: {}. Give one with "
                 "--ask-become-pass, or see that the user may use sudo on the machine.".format(
                     self.user, _last_line(str(self.sudo_result.get("msg", "")))))
 
     def _of_end(self) -> str:
         if self.foreign:
-            return "The host was not compared with the others: {0}.".format(FOREIGN)
+            return f"The host was not compared with the others: {FOREIGN}."
         if not self.end:
             return "It did not answer any more: run this again."
         if self.end.get("problem"):
             return " ".join(str(self.end["problem"]).split())
         if self.again.get("state", KEY) != KEY:
             found = self.again.get("problem") or "The machine still asks for a password."
-            return ("Wanted a login with the key that was just installed. {0} A key with a passphrase has to be in "
-                    "ssh-agent.".format(found))
+            return (f"Wanted a login with the key that was just installed. {found} A key with a passphrase has to be "
+                    "in "
+                    "ssh-agent.")
         return ""
 
 
@@ -139,7 +143,7 @@ def _of_python(version: str) -> str:
         new_enough = False
     if new_enough:
         return ""
-    return ("Wanted Python {0}.{1} or newer for Ansible's modules, found {2}. Install it ('apt-get install python3', "
+    return ("Wanted Python {}.{} or newer for Ansible's modules, found {}. Install it ('apt-get install python3', "
             "'dnf install python3'), or name another one by ansible_python_interpreter.".format(*PYTHON, version))
 
 
@@ -162,9 +166,9 @@ def _clones(identities: Mapping[str, Mapping[str, Any]]) -> dict[str, list[_Clon
         common.setdefault(each.host, {}).setdefault(each.others, []).append((each.kind, each.reason))
     return {
         host: [
-            _Clone("It is a clone of {0}, or the other way round: the same {1}.".format(
+            _Clone("It is a clone of {}, or the other way round: the same {}.".format(
                 ", ".join(others), " and ".join(kind for kind, _reason in kinds)),
-                " ".join("{0}: {1}.".format(*pair) for pair in kinds))
+                " ".join("{}: {}.".format(*pair) for pair in kinds))
             for others, kinds in groups.items()]
         for host, groups in common.items()
     }
@@ -181,12 +185,12 @@ def _table(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 def _closing(rows: Sequence[Mapping[str, str]], results: Mapping[str, _Results]) -> Iterator[str]:
     missing = [row["host"] for row in rows if row["reason"]]
-    yield "{0} of {1} machines ready{2}".format(
+    yield "{} of {} machines ready{}".format(
         len(rows) - len(missing), len(rows), "; not ready: " + ", ".join(missing) if missing else "")
     asking = [row["host"] for row in rows if not row["reason"] and row["sudo"] == SUDO["asks"]]
     if asking:
         yield "site.yml needs --ask-become-pass, since sudo asks for a password on: " + ", ".join(asking)
     recorded = [name for name, result in results.items() if result.contact.get("recorded")]
     if recorded:
-        yield ("First contact: the host keys of {0} were believed as they came; 'ssh-keygen -l' at a machine's console "
+        yield ("First contact: the host keys of {} were believed as they came; 'ssh-keygen -l' at a machine's console "
                "shows its own".format(", ".join(recorded)))

@@ -39,8 +39,9 @@ def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> 
         _replace(place / HTML, page(report))
     except OSError as error:
         raise ReportNotWritten(
-            "Wanted to write the report into {0}, found: {1}; choose another directory, or correct its permissions."
-            .format(place, error.strerror or error)) from error
+            f"Wanted to write the report into {place}, found: {error.strerror or error}; choose another directory, or "
+            "correct its permissions."
+            ) from error
     return place / HTML
 
 
@@ -54,20 +55,20 @@ def _former(place: Path, now: str, say: Callable[[str], None]) -> Report | None:
     except ReportError as error:
         found = str(error)
     except ValueError as error:
-        found = "a file that is not JSON ({0})".format(error)
-    aside = _unused(place, "report-{0}".format(now.replace(":", "")))
+        found = f"a file that is not JSON ({error})"
+    aside = _unused(place, "report-{}".format(now.replace(":", "")))
     path.rename(aside)
     aside.chmod(0o600)
-    say("Wanted the last report in {0}, found {1}. It is kept as {2}, and the new report begins without it.".format(
-        path, found, aside.name))
+    say(f"Wanted the last report in {path}, found {found}. It is kept as {aside.name}, and the new report begins "
+        "without it.")
     return None
 
 
 def _unused(place: Path, stem: str) -> Path:
     number = 1
-    while (place / "{0}-{1}.json".format(stem, number)).exists():
+    while (place / f"{stem}-{number}.json").exists():
         number += 1
-    return place / "{0}-{1}.json".format(stem, number)
+    return place / f"{stem}-{number}.json"
 
 
 def _replace(path: Path, text: str) -> None:

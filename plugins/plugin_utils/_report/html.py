@@ -79,7 +79,7 @@ def bars(seat: SeatReport, stages: list[str], longest: float) -> list[Bar]:
     for name, seconds in seat.stages:
         size = CHART * seconds / longest if longest > 0 else 0.0
         found.append(Bar(round(x, 1), round(size, 1), stages.index(name) % COLOURS,
-                         "{0}: {1}".format(name, duration(seconds))))
+                         f"{name}: {duration(seconds)}"))
         x += size
     return found
 

@@ -112,7 +112,7 @@ def from_json(document: Any) -> Report:
     if not isinstance(document, Mapping) or "format" not in document:
         raise ReportError("something that is no report of a class")
     if document["format"] != FORMAT:
-        raise ReportError("format {0!r} of a report, while this version knows {1}".format(document["format"], FORMAT))
+        raise ReportError("format {!r} of a report, while this version knows {}".format(document["format"], FORMAT))
     try:
         return Report(
             title=_text(document["title"]), written=_text(document["written"]), playbook=_text(document["playbook"]),
@@ -120,13 +120,13 @@ def from_json(document: Any) -> Report:
             seats=tuple(_seat(each) for each in document["seats"]),
             changes=tuple(_text(each) for each in document["changes"]), since=_text(document["since"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportError("a report with parts missing or of another kind ({0}: {1})".format(
-            type(error).__name__, error)) from error
+        raise ReportError(f"a report with parts missing or of another kind ({type(error).__name__}: "
+                          f"{error})") from error
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("wanted a text, found {0!r}".format(value))
+        raise TypeError(f"wanted a text, found {value!r}")
     return value
 
 
@@ -217,15 +217,15 @@ def _changes(former: Sequence[SeatReport], latest: Sequence[SeatReport]) -> Iter
     known = {seat.name: seat for seat in former}
     for seat in latest:
         if seat.name not in known:
-            yield "{0} is new: {1}".format(seat.name, seat.state)
+            yield f"{seat.name} is new: {seat.state}"
             continue
         before = known[seat.name]
         if before.state != seat.state:
-            yield "{0}: {1}, was {2}".format(seat.name, seat.state, before.state)
+            yield f"{seat.name}: {seat.state}, was {before.state}"
         elif before.why != seat.why and seat.why:
-            yield "{0}: {1} for another reason".format(seat.name, seat.state)
+            yield f"{seat.name}: {seat.state} for another reason"
         if before.kubernetes and seat.kubernetes and before.kubernetes != seat.kubernetes:
-            yield "{0}: Kubernetes {1}, was {2}".format(seat.name, seat.kubernetes, before.kubernetes)
+            yield f"{seat.name}: Kubernetes {seat.kubernetes}, was {before.kubernetes}"
         yield from _machine_changes(before, seat)
 
 
@@ -234,20 +234,20 @@ def _machine_changes(former: SeatReport, latest: SeatReport) -> Iterator[str]:
     for machine in latest.machines:
         before = known.get(machine.name)
         if before is None:
-            yield "{0}: {1} is new".format(latest.name, machine.name)
+            yield f"{latest.name}: {machine.name} is new"
             continue
         old = dict(before.versions)
         for name, version in machine.versions:
             if name in old and old[name] != version:
-                yield "{0}: {1} {2}, was {3}".format(machine.name, name, version, old[name])
+                yield f"{machine.name}: {name} {version}, was {old[name]}"
         if before.findings is not None and machine.findings is not None:
             yield from _finding_changes(machine.name, before.findings, machine.findings)
 
 
 def _finding_changes(machine: str, former: Iterable[Finding], latest: Iterable[Finding]) -> Iterator[str]:
     def names(findings: Iterable[Finding]) -> dict[str, None]:
-        return dict.fromkeys("{0} {1} {2}".format(each.section, each.kind, each.subject) for each in findings)
+        return dict.fromkeys(f"{each.section} {each.kind} {each.subject}" for each in findings)
 
     before, now = names(former), names(latest)
-    yield from ("{0}: found {1}".format(machine, name) for name in now if name not in before)
-    yield from ("{0}: no longer {1}".format(machine, name) for name in before if name not in now)
+    yield from (f"{machine}: found {name}" for name in now if name not in before)
+    yield from (f"{machine}: no longer {name}" for name in before if name not in now)

@@ -35,21 +35,21 @@ RUN = 1500
 def test_the_controller_side_works_with(core: str) -> None:
     python = interpreter(CORES[core], "ensurepip")
     if python is None:
-        pytest.skip("ansible-core {0} was not tested: this machine has no Python {1}".format(core, CORES[core]))
+        pytest.skip(f"ansible-core {core} was not tested: this machine has no Python {CORES[core]}")
     programs = environment(f"core-{core}", HERE / f"requirements-{core}.txt", python)
     done = subprocess.run(
         [str(programs / "python"), "-m", "pytest", *("tests/unit/plugins/" + name for name in TESTS),
          "tests/unit/playbooks", "tests/unit/payloads", "-p", "no:cacheprovider"],
-        cwd=ROOT, env={**os.environ, "PATH": "{0}:{1}".format(programs, os.environ["PATH"])}, stdin=subprocess.DEVNULL,
+        cwd=ROOT, env={**os.environ, "PATH": "{}:{}".format(programs, os.environ["PATH"])}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=RUN)
     assert done.returncode == 0, done.stdout[-20_000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed and int(passed.group(1)) > 500, done.stdout[-2000:]
-    print("ansible-core {0}, Python {1}: {2}".format(core, CORES[core], done.stdout.strip().split("\n")[-1]))
+    print("ansible-core {}, Python {}: {}".format(core, CORES[core], done.stdout.strip().split("\n")[-1]))
 
 
 def test_each_core_has_its_requirements() -> None:
     for core in CORES:
-        first = next(line for line in (HERE / "requirements-{0}.txt".format(core)).read_text("utf-8").split("\n")
+        first = next(line for line in (HERE / f"requirements-{core}.txt").read_text("utf-8").split("\n")
                      if not line.startswith("#"))
-        assert first.startswith("ansible-core=={0}.".format(core))
+        assert first.startswith(f"ansible-core=={core}.")

@@ -45,8 +45,8 @@ def main(program: str, words: list[str]) -> int:
     if program == "sftp":
         return sftp(known, words)
     if "-G" in words:
-        print("user root\nhostname {0}\nport 22\nuserknownhostsfile ~/.ssh/known_hosts\nidentityfile "
-              "~/.ssh/id_ed25519".format(words[-1]))
+        print(f"user root\nhostname {words[-1]}\nport 22\nuserknownhostsfile ~/.ssh/known_hosts\nidentityfile "
+              "~/.ssh/id_ed25519")
         return 0
     if "-O" in words:
         # No connection is shared
@@ -57,7 +57,7 @@ def main(program: str, words: list[str]) -> int:
 def ssh(known: Mapping[str, Any], address: str, command: str) -> int:
     host = known["hosts"].get(address)
     if host is None:
-        print("ssh: connect to host {0} port 22: No route to host".format(address), file=sys.stderr)
+        print(f"ssh: connect to host {address} port 22: No route to host", file=sys.stderr)
         return 255
     mark = _MARK.search(command)
     if mark:
@@ -199,7 +199,7 @@ def sftp(known: Mapping[str, Any], words: list[str]) -> int:
     size = host.get("download_bytes", 0)
     content_of = file_content(host, source)
     if content_of is None and not size:
-        print("File {0} not found.".format(source), file=sys.stderr)
+        print(f"File {source} not found.", file=sys.stderr)
         return 1
     with open(target, "wb") as file:
         file.write(content_of or b"")

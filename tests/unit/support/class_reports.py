@@ -25,21 +25,21 @@ def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: i
     machines: list[Watched] = []
     stages: dict[str, dict[str, float]] = {"utility": {"Run preflight checks": 5.0, "Configure utility": 16.0}}
     for number in range(1, seats + 1):
-        name = "seat{0:02}".format(number)
+        name = f"seat{number:02}"
         place = Place(name, STUDENTS[number % len(STUDENTS)], name + "-master", True)
         for index, machine in enumerate(("master", "node1", "node2")):
-            own = "{0}-{1}".format(name, machine)
+            own = f"{name}-{machine}"
             failed = number in stuck and index == 1
-            text = "Wanted the package kubelet {0}, found no repository that has it{1}.".format("1.36.3", evil)
+            text = "Wanted the package kubelet {}, found no repository that has it{}.".format("1.36.3", evil)
             failures = [Failure(own, "Install Kubernetes packages", text, stage="Prepare hosts")]
             machines.append(Watched(
-                own, place, "10.20.0.{0}".format(number * 10 + index), _results(number, index, evil),
+                own, place, f"10.20.0.{number * 10 + index}", _results(number, index, evil),
                 tuple(failures[:failed]), contacted=True))
         stages[name] = {stage: seconds + number * 0.7 for stage, seconds in STAGES.items()}
         if number in stuck:
             stages[name].pop("Verify cluster")
     machines.append(Watched("utility", Place("utility"), "10.20.0.2", {}, contacted=True))
-    written = "2026-09-0{0}T08:15:00+00:00".format(day)
+    written = f"2026-09-0{day}T08:15:00+00:00"
     reports = seat_reports(machines, written, ran="site.yml", stages=stages)
     return Report("kubernetes-basics" + evil, written, "site.yml", False, 132.0, tuple(reports))
 
@@ -52,7 +52,7 @@ def _results(number: int, index: int, evil: str) -> dict[str, Any]:
             "cluster": "worker" if index else "control plane", "hygiene": [],
             "residue": [{**UNIT, "reason": UNIT["reason"] + evil}] if (number, index) == (7, 2) else [],
             "identity": {
-                "machine_id": "{0:032x}".format(3 * number + index), "container": True, "product_uuid": "",
+                "machine_id": f"{3 * number + index:032x}", "container": True, "product_uuid": "",
                 "mac_addresses": {}, "ssh_host_keys": {},
             },
         },

@@ -55,7 +55,7 @@ class Bundle:
 
 
 def _section(title: str, entries: Mapping[str, str]) -> str:
-    return title + ":\n" + "".join("  {0}: {1}\n".format(*entry) for entry in entries.items())
+    return title + ":\n" + "".join("  {}: {}\n".format(*entry) for entry in entries.items())
 
 
 def locked_bundle(directory: Path, images: Mapping[str, tuple[bytes, ...]]) -> Bundle:

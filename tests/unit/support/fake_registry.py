@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self) -> tuple[str, str, str]:
         """The request as repository, kind and name; remembered."""
-        self.contents.requests.append("{0} {1}".format(self.command, self.path))
+        self.contents.requests.append(f"{self.command} {self.path}")
         match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/(.*)", urlsplit(self.path).path)
         assert match, self.path
         return match.group(1), match.group(2), match.group(3)
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
             self.contents.blobs[(repository, query["mount"])] = source
             self._answer(201)
             return
-        location = "http://{0}/v2/{1}/blobs/uploads/1?state=x".format(self.contents.address, repository)
+        location = f"http://{self.contents.address}/v2/{repository}/blobs/uploads/1?state=x"
         self._answer(202, {"Location": location})
 
     def do_PUT(self) -> None:
@@ -99,7 +99,7 @@ def serving() -> Iterator[Contents]:
     """A registry on a free port of this machine."""
     contents = Contents()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"contents": contents}))
-    contents.address = "127.0.0.1:{0}".format(server.server_address[1])
+    contents.address = f"127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

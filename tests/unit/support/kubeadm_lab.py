@@ -198,7 +198,7 @@ class Lab:
         return (self.base / path.lstrip("/")).exists()
 
     def process(self, pid: int, *words: str) -> None:
-        self.write("/proc/{0}/cmdline".format(pid), "\0".join(words) + "\0")
+        self.write(f"/proc/{pid}/cmdline", "\0".join(words) + "\0")
 
     def kubelet_starts(self) -> None:
         self.kubelet = True
@@ -239,10 +239,10 @@ def _base64(text: str) -> str:
 
 def kubeconfig_text(server: str, ca: str, certificate: str, key: str) -> str:
     """In the form in which kubeadm writes it."""
-    return """apiVersion: v1
+    return f"""apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: {ca}
+    certificate-authority-data: {_base64(ca)}
     server: {server}
   name: kubernetes
 contexts:
@@ -255,17 +255,17 @@ kind: Config
 users:
 - name: somebody
   user:
-    client-certificate-data: {certificate}
-    client-key-data: {key}
-""".format(ca=_base64(ca), server=server, certificate=_base64(certificate), key=_base64(key))
+    client-certificate-data: {_base64(certificate)}
+    client-key-data: {_base64(key)}
+"""
 
 
 def kubelet_conf(server: str, ca: str, pem: str = "/var/lib/kubelet/pki/kubelet-client-current.pem") -> str:
     """In the form in which the kubelet writes it after its bootstrap."""
-    return """apiVersion: v1
+    return f"""apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: {ca}
+    certificate-authority-data: {_base64(ca)}
     server: {server}
   name: default-cluster
 contexts:
@@ -281,7 +281,7 @@ users:
   user:
     client-certificate: {pem}
     client-key: {pem}
-""".format(ca=_base64(ca), server=server, pem=pem)
+"""
 
 
 def token(token_id: str, description: str, expires: float | None = None) -> dict[str, Any]:

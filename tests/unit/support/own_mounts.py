@@ -49,7 +49,7 @@ def apart(act: Callable[[], Result]) -> Result:
     os.waitpid(child, 0)
     kind, found = pickle.loads(text)
     if kind == "skip":
-        pytest.skip("no mount namespace: {0}".format(found))
+        pytest.skip(f"no mount namespace: {found}")
     if kind == "error":
         raise AssertionError(found)
     result: Result = found

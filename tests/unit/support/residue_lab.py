@@ -84,7 +84,7 @@ class Host:
         return os.path.lexists(self.path(path))
 
     def mounts(self, *paths: str, kind: str = "tmpfs") -> None:
-        lines = ["{0} 1 0:1 / {1} rw - {2} none rw\n".format(number, path, kind) for number, path in enumerate(paths)]
+        lines = [f"{number} 1 0:1 / {path} rw - {kind} none rw\n" for number, path in enumerate(paths)]
         self.write("/proc/self/mountinfo", "".join(lines))
 
     def process(
@@ -94,11 +94,11 @@ class Host:
         if not self.exists("/proc/self/ns/pid"):
             self._link("/proc/self/ns/pid", OWN)
             self.write("/proc/uptime", "1000.00 1.00\n")
-        base = "/proc/{0}".format(pid)
+        base = f"/proc/{pid}"
         self.write(base + "/cmdline", "\0".join(words) + "\0")
-        self.write(base + "/cgroup", "0::{0}\n".format(cgroup))
+        self.write(base + "/cgroup", f"0::{cgroup}\n")
         started = (1000.0 - age) * os.sysconf("SC_CLK_TCK")
-        self.write(base + "/stat", "{0} (a b) S {1} {2} 0\n".format(pid, " ".join(["0"] * 18), int(started)))
+        self.write(base + "/stat", "{} (a b) S {} {} 0\n".format(pid, " ".join(["0"] * 18), int(started)))
         self._link(base + "/ns/pid", namespace)
         self._link(base + "/ns/net", network)
 
@@ -108,7 +108,7 @@ class Host:
         link.symlink_to(target)
 
     def ends(self, pid: int) -> None:
-        self.path("/proc/{0}/cmdline".format(pid)).write_text("")
+        self.path(f"/proc/{pid}/cmdline").write_text("")
 
     def links(self, *links: Mapping[str, Any]) -> None:
         self.answers["ip -j -d addr show"] = json.dumps(list(links))

@@ -68,12 +68,12 @@ def run(
 
     `variables_of` has the variables of each call, which say what the host is.
     """
-    calls = [{"name": "Call {0}".format(number), "classroom.kubeadm.fetch_file": dict(task),
-              "register": "r{0}".format(number), "ignore_errors": True,
+    calls = [{"name": f"Call {number}", "classroom.kubeadm.fetch_file": dict(task),
+              "register": f"r{number}", "ignore_errors": True,
               "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}}
              for number, (task, variables) in enumerate(zip(tasks, variables_of or [{}] * len(tasks), strict=True))]
     results = tmp_path / "results.json"
-    registered = ", ".join("r{0}".format(number) for number in range(len(tasks)))
+    registered = ", ".join(f"r{number}" for number in range(len(tasks)))
     keep = {"name": "Keep results", "ansible.builtin.copy": {
         "dest": str(results), "content": "{{ [" + registered + "] | to_json }}"},
         "check_mode": False, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
@@ -157,10 +157,10 @@ def test_a_kubeconfig_that_runs_a_program_is_rejected(tmp_path: Path, admin_conf
 
 def answers(tmp_path: Path, number: int, result: Any) -> dict[str, Any]:
     """A host whose Python answers each module with the same text."""
-    answer = tmp_path / "answer-{0}".format(number)
+    answer = tmp_path / f"answer-{number}"
     answer.write_text(json.dumps(result))
-    script = "#!/bin/sh\nexec cat {0}\n".format(answer)
-    return {"ansible_python_interpreter": program(tmp_path / "python-{0}".format(number), script)}
+    script = f"#!/bin/sh\nexec cat {answer}\n"
+    return {"ansible_python_interpreter": program(tmp_path / f"python-{number}", script)}
 
 
 def test_a_host_that_answers_anything_is_rejected(tmp_path: Path) -> None:
@@ -307,13 +307,13 @@ def test_a_transfer_of_a_hostile_host_is_limited(tmp_path: Path, place: Path) ->
     ]
     calls = tmp_path / "calls"
     # What `smart` would fall back to
-    scp = program(tmp_path / "scp", "#!/bin/sh\necho scp >> {0}\nexit 1\n".format(calls))
-    ssh = program(tmp_path / "ssh", "#!/bin/sh\necho ssh >> {0}\nexit 1\n".format(calls))
+    scp = program(tmp_path / "scp", f"#!/bin/sh\necho scp >> {calls}\nexit 1\n")
+    ssh = program(tmp_path / "ssh", f"#!/bin/sh\necho ssh >> {calls}\nexit 1\n")
     to = tmp_path / "harvest"
     found, said = run(tmp_path, [harvest(place, to)] * len(hostile), variables_of=[{
         "ansible_connection": "ssh", "ansible_ssh_args": "", "ansible_ssh_retries": 0,
         "ansible_sftp_executable": program(
-            tmp_path / "sftp-{0}".format(number), SFTP.format(python=sys.executable, action=action)),
+            tmp_path / f"sftp-{number}", SFTP.format(python=sys.executable, action=action)),
         "ansible_scp_executable": scp, "ansible_ssh_executable": ssh,
     } for number, (action, _words) in enumerate(hostile)])
     for result, (_action, words) in zip(found, hostile, strict=True):

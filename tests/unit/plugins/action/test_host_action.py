@@ -104,7 +104,7 @@ def test_facts_of_a_module_change_no_variable(hosts: Hosts) -> None:
     owned = hosts.directory / "owned"
     lie = {"ansible_facts": {"path": "/home/instructor", "cluster_control_plane": "other"}, "path": "/home/instructor",
            "add_host": {"host_name": "localhost", "host_vars": {"path": "/home/instructor"}},
-           "undeclared": "{{{{ lookup('pipe', 'touch {0}') }}}}".format(owned)}
+           "undeclared": f"{{{{ lookup('pipe', 'touch {owned}') }}}}"}
     said = hosts.run(PLAY.format(module="residue_info", options="{}"), {"master": lie}, {"path": "/inventory"})
 
     assert "master path=/inventory failed=False" in said and "node1 path=/inventory failed=False" in said

@@ -242,9 +242,9 @@ def _hostile(place: Path) -> Path:
     places = []
     answers = {**{name: json.dumps(answer) for name, answer in ANSWERS.items()}, "deep": DEEP}
     for number, (name, text) in enumerate(answers.items()):
-        script = place / "answer{0}".format(number)
+        script = place / f"answer{number}"
         script.with_suffix(".json").write_text(text, encoding="utf-8")
-        script.write_text("#!/bin/sh\nexec cat '{0}'\n".format(script.with_suffix(".json")), encoding="utf-8")
+        script.write_text("#!/bin/sh\nexec cat '{}'\n".format(script.with_suffix(".json")), encoding="utf-8")
         script.chmod(0o755)
         places.append({"number": number + 2, "student": name, "variables": {"ansible_python_interpreter": str(script)}})
     described = {**CLASS, "seats": [1, *places], "machines": ["master"], "students": ["Honest"]}
@@ -266,7 +266,7 @@ def test_what_one_host_answers_takes_nothing_from_the_others(hostile: Path, argu
     assert re.search(r"^seat06 +failed texts +.*stuck$", text, re.MULTILINE)
     assert "\nAgain for what failed:\n  ansible-playbook" in text and ",seat06," in text
     report = json.loads((hostile / "report" / "report.json").read_text(encoding="utf-8"))
-    assert {seat["name"] for seat in report["seats"]} >= {"seat{0:02}".format(number) for number in range(1, 17)}
+    assert {seat["name"] for seat in report["seats"]} >= {f"seat{number:02}" for number in range(1, 17)}
     assert "\nThe report is in " in text
 
 

@@ -18,10 +18,10 @@ def machine(number: int, **different: Any) -> dict[str, Any]:
     """A machine that has everything for itself, and nothing wrong."""
     identity: dict[str, Any] = {
         "container": False,
-        "machine_id": "{0:032x}".format(number),
-        "product_uuid": "uuid-{0}".format(number),
-        "mac_addresses": {"eth0": "52:54:00:00:00:{0:02x}".format(number)},
-        "ssh_host_keys": {"ssh-ed25519": "SHA256:a{0}".format(number), "ssh-rsa": "SHA256:b{0}".format(number)},
+        "machine_id": f"{number:032x}",
+        "product_uuid": f"uuid-{number}",
+        "mac_addresses": {"eth0": f"52:54:00:00:00:{number:02x}"},
+        "ssh_host_keys": {"ssh-ed25519": f"SHA256:a{number}", "ssh-rsa": f"SHA256:b{number}"},
     }
     identity.update(different)
     return {

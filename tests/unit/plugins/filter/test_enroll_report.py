@@ -18,8 +18,8 @@ def machine(number: int = 1, **different: Any) -> dict[str, Any]:
         "__enroll_probe": {"stdout_lines": ["python=3.13.5", "sudo=asks"]},
         "__enroll_sudo": {"rc": 0},
         "__enroll_identity": {"identity": {
-            "container": False, "machine_id": "{0:032x}".format(number), "product_uuid": "uuid-{0}".format(number),
-            "mac_addresses": {}, "ssh_host_keys": {"ssh-ed25519": "SHA256:{0}".format(number)}}},
+            "container": False, "machine_id": f"{number:032x}", "product_uuid": f"uuid-{number}",
+            "mac_addresses": {}, "ssh_host_keys": {"ssh-ed25519": f"SHA256:{number}"}}},
         "__enroll_key_login": {"state": "key"},
         "_enroll_result": {"problem": ""},
     }

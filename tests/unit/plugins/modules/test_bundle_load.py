@@ -119,7 +119,7 @@ def test_a_disk_without_room_is_told_before_anything_is_copied(
     monkeypatch.setattr("ansible_collections.classroom.kubeadm.plugins.module_utils._core.disk_space.SPARE", 1 << 60)
     result = run_main(main, {**options, "state": state, "storage": str(tmp_path / "registry")}, check=check)
 
-    assert result["failed"] and "MiB free in {0}/registry for the bundle's images".format(tmp_path) in result["msg"]
+    assert result["failed"] and f"MiB free in {tmp_path}/registry for the bundle's images" in result["msg"]
     assert not registry.manifests
 
 

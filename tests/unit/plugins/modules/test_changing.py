@@ -39,7 +39,8 @@ OTHERS = {
     "reads": {"harvest_files", "harvest_objects", "residue_info", "host_identity_info", "host_preflight"},
     "runs on the controller": {
         "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "fetch_file",
-        "inventory_check", "ssh_first_contact", "image_mirror", "package_download", "package_extract", "role_variables_check"},
+        "image_mirror", "inventory_check", "package_download", "package_extract", "role_variables_check",
+        "ssh_first_contact"},
 }
 
 

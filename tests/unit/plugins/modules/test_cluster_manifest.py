@@ -41,7 +41,7 @@ def test_it_applies_what_differs(run_main: Any, kubectl: Any, differs: bool, che
 def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
     run_main: Any, tmp_path: Path, option: str, check: bool
 ) -> None:
-    source = {"content": CONTENT, "path": str(tmp_path / "none.yml"), "url": "file://{0}/none.yml".format(tmp_path)}
+    source = {"content": CONTENT, "path": str(tmp_path / "none.yml"), "url": f"file://{tmp_path}/none.yml"}
     options = {option: source[option], "kubeconfig": str(tmp_path / "admin.conf"), "kubectl": "no-such-kubectl"}
 
     result = run_main(main, options, check=check)
@@ -66,7 +66,7 @@ def served() -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield "http://127.0.0.1:{0}".format(server.server_address[1])
+        yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
@@ -113,7 +113,7 @@ def test_path_and_url_are_read(run_main: Any, kubectl: Any, tmp_path: Path) -> N
     for option in ({"path": str(source)}, {"url": source.as_uri()}):
         assert run_main(main, {**kubectl.options, **option})["changed"] is False
 
-    assert "-f {0} ".format(source) in kubectl.calls[0] and "-f - " in kubectl.calls[1]
+    assert f"-f {source} " in kubectl.calls[0] and "-f - " in kubectl.calls[1]
 
 
 @pytest.mark.parametrize("content", ["", " \n"])

@@ -41,7 +41,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         program = tmp_path / name
         program.write_text(text.format(python=sys.executable, image=OTHER), encoding="utf-8")
         program.chmod(0o755)
-    monkeypatch.setenv("PATH", "{0}{1}{2}".format(tmp_path, os.pathsep, os.environ["PATH"]))
+    monkeypatch.setenv("PATH", "{}{}{}".format(tmp_path, os.pathsep, os.environ["PATH"]))
     return tmp_path
 
 
@@ -58,7 +58,7 @@ def test_it_pulls_what_is_missing(run_main: Any, machine: Path, present: tuple[s
     assert [(row["image"], row["state"]) for row in result["images"]] == [
         (image, state if image in missing else "present") for image in (PAUSE, OTHER)
     ]
-    assert all("{0}: (not in the container runtime)".format(image) in result["diff"]["after"] for image in missing)
+    assert all(f"{image}: (not in the container runtime)" in result["diff"]["after"] for image in missing)
     there = (machine / "store").read_text(encoding="utf-8").split()
     assert sorted(there) == sorted(present if check else (PAUSE, OTHER))
 
@@ -66,7 +66,7 @@ def test_it_pulls_what_is_missing(run_main: Any, machine: Path, present: tuple[s
 @pytest.mark.parametrize("check", [False, True])
 def test_without_waiting_systemd_pulls(run_main: Any, machine: Path, check: bool) -> None:
     program = machine / "systemd-run"
-    program.write_text("#!/bin/sh\necho \"$@\" >> {0}/units\n".format(machine), encoding="utf-8")
+    program.write_text(f"#!/bin/sh\necho \"$@\" >> {machine}/units\n", encoding="utf-8")
     program.chmod(0o755)
     (machine / "store").write_text(PAUSE + "\n", encoding="utf-8")
 

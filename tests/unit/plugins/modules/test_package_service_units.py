@@ -88,7 +88,7 @@ def test_a_file_that_is_read_when_needed_restarts_nothing(
     assert machine.read(MIRROR["path"]) == former
     done = run_on_machine(package_service, wish)
     assert predicted["changes"] == done["changes"] == [
-        "file {0}: {1}".format(MIRROR["path"], "it is missing" if former is None else "its content is another")]
+        "file {}: {}".format(MIRROR["path"], "it is missing" if former is None else "its content is another")]
     assert predicted["changed_files"] == done["changed_files"] == [MIRROR["path"]]
     assert machine.read(MIRROR["path"]) == "new\n"
     assert not fake_run.did("restart") and not fake_run.did("reload")

@@ -68,19 +68,19 @@ def control_plane(lab: Lab, authority: Authority, monkeypatch: pytest.MonkeyPatc
     lab.write("/etc/kubernetes/pki/ca.crt", authority.pem)
     for name in ("apiserver", "apiserver-kubelet-client", "etcd/server", "etcd/healthcheck-client"):
         san = "DNS:kubernetes,DNS:master,IP:10.96.0.1,IP:" + ADDRESS
-        lab.write("/etc/kubernetes/pki/{0}.crt".format(name), pem(authority, name.replace("/", "-"), san=san))
+        lab.write(f"/etc/kubernetes/pki/{name}.crt", pem(authority, name.replace("/", "-"), san=san))
     for name in ("admin", "scheduler"):
         text = kubeconfig_text("https://192.0.2.101:6443", authority.pem, pem(authority, name), "key")
-        lab.write("/etc/kubernetes/{0}.conf".format(name), text)
+        lab.write(f"/etc/kubernetes/{name}.conf", text)
     lab.write("/etc/kubernetes/kubelet.conf", kubelet_conf("https://192.0.2.101:6443", authority.pem))
     lab.write(CURRENT, pem(authority, "k", "/O=system:nodes/CN=system:node:master"))
     lab.write("/var/lib/kubelet/pki/kubelet.crt", pem(authority, "serving", "/CN=master@1"))
     lab.write("/var/lib/kubelet/kubeadm-flags.env",
-              'KUBELET_KUBEADM_ARGS="--node-ip={0} --register-with-taints=a:b"\n'.format(ADDRESS))
+              f'KUBELET_KUBEADM_ARGS="--node-ip={ADDRESS} --register-with-taints=a:b"\n')
     lab.write("/etc/kubernetes/manifests/kube-apiserver.yaml",
-              "    - kube-apiserver\n    - --advertise-address={0}\n    - --v=2\n".format(ADDRESS))
+              f"    - kube-apiserver\n    - --advertise-address={ADDRESS}\n    - --v=2\n")
     lab.write("/etc/kubernetes/manifests/etcd.yaml",
-              "    - --initial-advertise-peer-urls=https://{0}:2380\n".format(ADDRESS))
+              f"    - --initial-advertise-peer-urls=https://{ADDRESS}:2380\n")
     return lab
 
 
@@ -273,7 +273,7 @@ def test_a_kubelet_with_the_identity_of_another_machine(
     monkeypatch.setattr(hygiene, "own_name", lambda: name)
     control_plane.write(CURRENT, pem(authority, "node", "/CN=" + certified))
     if override:
-        control_plane.write("/var/lib/kubelet/kubeadm-flags.env", 'X="--hostname-override={0}"\n'.format(override))
+        control_plane.write("/var/lib/kubelet/kubeadm-flags.env", f'X="--hostname-override={override}"\n')
     kinds = [kind for kind, _subject in subjects(hygiene.find(machine_of(control_plane, {"eth0": ADDRESS}), "", 30))]
     assert kinds == (["node name"] if found else [])
 
@@ -281,7 +281,7 @@ def test_a_kubelet_with_the_identity_of_another_machine(
 def test_fingerprints_are_those_of_ssh_keygen(lab: Lab, tmp_path: Path) -> None:
     wanted = {}
     for kind, name in (("ed25519", "ssh-ed25519"), ("ecdsa", "ecdsa-sha2-nistp256")):
-        path = tmp_path / "etc/ssh/ssh_host_{0}_key".format(kind)
+        path = tmp_path / f"etc/ssh/ssh_host_{kind}_key"
         path.parent.mkdir(exist_ok=True)
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
         shown = subprocess.run(["ssh-keygen", "-lf", path], check=True, capture_output=True, text=True).stdout
@@ -315,7 +315,7 @@ def test_only_the_machine_s_own_interfaces_count(lab: Lab, container: bool, name
         lab.write(base + "/address", address + "\n")
         lab.write(base + "/ifindex", "7\n")
         lab.write(base + "/iflink", "8\n" if cable else "7\n")
-        lab.write(base + "/uevent", "DEVTYPE={0}\nINTERFACE=x\n".format(kind) if kind else "INTERFACE=x\n")
+        lab.write(base + "/uevent", f"DEVTYPE={kind}\nINTERFACE=x\n" if kind else "INTERFACE=x\n")
         if device:
             lab.write(base + "/device/vendor")
     assert identity.mac_addresses(lab.machine.root) == {name: LINKS[name][3] for name in names}

@@ -42,7 +42,7 @@ def bundle(tmp_path: Path) -> Path:
     (directory / "apt").mkdir(parents=True)
     (directory / "apt" / "a.deb").write_bytes(b"package")
     (directory / "b").write_bytes(b"other")
-    files = "  'apt/a.deb': '{0}'\n  b: {1}\n".format(sha256(b"package"), sha256(b"other"))
+    files = "  'apt/a.deb': '{}'\n  b: {}\n".format(sha256(b"package"), sha256(b"other"))
     (directory / bundle_lock.NAME).write_text(LOCK.format(digest=DIGEST, files=files), encoding="utf-8")
     return directory
 

@@ -42,7 +42,7 @@ def fill(bundle: Any, registry: Any) -> None:
 
 def steps(bundle: Any, registry: Any) -> list[str]:
     found = registry_load.steps(registry_load.images(bundle.images), Registry(registry.address))
-    return ["{0}: {1}".format(step.target, step.reason) for step in found]
+    return [f"{step.target}: {step.reason}" for step in found]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_refusal_of_the_registry_is_told(make_bundle: Any, registry: Any) -> N
 def test_nothing_at_the_address_is_told() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:{0}".format(unused.getsockname()[1])
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(RegistrySilent, match=address):
             Registry(address).digest("pause", "3.10.2")
 

@@ -142,7 +142,7 @@ def test_a_damaged_file_is_named_and_the_served_bundle_stays(
     damage(names[-1])(second.directory)
     with pytest.raises(ClassroomError) as caught:
         send(second, wanted, names, tmp_path / "way")
-    assert str(caught.value).startswith("{0}: wanted sha256".format(names[-1]))
+    assert str(caught.value).startswith(f"{names[-1]}: wanted sha256")
     assert "The bundle that is served stays" in str(caught.value)
     served = {name: content for name, content in tree(dest).items() if not name.startswith(".incoming/")}
     assert served == tree(first.directory)
@@ -173,7 +173,7 @@ def test_a_served_bundle_with_a_file_that_is_gone_is_not_there(
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "apt/../../x", ".incoming/x", "a//b", "./x"])
 def test_a_lock_that_points_outside(tmp_path: Path, name: str) -> None:
-    text = "schema: 1\nimages:\nfiles:\n  {0}: {1}\n".format(name, "0" * 64)
+    text = "schema: 1\nimages:\nfiles:\n  {}: {}\n".format(name, "0" * 64)
     with pytest.raises(ClassroomError, match="names files outside of its bundle"):
         missing(Wish(str(tmp_path / "srv"), text, {name: 1}))
 

@@ -19,8 +19,8 @@ def test_what_fits_and_what_does_not(tmp_path: Path) -> None:
     with pytest.raises(ClassroomError) as caught:
         require(str(tmp_path / "not" / "yet"), free(str(tmp_path)) + SPARE, "the bundle")
     message = str(caught.value)
-    assert "MiB free in {0}/not/yet for the bundle, found".format(tmp_path) in message
-    assert "MiB on the file system of {0}. Make room there".format(tmp_path) in message
+    assert f"MiB free in {tmp_path}/not/yet for the bundle, found" in message
+    assert f"MiB on the file system of {tmp_path}. Make room there" in message
 
 
 def test_some_room_has_to_be_left(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def test_other_file_systems(tmp_path: Path, kind: str) -> None:
             (tmp_path / name).mkdir()
         write(tmp_path / "lower/top/a/b/c/file")
         write(tmp_path / "lower/top/a/d/file")
-        options = ["-o", "lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work".format(tmp_path)]
+        options = ["-o", f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"]
         try:
             mount("-t", kind, *(options if kind == "overlay" else []), "none", tmp_path / "merged")
         except subprocess.CalledProcessError:
@@ -263,7 +263,7 @@ def test_other_file_systems(tmp_path: Path, kind: str) -> None:
 
     left = apart(act)
     if left is None:
-        pytest.skip("{0} cannot be mounted here".format(kind))
+        pytest.skip(f"{kind} cannot be mounted here")
     assert left == ()
 
 

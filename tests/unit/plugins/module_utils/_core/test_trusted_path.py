@@ -29,8 +29,8 @@ def base(tmp_path: Path) -> Path:
 
 def resolved(base: Path, path: str, follow: bool = False, make: int | None = None) -> str:
     with (target_of if follow else parent_of)(path, str(base), make) as place:
-        directory = os.readlink("/proc/self/fd/{0}".format(place.directory))
-        assert "{0}/{1}".format(directory, place.name) == place.path
+        directory = os.readlink(f"/proc/self/fd/{place.directory}")
+        assert f"{directory}/{place.name}" == place.path
         return place.path[len(str(base)):]
 
 
@@ -69,7 +69,7 @@ def test_a_directory_on_the_way_that_others_may_write_is_no_way(base: Path, weak
     with pytest.raises(UntrustedPath) as raised:
         resolved(base, "/var/lib/kubelet")
     assert "/var/lib/kubelet leads through the symbolic link /var/lib" in str(raised.value)
-    assert "/{0} (owner {1}, mode {2:04o})".format(weak, os.geteuid(), mode) in str(raised.value)
+    assert f"/{weak} (owner {os.geteuid()}, mode {mode:04o})" in str(raised.value)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -86,7 +86,7 @@ def api() -> Pages:
     for group, names in (("/api/v1", CORE), ("/apis/apps/v1", ["deployments", "replicasets"]),
                          ("/apis/school.example/v1", ["lessons"])):
         for name in names:
-            objects.setdefault("{0}/{1}".format(group, name), [])
+            objects.setdefault(f"{group}/{name}", [])
     return Pages(objects)
 
 
@@ -321,7 +321,7 @@ def test_a_control_plane_that_is_down_is_a_reason_and_no_error(lab: Lab, broken:
     lab.write("/etc/kubernetes/admin.conf", kubeconfig_text("https://192.0.2.1:6443", "ca", "c", "k"))
     lab.api.broken = broken
     found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", Wish(), 1)
-    assert found.namespaces == {} and reason == "The objects were not harvested: {0}.".format(broken)
+    assert found.namespaces == {} and reason == f"The objects were not harvested: {broken}."
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -311,7 +311,7 @@ PERMANENT_LIST = ("firewall-cmd", "--permanent", "--list-all-zones")
 
 
 def zone(*ports: str) -> str:
-    return "public\n  ports: {0}\n".format(" ".join(ports))
+    return "public\n  ports: {}\n".format(" ".join(ports))
 
 
 def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file
 
 MASTER = Entry("192.168.90.100", ("master.example.com", "master"))
 NODE1 = Entry("192.168.90.101", ("node1.example.com", "node1"))
-BLOCK = "{0}\n{2}\n{3}\n{1}\n".format(BEGIN, END, MASTER.line(), NODE1.line())
+BLOCK = f"{BEGIN}\n{MASTER.line()}\n{NODE1.line()}\n{END}\n"
 LOOPBACK = "127.0.0.1\tlocalhost\n"
 
 
@@ -54,14 +54,14 @@ def test_foreign_lines_are_kept(found: str, expected: str) -> None:
 ])
 def test_a_loopback_address_of_a_node_is_put_aside(line: str, rest: str) -> None:
     plan = plan_hosts(line + "\n", [MASTER, NODE1])
-    assert plan.text == "#classroom.kubeadm# {0}\n{1}{2}".format(line, rest, BLOCK)
+    assert plan.text == f"#classroom.kubeadm# {line}\n{rest}{BLOCK}"
     assert plan.put_aside == (line,)
     assert planned(plan.text) == plan.text
 
 
 @pytest.mark.parametrize("line", ["192.168.90.102 node1", "10.0.0.9 gate Node1.Example.com", "192.168.90.101 master"])
 def test_a_contradiction_is_refused_with_its_line(line: str) -> None:
-    with pytest.raises(ClassroomError, match=r"Wanted \S+ at 192.168.90.10[01], found '{0}'.*line 2 ".format(line)):
+    with pytest.raises(ClassroomError, match=rf"Wanted \S+ at 192.168.90.10[01], found '{line}'.*line 2 "):
         planned(LOOPBACK + line + "\n")
 
 

@@ -16,8 +16,7 @@ HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrn
 
 
 def row(port: int, state: str, inode: int) -> str:
-    return "   0: 00000000:{0:04X} 00000000:0000 {1} 00000000:00000000 00:00000000 00000000 0 0 {2} 1\n".format(
-        port, state, inode)
+    return f"   0: 00000000:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 {inode} 1\n"
 
 
 @pytest.mark.parametrize(("table", "rows", "expected"), [

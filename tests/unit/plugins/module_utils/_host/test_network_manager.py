@@ -167,7 +167,7 @@ def test_a_change_that_would_cut_the_connection_is_refused(
     if not message:
         assert len(plan(wish, state).changes) == 1
         return
-    with pytest.raises(ClassroomError, match="own connection on it: .*{0}.*Nothing was changed".format(message)):
+    with pytest.raises(ClassroomError, match=f"own connection on it: .*{message}.*Nothing was changed"):
         plan(wish, state)
 
 

@@ -110,7 +110,7 @@ def test_swap_stays_when_it_may() -> None:
 
 def test_a_later_sysctl_file_is_a_finding() -> None:
     found = plan(WISH, replace(READY, later=((KEY, "99-x.conf wins"),)))
-    assert (found.steps, found.findings) == ((), ("kernel setting {0}: 99-x.conf wins".format(KEY),))
+    assert (found.steps, found.findings) == ((), (f"kernel setting {KEY}: 99-x.conf wins",))
 
 
 @pytest.mark.parametrize(("written", "reason"), [
@@ -163,7 +163,7 @@ def bare(machine: Any) -> Any:
     machine.write("/proc/swaps", "Filename Type Size Used Priority\n/swap.img file 1 0 -2\n")
     machine.write("/proc/modules", "")
     machine.write("/sys/module/overlay/refcnt", "1")
-    machine.write("/lib/modules/{0}/modules.dep".format(os.uname().release), "x/br_netfilter.ko:\n")
+    machine.write(f"/lib/modules/{os.uname().release}/modules.dep", "x/br_netfilter.ko:\n")
     machine.write("/proc/sys/net/ipv4/ip_forward", "0\n")
     return machine
 

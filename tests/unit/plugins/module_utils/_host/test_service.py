@@ -175,7 +175,7 @@ def test_what_can_never_come_true(wish: Wish, unit: Unit, message: str | None) -
 
 
 def show(active: str, sub: str = "running", result: str = "success") -> str:
-    return "LoadState=loaded\nActiveState={0}\nSubState={1}\nResult={2}\n".format(active, sub, result)
+    return f"LoadState=loaded\nActiveState={active}\nSubState={sub}\nResult={result}\n"
 
 
 def performer(machine: Any, fake_run: Any) -> Performer:

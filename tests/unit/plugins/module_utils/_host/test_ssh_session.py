@@ -26,8 +26,8 @@ def test_what_sshd_says(text: str, expected: Session | None) -> None:
 
 
 def process(machine: Any, pid: int, parent: int, environment: str) -> None:
-    machine.write("/proc/{0}/stat".format(pid), "{0} (a ) b) S {1} 1 1\n".format(pid, parent))
-    machine.write("/proc/{0}/environ".format(pid), environment)
+    machine.write(f"/proc/{pid}/stat", f"{pid} (a ) b) S {parent} 1 1\n")
+    machine.write(f"/proc/{pid}/environ", environment)
 
 
 def test_it_is_found_above_sudo(machine: Any) -> None:

@@ -56,13 +56,13 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Something in skopeo's place; it is written by the test."""
     path = tmp_path / "bin" / "skopeo"
     path.parent.mkdir()
-    monkeypatch.setenv("PATH", "{0}:{1}".format(path.parent, os.environ["PATH"]))
+    monkeypatch.setenv("PATH", "{}:{}".format(path.parent, os.environ["PATH"]))
 
     return path
 
 
 def write(program: Path, text: str) -> None:
-    program.write_text("#!{0}\nimport os, sys, time\n{1}\n".format(sys.executable, text), encoding="utf-8")
+    program.write_text(f"#!{sys.executable}\nimport os, sys, time\n{text}\n", encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
 
@@ -159,7 +159,7 @@ def test_a_lock_is_waited_for_and_given_back(tmp_path: Path) -> None:
 
     with run_lock.alone(str(path), "the layout", 0, said.append):
         assert path.read_text(encoding="ascii") == str(os.getpid())
-        with pytest.raises(ClassroomError, match=r"the layout alone.*process {0}\)".format(os.getpid())), \
+        with pytest.raises(ClassroomError, match=rf"the layout alone.*process {os.getpid()}\)"), \
                 run_lock.alone(str(path), "the layout", 0, said.append):
             raise AssertionError("not reached")
         assert said == []

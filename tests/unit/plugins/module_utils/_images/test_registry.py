@@ -73,7 +73,7 @@ def server(answer: Callable[[str, str, str, int], Answer]) -> Iterator[Asked]:
             """A client that no longer waits is what a test is about."""
 
     running = Server(("127.0.0.1", 0), Handler)
-    asked.address = "127.0.0.1:{0}".format(running.server_address[1])
+    asked.address = f"127.0.0.1:{running.server_address[1]}"
     threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield asked
@@ -198,11 +198,11 @@ def test_a_login_by_token(serve: Callable[..., Asked], field: str, known: bool) 
 
     def answer(method: str, path: str, authorization: str, _number: int) -> Answer:
         repository = path.split("/")[2]
-        scope = "repository:{0}:{1}".format(repository, "pull" if method != "PUT" else "pull,push")
-        if authorization == "Bearer T{0}{1}".format(scope, "Basic " + LOGIN if known else ""):
+        scope = "repository:{}:{}".format(repository, "pull" if method != "PUT" else "pull,push")
+        if authorization == "Bearer T{}{}".format(scope, "Basic " + LOGIN if known else ""):
             return GOOD if method != "PUT" else (201, {}, b"")
-        return 401, {"WWW-Authenticate": 'Bearer realm="http://{0}/token",service="class",scope="{1}"'.format(
-            tokens.address, scope)}, b""
+        challenge = f'Bearer realm="http://{tokens.address}/token",service="class",scope="{scope}"'
+        return 401, {"WWW-Authenticate": challenge}, b""
 
     asked = serve(answer)
     registry = Registry(asked.address, Access(credentials=credentials(asked.address if known else "elsewhere")))
@@ -219,9 +219,9 @@ def test_a_password_does_not_leave_tls(serve: Callable[..., Asked], monkeypatch:
     """The connection is not encrypted here, only the wish says so: it is the token server's address that matters."""
     tokens = serve(lambda *_request: (200, {}, b'{"token": "T"}'))
     asked = serve(lambda *request: GOOD if request[2] else (401, {
-        "WWW-Authenticate": 'Bearer realm="http://{0}/token"'.format(tokens.address)}, b""))
+        "WWW-Authenticate": f'Bearer realm="http://{tokens.address}/token"'}, b""))
     registry = Registry(asked.address, Access(tls=True, credentials=credentials(asked.address)))
-    monkeypatch.setattr(registry, "_base", lambda: "http://{0}/".format(asked.address))
+    monkeypatch.setattr(registry, "_base", lambda: f"http://{asked.address}/")
 
     assert registry.manifest("app", "1")
     assert tokens.lines[0][2] == ""
@@ -233,7 +233,7 @@ def test_a_login_does_not_follow_to_another_host(serve: Callable[..., Asked]) ->
     def answer(_method: str, path: str, authorization: str, _number: int) -> Answer:
         if not authorization:
             return 401, {"WWW-Authenticate": 'Basic realm="x"'}, b""
-        return 307, {"Location": "http://{0}/store{1}".format(store.address, path)}, b""
+        return 307, {"Location": f"http://{store.address}/store{path}"}, b""
 
     asked = serve(answer)
     registry = Registry(asked.address, Access(credentials=credentials(asked.address)))
@@ -263,12 +263,12 @@ def test_the_credentials_for_a_repository(
     tmp_path: Path, keys: list[str], host: str, repository: str, found: str
 ) -> None:
     path = tmp_path / "auth.json"
-    entries = {key: {"auth": base64.b64encode("u:{0}".format(key).encode()).decode()} for key in keys}
+    entries = {key: {"auth": base64.b64encode(f"u:{key}".encode()).decode()} for key in keys}
     path.write_text(json.dumps({"auths": {**entries, "helped.example.org": {}}}), encoding="utf-8")
 
     basic = registry_auth.read(str(path)).basic(host, repository)
 
-    assert base64.b64decode(basic).decode() == ("u:{0}".format(found) if found else "")
+    assert base64.b64decode(basic).decode() == (f"u:{found}" if found else "")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"auths": ["secret"]}', '{"auths": {"a": {"auth": "secret!"}}}', "secret"])
@@ -290,5 +290,5 @@ def test_no_auth_file_is_nobody_and_a_missing_one_is_an_error(tmp_path: Path) ->
 def test_secrets_are_taken_out_of_what_somebody_repeats() -> None:
     known = credentials("quay.io")
 
-    assert known.redacted("no {0} and no for the class".format(LOGIN)) == "no ******** and no ********"
+    assert known.redacted(f"no {LOGIN} and no for the class") == "no ******** and no ********"
     assert "class" not in repr(known) and LOGIN not in repr(Access(credentials=known))

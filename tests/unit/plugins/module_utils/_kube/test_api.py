@@ -92,7 +92,7 @@ def serve(authority: Authority, name: str, **certificate: Any) -> Iterator[str]:
     server = Server(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield "https://127.0.0.1:{0}".format(server.server_address[1])
+    yield f"https://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
 
@@ -169,10 +169,10 @@ def test_nobody_there(authority: Authority) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    expected = "no answer from 127.0.0.1:{0}: Connection refused".format(port)
+    expected = f"no answer from 127.0.0.1:{port}: Connection refused"
     with pytest.raises(Unreachable, match=re.escape(expected)):
-        Client("127.0.0.1:{0}".format(port), authority.pem).get("/readyz")
-    assert "refused" in kube_api.reachable("127.0.0.1:{0}".format(port))
+        Client(f"127.0.0.1:{port}", authority.pem).get("/readyz")
+    assert "refused" in kube_api.reachable(f"127.0.0.1:{port}")
 
 
 def test_somebody_who_does_not_speak_tls_or_not_at_all(server: str, authority: Authority) -> None:
@@ -182,7 +182,7 @@ def test_somebody_who_does_not_speak_tls_or_not_at_all(server: str, authority: A
         silent.listen(1)
         begin = time.monotonic()
         with pytest.raises(Unreachable, match=r"time ran out|timed out"):
-            Client("127.0.0.1:{0}".format(silent.getsockname()[1]), authority.pem, timeout=0.3).get("/readyz")
+            Client(f"127.0.0.1:{silent.getsockname()[1]}", authority.pem, timeout=0.3).get("/readyz")
         assert time.monotonic() - begin < 3
 
 

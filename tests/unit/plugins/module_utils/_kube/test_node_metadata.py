@@ -65,7 +65,7 @@ def refusing(lab: Lab, monkeypatch: pytest.MonkeyPatch, problem: Callable[[dict[
     def patch(path: str, body: dict[str, Any]) -> Any:
         if problem(body):
             lab.api.calls.append("PATCH " + path)
-            raise Refused("PATCH {0}: {1} refused".format(path, status), status)
+            raise Refused(f"PATCH {path}: {status} refused", status)
         return taken(path, body)
 
     monkeypatch.setattr(lab.api, "patch", patch)

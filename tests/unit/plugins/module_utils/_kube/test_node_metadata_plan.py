@@ -62,7 +62,7 @@ def node(
     ],
 )
 def test_only_what_differs_is_planned(wish: Wish, found: Node, reasons: list[str]) -> None:
-    planned = ["{0}: {1}".format(step.title, step.reason) for step in steps(wish, found)]
+    planned = [f"{step.title}: {step.reason}" for step in steps(wish, found)]
 
     assert len(planned) == len(reasons)
     assert all(line.startswith(reason) for line, reason in zip(planned, reasons, strict=True)), planned

@@ -54,7 +54,7 @@ def test_a_token_is_made_through_the_api(lab: Lab) -> None:
     data = secret["stringData"]
     assert secret["metadata"] == {"name": "bootstrap-token-" + found["token_id"], "namespace": "kube-system"}
     assert secret["type"] == "bootstrap.kubernetes.io/token"
-    assert found["discovery"]["token"] == "{0}.{1}".format(data["token-id"], data["token-secret"])
+    assert found["discovery"]["token"] == "{}.{}".format(data["token-id"], data["token-secret"])
     assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", found["discovery"]["token"])
     assert data["expiration"] == datetime.fromtimestamp(NOW + 600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert data["auth-extra-groups"] == "system:bootstrappers:kubeadm:default-node-token"
@@ -100,7 +100,7 @@ def test_stale_tokens_of_ours_are_removed(lab: Lab) -> None:
     }
     lab.api.objects[LIST] = {"items": [*tokens.values(), {"data": {}}]}
     for token_id in set(tokens) - {"ffffff"}:
-        lab.api.objects["{0}/bootstrap-token-{1}".format(SECRETS, token_id)] = {}
+        lab.api.objects[f"{SECRETS}/bootstrap-token-{token_id}"] = {}
     present(WISH, lab.machine, CONF, False)
     left = sorted(path[-6:] for path in lab.api.objects if "bootstrap-token-" in path)
     assert left == ["cccccc", "dddddd", "eeeeee"]

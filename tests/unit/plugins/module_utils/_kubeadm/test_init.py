@@ -82,20 +82,20 @@ class Builder:
     def certs(self) -> Builder:
         for name in ("ca", "apiserver"):
             for end in ("crt", "key"):
-                text = (self.authority.directory / "{0}.{1}".format(name, end)).read_text()
-                self.lab.write("/etc/kubernetes/pki/{0}.{1}".format(name, end), text)
+                text = (self.authority.directory / f"{name}.{end}").read_text()
+                self.lab.write(f"/etc/kubernetes/pki/{name}.{end}", text)
         return self
 
     def kubeconfigs(self) -> Builder:
         admin = (self.authority.directory / "admin.crt", self.authority.directory / "admin.key")
         text = self.authority.kubeconfig("https://192.168.90.100:6443", *admin)
         for name in ("admin", "kubelet", "controller-manager", "scheduler"):
-            self.lab.write("/etc/kubernetes/{0}.conf".format(name), text)
+            self.lab.write(f"/etc/kubernetes/{name}.conf", text)
         return self
 
     def manifests(self, *names: str) -> Builder:
         for name in names or MANIFESTS:
-            self.lab.write("/etc/kubernetes/manifests/{0}.yaml".format(name))
+            self.lab.write(f"/etc/kubernetes/manifests/{name}.yaml")
         return self
 
     def kubelet(self, running: bool = True) -> Builder:
@@ -139,9 +139,9 @@ def lab(tmp_path: Path, authority: Authority) -> Lab:
     def reset() -> None:
         made.kubelet = False
         for name in (*MANIFESTS,):
-            made.remove("/etc/kubernetes/manifests/{0}.yaml".format(name))
+            made.remove(f"/etc/kubernetes/manifests/{name}.yaml")
         for name in ("admin", "kubelet", "controller-manager", "scheduler", "super-admin"):
-            made.remove("/etc/kubernetes/{0}.conf".format(name))
+            made.remove(f"/etc/kubernetes/{name}.conf")
         made.remove("/var/lib/kubelet/config.yaml")
         made.remove("/var/lib/kubelet/pki/kubelet-client-current.pem")
         made.api.broken = Unreachable("refused")

@@ -54,7 +54,7 @@ def endpoint() -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(5)
-        yield "127.0.0.1:{0}".format(listener.getsockname()[1])
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_a_master_that_forbids_anonymous_requests_answers(
 def test_an_unreachable_master_is_named_in_the_first_call(build: Builder, wish: Wish) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        there = "127.0.0.1:{0}".format(unused.getsockname()[1])
+        there = f"127.0.0.1:{unused.getsockname()[1]}"
     with pytest.raises(ClassroomError, match=r"refused.*Nothing was changed") as caught:
         converge(with_(wish, endpoint=there), build.lab.machine, None, False)
     assert there in str(caught.value)
@@ -376,7 +376,7 @@ def test_the_secrets_are_in_private_files_only(build: Builder, wish: Wish, disco
 
 
 def test_kubeadms_failure_does_not_show_the_token(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
-    message = "error: could not use token {0} (0123456789abcdef)".format(TOKEN)
+    message = f"error: could not use token {TOKEN} (0123456789abcdef)"
     build.lab.run.failures["kubeadm join"] = Completed(1, "", message)
     with pytest.raises(ClassroomError) as caught:
         converge(wish, build.lab.machine, discovery, False)

@@ -81,7 +81,7 @@ class Builder:
     def worker(self, server: str = ENDPOINT) -> Builder:
         self.lab.write("/etc/kubernetes/pki/ca.crt", self.authority.pem)
         self.lab.write("/etc/kubernetes/kubelet.conf", kubelet_conf("https://" + server, self.authority.pem))
-        self.lab.write("/var/lib/kubelet/config.yaml", "containerRuntimeEndpoint: unix://{0}\n".format(SOCKET))
+        self.lab.write("/var/lib/kubelet/config.yaml", f"containerRuntimeEndpoint: unix://{SOCKET}\n")
         return self
 
     def control_plane(self) -> Builder:
@@ -99,7 +99,7 @@ class Builder:
         return self
 
     def mounted(self, *lines: str) -> Builder:
-        self.lab.write("/proc/self/mountinfo", "".join("1 1 0:1 / {0}\n".format(line) for line in lines))
+        self.lab.write("/proc/self/mountinfo", "".join(f"1 1 0:1 / {line}\n" for line in lines))
         return self
 
 
@@ -250,7 +250,7 @@ def test_a_mount_alone_is_something_to_do() -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    found = tuple(Finding("interface", "veth{0}".format(number), "", "") for number in range(9))
+    found = tuple(Finding("interface", f"veth{number}", "", "") for number in range(9))
     assert plan(WISH, Facts(found=found)).reason.endswith("interface veth4 and 4 more")
 
 
@@ -292,7 +292,7 @@ CRIO = "/run/crio/crio.sock"
 @pytest.mark.parametrize("answers", [True, False])
 def test_the_runtime_of_the_kubelet_is_the_one(build: Builder, uri: str, answers: bool) -> None:
     """Also when another one is wished for, or only another one runs: the containers are there."""
-    build.write("/var/lib/kubelet/instance-config.yaml", "containerRuntimeEndpoint: unix://{0}\n".format(SOCKET))
+    build.write("/var/lib/kubelet/instance-config.yaml", f"containerRuntimeEndpoint: unix://{SOCKET}\n")
     build.write(UNIT).lab.sockets = {CRIO, SOCKET} if answers else {CRIO}
     assert teardown.find_runtime(build.lab.machine, uri) == Runtime(SOCKET, "containerd.service", answers)
 
@@ -305,7 +305,7 @@ def test_two_runtimes_and_none_chosen(
     build: Builder, uri: str, kubelets: str, sockets: set[str], asked: bool,
 ) -> None:
     if kubelets:
-        build.write("/var/lib/kubelet/config.yaml", "containerRuntimeEndpoint: unix://{0}\n".format(kubelets))
+        build.write("/var/lib/kubelet/config.yaml", f"containerRuntimeEndpoint: unix://{kubelets}\n")
     build.lab.sockets = sockets
     sentence = teardown.ambiguity(build.lab.machine, uri)
     assert ("and no socket chosen" in sentence) is asked

@@ -189,7 +189,7 @@ def writes(seat: Seat) -> list[str]:
 
 
 def test_foreseen_then_made_once_and_for_nobody_else(seat: Seat) -> None:
-    expected = ["role of student: none is bound", "kubeconfig {0}: there is none".format(CONFIG)]
+    expected = ["role of student: none is bound", f"kubeconfig {CONFIG}: there is none"]
     assert seat(check_mode=True) == expected
     assert not seat.config.exists() and writes(seat) == []
     assert seat() == expected
@@ -229,7 +229,7 @@ def test_groups_are_in_the_certificate(seat: Seat) -> None:
     wish = replace(WISH, groups=("class a", "$mentors"))
     seat(wish)
     assert seat(wish) == []
-    assert seat() == ["kubeconfig {0}: it is of student with the groups $mentors, class a".format(CONFIG)]
+    assert seat() == [f"kubeconfig {CONFIG}: it is of student with the groups $mentors, class a"]
     assert seat() == []
 
 
@@ -297,7 +297,7 @@ def test_what_does_not_serve_is_made_anew(seat: Seat, change: Callable[[Seat], N
     seat()
     change(seat)
     [foreseen] = seat(check_mode=True)
-    assert foreseen.startswith("kubeconfig {0}: {1}".format(CONFIG, reason))
+    assert foreseen.startswith(f"kubeconfig {CONFIG}: {reason}")
     assert seat() == [foreseen]
     # What a later moment or a denial would say again is not what the file can change
     seat.api.denied, seat.lab.clock.moment = lambda: None, now()
@@ -319,7 +319,7 @@ def test_a_key_that_others_may_read_is_closed_and_kept(seat: Seat) -> None:
     seat()
     before = seat.config.read_text()
     seat.config.chmod(0o644)
-    assert seat() == ["mode {0}: others could read the key".format(CONFIG)]
+    assert seat() == [f"mode {CONFIG}: others could read the key"]
     assert stat.S_IMODE(seat.config.stat().st_mode) == 0o600 and seat.config.read_text() == before
 
 
@@ -385,7 +385,7 @@ def ends(seat: Seat) -> float:
 
 def test_a_namespace_of_ones_own(seat: Seat) -> None:
     expected = ["namespace student: there is none", "role of student: none is bound",
-                "kubeconfig {0}: there is none".format(CONFIG)]
+                f"kubeconfig {CONFIG}: there is none"]
     assert seat(OWN, check_mode=True) == expected and writes(seat) == []
     assert seat(OWN) == expected
     assert seat.api.objects[OWN_BINDING]["roleRef"]["name"] == "admin"
@@ -436,12 +436,12 @@ def test_a_namespace_of_another_is_left_alone_and_named(seat: Seat, labels: dict
 
 def test_what_was_bound_elsewhere_counts_no_longer(seat: Seat) -> None:
     seat()
-    gone = "binding {0}/classroom-kubeadm:student: it is bound elsewhere now".format(BINDINGS)
+    gone = f"binding {BINDINGS}/classroom-kubeadm:student: it is bound elsewhere now"
     assert seat(OWN) == ["namespace student: there is none", "role of student: none is bound", gone,
-                         "kubeconfig {0}: it names no namespace".format(CONFIG)]
+                         f"kubeconfig {CONFIG}: it names no namespace"]
     assert BINDINGS + "/classroom-kubeadm:student" not in seat.api.objects and seat(OWN) == []
     assert seat() == ["role of student: none is bound",
-                      "binding {0}: it is bound elsewhere now".format(OWN_BINDING)]
+                      f"binding {OWN_BINDING}: it is bound elsewhere now"]
     assert OWN_BINDING not in seat.api.objects and seat() == []
 
 
@@ -480,8 +480,8 @@ def test_a_cluster_that_signs_for_less_says_so(seat: Seat) -> None:
 
 def test_whoever_leaves_keeps_nothing(seat: Seat) -> None:
     seat(OWN)
-    expected = ["binding {0}: student is not to be there any more".format(OWN_BINDING),
-                "removal {0}: student is not to be there any more".format(CONFIG)]
+    expected = [f"binding {OWN_BINDING}: student is not to be there any more",
+                f"removal {CONFIG}: student is not to be there any more"]
     seat.api.calls.clear()
     assert seat.without(OWN, check_mode=True) == expected and writes(seat) == [] and seat.config.exists()
     assert seat.without(OWN) == expected

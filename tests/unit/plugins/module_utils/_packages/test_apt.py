@@ -27,8 +27,7 @@ SUITE = Repository("vendor", "https://vendor.example.com/debian", "KEY", "trixie
 
 
 def stanza(name: str, status: str, version: str = "1.36.3-1.1") -> str:
-    return "Package: {0}\nStatus: {1}\nArchitecture: amd64\nVersion: {2}\nDescription: x\n Status: no\n".format(
-        name, status, version)
+    return f"Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: {version}\nDescription: x\n Status: no\n"
 
 
 def apt(machine: Any, fake_run: Any, *stanzas: str) -> Apt:

@@ -51,7 +51,7 @@ class RealApt:
             machine.path("/" + directory).mkdir(parents=True)
         machine.write("/apt.conf", CONFIGURATION.format(machine.directory))
         machine.write(STATUS, "")
-        self.repository = Repository("classroom", "copy:{0}/classroom".format(work), "KEY")
+        self.repository = Repository("classroom", f"copy:{work}/classroom", "KEY")
 
     def publish(self, name: str, **versions: str) -> None:
         """Make a flat repository of these packages, with nothing in them."""
@@ -61,10 +61,10 @@ class RealApt:
         for package, version in versions.items():
             made = self.work / "made"
             (made / "DEBIAN").mkdir(parents=True)
-            needs = "Depends: {0}\n".format(DEPENDS[package]) if package in DEPENDS else ""
+            needs = f"Depends: {DEPENDS[package]}\n" if package in DEPENDS else ""
             (made / "DEBIAN/control").write_text(
-                "Package: {0}\nVersion: {1}\n{2}{3}".format(package, version, needs, FIELDS))
-            target = pool / "{0}_{1}.deb".format(package, version)
+                f"Package: {package}\nVersion: {version}\n{needs}{FIELDS}")
+            target = pool / f"{package}_{version}.deb"
             subprocess.run(["dpkg-deb", "--build", made, target], check=True, capture_output=True)
             shutil.rmtree(made)
         listed = subprocess.run(["apt-ftparchive", "packages", "."], cwd=pool, check=True, capture_output=True)
@@ -76,13 +76,13 @@ class RealApt:
 
     def source(self, name: str) -> None:
         self.machine.write(
-            "/etc/apt/sources.list.d/{0}.sources".format(name),
-            "Types: deb\nURIs: copy:{0}/{1}\nSuites: ./\nTrusted: yes\n".format(self.work, name))
+            f"/etc/apt/sources.list.d/{name}.sources",
+            f"Types: deb\nURIs: copy:{self.work}/{name}\nSuites: ./\nTrusted: yes\n")
 
     def installed(self, name: str, version: str) -> None:
         path = self.machine.path(STATUS)
         path.write_text(path.read_text() + (
-            "Package: {0}\nStatus: install ok installed\nVersion: {1}\n{2}\n".format(name, version, FIELDS)))
+            f"Package: {name}\nStatus: install ok installed\nVersion: {version}\n{FIELDS}\n"))
 
     def __call__(
         self, argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60, check: bool = True,
@@ -152,7 +152,7 @@ def test_the_mirror_that_cannot_be_fetched_is_named(apt: RealApt) -> None:
     with pytest.raises(ClassroomError) as failure:
         apt.install(kubelet="1.36.3-1.1")
     said = str(failure.value)
-    assert "expected the package lists of copy:{0}/mirror".format(apt.work) in said
+    assert f"expected the package lists of copy:{apt.work}/mirror" in said
     assert "classroom, " not in said and "Make this mirror reachable" in said
     assert apt.updates == 1
 
@@ -161,7 +161,7 @@ def test_a_host_without_another_source_is_told_to_add_one(apt: RealApt) -> None:
     apt.machine.path("/etc/apt/sources.list.d/mirror.sources").unlink()
     with pytest.raises(ClassroomError, match="Add a mirror of the distribution") as failure:
         apt.install(kubelet="1.36.3-1.1")
-    assert "copy:{0}/classroom".format(apt.work) in str(failure.value)
+    assert f"copy:{apt.work}/classroom" in str(failure.value)
 
 
 @pytest.mark.parametrize(("mirror", "chosen"), [(True, "1.8"), (False, "1.9")])
@@ -173,7 +173,7 @@ def test_a_bundles_distribution_is_asked_last_and_upgrades_nothing(apt: RealApt,
         apt.machine.path("/etc/apt/sources.list.d/mirror.sources").unlink()
     apt.install(kubelet="1.36.3-1.1")
     found = {path.name for path in apt.machine.path("/var/cache/apt/archives").glob("*.deb")}
-    assert found == {"kubelet_1.36.3-1.1_amd64.deb", "socat_{0}_amd64.deb".format(chosen)}
+    assert found == {"kubelet_1.36.3-1.1_amd64.deb", f"socat_{chosen}_amd64.deb"}
 
 
 @pytest.mark.parametrize("ours", [True, False])

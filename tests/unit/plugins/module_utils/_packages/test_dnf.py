@@ -68,7 +68,7 @@ class Rpm:
             wanted = argv[argv.index("--") + 1 :] if "--" in argv else []
             found = [line for line in self.rows if not wanted or line.split("\t")[0] in wanted]
             missing = [name for name in wanted if not any(line.startswith(name + "\t") for line in self.rows)]
-            text = "".join(found) + "".join("package {0} is not installed\n".format(name) for name in missing)
+            text = "".join(found) + "".join(f"package {name} is not installed\n" for name in missing)
             return Completed(len(missing), text, "")
         return Completed(0, "", "")
 

@@ -50,7 +50,7 @@ def debian(tmp_path: Path) -> Backend:
     (base / "var/lib/dpkg/status").write_text("")
     files = [
         small_packages.deb(tmp_path / "debs", name, "1.0", depends=depends,
-                           programs={"/usr/share/{0}/note".format(name): "x"})
+                           programs={f"/usr/share/{name}/note": "x"})
         for name, depends in INSTALLED.items()]
     subprocess.run(["dpkg", f"--root={base}", "--force-script-chrootless", "--install", *files], check=True,
                    capture_output=True, env={"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
@@ -65,7 +65,7 @@ def redhat(tmp_path: Path) -> Backend:
     base.mkdir()
     files = [
         small_packages.rpm(tmp_path / "rpms", name, "1.0-1", depends=depends,
-                           programs={"/usr/share/{0}/note".format(name): "x"})
+                           programs={f"/usr/share/{name}/note": "x"})
         for name, depends in INSTALLED.items()]
     subprocess.run(["rpm", f"--root={base}", "--install", "--noscripts", *files], check=True, capture_output=True)
     return Dnf(Root(str(base)), InDirectory(base))

@@ -127,7 +127,7 @@ def test_a_machine_with_an_administrators_rules_only_is_clean(host: Host) -> Non
 
 def test_the_order_of_removal() -> None:
     rules = parse_save("ip", SAVED)[0]
-    subjects = {"filter {0} (ip)".format(chain) for chain in plan(rules).chains}
+    subjects = {f"filter {chain} (ip)" for chain in plan(rules).chains}
     lines = restore_script(rules, plan(rules), subjects).splitlines()
     assert [line.split()[0] for line in lines] == ["*filter"] + ["-D"] * 5 + ["-F"] * 4 + ["-X"] * 4 + ["COMMIT"]
     assert '-D FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD' in lines
@@ -205,7 +205,7 @@ def test_only_variants_in_use_are_asked(
 def test_tables(host: Host, family: str, name: str, owner: str) -> None:
     host.tables((family, name))
     found = [(finding.subject, finding.owner) for finding in see_tables(host.look)]
-    assert found == ([("{0} {1}".format(family, name), owner)] if owner else [])
+    assert found == ([(f"{family} {name}", owner)] if owner else [])
 
 
 def test_tables_that_an_administrators_networks_use_stay(host: Host) -> None:

@@ -80,7 +80,8 @@ def test_without_a_ca_the_address_tells(host: Host, theirs: Authority, server: s
 
 @pytest.mark.parametrize(("path", "text"), [
     ("/etc/kubernetes/kubelet.conf", "    server: https://192.168.90.1:7443\n"),
-    ("/etc/kubernetes/manifests/kube-apiserver.yaml", "    - --secure-port=7443\n    - --etcd-servers=https://a:2379\n"),
+    ("/etc/kubernetes/manifests/kube-apiserver.yaml", "    - --secure-port=7443\n    - "
+                                                      "--etcd-servers=https://a:2379\n"),
 ])
 def test_another_cluster_on_the_same_host_has_another_port(
     host: Host, ours: Authority, theirs: Authority, path: str, text: str,
@@ -88,7 +89,7 @@ def test_another_cluster_on_the_same_host_has_another_port(
     """k3s and kind serve their APIs at addresses of this host as well; only this cluster's port is this cluster's."""
     host.write(path, text)
     for name, port in (("former", 7443), ("k3s", 6443), ("kind", 35555)):
-        host.write("/root/.kube/" + name, config(theirs, "https://192.168.90.100:{0}".format(port)))
+        host.write("/root/.kube/" + name, config(theirs, f"https://192.168.90.100:{port}"))
     assert copies(host.look) == ["/root/.kube/former"]
     list(take_copies(host.look, list(see_copies(host.look))))
     assert sorted(os.listdir(host.path("/root/.kube"))) == ["k3s", "kind"]

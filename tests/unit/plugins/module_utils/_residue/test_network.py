@@ -118,7 +118,7 @@ def test_whose_a_namespace_is(host: Host, name: str, owner: str) -> None:
 @pytest.mark.parametrize(("cgroup", "seen"), [("/kubepods/besteffort/pod1", True), ("/machine.slice/podman", False)])
 def test_a_namespace_in_which_somebody_else_lives_stays(host: Host, cgroup: str, seen: bool) -> None:
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
-    host.process(10, "nginx", cgroup=cgroup, network="net:[{0}]".format(inode))
+    host.process(10, "nginx", cgroup=cgroup, network=f"net:[{inode}]")
     host.process(11, "sshd", network=HOST_NETWORK)
     found = list(see_namespaces(host.look))
     assert bool(found) is seen
@@ -127,7 +127,7 @@ def test_a_namespace_in_which_somebody_else_lives_stays(host: Host, cgroup: str,
 def test_a_namespace_into_which_somebody_moved_is_left(host: Host) -> None:
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
     found = list(see_namespaces(host.look))
-    host.process(10, "nginx", cgroup="/machine.slice/podman", network="net:[{0}]".format(inode))
+    host.process(10, "nginx", cgroup="/machine.slice/podman", network=f"net:[{inode}]")
     left = list(take_namespaces(host.look, found))
     assert [finding.reason for finding in left] == ["processes that are no pod's live in it"]
     assert host.exists("/run/netns/" + NAMESPACE)
@@ -135,7 +135,7 @@ def test_a_namespace_into_which_somebody_moved_is_left(host: Host) -> None:
 
 def test_a_namespace_goes_with_its_mount_and_its_twins(host: Host) -> None:
     for part in ("net", "ipc", "uts"):
-        host.write("/run/{0}ns/{1}".format(part, BARE), "")
+        host.write(f"/run/{part}ns/{BARE}", "")
     host.write("/run/netns/staff", "")
     host.mounts("/run/netns/" + BARE, "/run/utsns/" + BARE)
     assert list(take_namespaces(host.look, list(see_namespaces(host.look)))) == []

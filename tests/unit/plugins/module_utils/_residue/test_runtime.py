@@ -159,8 +159,8 @@ def test_a_stopped_runtime_is_started_and_does_it_itself(host: Host) -> None:
     assert list(take_containers(host.look, list(see_containers(host.look)))) == []
     assert host.said == [
         "systemctl start -- containerd",
-        "ctr --namespace k8s.io tasks delete --force {0} {1}".format(OTHER_ID, ID),
-        "ctr --namespace k8s.io containers delete {0} {1}".format(OTHER_ID, ID),
+        f"ctr --namespace k8s.io tasks delete --force {OTHER_ID} {ID}",
+        f"ctr --namespace k8s.io containers delete {OTHER_ID} {ID}",
         "ctr --namespace k8s.io sandboxes remove " + ID,
         "systemctl restart -- containerd",
     ]
@@ -233,7 +233,7 @@ def test_processes_of_a_pod_are_one_finding_and_end_together(host: Host) -> None
     found = list(see_cgroups(host.look))
     assert [finding.subject for finding in found] == [POD]
     assert "etcd, pause" in found[0].reason
-    host.effects["kill -KILL 30 31"] = lambda: [host.write("/proc/{0}/cmdline".format(pid), "") for pid in (30, 31)]
+    host.effects["kill -KILL 30 31"] = lambda: [host.write(f"/proc/{pid}/cmdline", "") for pid in (30, 31)]
     assert list(take_cgroups(host.look, found)) == []
     assert host.said == ["kill -KILL 30 31"]
 

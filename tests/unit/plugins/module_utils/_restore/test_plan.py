@@ -123,7 +123,7 @@ def test_hosts_there_and_back(text: str) -> None:
 
 
 def test_fstab_there_and_back() -> None:
-    text = "# disks\n/dev/vda1 / ext4 defaults 0 1\n{0}\n".format(SWAP)
+    text = f"# disks\n/dev/vda1 / ext4 defaults 0 1\n{SWAP}\n"
     there = fstab.plan_fstab(text).text
     assert fstab.without_marks(there) == text and fstab.without_marks(text) == text
     assert fstab.without_marks(there + "/dev/vdb /srv ext4\n") == text + "/dev/vdb /srv ext4\n"
@@ -265,7 +265,7 @@ def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.Mo
             return restorers.Found((Step(key, "it", "ours", former, "this collection changed it"),), (key + " warns",))
 
         def bring_back(_machine: object, step: Step, former: str) -> list[str]:
-            said.append("{0} back to {1}".format(step.action, former))
+            said.append(f"{step.action} back to {former}")
             return [key + " stays"] if key == "later" else []
 
         return restorers.Restorer(key, look, bring_back, first)
@@ -285,8 +285,8 @@ ENTRY = "Package: {0}\nStatus: {1} ok installed\nVersion: 1.0\n\n"
 
 def simulate(lab: Lab, *going: str, needed: str = "") -> None:
     """What dpkg says of a removal of these packages."""
-    words = "dpkg: dependency problems prevent removal of {0}:\n docker-ce depends on {0}.".format(needed)
-    lines = "".join("Would remove or purge {0} (1.0) ...\n".format(name) for name in going)
+    words = f"dpkg: dependency problems prevent removal of {needed}:\n docker-ce depends on {needed}."
+    lines = "".join(f"Would remove or purge {name} (1.0) ...\n" for name in going)
     lab.run.failures["dpkg --purge --no-act"] = Completed(int(bool(needed)), lines, words if needed else "")
 
 
@@ -391,7 +391,7 @@ def test_a_simulation_that_fails_is_an_error_before_anything_is_changed(lab: Lab
 
 def in_home(lab: Lab, path: str) -> None:
     lab.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"
-              "student:x:{0}:{0}::/srv/student:/bin/sh\n".format(1000))
+              f"student:x:{1000}:{1000}::/srv/student:/bin/sh\n")
     original_state.keep(lab.machine.root, {
         "files": {path: {"text": "#!/bin/sh\nid\n", "mode": 0o755}, "/etc/x.conf": {"text": "theirs\n", "mode": 0o644}},
 

@@ -28,7 +28,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images 
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 SOCKET = "unix:///run/containerd/containerd.sock"
-NOT_FOUND = Completed(1, "progress\n", "ctr: failed to resolve image: {0}: not found\n".format(PAUSE))
+NOT_FOUND = Completed(1, "progress\n", f"ctr: failed to resolve image: {PAUSE}: not found\n")
 REFUSED = Completed(1, "", 'level=warning msg="old"\nctr: failed to do request: dial tcp: connection refused\n')
 PULLED = Completed(0, "done\n", "")
 
@@ -139,7 +139,7 @@ def test_only_what_may_pass_is_tried_again(answers: list[Completed], retries: in
     image = pulled(ctr, PAUSE, retries=retries)[0]
 
     assert (image.state, len(ctr.calls)) == (state, calls)
-    assert ("({0} tries)".format(calls) in image.detail) is (state == "failed" and calls > 1)
+    assert (f"({calls} tries)" in image.detail) is (state == "failed" and calls > 1)
 
 
 def test_what_is_there_is_not_pulled() -> None:
@@ -158,7 +158,7 @@ def test_kubeadm_is_asked_for_its_own_version() -> None:
 def test_a_worker_needs_nothing_of_a_control_plane() -> None:
     names = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns/coredns", "pause",
              "etcd"]
-    listed = ["registry.k8s.io/{0}:v1".format(name) for name in names]
+    listed = [f"registry.k8s.io/{name}:v1" for name in names]
     ctr = Ctr({"short": [Completed(0, "v1.36.3\n", "")], "v1.36.3": [Completed(0, "\n".join(listed), "")]})
 
     assert kubeadm_images("worker", ctr) == [listed[3], listed[4], listed[5]]

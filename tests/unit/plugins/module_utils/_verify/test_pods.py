@@ -35,11 +35,11 @@ def ended_process() -> int:
     [
         (namespace(ME), False),
         (namespace(ME, created="2026-07-01T00:00:00Z"), False),
-        (namespace("{0}/{1}/{2}/{3}".format(HOST, BOOT, ended_process(), STARTED)), True),
+        (namespace(f"{HOST}/{BOOT}/{ended_process()}/{STARTED}"), True),
         # The number is in use again, by another process
-        (namespace("{0}/{1}/{2}/{3}".format(HOST, BOOT, os.getpid(), "1")), True),
-        (namespace("{0}/{1}/{2}/{3}".format(HOST, "another-boot", os.getpid(), STARTED)), True),
-        (namespace("{0}/{1}".format(HOST, BOOT)), True),
+        (namespace("{}/{}/{}/{}".format(HOST, BOOT, os.getpid(), "1")), True),
+        (namespace("{}/{}/{}/{}".format(HOST, "another-boot", os.getpid(), STARTED)), True),
+        (namespace(f"{HOST}/{BOOT}"), True),
         (namespace("elsewhere/boot/1/1"), False),
         (namespace("elsewhere/boot/1/1", created="2026-07-20T16:59:00Z"), True),
         (namespace("", created="2026-07-20T16:59:00Z"), True),

@@ -48,7 +48,7 @@ def pod(name: str, node: str, number: int = 1) -> dict[str, Any]:
     return {
         "metadata": {"name": name}, "spec": {"nodeName": node},
         "status": {
-            "phase": "Running", "podIP": "10.244.{0}.2".format(number),
+            "phase": "Running", "podIP": f"10.244.{number}.2",
             "containerStatuses": [{"name": "c", "ready": True}],
         },
     }

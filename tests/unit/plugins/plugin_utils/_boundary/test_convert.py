@@ -110,7 +110,7 @@ def test_every_other_type_is_rejected(field: str, wrong: Any) -> None:
 
 @pytest.mark.parametrize("field", sorted(set(FITTING) - {"changed", "perhaps"}))
 def test_a_success_is_complete(field: str) -> None:
-    with pytest.raises(Misfit, match="expected {0}, found none".format(field)):
+    with pytest.raises(Misfit, match=f"expected {field}, found none"):
         convert(RETURNS, without(field))
     assert field not in convert(RETURNS, {**without(field), "failed": True, "msg": "no"})
 

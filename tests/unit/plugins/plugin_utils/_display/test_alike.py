@@ -11,7 +11,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run imp
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import errors
 
 SEATS, MACHINES = 20, ("master", "node1", "node2")
-ADDRESSES = {"seat{0:02}-{1}".format(seat, machine): "10.20.0.{0}".format(seat * 10 + index)
+ADDRESSES = {f"seat{seat:02}-{machine}": f"10.20.0.{seat * 10 + index}"
              for seat in range(1, SEATS + 1) for index, machine in enumerate(MACHINES)}
 
 
@@ -71,7 +71,7 @@ def test_while_a_run_goes_on_an_error_is_written_once() -> None:
     run, repeated = a_class(), Repeated()
     new = []
     for name in ADDRESSES:
-        failure = run.fails(Failure(name, "Check", "{0} is wrong".format(name.split("-")[0])))
+        failure = run.fails(Failure(name, "Check", "{} is wrong".format(name.split("-")[0])))
         new.append(repeated.is_new(run.seat_of(name), failure, ADDRESSES))
     assert new == [True] + [False] * 59
     assert repeated.others() == ("The same on 59 other hosts: seat01-node1, seat01-node2, seat02-master, seat02-node1, "

@@ -23,7 +23,7 @@ NAMES = ["Anna Müller", "王小明 (Wáng Xiǎomíng)", "Łukasz Żak", "นภ
 
 def rows() -> list[Row]:
     return [
-        Row("seat{0:02}".format(number), NAMES[number % len(NAMES)], "Labels and taints", 6, 7, 61, state, "node1: y")
+        Row(f"seat{number:02}", NAMES[number % len(NAMES)], "Labels and taints", 6, 7, 61, state, "node1: y")
         for number, state in enumerate(URGENCY)]
 
 
@@ -44,7 +44,7 @@ def test_the_table_fits_and_names_every_state(columns: int, students: bool) -> N
     assert len(lines) == 2 + len(URGENCY)
     assert all(width(line) <= columns for line in lines)
     for state, line in zip(URGENCY, lines[2:], strict=True):
-        assert " {0} ".format(state) in line + " "
+        assert f" {state} " in line + " "
     # Aligned, whatever letters the names have
     places = {width(line[:line.index(" " + state)]) for state, line in zip(URGENCY, lines[2:], strict=True)}
     assert len(places) == 1
@@ -71,7 +71,7 @@ def test_what_needs_a_person_has_a_place_on_a_small_screen(most: int, states: li
 def test_a_frame_is_never_higher_than_the_screen(seats: int, lines: int) -> None:
     run = Run(total=7, check=True)
     for number in range(seats):
-        run.add("m{0}".format(number), Place("seat{0:03}".format(number)))
+        run.add(f"m{number}", Place(f"seat{number:03}"))
     run.stage_begins("Run preflight checks")
     run.task_begins("Check host requirements")
     file = io.StringIO()

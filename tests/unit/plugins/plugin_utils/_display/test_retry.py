@@ -108,7 +108,7 @@ def test_only_harmless_variables_are_repeated_and_words_are_quoted(
 ])
 def test_other_words_have_no_secrets(word: str, shown: str) -> None:
     assert retry_command([*PLAYBOOK, word], ["m"]) == (
-        "ansible-playbook site.yml -i class.yml {0} --limit m".format(shown))
+        f"ansible-playbook site.yml -i class.yml {shown} --limit m")
 
 
 def test_a_harmless_variable_is_one_of_ours_and_can_hold_no_password() -> None:

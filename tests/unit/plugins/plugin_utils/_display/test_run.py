@@ -32,7 +32,7 @@ def run(**more: Any) -> tuple[Run, Clock]:
     found = Run(total=2, clock=clock, **more)
     for seat in ("seat01", "seat02"):
         for machine in ("master", "node1"):
-            found.add("{0}-{1}".format(seat, machine), Place(seat, "Anna", seat + "-master", True))
+            found.add(f"{seat}-{machine}", Place(seat, "Anna", seat + "-master", True))
     found.add("utility", Place("utility"))
     found.stage_begins("Preflight")
     for machine in ("seat01-master", "seat01-node1", "utility"):

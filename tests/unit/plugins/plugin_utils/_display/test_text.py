@@ -48,7 +48,7 @@ def test_cutting_never_halves_a_letter(text: str, columns: int, shown: str) -> N
 @pytest.mark.parametrize("students", [True, False])
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_the_plain_table_is_aligned_and_fits(columns: int, students: bool) -> None:
-    rows = [Row("seat{0:02}".format(number), name * 2, "Labels and taints", 6, 7, 3700, "unreachable", "")
+    rows = [Row(f"seat{number:02}", name * 2, "Labels and taints", 6, 7, 3700, "unreachable", "")
             for number, name in enumerate(NAMES)]
     lines = table(rows, students, columns)
     assert all(width(line) <= columns for line in lines)
@@ -90,13 +90,13 @@ def finished(check: bool = False) -> Run:
     run = Run(total=1, check=check, clock=lambda: 0.0)
     for seat, student in (("seat01", "王小明"), ("seat02", "")):
         for machine in ("master", "node1", "node2"):
-            run.add("{0}-{1}".format(seat, machine), Place(seat, student, seat + "-master", True))
+            run.add(f"{seat}-{machine}", Place(seat, student, seat + "-master", True))
     run.add("utility", Place("utility"))
     run.stage_begins("Machines")
     for seat in ("seat01", "seat02"):
         for machine in ("master", "node1", "node2"):
-            run.machine_begins("{0}-{1}".format(seat, machine))
-            run.machine_ends("{0}-{1}".format(seat, machine), changed=True)
+            run.machine_begins(f"{seat}-{machine}")
+            run.machine_ends(f"{seat}-{machine}", changed=True)
     for machine in ("seat01-node1", "seat01-node2"):
         run.fails(Failure(machine, "Packages", "Wanted x,\nfound y."))
     run.fails(Failure("seat01-master", "Ping", "no route", unreachable=True))
@@ -131,4 +131,4 @@ def test_a_failure_in_one_line(unreachable: bool, waits: bool, verb: str) -> Non
     run.add("m", Place("s", "Ann"))
     run.stage_begins("Machines")
     failure = run.fails(Failure("m", "Packages", "bad\nmore", unreachable, waits=waits))
-    assert at_once(run.seats["s"], failure) == "s (Ann): m {0} at Machines, Packages: bad".format(verb)
+    assert at_once(run.seats["s"], failure) == f"s (Ann): m {verb} at Machines, Packages: bad"

@@ -56,8 +56,7 @@ def contact(
     more: str = "",
 ) -> Contact:
     """With recorded answers: ssh's, one a login, and what a scan brings. What is written down is read as it is."""
-    run.on("ssh", "-G", out="hostname 10.20.0.10\nport 22\nuser student\nuserknownhostsfile {0}\n{1}".format(
-        known_hosts, more))
+    run.on("ssh", "-G", out=f"hostname 10.20.0.10\nport 22\nuser student\nuserknownhostsfile {known_hosts}\n{more}")
     for rc, words in knocks:
         run.on("ssh", "-o", rc=rc, err=words)
     run.on("ssh-keygen", "-F", out=known_hosts.read_text() if known_hosts.exists() else "")
@@ -122,22 +121,21 @@ def test_the_name_in_the_file_is_the_one_that_ssh_looks_for(
     fake_run: Any, known_hosts: Path, more: str, name: str
 ) -> None:
     if more.startswith("port"):
-        fake_run.on("ssh", "-G", out="hostname 10.20.0.10\nuser student\nuserknownhostsfile {0}\n{1}".format(
-            known_hosts, more))
+        fake_run.on("ssh", "-G", out=f"hostname 10.20.0.10\nuser student\nuserknownhostsfile {known_hosts}\n{more}")
     contact(fake_run, known_hosts, (255, VERIFY), WORKS, scanned=LINE, more=more)
     assert known_hosts.read_text().split()[0] == name
 
 
 def test_the_public_key_is_that_of_the_first_key_that_has_one(fake_run: Any, tmp_path: Path) -> None:
     (tmp_path / "second.pub").write_text("ssh-ed25519 AAAA")
-    more = "identityfile {0}/first\nidentityfile {0}/second\n".format(tmp_path)
+    more = f"identityfile {tmp_path}/first\nidentityfile {tmp_path}/second\n"
     assert contact(fake_run, tmp_path / "known_hosts", WORKS, more=more).public_key == str(tmp_path / "second.pub")
 
 
 def test_many_are_recorded_at_once(known_hosts: Path) -> None:
     known_hosts.parent.mkdir()
     known_hosts.write_text("a line without an end")
-    lines = ["10.20.0.{0} ssh-ed25519 {1}".format(number, BLOB) for number in range(60)]
+    lines = [f"10.20.0.{number} ssh-ed25519 {BLOB}" for number in range(60)]
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda line: append(str(known_hosts), [line]), lines))
     assert sorted(known_hosts.read_text().splitlines()) == sorted([*lines, "a line without an end"])

@@ -97,7 +97,7 @@ def test_what_is_behind_a_link_of_the_archive_is_a_stranger() -> None:
 
 
 def test_of_many_strangers_the_first_are_named() -> None:
-    found = listed(packed(*(member("etc/{0}".format(number)) for number in range(100))))
+    found = listed(packed(*(member(f"etc/{number}") for number in range(100))))
     assert len(found) == 21 and found[-1] == "80 more"
 
 
@@ -133,7 +133,7 @@ def test_an_archive_with_more_than_is_read_says_so(content: bytes, reason: str) 
 
 
 def test_too_many_members_are_not_read() -> None:
-    content = packed(*(member("home/{0}".format(number)) for number in range(20)))
+    content = packed(*(member(f"home/{number}") for number in range(20)))
     with pytest.raises(archive.NotListed, match="more than 10 members"):
         list(archive.Archive(io.BytesIO(content), 1 << 24, 10).members())
 

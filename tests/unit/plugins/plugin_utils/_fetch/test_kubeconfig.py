@@ -129,7 +129,7 @@ def test_everything_else_is_rejected_by_name(valid: Document, change: Any, found
 
 
 def laughs() -> str:
-    lines = ["a0: &a0 x"] + ["a{0}: &a{0} [{1}]".format(n, ", ".join(["*a{0}".format(n - 1)] * 9)) for n in range(1, 9)]
+    lines = ["a0: &a0 x"] + ["a{0}: &a{0} [{1}]".format(n, ", ".join([f"*a{n - 1}"] * 9)) for n in range(1, 9)]
     return "\n".join(lines)
 
 
@@ -141,7 +141,7 @@ def laughs() -> str:
     ("a: {b", "a text that is not YAML"),
     ("kind: Config\nkind: Config\n", "the key 'kind' twice"),
     ("? [a]\n: b\n", "a YAML key that is no text"),
-    ("\n".join("a{0}: b".format(n) for n in range(200)), "too many keys"),
+    ("\n".join(f"a{n}: b" for n in range(200)), "too many keys"),
     ("kind: !!python/object/apply:os.system ['touch /tmp/x']\n", "a text that is no kubeconfig of apiVersion v1"),
     ("a: \x00", "a text that is not YAML"),
 ])

@@ -30,7 +30,7 @@ def test_a_write_beyond_the_limit_fails_and_the_limit_ends(tmp_path: Path) -> No
 def test_a_program_that_is_started_inherits_it(tmp_path: Path) -> None:
     with file_size_limit(1000):
         done = subprocess.run(
-            ["dd", "if=/dev/zero", "of={0}".format(tmp_path / "a"), "bs=400", "count=100"],
+            ["dd", "if=/dev/zero", "of={}".format(tmp_path / "a"), "bs=400", "count=100"],
             capture_output=True, check=False)
     assert done.returncode != 0 and (tmp_path / "a").stat().st_size == 1000
 
