@@ -269,7 +269,7 @@ def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tu
         unknown = sorted(set(options) - set(PROPERTIES))
         if unknown:
             raise ClassroomError(
-                "Wanted options of a profile such as {}, found {} in interfaces_{}_profile. Correct it.".format(
+                "Wanted options of a profile such as {}, found {} in host_interfaces_{}_profile. Correct it.".format(
                     ", ".join(PROPERTIES), ", ".join(unknown), side))
         if side not in found or not options:
             continue
