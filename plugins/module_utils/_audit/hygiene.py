@@ -26,6 +26,8 @@ from .certificates import check_certificate as judge_certificate
 from .identity import check_machine_id as judge_machine_id
 
 KINDS = ("certificate", "address", "machine-id", "node name")
+
+
 def find(machine: NodeContext, address: str, days: int) -> tuple[Finding, ...]:
     """What is wrong, or will be within so many days.
 

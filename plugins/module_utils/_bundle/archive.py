@@ -360,7 +360,7 @@ class _Reader:
         return ClassroomError(
             f"Wanted a packed bundle in {self._archive}, found {found}; name a file that bundle.yml has packed, or "
             "copy it again."
-            )
+        )
 
 
 def _recorded(archive: str) -> str:

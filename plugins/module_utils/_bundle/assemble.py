@@ -140,7 +140,7 @@ def _packages(
             raise ClassroomError(
                 f"Wanted one package {package.name} {package.version}, found two of different content, "
                 f"{sources[package.target]} and {package.path}; leave one of them out."
-                )
+            )
         sources[package.target], sums[package.target] = package.path, checksum
         locked[package.target] = LockedPackage(package.name, package.version, package.target)
     return tuple(locked[name] for name in sorted(locked))

@@ -114,7 +114,7 @@ class Keyring:
         except FileExistsError as problem:
             raise ClassroomError(
                 f"Wanted to make the signing key {secret}, found that another run has just made it; run again."
-                ) from problem
+            ) from problem
         finally:
             os.unlink(fresh)
 

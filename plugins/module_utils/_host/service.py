@@ -176,7 +176,7 @@ def check_ports(root: Root, wish: Wish) -> None:
             raise ClassroomError(
                 f"Wanted port {port} for {wish.name}, found '{found}' listening on it. Stop that program, or choose "
                 "another port."
-                )
+            )
 
 
 def plan(wish: Wish, state: State) -> list[Step]:

@@ -246,7 +246,7 @@ class StorageSource:
 
     def _end(self, image: Reference) -> skopeo.End:
         return skopeo.End("containers-storage:{}{}".format(f"[{self._path}]" if self._path else "",
-                                                             image.name))
+                                                           image.name))
 
     def _export(self, image: Reference) -> LocalSource:
         with self._exporting:

@@ -225,7 +225,7 @@ class _Run:
                 raise ClassroomError(
                     f"Wanted a lock of these images in {self.wish.lock}, found no such file; run this with state: "
                     "present first."
-                    )
+                )
             return Lock(self.wish.platforms)
         update = frozenset() if self.wish.verified else self.wish.update
         image_lock.judge(self.wish.lock, found, self.wish.platforms, self.wish.images, update)

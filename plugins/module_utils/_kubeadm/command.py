@@ -58,5 +58,3 @@ def failure(completed: Completed) -> str:
     said = [line for line in lines if line.startswith(("error:", "error execution", "W", "E", "[kubelet-check]"))]
     said = [line for line in said if "error" in line.lower() or "fail" in line.lower()]
     return "\n".join((said or lines)[-6:]) or f"it said nothing (exit status {completed.rc})."
-
-

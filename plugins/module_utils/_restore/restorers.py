@@ -16,7 +16,7 @@ PARTS: tuple[Restorer, ...] = (
     firewalld.BACK,
     network_manager.BACK,
     Restorer("selinux", lambda machine, former: Found(selinux.back_plan(machine.root, former)),
-         lambda machine, step, _former: selinux.back(machine.root, step)),
+             lambda machine, step, _former: selinux.back(machine.root, step)),
     Restorer("time", lambda machine, former: Found(chrony.back_plan(machine.root, machine.run, former)),
-         lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
+             lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
 )

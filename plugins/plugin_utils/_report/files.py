@@ -41,7 +41,7 @@ def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> 
         raise ReportNotWritten(
             f"Wanted to write the report into {place}, found: {error.strerror or error}; choose another directory, or "
             "correct its permissions."
-            ) from error
+        ) from error
     return place / HTML
 
 
