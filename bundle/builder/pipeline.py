@@ -77,42 +77,42 @@ def is_finished(paths: Paths, key: str) -> bool:
 
 def build(recipe: Recipe, paths: Paths, progress: Progress, wanted: list[str] | None = None) -> bool:
     """Make the bundle unless it is there; says whether anything was done. `wanted` names distributions, None all."""
-    wish = inputs(recipe, paths, wanted)
-    if is_finished(paths, wish.key):
+    spec = inputs(recipe, paths, wanted)
+    if is_finished(paths, spec.key):
         # One of an earlier version of this program has no record
         _record_signer(paths)
         return False
     with _alone(paths, progress):
         # Another build may have made it while this one waited.
-        if is_finished(paths, wish.key):
+        if is_finished(paths, spec.key):
             return False
         remove_unfinished(paths)
         require_tools()
-        programs = Programs(paths, wish.go)
+        programs = Programs(paths, spec.go)
         cold = not all(programs.directory(module).is_dir() for module in recipe.modules.values())
         require_space(paths, GIBIBYTES_COLD if cold else GIBIBYTES_WARM)
-        material, downloaded = _material(wish, programs, paths, progress)
-        _assemble(wish, material, downloaded, paths, progress)
+        material, downloaded = _material(spec, programs, paths, progress)
+        _assemble(spec, material, downloaded, paths, progress)
     return True
 
 
 def _material(
-    wish: Inputs, programs: Programs, paths: Paths, progress: Progress
+    spec: Inputs, programs: Programs, paths: Paths, progress: Progress
 ) -> tuple[images.Material, dict[str, Path]]:
     """Compile everything, make the base and download the distributions' packages, two at a time."""
-    recipe = wish.recipe
+    recipe = spec.recipe
     (debian,) = [entry for entry in recipe.bases.values() if entry.packages]
     # The base first: it mostly waits for its packages, which would be idle time at the end.
     jobs: dict[str, Callable[[], Path]] = {
         BASE: partial(base_rootfs.build, debian, recipe.versions.debian, paths, progress),
         **{
-            f"packages of {name}": partial(distributions.build, each, wish.architecture, paths, progress)
-            for name, each in wish.distributions.items()
+            f"packages of {name}": partial(distributions.build, each, spec.architecture, paths, progress)
+            for name, each in spec.distributions.items()
         },
         **{name: partial(programs.build, module, progress) for name, module in recipe.modules.items()},
     }
     results = _in_parallel(jobs)
-    downloaded = {name: results.pop(f"packages of {name}") for name in wish.distributions}
+    downloaded = {name: results.pop(f"packages of {name}") for name in spec.distributions}
     return images.Material(debian=results.pop(BASE), programs=results), downloaded
 
 
@@ -147,23 +147,23 @@ def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
 
 
 def _assemble(
-    wish: Inputs, material: images.Material, downloaded: Mapping[str, Path], paths: Paths, progress: Progress
+    spec: Inputs, material: images.Material, downloaded: Mapping[str, Path], paths: Paths, progress: Progress
 ) -> None:
     """Write the bundle beside the former one and exchange the two when all of it is there."""
-    bundle = unfinished(paths.bundles / wish.key[:16])
+    bundle = unfinished(paths.bundles / spec.key[:16])
     bundle.mkdir(parents=True)
     _add_kubectl(bundle, material)
     results = _in_parallel(
         {
-            "packages": partial(_add_packages, wish, bundle, material, paths, progress),
-            "images": partial(_add_images, wish, bundle, material, progress),
+            "packages": partial(_add_packages, spec, bundle, material, paths, progress),
+            "images": partial(_add_images, spec, bundle, material, progress),
             "distributions": partial(distributions.add, downloaded, bundle),
         }
     )
     with progress.step("repositories, lock and signatures"):
-        draft = _draft(wish, material, results["images"], results["distributions"])
+        draft = _draft(spec, material, results["images"], results["distributions"])
         bundle_contents.seal(str(bundle), draft, str(paths.signing_key))
-    _exchange(bundle, paths.bundles / wish.key[:16], paths)
+    _exchange(bundle, paths.bundles / spec.key[:16], paths)
     _record_signer(paths)
 
 
@@ -179,33 +179,33 @@ def _add_kubectl(bundle: Path, material: images.Material) -> None:
     shutil.copy2(material.programs["kubernetes"] / "kubectl", bundle / "bin" / "kubectl")
 
 
-def _add_packages(wish: Inputs, bundle: Path, material: images.Material, paths: Paths, progress: Progress) -> None:
+def _add_packages(spec: Inputs, bundle: Path, material: images.Material, paths: Paths, progress: Progress) -> None:
     with progress.step("packages") as step:
-        packages.build(wish.recipe, material.programs, paths.work / "packages", bundle, wish.architecture, step)
-        step.outcome = f"{len(wish.recipe.versions.packages)} packages, each for {' and '.join(packages.FAMILIES)}"
+        packages.build(spec.recipe, material.programs, paths.work / "packages", bundle, spec.architecture, step)
+        step.outcome = f"{len(spec.recipe.versions.packages)} packages, each for {' and '.join(packages.FAMILIES)}"
 
 
-def _add_images(wish: Inputs, bundle: Path, material: images.Material, progress: Progress) -> dict[str, str]:
+def _add_images(spec: Inputs, bundle: Path, material: images.Material, progress: Progress) -> dict[str, str]:
     with progress.step("images") as step:
-        tags = images.references(wish.recipe, material.programs["kubernetes"] / "kubeadm")
-        digests = images.build(wish.recipe, tags, material, bundle / "oci", wish.architecture, step)
+        tags = images.references(spec.recipe, material.programs["kubernetes"] / "kubeadm")
+        digests = images.build(spec.recipe, tags, material, bundle / "oci", spec.architecture, step)
         step.outcome = f"{len(digests)} images"
     return digests
 
 
 def _draft(
-    wish: Inputs, material: images.Material, digests: dict[str, str], found: dict[str, dict[str, str]]
+    spec: Inputs, material: images.Material, digests: dict[str, str], found: dict[str, dict[str, str]]
 ) -> bundle_contents.Contents:
     """The lock but for the files, which come with the seal."""
-    versions = wish.recipe.versions
+    versions = spec.recipe.versions
     return bundle_contents.Contents(
-        key=wish.key,
-        architecture=wish.architecture,
-        go=wish.go,
+        key=spec.key,
+        architecture=spec.architecture,
+        go=spec.go,
         versions=dict(versions.modules),
         packages=tuple(
             bundle_contents.LockedPackage(
-                package.name, package.full_version, packages.file_name(package, family, wish.architecture)
+                package.name, package.full_version, packages.file_name(package, family, spec.architecture)
             )
             for family in packages.FAMILIES
             for package in versions.packages.values()

@@ -92,8 +92,8 @@ def student_users(
             raise AnsibleFilterError(
                 "Wanted a user name of one's own for each student of a cluster, found '{}' for {} and for {}. Give "
                 "one of them another as user.".format(user, found[user]["name"], name))
-        wished = state if state == "absent" else str(student.get("state") or "present")
-        found[user] = {"user": user, "name": name, "state": wished}
+        desired = state if state == "absent" else str(student.get("state") or "present")
+        found[user] = {"user": user, "name": name, "state": desired}
     # The host says which files it has, so a name counts only if this filter could have given it
     known = {os.path.basename(path).removesuffix(".conf") for path in files}
     gone = [{"user": user, "name": user, "state": "absent"} for user in sorted(known)

@@ -53,8 +53,8 @@ from typing import Any
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import (
     Node,
-    check,
     steps,
+    validate,
     wish_from,
 )
 
@@ -71,9 +71,9 @@ def _is_settled(entry: Mapping[str, Any]) -> bool:
     if not node:
         return False
     try:
-        wish = wish_from(entry)
-        check([wish])
-        return not steps(wish, Node.from_json(node))
+        spec = wish_from(entry)
+        validate([spec])
+        return not steps(spec, Node.from_json(node))
     except (ClassroomError, AttributeError, LookupError, TypeError):
         # The module has the sentence for what is wrong with the entry
         return False

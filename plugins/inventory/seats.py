@@ -96,8 +96,8 @@ from ansible.template import trust_as_template
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.class_file import (
     Class,
     ClassFileError,
-    Machine,
     Seat,
+    SeatHost,
     read_class,
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.errors import record
@@ -163,6 +163,6 @@ class InventoryModule(BaseInventoryPlugin):
                 self.inventory.set_variable(machine.name, name, value)
 
 
-def _address(machine: Machine) -> Any:
+def _address(machine: SeatHost) -> Any:
     """No mark of what might be a template: programs that read `ansible-inventory --list` take an address for a text."""
     return trust_as_template(machine.address)

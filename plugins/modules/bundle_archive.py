@@ -109,10 +109,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import g
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents import Contents
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import BundleDestination
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs, run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 
 
 def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
@@ -127,7 +127,7 @@ def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[C
     return contents, signer
 
 
-def pack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
+def pack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
     bundle, archive = module.params["bundle"], module.params["archive"]
     contents, signer = judged(module, bundle, bundle_signature.fingerprints(module.params["signed_by"]))
     problems = bundle_lock.all_problems(bundle, bundle_lock.read(bundle))
@@ -140,12 +140,12 @@ def pack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
         hidden = os.path.join(os.path.dirname(archive), f".{os.path.basename(archive)}.running")
         with run_lock.alone(hidden, archive, 0, lambda _words: None):
             bundle_archive.pack(bundle, archive)
-    return [Step("archive", archive, "", f"bundle {contents.key[:16]}", reason)], contents, signer
+    return [Change("archive", archive, "", f"bundle {contents.key[:16]}", reason)], contents, signer
 
 
-def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
+def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
     archive = module.params["archive"]
-    place = Place(module.params["bundle"]) if module.params["bundle"] else None
+    place = BundleDestination(module.params["bundle"]) if module.params["bundle"] else None
     unpacks = place is not None and module.params["state"] == "unpacked"
     if place is not None and unpacks:
         place.check()
@@ -174,11 +174,11 @@ def unpack(module: AnsibleModule) -> tuple[list[Step], Contents, str]:
             bundle_signature.require_signer(place.unfinished, [signer])
             place.take(contents.key)
             bundle_signature.record(place.path, signer)
-    steps = [Step("bundle", place.path, "", f"bundle {contents.key[:16]}", reason)] if reason else []
+    steps = [Change("bundle", place.path, "", f"bundle {contents.key[:16]}", reason)] if reason else []
     return steps, contents, signer
 
 
-def allowed(module: AnsibleModule, place: Place | None) -> list[str]:
+def allowed(module: AnsibleModule, place: BundleDestination | None) -> list[str]:
     """Return the fingerprints of the accepted signers; empty when none is known."""
     named = bundle_signature.fingerprints(module.params["signed_by"])
     if named or place is None or not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
@@ -190,7 +190,7 @@ def allowed(module: AnsibleModule, place: Place | None) -> list[str]:
         return []
 
 
-def why_unpack(place: Place, head: bundle_archive.Head) -> str:
+def why_unpack(place: BundleDestination, head: bundle_archive.Head) -> str:
     """Why what is in the place gives way; empty when it is the same bundle and whole."""
     path = os.path.join(place.path, bundle_lock.NAME)
     if not os.path.isfile(path):

@@ -147,9 +147,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import l
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import registry_load
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import server_certificate
-from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistrySilent
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistryUnreachable
 
 ENDPOINT_SPEC = {
     "port": {"type": "int", "required": True},
@@ -173,19 +173,19 @@ def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
     return True
 
 
-def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Step]:
+def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Change]:
     """Have the images in the registry, if they are to be copied, and return what was not there."""
-    wished = registry_load.images(lock.images)
+    desired = registry_load.images(lock.images)
     registry = Registry(module.params["registry"])
     silent = False
     try:
-        steps = registry_load.steps(wished, registry)
-    except RegistrySilent:
+        steps = registry_load.steps(desired, registry)
+    except RegistryUnreachable:
         if copies and not module.check_mode:
             raise
         silent = True
-        steps = registry_load.predicted(wished, f"nothing answers at {registry.address} yet")
-    lacking = [image for image in wished if image.reference in {step.target for step in steps}]
+        steps = registry_load.predicted(desired, f"nothing answers at {registry.address} yet")
+    lacking = [image for image in desired if image.reference in {step.target for step in steps}]
     layout = "{}/oci".format(module.params["bundle"])
     if lacking and module.params["storage"]:
         disk_space.require(module.params["storage"], registry_load.weight(layout, lacking), "the bundle's images")
@@ -200,8 +200,8 @@ def look(endpoint: dict[str, Any] | None) -> dict[str, Any]:
         return {}
     given = dict(endpoint)
     port = given.pop("port")
-    wish = server_certificate.Wish(**dict(given, names=tuple(given["names"])))
-    return {"certificate": asdict(server_certificate.presented(wish, port, time.time()))}
+    spec = server_certificate.CertificateSpec(**dict(given, names=tuple(given["names"])))
+    return {"certificate": asdict(server_certificate.presented(spec, port, time.time()))}
 
 
 def main() -> None:
@@ -229,7 +229,7 @@ def main() -> None:
             module.fail_json(msg=str(error))
         lock, read = bundle_lock.Lock("", {}, {}), False
         shown = look(module.params["endpoint"])
-        steps = [Step("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
+        steps = [Change("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     served = bool(module.params["registry"]) and not steps

@@ -77,24 +77,24 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import l
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import transfer as bundle_transfer
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 
 
 def perform(module: AnsibleModule) -> None:
     """One of the three parts of the work on the machine: look, take what has arrived, finish."""
     given = module.params
-    wish = bundle_transfer.Wish(given["dest"], given["lock"], given["sizes"], given["signature"])
+    spec = bundle_transfer.TransferSpec(given["dest"], given["lock"], given["sizes"], given["signature"])
     if given["arrived"]:
-        bundle_transfer.take(wish, given["arrived"])
+        bundle_transfer.receive(spec, given["arrived"])
         module.exit_json(changed=True)
     if given["finish"]:
-        bundle_transfer.finish(wish, given["stamp"])
+        bundle_transfer.finish(spec, given["stamp"])
         module.exit_json(changed=True)
-    if bundle_transfer.is_there(wish, given["stamp"]):
+    if bundle_transfer.is_there(spec, given["stamp"]):
         module.exit_json(changed=False, sent=[], diff=as_diff([]))
-    names = bundle_transfer.missing(wish)
+    names = bundle_transfer.missing(spec)
     reason = "it is not the controller's, or it is damaged"
-    step = Step("bundle", wish.dest, "another or none", "\n".join(names), reason)
+    step = Change("bundle", spec.dest, "another or none", "\n".join(names), reason)
     module.exit_json(changed=True, sent=names, diff=as_diff([step]))
 
 

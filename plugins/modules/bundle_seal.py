@@ -139,10 +139,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import c
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import BundleDestination
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import lock as image_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
@@ -187,9 +187,9 @@ def lacking(module: AnsibleModule, images: dict[str, str]) -> list[str]:
     return names + [path for path in paths if not os.path.exists(path)]
 
 
-def wish(module: AnsibleModule, images: dict[str, str]) -> assemble.Wish:
+def spec(module: AnsibleModule, images: dict[str, str]) -> assemble.BundleSpec:
     params = module.params
-    return assemble.Wish(
+    return assemble.BundleSpec(
         architecture=params["architecture"] or ("" if params["existing"] else package_file.machine_architecture()),
         packages=tuple(package_file.read(path) for path in params["packages"]),
         images=images,
@@ -200,7 +200,7 @@ def wish(module: AnsibleModule, images: dict[str, str]) -> assemble.Wish:
     )
 
 
-def why_anew(place: Place, plan: assemble.Plan, signer: str) -> str:
+def why_anew(place: BundleDestination, plan: assemble.BundlePlan, signer: str) -> str:
     """Why the bundle that is in its place does not do; empty when it does."""
     if not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return "there is none"
@@ -217,11 +217,11 @@ def why_anew(place: Place, plan: assemble.Plan, signer: str) -> str:
     return ""
 
 
-def seal(module: AnsibleModule) -> tuple[list[Step], dict[str, object]]:
+def seal(module: AnsibleModule) -> tuple[list[Change], dict[str, object]]:
     """Make the bundle unless it is there; the steps and what is returned."""
     params = module.params
     require_tools(params["packages"], params["existing"])
-    place = Place(params["path"])
+    place = BundleDestination(params["path"])
     place.check()
     refuse_same(place, params["existing"])
     images = digests(module)
@@ -233,7 +233,7 @@ def seal(module: AnsibleModule) -> tuple[list[Step], dict[str, object]]:
     key = "" if module.check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
     if missing or not key:
         reason = "to be fetched first: " + ", ".join(missing) if missing else "its signing key is to be made"
-        return [Step("bundle", place.path, "", "made anew", reason)], {
+        return [Change("bundle", place.path, "", "made anew", reason)], {
             "key": "", "signer": key, "images": images, "packages": []}
     if module.check_mode:
         return make(module, place, images, key)
@@ -242,10 +242,10 @@ def seal(module: AnsibleModule) -> tuple[list[Step], dict[str, object]]:
 
 
 def make(
-    module: AnsibleModule, place: Place, images: dict[str, str], signer: str
-) -> tuple[list[Step], dict[str, object]]:
+    module: AnsibleModule, place: BundleDestination, images: dict[str, str], signer: str
+) -> tuple[list[Change], dict[str, object]]:
     """The same, when all that it is made of is there."""
-    plan = assemble.plan(wish(module, images), signer)
+    plan = assemble.plan(spec(module, images), signer)
     reason = why_anew(place, plan, signer)
     if not reason:
         return [], answer(bundle_contents.read(place.path), signer)
@@ -256,10 +256,10 @@ def make(
         place.take(contents.key)
         bundle_signature.record(place.path, signer)
     counted = f"{len(contents.packages)} packages, {len(contents.images)} images"
-    return [Step("bundle", place.path, "", counted, reason)], answer(contents, signer)
+    return [Change("bundle", place.path, "", counted, reason)], answer(contents, signer)
 
 
-def refuse_same(place: Place, existing: str | None) -> None:
+def refuse_same(place: BundleDestination, existing: str | None) -> None:
     if existing and os.path.realpath(existing) == os.path.realpath(place.path):
         raise ClassroomError(
             f"Wanted a bundle in {place.path} made of the one in {existing}, found that they are the same directory; "

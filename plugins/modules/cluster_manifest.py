@@ -189,7 +189,7 @@ def fetched(url: str, checksum: str, timeout: int) -> str:
     return verified(url, checksum, content)
 
 
-def wish(module: AnsibleModule) -> Manifest:
+def spec(module: AnsibleModule) -> Manifest:
     """The manifest that the options name."""
     params = module.params
     if params["path"]:
@@ -208,7 +208,7 @@ def wish(module: AnsibleModule) -> Manifest:
 def ensure(module: AnsibleModule, kubectl: Kubectl) -> Difference:
     """Make the cluster as the manifest says and return what differed."""
     try:
-        manifest = wish(module)
+        manifest = spec(module)
     except Unavailable as error:
         if module.check_mode:
             return unknown(Manifest(), str(error))

@@ -147,11 +147,15 @@ from types import FrameType
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import KUBECTL_SPEC, ApiSilent, Kubectl
-from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import (
+    KUBECTL_SPEC,
+    ApiUnreachable,
+    Kubectl,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     Verdict,
-    Wish,
+    VerifySpec,
     prove,
     sentence,
 )
@@ -162,11 +166,11 @@ def leave(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(f"signal {signum}")
 
 
-def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
+def verdict(module: AnsibleModule, clock: Deadline) -> Verdict:
     """Run the proof; in check mode, a cluster that is not there yet has nothing to prove."""
     params = module.params
     kubectl = Kubectl.of(module.params)
-    wish = Wish(
+    spec = VerifySpec(
         tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]),
         left_out=frozenset(params["left_out"]),
     )
@@ -176,8 +180,8 @@ def verdict(module: AnsibleModule, clock: Clock) -> Verdict:
             return Verdict([], [])
         raise ClassroomError(missing)
     try:
-        return prove(kubectl, wish, clock, touch=not module.check_mode)
-    except ApiSilent:
+        return prove(kubectl, spec, clock, touch=not module.check_mode)
+    except ApiUnreachable:
         if module.check_mode:
             return Verdict([], [])
         raise
@@ -198,7 +202,7 @@ def main() -> None:
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
-    clock = Clock(module.params["timeout"])
+    clock = Deadline(module.params["timeout"])
     try:
         found = verdict(module, clock)
     except ClassroomError as error:

@@ -111,9 +111,9 @@ def archive(module: AnsibleModule) -> None:
     """Look, archive unless in check mode, report."""
     params = module.params
     root = Root()
-    wish = harvest_files.Wish(
+    spec = harvest_files.FilesSpec(
         tuple(params["directories"]), tuple(params["excludes"]), params["max_mb"] * harvest_files.MEBIBYTE)
-    found = harvest_files.survey(root, wish)
+    found = harvest_files.survey(root, spec)
     if not module.check_mode:
         harvest_files.sweep(os.path.dirname(params["archive"]))
         harvest_files.pack(root, run, found, params["archive"], params["timeout"])

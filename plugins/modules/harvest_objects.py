@@ -127,9 +127,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context im
 def ask(module: AnsibleModule, machine: NodeContext) -> tuple[harvest_objects.Harvest, str]:
     """What there is, or why that is not known."""
     params = module.params
-    wish = harvest_objects.Wish(
+    spec = harvest_objects.ObjectsSpec(
         tuple(params["namespaces"]), tuple(params["namespaces_except"]), params["secret_values"])
-    return harvest_objects.of_cluster(machine, params["kubeconfig"], wish, params["timeout"])
+    return harvest_objects.of_cluster(machine, params["kubeconfig"], spec, params["timeout"])
 
 
 def write(module: AnsibleModule, machine: NodeContext) -> None:

@@ -124,20 +124,26 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import Wish, perform, plan, read_state
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import (
+    FirewalldSpec,
+    apply,
+    plan,
+    read_state,
+)
 
 
 def filter_traffic(module: AnsibleModule) -> None:
     """Plan, perform unless in check mode, report."""
     given = module.params
-    wish = Wish(given["state"], tuple(given["ports"]), given["zone"], given["address"], tuple(given["sources"]),
+    spec = FirewalldSpec(given["state"], tuple(given["ports"]), given["zone"], given["address"],
+                         tuple(given["sources"]),
                 tuple(given["trusted"]), tuple(given["cluster_ports"]), tuple(given["cluster_sources"]),
                 tuple(given["interfaces"]), given["exclusive"])
     root = Root()
-    state = read_state(root, run, wish)
-    planned = plan(wish, state)
+    state = read_state(root, run, spec)
+    planned = plan(spec, state)
     if planned.steps and not module.check_mode:
-        perform(root, run, planned, state)
+        apply(root, run, planned, state)
     module.exit_json(changed=bool(planned.steps), changes=as_changes(planned.steps), diff=as_diff(planned.steps),
                      zone=planned.zone)
 

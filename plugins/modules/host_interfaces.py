@@ -124,8 +124,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import (
-    Wish,
-    perform,
+    InterfacesSpec,
+    apply,
     plan,
     read_state,
 )
@@ -134,7 +134,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_ma
 def find(module: AnsibleModule) -> None:
     """Plan, perform unless in check mode, report."""
     given = module.params
-    wish = Wish(
+    spec = InterfacesSpec(
         internal=given["internal_network"],
         external=given["external_network"],
         address=given["address"],
@@ -143,9 +143,9 @@ def find(module: AnsibleModule) -> None:
         profiles={side: options or {} for side, options in given["profiles"].items()},
     )
     root = Root()
-    planned = plan(wish, read_state(root, run, wish))
+    planned = plan(spec, read_state(root, run, spec))
     if planned.steps and not module.check_mode:
-        perform(root, run, planned)
+        apply(root, run, planned)
     for warning in planned.warnings:
         module.warn(warning)
     module.exit_json(changed=bool(planned.steps), changes=as_changes(planned.steps), diff=as_diff(planned.steps),

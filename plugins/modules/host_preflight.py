@@ -315,7 +315,7 @@ def preflight(module: AnsibleModule, now: float) -> None:
     params = module.params
     memory, cpus = minimum_size(params["role"])
     socket = params["cri_socket"]
-    wish = HostRequirements(
+    spec = HostRequirements(
         role=params["role"],
         address=params["address"],
         min_memory_mib=memory if params["min_memory_mib"] is None else params["min_memory_mib"],
@@ -326,16 +326,16 @@ def preflight(module: AnsibleModule, now: float) -> None:
         required_free_mib=params["required_free_mib"],
         ports=tuple(params["ports"]),
         kernel_features=tuple(params["kernel_features"]),
-        runtime=None if params["runtime"] is None else runtimes.Wish(
+        runtime=None if params["runtime"] is None else runtimes.RuntimeSpec(
             params["runtime"], params["runtime_socket"], params["runtime_version"], params["kubernetes_version"]),
     )
-    machine = read_facts(Root(), run, wish, now, params["controller_time"])
-    failures = check(wish, machine)
+    machine = read_facts(Root(), run, spec, now, params["controller_time"])
+    failures = check(spec, machine)
     if machine.os_family == "debian" and params["required_packages"]:
         offer = sources.BundlePackages(tuple(params["bundle_distributions"]), tuple(params["required_packages"]))
         failures += filter(None, [sources.problem(Root(), offer, machine.distribution, machine.version)])
     if failures:
-        module.fail_json(msg=report(wish, machine, failures), failures=failures)
+        module.fail_json(msg=report(spec, machine, failures), failures=failures)
     module.exit_json(changed=False, failures=[], ansible_facts={"classroom_machine": machine.facts()})
 
 

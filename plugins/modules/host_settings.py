@@ -161,13 +161,18 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import Performer, Wish, plan, read_host
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import Wish as Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import (
+    HostSpec,
+    Performer,
+    plan,
+    read_host,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import TimeSpec as Clock
 
 
 def prepare(module: AnsibleModule) -> None:
     """Plan, perform unless in check mode, report."""
-    wish = Wish(
+    spec = HostSpec(
         hostname=module.params["hostname"],
         hosts=tuple(Entry(entry["address"], tuple(entry["names"])) for entry in module.params["hosts"]),
         swap=module.params["swap"],
@@ -177,9 +182,9 @@ def prepare(module: AnsibleModule) -> None:
         time=Clock(module.params["time_service"] == "chrony", tuple(module.params["time_servers"])),
     )
     root = Root()
-    planned = plan(wish, read_host(root, wish, run))
+    planned = plan(spec, read_host(root, spec, run))
     if planned.steps and not module.check_mode:
-        Performer(root, run).perform(planned, wish)
+        Performer(root, run).perform(planned, spec)
     for warning in (*planned.warnings, *(finding + "." for finding in planned.findings)):
         module.warn(warning)
     module.exit_json(

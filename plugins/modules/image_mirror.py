@@ -342,7 +342,7 @@ ARGUMENTS = {
 }
 
 
-def wish_of(module: AnsibleModule) -> image_mirror.Wish:
+def spec_of(module: AnsibleModule) -> image_mirror.MirrorSpec:
     """The module's options, judged."""
     params = module.params
     platforms = params["platforms"]
@@ -353,7 +353,7 @@ def wish_of(module: AnsibleModule) -> image_mirror.Wish:
     for option in ("parallel", "timeout"):
         if params[option] < 1:
             raise ClassroomError(f"Wanted {option} to be at least 1, found {params[option]}.")
-    return image_mirror.Wish(
+    return image_mirror.MirrorSpec(
         images=image_mirror.asked(params["images"]),
         source=endpoints.parsed(params["source"]),
         destination=endpoints.parsed(params["destination"]),
@@ -371,13 +371,13 @@ def wish_of(module: AnsibleModule) -> image_mirror.Wish:
 def run(module: AnsibleModule) -> None:
     """Mirror or look, and end the module with what became of each image."""
     params = module.params
-    wish = wish_of(module)
-    means = endpoints.Means(
+    spec = spec_of(module)
+    means = endpoints.TransferOptions(
         module.tmpdir, params["authfile"] or "", registry_auth.read(params["authfile"] or ""), params["timeout"],
         max(params["retries"], 0))
     progress = image_mirror.Progress("" if module.check_mode else params["progress"] or "")
-    outcome = image_mirror.mirror(wish, means, progress)
-    report = image_mirror.report(wish, outcome)
+    outcome = image_mirror.mirror(spec, means, progress)
+    report = image_mirror.report(spec, outcome)
     if params["report"] and not module.check_mode:
         image_mirror.write_report(params["report"], report)
     for moved in outcome.moved:
@@ -386,7 +386,7 @@ def run(module: AnsibleModule) -> None:
         "changed": bool(outcome.steps), "images": report["images"], "moved": report["moved"],
         "seconds": report["seconds"], "diff": as_diff(outcome.steps),
     }
-    problem = image_mirror.sentences(wish, outcome)
+    problem = image_mirror.sentences(spec, outcome)
     if problem:
         module.fail_json(msg=problem, **result)
     module.exit_json(**result)

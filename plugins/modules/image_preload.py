@@ -115,14 +115,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images import (
     PRESENT,
     PULLED,
     STARTED,
     Backend,
     Image,
-    RuntimeSilent,
+    RuntimeUnreachable,
     backend_for,
     failures,
     full_reference,
@@ -142,19 +142,19 @@ def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
         if module.params["kubeadm_images"] != "none":
             references += kubeadm_images(module.params["kubeadm_images"])
         present = backend.present(map(full_reference, references))
-    except RuntimeSilent as error:
+    except RuntimeUnreachable as error:
         if not module.check_mode:
             raise
         reason = error.reason
     return states(references, present), reason
 
 
-def as_steps(images: list[Image], reason: str) -> list[Step]:
+def as_steps(images: list[Image], reason: str) -> list[Change]:
     """The images that are, or have to be, pulled, and why."""
     why = reason or "not in the container runtime"
     missing = [image for image in images if image.state != PRESENT]
-    steps = [Step("image", image.image, "absent", "present", why) for image in missing]
-    return steps or ([Step("images", "of kubeadm", "unknown", "present", reason)] if reason else [])
+    steps = [Change("image", image.image, "absent", "present", why) for image in missing]
+    return steps or ([Change("images", "of kubeadm", "unknown", "present", reason)] if reason else [])
 
 
 def main() -> None:

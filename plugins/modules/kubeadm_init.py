@@ -194,7 +194,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import secrets_of, wish_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import secrets_of, spec_of
 
 
 def main() -> None:
@@ -210,8 +210,8 @@ def main() -> None:
     given, machine = module.params, NodeContext()
     module.no_log_values.update(secrets_of(given["config"]))
     try:
-        wish = wish_of(given["config"], given["ignore_preflight_errors"], given["timeout"], given["kubeconfig"])
-        answer = result(wish, machine, converge(wish, machine, module.check_mode))
+        spec = spec_of(given["config"], given["ignore_preflight_errors"], given["timeout"], given["kubeconfig"])
+        answer = result(spec, machine, converge(spec, machine, module.check_mode))
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in answer.pop("warnings"):

@@ -223,7 +223,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import Wish, check
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import JoinSpec, validate
 
 
 def main() -> None:
@@ -249,7 +249,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given, machine = module.params, NodeContext()
-    wish = Wish(
+    spec = JoinSpec(
         endpoint=given["endpoint"],
         node_name=given["node_name"] or "",
         node_address=given["node_address"] or "",
@@ -260,8 +260,8 @@ def main() -> None:
         timeout=given["timeout"],
     )
     try:
-        check(wish)
-        answer = result(wish, machine, converge(wish, machine, given["discovery"], module.check_mode))
+        validate(spec)
+        answer = result(spec, machine, converge(spec, machine, given["discovery"], module.check_mode))
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in answer.pop("warnings"):

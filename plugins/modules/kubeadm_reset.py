@@ -173,7 +173,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import Wish, converge, failure_of, result
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import (
+    ResetSpec,
+    converge,
+    failure_of,
+    result,
+)
 
 
 def main() -> None:
@@ -189,7 +194,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given, machine = module.params, NodeContext()
-    wish = Wish(
+    spec = ResetSpec(
         level=given["level"],
         endpoint=given["endpoint"] or "",
         ca_hash=given["ca_hash"] or "",
@@ -198,8 +203,8 @@ def main() -> None:
         timeout=given["timeout"],
     )
     try:
-        outcome = converge(wish, machine, module.check_mode)
-        answer = result(wish, machine, outcome)
+        outcome = converge(spec, machine, module.check_mode)
+        answer = result(spec, machine, outcome)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in answer.pop("warnings"):

@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
-    Wish,
+    TokenSpec,
     absent,
     present,
     seconds,
@@ -149,14 +149,14 @@ def main() -> None:
         if given["state"] == "absent":
             answer = absent(given["token_id"], machine, given["kubeconfig"], module.check_mode)
         else:
-            wish = Wish(
+            spec = TokenSpec(
                 node_name=given["node_name"],
                 ttl=seconds(given["ttl"]),
                 endpoint=given["endpoint"] or "",
                 machine_id=given["machine_id"] or "",
                 node_address=given["node_address"] or "",
             )
-            answer = present(wish, machine, given["kubeconfig"], module.check_mode)
+            answer = present(spec, machine, given["kubeconfig"], module.check_mode)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     module.exit_json(**answer)

@@ -147,7 +147,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan impor
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
     POD_SECURITY,
-    Wish,
+    UserSpec,
     converge,
     remove,
 )
@@ -174,7 +174,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    wish = Wish(
+    spec = UserSpec(
         user=given["name"], groups=tuple(given["groups"]), cluster_role=given["cluster_role"],
         namespace=given["namespace"], cluster=given["cluster"], days=given["days"], renew_days=given["renew_days"],
         until=given["until"], account=given["account"], make_namespace=given["make_namespace"],
@@ -183,7 +183,7 @@ def main() -> None:
     try:
         with host_lock.changing(module.check_mode):
             steps, path, warnings = (converge if given["state"] == "present" else remove)(
-                wish, NodeContext(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
+                spec, NodeContext(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     for warning in warnings:

@@ -97,7 +97,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import NodeRemovalSpec, converge
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    wish = Wish(
+    spec = NodeRemovalSpec(
         name=given["name"],
         machine_id=given["machine_id"] or "",
         drain=given["drain"],
@@ -121,7 +121,7 @@ def main() -> None:
         grace_period=given["grace_period"],
     )
     try:
-        answer = converge(wish, NodeContext(), given["kubeconfig"], module.check_mode)
+        answer = converge(spec, NodeContext(), given["kubeconfig"], module.check_mode)
     except ClassroomError as exc:
         module.fail_json(msg=str(exc))
     for warning in answer.pop("warnings"):

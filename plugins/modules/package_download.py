@@ -133,13 +133,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, programs, run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import download as package_download
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import Found
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Package, Repository
 
-ROADS: dict[str, Callable[[str, str], package_download.Road]] = {
+ROADS: dict[str, Callable[[str, str], package_download.Downloader]] = {
     package_file.APT: package_download.AptRoad, package_file.RPM: package_download.DnfRoad,
 }
 
@@ -154,7 +154,7 @@ def repositories(module: AnsibleModule) -> list[Repository]:
     ]
 
 
-def download(module: AnsibleModule, work: str) -> tuple[list[Step], list[Found]]:
+def download(module: AnsibleModule, work: str) -> tuple[list[Change], list[Found]]:
     """What has to come, and all that was asked for."""
     params = module.params
     architecture = params["architecture"] or package_file.machine_architecture()
@@ -166,13 +166,13 @@ def download(module: AnsibleModule, work: str) -> tuple[list[Step], list[Found]]
         disk_space.require(params["directory"], sum(each.size for each in lacking), "packages")
         fetch(road, lacking, params["directory"])
     steps = [
-        Step("package", each.file, "", f"{each.size} bytes from {each.repository.uri}", "it is not there")
+        Change("package", each.file, "", f"{each.size} bytes from {each.repository.uri}", "it is not there")
         for each in lacking
     ]
     return steps, found
 
 
-def fetch(road: package_download.Road, lacking: list[Found], directory: str) -> None:
+def fetch(road: package_download.Downloader, lacking: list[Found], directory: str) -> None:
     """Have the packages in the directory, each complete or not at all."""
     os.makedirs(directory, exist_ok=True)
     with run_lock.alone(os.path.join(directory, ".running"), directory, 0, lambda _words: None):

@@ -62,15 +62,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import checksum_of
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
 
-def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
+def place(module: AnsibleModule, work: str) -> tuple[list[Change], str]:
     """Have the program in its place; the steps and its checksum."""
     package, program, path = (module.params[name] for name in ("package", "program", "path"))
     if module.check_mode and not os.path.exists(package):
-        return [Step("program", path, "", program, f"{package} is to be fetched first")], ""
+        return [Change("program", path, "", program, f"{package} is to be fetched first")], ""
     programs.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
     checksum = checksum_of(found)
@@ -83,7 +83,7 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Step], str]:
         shutil.copyfile(found, fresh)
         os.chmod(fresh, 0o755)
         os.replace(fresh, path)
-    return [Step("program", path, "", f"{program} of {os.path.basename(package)}", reason)], checksum
+    return [Change("program", path, "", f"{program} of {os.path.basename(package)}", reason)], checksum
 
 
 def main() -> None:

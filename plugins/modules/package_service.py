@@ -343,7 +343,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core import hos
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.systemd import unit_name
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import plan as package_plan
@@ -408,17 +408,17 @@ SERVICE_SPEC = {
 _LISTS = ("components", "architectures", "fingerprints", "excludes", "further_uris")
 
 
-def wished_packages(params: Mapping[str, Any]) -> package_plan.Wish:
+def wished_packages(params: Mapping[str, Any]) -> package_plan.PackagesSpec:
     repository = None
     if params["repository"] is not None:
         given = params["repository"]
         lists = {key: tuple(given[key]) for key in _LISTS}
         repository = package_plan.with_checked_key(package_plan.Repository(**{**given, **lists}))
     wanted = tuple(package_plan.Package(package["name"], package["version"]) for package in params["packages"])
-    return package_plan.Wish(wanted, repository, params["hold"])
+    return package_plan.PackagesSpec(wanted, repository, params["hold"])
 
 
-def wished_file(file: Mapping[str, Any]) -> service.FileWish:
+def wished_file(file: Mapping[str, Any]) -> service.FileSpec:
     secret = file["secret_content"] is not None
     try:
         mode = int(file["mode"], 8)
@@ -428,11 +428,11 @@ def wished_file(file: Mapping[str, Any]) -> service.FileWish:
         ) from problem
     content = file["secret_content"] if secret else file["content"]
     content = content if file["state"] == "present" else None
-    return service.FileWish(file["path"], content, mode, secret, file.get("action_on_change"), file["force"])
+    return service.FileSpec(file["path"], content, mode, secret, file.get("action_on_change"), file["force"])
 
 
-def wished_service(given: Mapping[str, Any]) -> service.Wish:
-    return service.Wish(
+def wished_service(given: Mapping[str, Any]) -> service.ServiceSpec:
+    return service.ServiceSpec(
         name=unit_name(given["name"]),
         files=tuple(wished_file(file) for file in given["files"]),
         enabled=given["enabled"],
@@ -453,53 +453,53 @@ def wished_trial(given: Mapping[str, Any] | None) -> service.Trial | None:
     return service.Trial(tuple(given["command"]), given["directory"].rstrip("/"))
 
 
-def install(root: Root, wish: package_plan.Wish, check_mode: bool) -> tuple[list[Step], dict[str, str]]:
+def install(root: Root, spec: package_plan.PackagesSpec, check_mode: bool) -> tuple[list[Change], dict[str, str]]:
     """What had to be done for the packages, and the versions that are there now."""
-    backend = backend_of(root, run, repository=wish.repository)
-    files = backend.files(wish)
-    state = package_plan.read_state(root, backend, wish, files)
-    steps = package_plan.plan(wish, state, files)
+    backend = backend_of(root, run, repository=spec.repository)
+    files = backend.files(spec)
+    state = package_plan.read_state(root, backend, spec, files)
+    steps = package_plan.plan(spec, state, files)
     if steps and not check_mode:
-        package_plan.perform(root, backend, wish, state, files)
-        state = package_plan.read_state(root, backend, wish, files)
+        package_plan.apply(root, backend, spec, state, files)
+        state = package_plan.read_state(root, backend, spec, files)
     return list(steps), {name: package.version for name, package in state.installed.items()}
 
 
-def write(root: Root, files: tuple[service.FileWish, ...], check_mode: bool) -> list[Step]:
+def write(root: Root, files: tuple[service.FileSpec, ...], check_mode: bool) -> list[Change]:
     """What had to be done for files that belong to no service."""
-    wish = service.Wish("", files)
-    steps = service.plan(wish, service.read_files(root, files))
+    spec = service.ServiceSpec("", files)
+    steps = service.plan(spec, service.read_files(root, files))
     if not check_mode:
-        service.Performer(root, run).perform(wish, steps)
+        service.Performer(root, run).perform(spec, steps)
     return list(steps)
 
 
-def configure(root: Root, wish: service.Wish, check_mode: bool) -> list[Step]:
+def configure(root: Root, spec: service.ServiceSpec, check_mode: bool) -> list[Change]:
     """What had to be done for one service."""
-    state = service.read_state(root, run, wish)
-    steps = service.plan(wish, state)
-    service.try_files(root, run, wish, steps, check_mode)
+    state = service.read_state(root, run, spec)
+    steps = service.plan(spec, state)
+    service.try_files(root, run, spec, steps, check_mode)
     if not check_mode:
-        service.check(wish, state)
+        service.validate(spec, state)
         if steps:
-            service.check_ports(root, wish)
+            service.check_ports(root, spec)
         performer = service.Performer(root, run)
-        performer.perform(wish, steps)
-        if steps or not performer.ready(wish, state.unit):
-            performer.wait(wish, acted=any(step.action in ("start", "restart", "reload") for step in steps))
+        performer.perform(spec, steps)
+        if steps or not performer.ready(spec, state.unit):
+            performer.wait(spec, acted=any(step.action in ("start", "restart", "reload") for step in steps))
     return list(steps)
 
 
 def bring_up(module: AnsibleModule) -> None:
     """Packages, then each service; every wish is understood before anything is changed."""
     root = Root()
-    wish = wished_packages(module.params)
+    spec = wished_packages(module.params)
     files = tuple(wished_file(file) for file in module.params["files"])
     services = [wished_service(given) for given in module.params["services"]]
-    steps: list[Step] = []
+    steps: list[Change] = []
     versions: dict[str, str] = {}
-    if wish.packages:
-        steps, versions = install(root, wish, module.check_mode)
+    if spec.packages:
+        steps, versions = install(root, spec, module.check_mode)
     steps += write(root, files, module.check_mode)
     for one in services:
         steps += configure(root, one, module.check_mode)

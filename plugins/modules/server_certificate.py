@@ -92,12 +92,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host import ser
 
 def certify(module: AnsibleModule) -> None:
     given = dict(module.params)
-    wish = server_certificate.Wish(**dict(given, names=tuple(given["names"])))
-    server_certificate.check(wish)
-    steps = server_certificate.plan(wish, server_certificate.read_state(wish, time.time()))
+    spec = server_certificate.CertificateSpec(**dict(given, names=tuple(given["names"])))
+    server_certificate.validate(spec)
+    steps = server_certificate.plan(spec, server_certificate.read_state(spec, time.time()))
     if not module.check_mode:
-        server_certificate.perform(wish, steps, run)
-    found = server_certificate.made(wish)
+        server_certificate.apply(spec, steps, run)
+    found = server_certificate.made(spec)
     module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps),
                      authority=found.authority, fingerprint=found.fingerprint)
 

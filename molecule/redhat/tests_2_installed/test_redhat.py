@@ -130,9 +130,9 @@ NETWORK_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("wish", "says"), NETWORK_REFUSED.values(), ids=NETWORK_REFUSED)
-def test_networks_and_zones_that_are_not_there_are_refused(wish: dict[str, Any], says: str) -> None:
+def test_networks_and_zones_that_are_not_there_are_refused(spec: dict[str, Any], says: str) -> None:
     before = machine_print("master")
-    run = playbook("site.yml", "--limit", "master", "-e", json.dumps(wish))
+    run = playbook("site.yml", "--limit", "master", "-e", json.dumps(spec))
     assert run.status == FAILED and run.changed["master"] == 0, run.output
     assert says in run.failures["master"]
     assert machine_print("master") == before
@@ -184,7 +184,7 @@ def test_a_list_of_what_there_is_does_not_tempt_anybody() -> None:
     assert [line for line in listed.splitlines() if line.startswith(HELD)] == []
 
 
-def wish(key: str, name: str = "small", version: str = "1.1", **repository: Any) -> dict[str, Any]:
+def spec(key: str, name: str = "small", version: str = "1.1", **repository: Any) -> dict[str, Any]:
     return {
         "repository": {"name": "small", "uri": "file:///srv/repositories/right", "signed_by": key, **repository},
         "packages": [{"name": name, "version": version}],
@@ -222,7 +222,7 @@ def test_what_is_wrong_is_refused_by_name_and_nothing_changed(
     key: str, repository: dict[str, Any], says: tuple[str, ...]
 ) -> None:
     before = machine_print("master")
-    run = ad_hoc("master", "classroom.kubeadm.package_service", wish(key, **repository))
+    run = ad_hoc("master", "classroom.kubeadm.package_service", spec(key, **repository))
     assert run.status == FAILED, run.output
     assert [words for words in says if words not in run.output] == [], run.output
     assert machine_print("master") == before
@@ -231,7 +231,7 @@ def test_what_is_wrong_is_refused_by_name_and_nothing_changed(
 def test_a_full_disk_is_named(key: str) -> None:
     before = machine_print("master")
     with no_room():
-        run = ad_hoc("master", "classroom.kubeadm.package_service", wish(key))
+        run = ad_hoc("master", "classroom.kubeadm.package_service", spec(key))
     assert run.status == FAILED and "found the disk full" in run.output, run.output
     assert machine_print("master") == before
 
@@ -239,31 +239,31 @@ def test_a_full_disk_is_named(key: str) -> None:
 def test_another_dnf_is_waited_for_and_then_it_is_installed(key: str) -> None:
     # dnf's own lock: the number of a process that lives
     command("sh -c 'sleep 8 & echo -n $! | tee /run/other > /var/lib/dnf/rpmdb_lock.pid'")
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version="1.0")))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", spec(key, version="1.0")))
     assert "master | CHANGED" in run.output and command("rpm --query small") == "small-1.0-1.noarch"
     command("test ! -e /proc/$(cat /run/other)")
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 def test_up_and_down_and_nothing_twice(key: str, version: str) -> None:
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version=version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", spec(key, version=version)))
     assert "master | CHANGED" in run.output and command("rpm --query small") == f"small-{version}-1.noarch"
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, version=version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", spec(key, version=version)))
     assert "master | SUCCESS" in run.output
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"], ids=["an installation", "an upgrade"])
 def test_an_interrupted_transaction_is_finished(key: str, version: str) -> None:
     with ThreadPoolExecutor(1) as pool:
-        killed = pool.submit(ad_hoc, "master", "classroom.kubeadm.package_service", wish(key, "slow", version))
+        killed = pool.submit(ad_hoc, "master", "classroom.kubeadm.package_service", spec(key, "slow", version))
         command(f"timeout 60 sh -c 'until [ -e /run/slow-{version} ]; do sleep 0.1; done'")
         command("kill -9 $(cat /var/lib/dnf/rpmdb_lock.pid); pkill -x sleep")
         assert killed.result().status == FAILED and "ended in the middle (signal 9)" in killed.result().output
-    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", wish(key, "slow", version)))
+    run = succeeded(ad_hoc("master", "classroom.kubeadm.package_service", spec(key, "slow", version)))
     assert "master | CHANGED" in run.output and "an earlier installation was interrupted" in run.output
     assert command("rpm --query slow").splitlines() == [f"slow-{version}-1.noarch"]
     assert "master | SUCCESS" in ad_hoc(
-        "master", "classroom.kubeadm.package_service", wish(key, "slow", version)).output
+        "master", "classroom.kubeadm.package_service", spec(key, "slow", version)).output
 
 
 def test_bare_is_what_was_before() -> None:

@@ -17,7 +17,7 @@ from tests.support.timings import stage
 
 NODES = ("master", "node1")
 # As in converge.yml
-WISHES = {"student_tools_users": [{"name": "student"}]}
+SPECS = {"student_tools_users": [{"name": "student"}]}
 CONFIG = "/home/student/.kube/config"
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
 # Three programs that find each other at localhost, because they are in one pod
@@ -104,7 +104,7 @@ def test_it_is_reachable_through_its_service(name: str) -> None:
 def test_another_run_has_nothing_to_do() -> None:
     for arguments in (("--check", "--diff"), ()):
         with stage("student_tools.yml " + ("in check mode" if arguments else "again")):
-            run = succeeded(playbook("student_tools.yml", "-e", json.dumps(WISHES), *arguments))
+            run = succeeded(playbook("student_tools.yml", "-e", json.dumps(SPECS), *arguments))
         assert run.changed == dict.fromkeys(NODES, 0)
 
 

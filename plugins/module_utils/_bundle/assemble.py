@@ -32,7 +32,7 @@ KUBECTL = "bin/kubectl"
 
 
 @dataclass(frozen=True)
-class Wish:
+class BundleSpec:
     """What a bundle is to be made of.
 
     `images` maps full references to digests, to be found in the OCI layout `layout`; `kubectl` is a program's path or
@@ -49,7 +49,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BundlePlan:
     """What goes where: `sources` maps a path in the bundle to the file that it is made of."""
 
     draft: Contents
@@ -57,39 +57,39 @@ class Plan:
     index: Sequence[Mapping[str, Any]]
 
 
-def plan(wish: Wish, signer: str) -> Plan:
+def plan(spec: BundleSpec, signer: str) -> BundlePlan:
     """What the bundle will be made of, with a key that is equal for equal inputs and an equal signing key `signer`.
 
     Reads manifests and the checksums of what is added; raises ClassroomError for what cannot be together.
     """
-    base = _base(wish)
-    architecture = base.architecture if base else wish.architecture
-    if base and wish.architecture and base.architecture != wish.architecture:
+    base = _base(spec)
+    architecture = base.architecture if base else spec.architecture
+    if base and spec.architecture and base.architecture != spec.architecture:
         raise ClassroomError(
-            f"Wanted a bundle for {wish.architecture}, found one for {base.architecture} in {wish.existing}; give each "
+            f"Wanted a bundle for {spec.architecture}, found one for {base.architecture} in {spec.existing}; give each "
             "architecture a bundle of its own.")
-    sources = {name: os.path.join(wish.existing, name) for name in base.files if _is_kept(name)} if base else {}
+    sources = {name: os.path.join(spec.existing, name) for name in base.files if _is_kept(name)} if base else {}
     sums = {name: base.files[name] for name in sources} if base else {}
-    packages = _packages(wish, architecture, base.packages if base else (), sources, sums)
-    images, index = _images(wish, architecture, base.images if base else {}, sources)
-    if wish.kubectl:
-        sources[KUBECTL] = wish.kubectl
-        sums[KUBECTL] = checksum_of(wish.kubectl)
+    packages = _packages(spec, architecture, base.packages if base else (), sources, sums)
+    images, index = _images(spec, architecture, base.images if base else {}, sources)
+    if spec.kubectl:
+        sources[KUBECTL] = spec.kubectl
+        sums[KUBECTL] = checksum_of(spec.kubectl)
     facts = [bundle_lock.SCHEMA, signer, architecture, sorted(sums.items()), sorted(images.items())]
     draft = Contents(
         key=hashlib.sha256(json.dumps(facts).encode()).hexdigest(),
         architecture=architecture,
         go=base.go if base else "",
-        versions={**(base.versions if base else {}), **wish.versions},
+        versions={**(base.versions if base else {}), **spec.versions},
         packages=packages,
         images=images,
         debian=base.debian if base else {},
         distributions=base.distributions if base else {},
     )
-    return Plan(draft, sources, index)
+    return BundlePlan(draft, sources, index)
 
 
-def make(prepared: Plan, directory: str, secret: str, runner: Runner = run) -> Contents:
+def make(prepared: BundlePlan, directory: str, secret: str, runner: Runner = run) -> Contents:
     """Put everything into `directory`, which must not be there yet, and seal it.
 
     Files of the same file system become links, so that a bundle of another one's files costs nothing.
@@ -108,11 +108,11 @@ def make(prepared: Plan, directory: str, secret: str, runner: Runner = run) -> C
     return contents
 
 
-def _base(wish: Wish) -> Contents | None:
-    if not wish.existing:
+def _base(spec: BundleSpec) -> Contents | None:
+    if not spec.existing:
         return None
-    contents = bundle_contents.read(wish.existing)
-    found = bundle_lock.all_problems(wish.existing, bundle_lock.read(wish.existing))
+    contents = bundle_contents.read(spec.existing)
+    found = bundle_lock.all_problems(spec.existing, bundle_lock.read(spec.existing))
     if found:
         raise ClassroomError("\n".join(found))
     return contents
@@ -126,14 +126,14 @@ def _is_kept(name: str) -> bool:
 
 
 def _packages(
-    wish: Wish, architecture: str, known: Sequence[LockedPackage], sources: dict[str, str], sums: dict[str, str]
+    spec: BundleSpec, architecture: str, known: Sequence[LockedPackage], sources: dict[str, str], sums: dict[str, str]
 ) -> tuple[LockedPackage, ...]:
-    strange = [package for package in wish.packages if not package.fits(architecture)]
+    strange = [package for package in spec.packages if not package.fits(architecture)]
     if strange:
         raise ClassroomError("Wanted packages for {}, found {}; leave them out, or make a bundle for theirs.".format(
             architecture, ", ".join(f"{each.path} for {each.architecture}" for each in strange)))
     locked = {package.file: package for package in known}
-    for package in wish.packages:
+    for package in spec.packages:
         checksum = checksum_of(package.path)
         # rpm files of a bundle carry its own signature, so that they never equal the file that they were made of
         if sums.get(package.target, checksum) != checksum and package.target.startswith("apt/"):
@@ -147,15 +147,15 @@ def _packages(
 
 
 def _images(
-    wish: Wish, architecture: str, known: Mapping[str, str], sources: dict[str, str]
+    spec: BundleSpec, architecture: str, known: Mapping[str, str], sources: dict[str, str]
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """All images by reference, and the index that names them; their blobs become sources."""
-    images = {**known, **wish.images}
+    images = {**known, **spec.images}
     kept = {name: path for name, path in sources.items() if not name.startswith("oci/blobs/")}
-    places = {True: Layout(wish.layout), False: Layout(os.path.join(wish.existing, "oci"))}
+    places = {True: Layout(spec.layout), False: Layout(os.path.join(spec.existing, "oci"))}
     index = []
     for name, digest in sorted(images.items()):
-        place = places[name in wish.images]
+        place = places[name in spec.images]
         parts = _closure(place, name, digest)
         _check_platform(place, name, parts, architecture)
         for blob in [*image_manifest.blobs(parts), *(part.digest for part in parts)]:
@@ -222,7 +222,7 @@ def _check_blobs(contents: Contents) -> None:
         raise ClassroomError("\n".join(wrong))
 
 
-def _bytes_to_copy(prepared: Plan, parent: str) -> int:
+def _bytes_to_copy(prepared: BundlePlan, parent: str) -> int:
     """What linking does not save: files of other file systems, and packages that get a signature."""
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)

@@ -16,7 +16,7 @@ from .._core.errors import ClassroomError
 from . import lock as bundle_lock
 
 
-class Place:
+class BundleDestination:
     """Where a bundle is to be: a directory, or a link to one, which then is moved to the new bundle.
 
     What is not finished lies beside it, under names that begin with a dot.

@@ -25,7 +25,7 @@ OWNER = "classroom.kubeadm bundle"
 TOOLS: Mapping[str, str] = {"gpg": "gpg and gpg-agent"}
 
 # Of a large file; signing takes no time but that of reading it
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Keyring:
     def _gpg(self, *arguments: str) -> Completed:
         own = ["gpg", "--homedir", self.home, "--batch", "--quiet", "--yes", "--no-auto-check-trustdb"]
         quiet = ["--trust-model", "always", "--pinentry-mode", "loopback", "--passphrase", ""]
-        return self._run([*own, *quiet, *arguments], timeout=_PATIENCE, check=False)
+        return self._run([*own, *quiet, *arguments], timeout=_TIMEOUT, check=False)
 
 
 def fingerprint(secret: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step
+from .._core.plan import Change
 from .._images import manifest as image_manifest
 from .._images import reference as image_reference
 from .._images.manifest import Manifest
@@ -64,31 +64,31 @@ def images(references: Mapping[str, str]) -> list[Image]:
     return found
 
 
-def steps(wished: Iterable[Image], target: Target) -> list[Step]:
+def steps(desired: Iterable[Image], target: Target) -> list[Change]:
     """The images that the mirror does not have as they are in the bundle."""
     found = []
-    for image in wished:
+    for image in desired:
         there = target.digest(image.repository, image.tag)
         if there != image.digest:
             reason = "another image is under its name" if there else "not in the registry"
-            found.append(Step("image", image.reference, there or "absent", image.digest, reason))
+            found.append(Change("image", image.reference, there or "absent", image.digest, reason))
     return found
 
 
-def predicted(wished: Iterable[Image], reason: str) -> list[Step]:
+def predicted(desired: Iterable[Image], reason: str) -> list[Change]:
     """What will have to be copied to a registry that is not there yet."""
-    return [Step("image", image.reference, "absent", image.digest, reason) for image in wished]
+    return [Change("image", image.reference, "absent", image.digest, reason) for image in desired]
 
 
-def weight(layout: str, wished: Iterable[Image]) -> int:
+def weight(layout: str, desired: Iterable[Image]) -> int:
     """Bytes that these images take, each blob counted once; some of them may be in the mirror already."""
-    blobs = {digest for image in wished for digest in image_manifest.blobs(_closure(layout, image.digest))}
+    blobs = {digest for image in desired for digest in image_manifest.blobs(_closure(layout, image.digest))}
     return sum(os.path.getsize(_blob_path(layout, digest)) for digest in blobs)
 
 
-def fill(layout: str, wished: Sequence[Image], target: Target) -> None:
+def fill(layout: str, desired: Sequence[Image], target: Target) -> None:
     """Copy images from the layout: first all blobs, several at a time and each sent once, then the manifests."""
-    manifests = {image: _closure(layout, image.digest) for image in wished}
+    manifests = {image: _closure(layout, image.digest) for image in desired}
     repositories: dict[str, list[str]] = {}
     for image, parts in manifests.items():
         for blob in image_manifest.blobs(parts):

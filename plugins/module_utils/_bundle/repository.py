@@ -25,7 +25,7 @@ LABEL = "classroom.kubeadm"
 APT_TOOLS: Mapping[str, str] = {"apt-ftparchive": "apt-utils"}
 RPM_TOOLS: Mapping[str, str] = {"createrepo_c": "createrepo-c", "rpmkeys": "rpm", "rpmsign": "rpm"}
 
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 
 
 def make_apt(

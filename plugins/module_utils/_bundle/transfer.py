@@ -30,7 +30,7 @@ _PART = ".part"
 
 
 @dataclass(frozen=True)
-class Wish:
+class TransferSpec:
     """The text of a lock, the bytes of each of its files, and the lock's signature (empty when it has none)."""
 
     dest: str
@@ -47,46 +47,46 @@ class Wish:
         return os.path.join(self.dest, INCOMING)
 
 
-def is_there(wish: Wish, stamp: str) -> bool:
+def is_there(spec: TransferSpec, stamp: str) -> bool:
     """Return whether the bundle is the wanted one and was verified as it is now.
 
     `stamp` is the file in which a verification is recorded (see bundle_lock.write_stamp). Without a record of exactly
     these files their digests are compared: after a power failure a file can have its size and no content.
     """
-    lock = wish.lock
-    return _is_named_so(wish) and (
-        bundle_lock.is_stamped(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
-        or not bundle_lock.problems(wish.dest, lock))
+    lock = spec.lock
+    return _is_named_so(spec) and (
+        bundle_lock.is_stamped(stamp, spec.dest, lock, bundle_lock.traits(spec.dest, lock))
+        or not bundle_lock.problems(spec.dest, lock))
 
 
-def _is_named_so(wish: Wish) -> bool:
+def _is_named_so(spec: TransferSpec) -> bool:
     """Return whether lock, signature, and names and sizes of all files are the wanted ones."""
     return (
-        read_text(os.path.join(wish.dest, NAME)) == wish.text
-        and (read_text(os.path.join(wish.dest, SIGNATURE)) or "") == wish.signature
-        and all(_size(os.path.join(wish.dest, name)) == size for name, size in wish.sizes.items())
+        read_text(os.path.join(spec.dest, NAME)) == spec.text
+        and (read_text(os.path.join(spec.dest, SIGNATURE)) or "") == spec.signature
+        and all(_size(os.path.join(spec.dest, name)) == size for name, size in spec.sizes.items())
     )
 
 
-def missing(wish: Wish) -> list[str]:
+def missing(spec: TransferSpec) -> list[str]:
     """The files that have to be sent, having looked into what is served and what has arrived; refused without room."""
-    lock = wish.lock
-    if set(lock.files) != set(wish.sizes):
+    lock = spec.lock
+    if set(lock.files) != set(spec.sizes):
         raise ClassroomError(
             "The lock and the files that are sent do not agree: expected the size of each file of the lock, found {} "
             "without one. Build the bundle again. Nothing was changed.".format(
-                ", ".join(sorted(set(lock.files) ^ set(wish.sizes))[:5])))
+                ", ".join(sorted(set(lock.files) ^ set(spec.sizes))[:5])))
     found = [
         name for name in sorted(lock.files)
-        if not _is_locked(wish.incoming, wish, lock, name) and not _is_locked(wish.dest, wish, lock, name)
+        if not _is_locked(spec.incoming, spec, lock, name) and not _is_locked(spec.dest, spec, lock, name)
     ]
-    disk_space.require(wish.dest, sum(wish.sizes[name] for name in found), "the files of the bundle")
+    disk_space.require(spec.dest, sum(spec.sizes[name] for name in found), "the files of the bundle")
     return found
 
 
-def take(wish: Wish, arrived: Mapping[str, str]) -> None:
+def receive(spec: TransferSpec, arrived: Mapping[str, str]) -> None:
     """Put files that have arrived (name in the bundle -> path) where they belong, if they are what the lock says."""
-    lock = wish.lock
+    lock = spec.lock
     for name, path in arrived.items():
         found = checksum_of(path)
         if found != lock.files[name]:
@@ -94,56 +94,56 @@ def take(wish: Wish, arrived: Mapping[str, str]) -> None:
                 f"{name}: wanted sha256 {lock.files[name]}, found sha256 {found} after it was sent; the bundle on the "
                 "controller is damaged, "
                 "build it anew or copy it again from where it came. The bundle that is served stays.")
-        target = os.path.join(wish.incoming, name)
+        target = os.path.join(spec.incoming, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _move(path, target, 0o755 if name.startswith("bin/") else 0o644)
 
 
-def finish(wish: Wish, stamp: str) -> None:
+def finish(spec: TransferSpec, stamp: str) -> None:
     """Let the new bundle take the place of the served one, and record in `stamp` that it was verified."""
-    lock = wish.lock
+    lock = spec.lock
     for name in lock.files:
-        if not _has(wish, name):
-            target = os.path.join(wish.incoming, name)
+        if not _has(spec, name):
+            target = os.path.join(spec.incoming, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             _drop(target)
-            os.link(os.path.join(wish.dest, name), target)
-    for name, text in ((SIGNATURE, wish.signature), (NAME, wish.text)):
-        _drop(os.path.join(wish.incoming, name))
+            os.link(os.path.join(spec.dest, name), target)
+    for name, text in ((SIGNATURE, spec.signature), (NAME, spec.text)):
+        _drop(os.path.join(spec.incoming, name))
         if text:
-            write_text(os.path.join(wish.incoming, name), text, 0o644)
-    problems = bundle_lock.problems(wish.incoming, lock)
+            write_text(os.path.join(spec.incoming, name), text, 0o644)
+    problems = bundle_lock.problems(spec.incoming, lock)
     if problems:
         raise ClassroomError("\n".join(problems))
-    _exchange(wish)
+    _exchange(spec)
     # A rename keeps size and time
-    bundle_lock.write_stamp(stamp, wish.dest, lock, bundle_lock.traits(wish.dest, lock))
+    bundle_lock.write_stamp(stamp, spec.dest, lock, bundle_lock.traits(spec.dest, lock))
 
 
-def _exchange(wish: Wish) -> None:
+def _exchange(spec: TransferSpec) -> None:
     """Directory by directory, the lock last: a run that is cut off here finds another lock, and does it again."""
-    former = os.path.join(wish.dest, FORMER)
+    former = os.path.join(spec.dest, FORMER)
     shutil.rmtree(former, ignore_errors=True)
     os.makedirs(former)
-    if not wish.signature:
-        _drop(os.path.join(wish.dest, SIGNATURE))
-    for name in sorted(os.listdir(wish.incoming), key=lambda name: (name == NAME, name)):
-        served = os.path.join(wish.dest, name)
+    if not spec.signature:
+        _drop(os.path.join(spec.dest, SIGNATURE))
+    for name in sorted(os.listdir(spec.incoming), key=lambda name: (name == NAME, name)):
+        served = os.path.join(spec.dest, name)
         with contextlib.suppress(FileNotFoundError):
             os.rename(served, os.path.join(former, name))
-        os.rename(os.path.join(wish.incoming, name), served)
-    os.rmdir(wish.incoming)
+        os.rename(os.path.join(spec.incoming, name), served)
+    os.rmdir(spec.incoming)
     shutil.rmtree(former)
 
 
-def _has(wish: Wish, name: str) -> bool:
-    return _size(os.path.join(wish.incoming, name)) == wish.sizes[name]
+def _has(spec: TransferSpec, name: str) -> bool:
+    return _size(os.path.join(spec.incoming, name)) == spec.sizes[name]
 
 
-def _is_locked(directory: str, wish: Wish, lock: Lock, name: str) -> bool:
+def _is_locked(directory: str, spec: TransferSpec, lock: Lock, name: str) -> bool:
     """Return whether the file is in a directory with the size and the digest that the lock gives it."""
     path = os.path.join(directory, name)
-    return _size(path) == wish.sizes[name] and checksum_of(path) == lock.files[name]
+    return _size(path) == spec.sizes[name] and checksum_of(path) == lock.files[name]
 
 
 def _size(path: str) -> int:

@@ -28,7 +28,7 @@ LOCK = "/run/classroom-kubeadm.lock"
 WAIT = 300.0
 # Where the root directory of the host of a module is; another one in unit tests
 ROOT = ""
-_POLL = 0.1
+_POLL_INTERVAL = 0.1
 # Of the holder's line; nothing else is read of a file that another process may be writing
 _LINE = 200
 
@@ -107,5 +107,5 @@ def _wait(done: Callable[[], bool], seconds: float) -> bool:
     while not done():
         if time.monotonic() >= deadline:
             return False
-        time.sleep(_POLL)
+        time.sleep(_POLL_INTERVAL)
     return True

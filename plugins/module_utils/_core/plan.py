@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Step:
+class Change:
     """One difference between wish and machine, with the reason to act on it.
 
     `action` is the kind of thing that changes (`file`, `kernel setting`), under which a performer knows what to do,
@@ -33,7 +33,7 @@ def _indented(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.splitlines())
 
 
-def as_diff(steps: Sequence[Step]) -> dict[str, str]:
+def as_diff(steps: Sequence[Change]) -> dict[str, str]:
     """The plan in the form of Ansible's diff.
 
     The reasons stand only in the second text: a line that were in both could fall out of the few lines of context
@@ -45,6 +45,6 @@ def as_diff(steps: Sequence[Step]) -> dict[str, str]:
     }
 
 
-def as_changes(steps: Sequence[Step]) -> list[str]:
+def as_changes(steps: Sequence[Change]) -> list[str]:
     """One line a step, for a returned list."""
     return [f"{step.title}: {step.reason}" for step in steps]

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from .host import Host
-from .plan import Step
+from .plan import Change
 
 
 @dataclass(frozen=True)
-class Found:
+class RestorePart:
     """What a part has to bring back, and what else is to be said."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -34,6 +34,6 @@ class Restorer:
     """
 
     key: str
-    plan: Callable[[Host, Any], Found]
-    perform: Callable[[Host, Step, Any], Sequence[str]]
+    plan: Callable[[Host, Any], RestorePart]
+    perform: Callable[[Host, Change, Any], Sequence[str]]
     first: bool = False

@@ -31,7 +31,7 @@ class UntrustedPath(ClassroomError):
 
 
 @dataclass(frozen=True)
-class Place:
+class TrustedPlace:
     """Where a file is, or would be: the descriptor (O_PATH) of its directory, and its name there.
 
     `path` is the same as text, without links and with the root directory of the host in front. `linked`: the path
@@ -45,7 +45,7 @@ class Place:
 
 
 @contextmanager
-def parent_of(path: str, base: str = "", make: int | None = None) -> Iterator[Place]:
+def parent_of(path: str, base: str = "", make: int | None = None) -> Iterator[TrustedPlace]:
     """Open the directory of an absolute path. The last part of the path is not followed when it is a link itself.
 
     `base` is the root directory of the host (`Root.path`). Missing directories are made with the mode `make`, if given.
@@ -56,12 +56,12 @@ def parent_of(path: str, base: str = "", make: int | None = None) -> Iterator[Pl
 
 
 @contextmanager
-def target_of(path: str, base: str = "", make: int | None = None) -> Iterator[Place]:
+def target_of(path: str, base: str = "", make: int | None = None) -> Iterator[TrustedPlace]:
     """Open the directory of the file to which an absolute path leads: as `parent_of`, but also through a last link."""
     yield from _opened(_Walk(base, make), path, follow_last=True)
 
 
-def _opened(walk: _Walk, path: str, follow_last: bool) -> Iterator[Place]:
+def _opened(walk: _Walk, path: str, follow_last: bool) -> Iterator[TrustedPlace]:
     try:
         yield walk.to(path, follow_last)
     finally:
@@ -85,7 +85,7 @@ class _Walk:
             os.close(self._here)
             self._here = -1
 
-    def to(self, path: str, follow_last: bool) -> Place:
+    def to(self, path: str, follow_last: bool) -> TrustedPlace:
         given = path
         waiting = self._start(self._base + path)
         linked = False
@@ -168,8 +168,8 @@ class _Walk:
                 "bind mount "
                 "instead of the link, or correct owner and mode. Nothing was changed there.")
 
-    def _place(self, name: str, linked: bool) -> Place:
-        return Place(self._here, name, f"{self._path}/{name}", linked)
+    def _place(self, name: str, linked: bool) -> TrustedPlace:
+        return TrustedPlace(self._here, name, f"{self._path}/{name}", linked)
 
 
 def _parts(path: str) -> deque[str]:

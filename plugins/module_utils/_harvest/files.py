@@ -37,7 +37,7 @@ _LEVELS = 3
 
 
 @dataclass(frozen=True)
-class Wish:
+class FilesSpec:
     """Directories to be taken, patterns of what is not, and the most that it may be, in bytes before compression."""
 
     directories: tuple[str, ...]
@@ -64,21 +64,21 @@ class Survey:
         self.missing.append(self.left_out[-1])
 
 
-def survey(root: Root, wish: Wish) -> Survey:
+def survey(root: Root, spec: FilesSpec) -> Survey:
     """Look through the directories. Raises ClassroomError for a wish that is none and for too much."""
-    _check(wish)
+    _check(spec)
     # What another mount on the same place hides, as an automounter's below a local disk, is no matter.
     table = mounts.visible(mounts.table(root))
     found = Survey()
-    for directory in outermost(wish.directories):
-        _look_into(root, directory, wish, table, found)
-    if found.size > wish.max_bytes:
-        raise ClassroomError(_too_large(wish, found))
+    for directory in outermost(spec.directories):
+        _look_into(root, directory, spec, table, found)
+    if found.size > spec.max_bytes:
+        raise ClassroomError(_too_large(spec, found))
     return found
 
 
-def _check(wish: Wish) -> None:
-    for directory in wish.directories:
+def _check(spec: FilesSpec) -> None:
+    for directory in spec.directories:
         if not os.path.isabs(directory):
             raise ClassroomError(
                 f"Wanted an absolute path of a directory to harvest, found '{directory}'. Write it from the root on.")
@@ -108,7 +108,7 @@ def is_excluded(path: str, patterns: Sequence[str]) -> bool:
     return False
 
 
-def _look_into(root: Root, directory: str, wish: Wish, table: Sequence[mounts.Mount], found: Survey) -> None:
+def _look_into(root: Root, directory: str, spec: FilesSpec, table: Sequence[mounts.Mount], found: Survey) -> None:
     real, above = mounts.resolve(root, table, directory)
     if above is not None:
         # Not even looked at: a server that does not respond lets this hang, and an automounter would mount a home.
@@ -120,14 +120,14 @@ def _look_into(root: Root, directory: str, wish: Wish, table: Sequence[mounts.Mo
         # The kernel's table has paths without links; what is harvested keeps the name that was asked for.
         below = {directory.rstrip("/") + mount.path[len(real.rstrip("/")):]: _whose(mount)
                  for mount in mounts.below(table, real) if mount.remote}
-        _walk(root, directory, wish, below, found)
+        _walk(root, directory, spec, below, found)
 
 
 def _whose(mount: mounts.Mount) -> str:
     return "an automounter" if mount.filesystem == "autofs" else "another machine"
 
 
-def _walk(root: Root, top: str, wish: Wish, remote: Mapping[str, str], found: Survey) -> None:
+def _walk(root: Root, top: str, spec: FilesSpec, remote: Mapping[str, str], found: Survey) -> None:
     waiting = [top]
     while waiting:
         directory = waiting.pop()
@@ -138,7 +138,7 @@ def _walk(root: Root, top: str, wish: Wish, remote: Mapping[str, str], found: Su
             continue
         for name in names:
             path = os.path.join(directory, name)
-            if is_excluded(path, wish.excludes):
+            if is_excluded(path, spec.excludes):
                 continue
             if path in remote:
                 found.left_out.append(f"{path} is a file system of {remote[path]}.")
@@ -174,7 +174,7 @@ def _places(top: str, path: str) -> list[str]:
     return [top, *(os.path.join(top, *inner[:count]) for count in range(1, min(len(inner), _LEVELS) + 1))]
 
 
-def _too_large(wish: Wish, found: Survey) -> str:
+def _too_large(spec: FilesSpec, found: Survey) -> str:
     largest = sorted(found.sizes, key=lambda path: (-found.sizes[path], -len(path)))
     # Of a directory and the one thing in it that makes it large, the inner one says more.
     telling = [path for path in largest if not any(
@@ -182,7 +182,7 @@ def _too_large(wish: Wish, found: Survey) -> str:
     listed = ", ".join(f"{path} with {megabytes(found.sizes[path])}" for path in telling[:_LARGEST])
     return "Wanted to harvest at most {} of this machine, found {} in {}; the largest are {}. Exclude what is no " \
            "work (harvest_excludes), or raise the bound (harvest_max_mb).".format(
-               megabytes(wish.max_bytes), megabytes(found.size), " and ".join(wish.directories), listed)
+               megabytes(spec.max_bytes), megabytes(found.size), " and ".join(spec.directories), listed)
 
 
 def megabytes(size: int) -> str:

@@ -69,7 +69,7 @@ _RETRY_DELAY = 2.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class ObjectsSpec:
     """Patterns of namespaces wanted, patterns of those that are not, and whether Secrets keep their values."""
 
     namespaces: tuple[str, ...] = ("*",)
@@ -112,7 +112,7 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def of_cluster(machine: NodeContext, kubeconfig: str, wish: Wish, timeout: float) -> tuple[Harvest, str]:
+def of_cluster(machine: NodeContext, kubeconfig: str, wish: ObjectsSpec, timeout: float) -> tuple[Harvest, str]:
     """The harvest, or an empty one and the reason: a control plane that is down is no reason to lose the files too."""
     form = "The objects were not harvested: {0}."
     try:
@@ -157,7 +157,7 @@ class _Patient:
         return True
 
 
-def harvest(api: Api, wish: Wish, sleep: Callable[[float], None] = time.sleep) -> Harvest:
+def harvest(api: Api, wish: ObjectsSpec, sleep: Callable[[float], None] = time.sleep) -> Harvest:
     """Read all objects of the namespaces of `wish`.
 
     One resource that cannot be read is named in `left_out`. Raises ApiError when the server does not answer, or does
@@ -166,7 +166,7 @@ def harvest(api: Api, wish: Wish, sleep: Callable[[float], None] = time.sleep) -
     return _harvest(_Patient(api, sleep), wish)
 
 
-def _harvest(api: _Patient, wish: Wish) -> Harvest:
+def _harvest(api: _Patient, wish: ObjectsSpec) -> Harvest:
     found = Harvest()
     for namespace in _items(api, "/api/v1/namespaces"):
         name = namespace["metadata"]["name"]
@@ -266,7 +266,7 @@ def is_somebodys_work(resource: str, item: Json) -> bool:
     return True
 
 
-def manifest_of(version: str, kind: str, item: Json, wish: Wish) -> Json:
+def manifest_of(version: str, kind: str, item: Json, wish: ObjectsSpec) -> Json:
     """The object as its author would write it."""
     manifest: Json = {"apiVersion": version, "kind": kind, "metadata": _metadata(item["metadata"])}
     manifest.update(

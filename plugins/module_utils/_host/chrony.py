@@ -18,11 +18,11 @@ from typing import Any, Callable
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
 from .._core.files import Root, mode_of, read_text
-from .._core.plan import Step
+from .._core.plan import Change
 from .._packages import detect as package_manager_detect
 from .._packages import plan as package_plan
 from . import service, systemd, time_services
-from .time_services import OTHERS, Plan, Wish
+from .time_services import OTHERS, TimePlan, TimeSpec
 
 PACKAGE = "chrony"
 BEGIN = "# BEGIN classroom.kubeadm: time servers"
@@ -33,19 +33,19 @@ _HEADER = "# Written by the collection classroom.kubeadm; the next run replaces 
 _PORT = 123
 # A question as an NTP client of version 4 puts it: its first byte, and nothing else
 _QUESTION = b"\x23" + 47 * b"\0"
-_PATIENCE = 1.5
+_TIMEOUT = 1.5
 
 
 @dataclass(frozen=True)
-class State:
+class ChronyState:
     """chrony's unit and its files as they are and as they should be.
 
     `replaced` are the services that run in whose place it comes, each with its package as `name=version`; `silent` are
     servers that do not answer.
     """
 
-    found: service.State
-    files: tuple[service.FileWish, ...] = ()
+    found: service.ServiceState
+    files: tuple[service.FileSpec, ...] = ()
     replaced: Mapping[str, str] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
 
@@ -55,13 +55,13 @@ def unit_of(root: Root) -> str:
 
 
 def read_state(
-    root: Root, run: Runner, wish: Wish, running: Sequence[str], ask: Callable[[Sequence[str]], tuple[str, ...]],
-) -> State:
+    root: Root, run: Runner, spec: TimeSpec, running: Sequence[str], ask: Callable[[Sequence[str]], tuple[str, ...]],
+) -> ChronyState:
     """`ask` returns the servers that do not answer."""
-    files = wished_files(root, wish.servers)
+    files = desired_files(root, spec.servers)
     found = service.read_state(root, run, _service(unit_of(root), files))
     others = tuple(name for name in running if name in OTHERS)
-    return State(found, files, _packages_of(root, run, others), ask(wish.servers))
+    return ChronyState(found, files, _packages_of(root, run, others), ask(spec.servers))
 
 
 def _packages_of(root: Root, run: Runner, units: Sequence[str]) -> dict[str, str]:
@@ -75,7 +75,7 @@ def _packages_of(root: Root, run: Runner, units: Sequence[str]) -> dict[str, str
             for unit, name in names.items()}
 
 
-def wished_files(root: Root, servers: Sequence[str]) -> tuple[service.FileWish, ...]:
+def desired_files(root: Root, servers: Sequence[str]) -> tuple[service.FileSpec, ...]:
     """Where chrony reads further servers: a directory that its configuration names, else a block in the configuration.
 
     Without servers a file that an earlier run wrote has none in it, and nothing is written for the first time.
@@ -92,12 +92,12 @@ def wished_files(root: Root, servers: Sequence[str]) -> tuple[service.FileWish, 
     lines = "".join(f"server {server} iburst\n" for server in servers)
     if place is not None:
         found = read_text(root(place))
-        return (service.FileWish(place, _HEADER + lines),) if servers or found is not None else ()
+        return (service.FileSpec(place, _HEADER + lines),) if servers or found is not None else ()
     block = f"{BEGIN}\n{lines}{END}\n" if servers else ""
     content = without_block(text or "") + block
     # Its mode stays what it is, where there is one: keys may stand in it
     mode = mode_of(root(path)) or 0o644
-    return (service.FileWish(path, content, mode),) if content != (text or "") else ()
+    return (service.FileSpec(path, content, mode),) if content != (text or "") else ()
 
 
 def _place(text: str) -> str | None:
@@ -116,25 +116,25 @@ def without_block(text: str) -> str:
     return before + after if begin and end else text
 
 
-def _service(name: str, files: tuple[service.FileWish, ...]) -> service.Wish:
-    return service.Wish(name, files, enabled=True, state="started")
+def _service(name: str, files: tuple[service.FileSpec, ...]) -> service.ServiceSpec:
+    return service.ServiceSpec(name, files, enabled=True, state="started")
 
 
-def plan(wish: Wish, state: State) -> Plan:
+def plan(spec: TimeSpec, state: ChronyState) -> TimePlan:
     """The other services, the package, then chrony's files and process."""
     unit = state.found.unit
-    steps = [Step("time service", name, "running", "stopped, and not started at boot", "chrony keeps the clock")
+    steps = [Change("time service", name, "running", "stopped, and not started at boot", "chrony keeps the clock")
              for name in state.replaced]
     if not unit.exists:
-        steps.append(Step("package", PACKAGE, "not installed", "any version", "it is missing"))
+        steps.append(Change("package", PACKAGE, "not installed", "any version", "it is missing"))
     steps += service.plan(_service(unit.name, state.files), state.found)
-    return Plan(tuple(steps), tuple(
+    return TimePlan(tuple(steps), tuple(
         f"time server {name}: it does not answer at UDP port {_PORT}, and chrony goes on asking; a right clock does "
         "not depend "
         "on it while another server answers" for name in state.silent))
 
 
-def perform(root: Root, run: Runner, wish: Wish, state: State) -> None:
+def apply(root: Root, run: Runner, spec: TimeSpec, state: ChronyState) -> None:
     """Keep, replace, install, configure."""
     unit = state.found.unit
     was = unit.active_state if unit.exists else ""
@@ -142,21 +142,21 @@ def perform(root: Root, run: Runner, wish: Wish, state: State) -> None:
     if not unit.exists:
         # As they are now: what the package is about to bring goes with it
         original_state.keep(root, original_state.former_files(root, {file.path: "" for file in state.files}))
-        wanted = package_plan.Wish((package_plan.Package(PACKAGE, None),), None, False)
+        wanted = package_plan.PackagesSpec((package_plan.Package(PACKAGE, None),), None, False)
         backend = package_manager_detect.backend_of(root, run)
-        package_plan.perform(root, backend, wanted, package_plan.read_state(root, backend, wanted, {}), {})
+        package_plan.apply(root, backend, wanted, package_plan.read_state(root, backend, wanted, {}), {})
     for name in state.replaced:
         # Of packages that exclude each other this one is gone by now
         if systemd.show(run, name).exists:
             run(["systemctl", "disable", "--now", "--", name], timeout=60)
     # Only now its configuration is there
-    wished = _service(unit_of(root), wished_files(root, wish.servers))
-    found = service.read_state(root, run, wished)
-    service.check(wished, found)
+    desired = _service(unit_of(root), desired_files(root, spec.servers))
+    found = service.read_state(root, run, desired)
+    service.validate(desired, found)
     performer = service.Performer(root, run)
-    steps = service.plan(wished, found)
-    performer.perform(wished, steps)
-    performer.wait(wished, acted=bool(steps))
+    steps = service.plan(desired, found)
+    performer.perform(desired, steps)
+    performer.wait(desired, acted=bool(steps))
 
 
 def silent(servers: Sequence[str]) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def silent(servers: Sequence[str]) -> tuple[str, ...]:
     threads = [threading.Thread(target=_ask, args=(server, answered), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     return tuple(server for server in servers if server not in answered)
@@ -176,7 +176,7 @@ def _ask(server: str, answered: set[str], port: int = _PORT) -> None:
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as client:
-            client.settimeout(_PATIENCE)
+            client.settimeout(_TIMEOUT)
             client.connect(address)
             client.send(_QUESTION)
             if len(client.recv(512)) >= len(_QUESTION):
@@ -185,19 +185,19 @@ def _ask(server: str, answered: set[str], port: int = _PORT) -> None:
         return
 
 
-def back_plan(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Step, ...]:
+def back_plan(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Change, ...]:
     """chrony as it was, and the services that it replaced."""
     steps, unit, running = [], unit_of(root), time_services.running(run)
     if former["chrony"] == "active":
-        steps.append(Step("restart", unit, "with this collection's servers", "with its own", "it had those before"))
+        steps.append(Change("restart", unit, "with this collection's servers", "with its own", "it had those before"))
     elif former["chrony"] and unit in running:
-        steps.append(Step("stop", unit, "running", "stopped", "this collection started it"))
-    steps += [Step("time service", name, "not running", "running", "chrony had replaced it")
+        steps.append(Change("stop", unit, "running", "stopped", "this collection started it"))
+    steps += [Change("time service", name, "not running", "running", "chrony had replaced it")
               for name in former["replaced"] if name not in running]
     return tuple(steps)
 
 
-def back(root: Root, run: Runner, step: Step, former: Mapping[str, Any]) -> list[str]:
+def back(root: Root, run: Runner, step: Change, former: Mapping[str, Any]) -> list[str]:
     """Bring one of them back, with its package where that had to go."""
     name = step.target
     try:

@@ -78,7 +78,7 @@ class HostFacts:
         return asdict(self)
 
 
-def read_facts(root: Root, run: Runner, wish: HostRequirements, now: float, controller_time: float | None) -> HostFacts:
+def read_facts(root: Root, run: Runner, spec: HostRequirements, now: float, controller_time: float | None) -> HostFacts:
     family, distribution, version, codename = _system(root)
     firewalld, network_manager = systemd.active(run, "firewalld.service", "NetworkManager.service")
     cgroup_version, cgroup_missing = _cgroups(root)
@@ -103,13 +103,13 @@ def read_facts(root: Root, run: Runner, wish: HostRequirements, now: float, cont
         modules_loadable=kernel.modules_loadable(root),
         firewalld=firewalld,
         network_manager=network_manager,
-        blocked=packet_filter.find(root, run, wish.ports, "ip6" if ":" in (wish.address or "") else "ip"),
-        kernel_features={name: kernel.feature(root, name) for name in (*wish.kernel_features, *_FEATURES)},
+        blocked=packet_filter.find(root, run, spec.ports, "ip6" if ":" in (spec.address or "") else "ip"),
+        kernel_features={name: kernel.feature(root, name) for name in (*spec.kernel_features, *_FEATURES)},
         swaps=kernel.read_swaps(root),
         clock_offset=0.0 if controller_time is None else round(now - controller_time, 1),
-        sockets=_sockets(root, wish.cri_socket),
+        sockets=_sockets(root, spec.cri_socket),
         # The kernel takes longer to list its connections than for all the rest, and on other machines nobody asks
-        port_owner=listener(root, wish.api_port) if wish.role == "control_plane" else None,
+        port_owner=listener(root, spec.api_port) if spec.role == "control_plane" else None,
         initialized=os.path.exists(root("/etc/kubernetes/admin.conf")),
         joined=os.path.exists(root("/etc/kubernetes/kubelet.conf")),
         kubelet_socket=runtimes.kubelets_socket(root),

@@ -23,8 +23,8 @@ from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove
 from .._core.host import Host
-from .._core.plan import Step
-from .._core.restorer import Found, Restorer
+from .._core.plan import Change
+from .._core.restorer import RestorePart, Restorer
 from .._formats.ip_networks import SubnetError, parse_subnet
 from . import systemd
 from .facts import Address, addresses_of
@@ -40,7 +40,7 @@ PORT, RULE, SOURCE, INTERFACE = "port", "rich rule", "source", "interface"
 _OPTION = {PORT: "port", RULE: "rich-rule", SOURCE: "source", INTERFACE: "interface"}
 KEY = "firewall"
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/(tcp|udp|sctp|dccp)")
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Zone:
 
 
 @dataclass(frozen=True)
-class Wish:
+class FirewalldSpec:
     """`state` is `auto` (what runs goes on running), `running`, `stopped` or `unchanged`. An empty zone: the one of the
     interface with `address`, or firewalld's default zone.
 
@@ -111,7 +111,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class State:
+class FirewalldState:
     """firewalld as it is. Zones by name and place; the live ones only while it runs."""
 
     unit: systemd.Unit = field(default_factory=lambda: systemd.Unit(UNIT))
@@ -124,10 +124,10 @@ class State:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FirewalldPlan:
     """Steps as they are shown, and what is done for them."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Change, ...] = ()
     add: tuple[Entry, ...] = ()
     remove: tuple[Entry, ...] = ()
     service: str = ""
@@ -176,7 +176,7 @@ def parse_zones(text: str) -> dict[str, Zone]:
 
 def read_zones(run: Runner, place: str, active: bool) -> dict[str, Zone]:
     """firewalld's two configurations; the permanent one can be had without it running."""
-    return parse_zones(run([*_program(place, active), "--list-all-zones"], timeout=_PATIENCE).out)
+    return parse_zones(run([*_program(place, active), "--list-all-zones"], timeout=_TIMEOUT).out)
 
 
 def read_default_zone(root: Root) -> str:
@@ -198,12 +198,12 @@ def read_ours(root: Root) -> tuple[Entry, ...]:
     return tuple(Entry.of(text) for text in original_state.read(root).get("written", {}).get(KEY, ()))
 
 
-def read_state(root: Root, run: Runner, wish: Wish) -> State:
+def read_state(root: Root, run: Runner, spec: FirewalldSpec) -> FirewalldState:
     unit = systemd.show(run, UNIT)
-    if not unit.exists or not _is_wanted(wish, unit):
-        return State(unit)
+    if not unit.exists or not _is_wanted(spec, unit):
+        return FirewalldState(unit)
     places = PLACES if unit.active else (PERMANENT,)
-    return State(
+    return FirewalldState(
         unit=unit,
         default_zone=read_default_zone(root),
         zones={place: read_zones(run, place, unit.active) for place in places},
@@ -214,53 +214,53 @@ def read_state(root: Root, run: Runner, wish: Wish) -> State:
     )
 
 
-def _is_wanted(wish: Wish, unit: systemd.Unit) -> bool:
+def _is_wanted(spec: FirewalldSpec, unit: systemd.Unit) -> bool:
     """Whether firewalld is to run, with the ports open."""
-    return wish.state == "running" or (wish.state == "auto" and unit.active)
+    return spec.state == "running" or (spec.state == "auto" and unit.active)
 
 
 # Deciding
 
 
-def plan(wish: Wish, state: State) -> Plan:
+def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
     """What is to be done, and every refusal, before anything has been done."""
-    check(wish)
-    if wish.state == "stopped":
+    validate(spec)
+    if spec.state == "stopped":
         return _plan_stop(state)
-    if wish.state == "running":
+    if spec.state == "running":
         _refuse_missing(state.unit)
-    if not _is_wanted(wish, state.unit):
-        return Plan()
-    zone = choose_zone(wish, state)
+    if not _is_wanted(spec, state.unit):
+        return FirewalldPlan()
+    zone = choose_zone(spec, state)
     start = not (state.unit.active and _starts_at_boot(state.unit))
     if not state.unit.active:
         _refuse_cut(state)
-    wanted = list(_wanted(wish, zone))
-    _refuse_elsewhere(wish, state)
+    wanted = list(_wanted(spec, zone))
+    _refuse_elsewhere(spec, state)
     # What only the collection opened, and nobody wants any more
     close = [entry for entry in state.ours
-             if wish.exclusive and entry not in wanted and is_there(state.zones, entry)]
+             if spec.exclusive and entry not in wanted and is_there(state.zones, entry)]
     after = without(state.zones, close)
     add = [entry for entry in wanted if entry.place in after
            and not after[entry.place][entry.zone].has(entry.kind, entry.value)]
     steps = [*_shown(add, "closed", "open", "the machine's role needs it"),
              *_shown(close, "open", "closed", "this collection opened it, and the role needs it no more")]
     if start:
-        steps.append(Step("service", UNIT, _service_words(state.unit), "runs, now and at boot", "it is to filter"))
-    return Plan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
+        steps.append(Change("service", UNIT, _service_words(state.unit), "runs, now and at boot", "it is to filter"))
+    return FirewalldPlan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
                 _former(state, add, close, start))
 
 
-def check(wish: Wish) -> None:
+def validate(spec: FirewalldSpec) -> None:
     """Whether the wish can be understood."""
-    wrong = [port for port in (*wish.ports, *wish.cluster_ports) if port_range(port) is None]
+    wrong = [port for port in (*spec.ports, *spec.cluster_ports) if port_range(port) is None]
     if wrong:
         raise ClassroomError(
             "Wanted ports like 6443/tcp or 30000-32767/udp, found '{}'. Correct it; nothing was changed.".format(
                 "', '".join(wrong)))
-    for network in (*wish.sources, *wish.cluster_sources, *wish.trusted):
+    for network in (*spec.sources, *spec.cluster_sources, *spec.trusted):
         try:
-            if network in wish.trusted or not _is_address(network):
+            if network in spec.trusted or not _is_address(network):
                 parse_subnet(network)
         except SubnetError as problem:
             raise ClassroomError(f"Wanted a network whose machines are let in, {problem}.") from problem
@@ -274,11 +274,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _plan_stop(state: State) -> Plan:
+def _plan_stop(state: FirewalldState) -> FirewalldPlan:
     if not state.unit.exists or not (state.unit.active or state.unit.unit_file_state == "enabled"):
-        return Plan()
-    step = Step("service", UNIT, _service_words(state.unit), "stopped, now and at boot", "the machine is to be open")
-    return Plan((step,), service="stop", former={KEY: _former_service(state.unit)})
+        return FirewalldPlan()
+    step = Change("service", UNIT, _service_words(state.unit), "stopped, now and at boot", "the machine is to be open")
+    return FirewalldPlan((step,), service="stop", former={KEY: _former_service(state.unit)})
 
 
 def _service_words(unit: systemd.Unit) -> str:
@@ -297,18 +297,18 @@ def _refuse_missing(unit: systemd.Unit) -> None:
                   else ("not installed", "Install the package firewalld"))))
 
 
-def choose_zone(wish: Wish, state: State) -> str:
+def choose_zone(spec: FirewalldSpec, state: FirewalldState) -> str:
     """The zone to open the ports in. It has to be there in both configurations."""
-    interface = next((one.interface for one in state.addresses if one.address == wish.address), "")
-    zone = wish.zone or _zone_of(interface, state) or state.default_zone
+    interface = next((one.interface for one in state.addresses if one.address == spec.address), "")
+    zone = spec.zone or _zone_of(interface, state) or state.default_zone
     for place in state.zones:
-        for name in (zone, *([TRUSTED] if wish.trusted or wish.interfaces else [])):
+        for name in (zone, *([TRUSTED] if spec.trusted or spec.interfaces else [])):
             if name not in state.zones[place]:
                 raise ClassroomError(_no_zone(name, place, state))
     return zone
 
 
-def _no_zone(name: str, place: str, state: State) -> str:
+def _no_zone(name: str, place: str, state: FirewalldState) -> str:
     if place == LIVE:
         return (f"Wanted the zone '{name}' of firewalld, found it in the permanent configuration only. Nothing was "
                 "changed: run 'firewall-cmd --reload' first.")
@@ -317,7 +317,7 @@ def _no_zone(name: str, place: str, state: State) -> str:
                 name, ", ".join(sorted(state.zones[place]))))
 
 
-def _zone_of(interface: str, state: State) -> str:
+def _zone_of(interface: str, state: FirewalldState) -> str:
     """Where an interface is now, or will be after the start."""
     for place in (LIVE, PERMANENT):
         for zone in state.zones.get(place, {}).values():
@@ -326,7 +326,7 @@ def _zone_of(interface: str, state: State) -> str:
     return ""
 
 
-def _refuse_cut(state: State) -> None:
+def _refuse_cut(state: FirewalldState) -> None:
     """A firewalld that is about to start must let in the connection that starts it."""
     session = state.session
     if session is None:
@@ -344,18 +344,18 @@ def _refuse_cut(state: State) -> None:
         "first.")
 
 
-def _refuse_elsewhere(wish: Wish, state: State) -> None:
+def _refuse_elsewhere(spec: FirewalldSpec, state: FirewalldState) -> None:
     """A source, and an interface, belongs to one zone only."""
     for place, zones in state.zones.items():
         for zone in zones.values():
-            for name in wish.interfaces:
+            for name in spec.interfaces:
                 if zone.name != TRUSTED and name in zone.interfaces:
                     raise ClassroomError(
                         "The interface {0} of pods is in another zone of firewalld: expected '{1}', found '{2}' ({3}). "
                         "Take it out with 'firewall-cmd {4}--zone={2} --remove-interface={0}'. Nothing was "
                         "changed.".format(
                             name, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
-            for network in wish.networks:
+            for network in spec.networks:
                 if zone.name != TRUSTED and network in zone.sources:
                     raise ClassroomError(
                         "Wanted the pods' network {0} in firewalld's zone '{1}', found it in the zone '{2}' ({3}). "
@@ -363,17 +363,17 @@ def _refuse_elsewhere(wish: Wish, state: State) -> None:
                             network, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
 
 
-def _wanted(wish: Wish, zone: str) -> Iterable[Entry]:
+def _wanted(spec: FirewalldSpec, zone: str) -> Iterable[Entry]:
     for place in PLACES:
-        for ports, sources in ((wish.ports, wish.sources), (wish.cluster_ports, wish.cluster_sources)):
+        for ports, sources in ((spec.ports, spec.sources), (spec.cluster_ports, spec.cluster_sources)):
             for port in dict.fromkeys(ports):
                 if not sources:
                     yield Entry(place, zone, PORT, port)
                 for source in sources:
                     yield Entry(place, zone, RULE, rich_rule(source, port))
-        for network in wish.networks:
+        for network in spec.networks:
             yield Entry(place, TRUSTED, SOURCE, network)
-        for name in wish.interfaces:
+        for name in spec.interfaces:
             yield Entry(place, TRUSTED, INTERFACE, name)
 
 
@@ -410,12 +410,12 @@ def without(zones: Mapping[str, Mapping[str, Zone]], removed: Sequence[Entry]) -
     }
 
 
-def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> list[Step]:
+def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> list[Change]:
     """One step for each thing, whichever of the two configurations it is missing in."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for entry in entries:
         places.setdefault((entry.kind, entry.value, entry.zone), []).append(entry.place)
-    return [Step(f"firewalld {kind}", f"{value} in zone {zone}",
+    return [Change(f"firewalld {kind}", f"{value} in zone {zone}",
                  "{} ({})".format(before, ", ".join(where)), "{} ({})".format(after, ", ".join(where)), reason)
             for (kind, value, zone), where in places.items()]
 
@@ -424,7 +424,7 @@ def _former_service(unit: systemd.Unit) -> dict[str, Any]:
     return {"service": {"active": unit.active, "enabled": unit.unit_file_state == "enabled"}}
 
 
-def _former(state: State, add: Sequence[Entry], close: Sequence[Entry], start: bool) -> dict[str, Any]:
+def _former(state: FirewalldState, add: Sequence[Entry], close: Sequence[Entry], start: bool) -> dict[str, Any]:
     """For `kept`. The ports of before are kept whole, because firewalld joins overlapping ranges into one."""
     if not add and not close and not start:
         return {}
@@ -445,15 +445,15 @@ def _former(state: State, add: Sequence[Entry], close: Sequence[Entry], start: b
 # Doing
 
 
-def perform(root: Root, run: Runner, planned: Plan, state: State) -> None:
+def apply(root: Root, run: Runner, planned: FirewalldPlan, state: FirewalldState) -> None:
     original_state.keep(root, planned.former)
     if planned.service == "stop":
-        run(["systemctl", "disable", "--now", UNIT], timeout=_PATIENCE)
+        run(["systemctl", "disable", "--now", UNIT], timeout=_TIMEOUT)
         return
     change(run, "remove", planned.remove, state.unit.active)
     change(run, "add", planned.add, state.unit.active)
     if planned.service == "start":
-        run(["systemctl", "enable", "--now", UNIT], timeout=_PATIENCE)
+        run(["systemctl", "enable", "--now", UNIT], timeout=_TIMEOUT)
 
 
 def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> None:
@@ -463,7 +463,7 @@ def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> No
         groups.setdefault((entry.place, entry.zone, entry.kind), []).append(entry.value)
     for (place, zone, kind), values in groups.items():
         options = [f"--{verb}-{_OPTION[kind]}={value}" for value in values]
-        run([*_program(place, active), "--zone=" + zone, *options], timeout=_PATIENCE)
+        run([*_program(place, active), "--zone=" + zone, *options], timeout=_TIMEOUT)
 
 
 # The way back
@@ -493,7 +493,7 @@ def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], ac
     for zone in zones:
         name = zone + ".xml"
         if name not in former and _same(root(f"{ZONES}/{name}"), root(f"{PACKAGED}/{name}")):
-            machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_PATIENCE)
+            machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_TIMEOUT)
         if name + ".old" not in former:
             remove(root(f"{ZONES}/{name}.old"))
 
@@ -525,17 +525,17 @@ def _overlap(port: str, other: str) -> bool:
     return one is not None and two is not None and one[2] == two[2] and one[0] <= two[1] and two[0] <= one[1]
 
 
-def plan_back(machine: Host, former: Mapping[str, Any]) -> Found:
+def plan_back(machine: Host, former: Mapping[str, Any]) -> RestorePart:
     unit, close, _swallowed = undo(machine.root, machine.run, former)
     opened = "\n".join(f"{entry.value} in zone {entry.zone} ({entry.place})" for entry in close)
-    steps = [Step("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
+    steps = [Change("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
     service = former.get("service")
     if unit.exists and service and service != _former_service(unit)["service"]:
-        steps.append(Step("service", UNIT, _service_words(unit), "as before", "this collection changed it"))
-    return Found(tuple(steps))
+        steps.append(Change("service", UNIT, _service_words(unit), "as before", "this collection changed it"))
+    return RestorePart(tuple(steps))
 
 
-def perform_back(machine: Host, step: Step, former: Mapping[str, Any]) -> Sequence[str]:
+def perform_back(machine: Host, step: Change, former: Mapping[str, Any]) -> Sequence[str]:
     if step.action == "firewalld":
         unit, close, swallowed = undo(machine.root, machine.run, former)
         change(machine.run, "remove", close, unit.active)
@@ -543,8 +543,8 @@ def perform_back(machine: Host, step: Step, former: Mapping[str, Any]) -> Sequen
         _forget_files(machine, former.get("files", ()), sorted({entry.zone for entry in close}), unit.active)
     else:
         service = former["service"]
-        machine.run(["systemctl", "enable" if service["enabled"] else "disable", UNIT], timeout=_PATIENCE)
-        machine.run(["systemctl", "start" if service["active"] else "stop", UNIT], timeout=_PATIENCE)
+        machine.run(["systemctl", "enable" if service["enabled"] else "disable", UNIT], timeout=_TIMEOUT)
+        machine.run(["systemctl", "start" if service["active"] else "stop", UNIT], timeout=_TIMEOUT)
     return []
 
 

@@ -26,8 +26,8 @@ _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "gluster
            "autofs")
 # As the kernel counts, see path_resolution(7)
 _MOST_LINKS = 40
-_PATIENCE = 5.0
-_POLL = 0.02
+_TIMEOUT = 5.0
+_POLL_INTERVAL = 0.02
 _HOLDERS = 3
 
 
@@ -179,11 +179,11 @@ def unmount_below(
     def attempt(mounts: Sequence[Mount], *options: str) -> None:
         # Neither a helper of the file system nor a look at the path: both may hang.
         child = begin(["umount", "--internal-only", "--no-canonicalize", *options, "--", *(one.path for one in mounts)])
-        end, wanted = clock() + _PATIENCE, {one.path for one in mounts}
+        end, wanted = clock() + _TIMEOUT, {one.path for one in mounts}
         while child.poll() is None and clock() < end:
             if not wanted & {one.path for one in there()}:
                 return
-            sleep(_POLL)
+            sleep(_POLL_INTERVAL)
 
     local = [mount for mount in there() if not mount.remote]
     if local:

@@ -23,8 +23,8 @@ from .._core.command import CommandFailed, Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
 from .._core.host import Host
-from .._core.plan import Step
-from .._core.restorer import Found, Restorer
+from .._core.plan import Change
+from .._core.restorer import RestorePart, Restorer
 from .._formats.ip_networks import SubnetError, contains, parse_subnet
 from . import systemd
 from .facts import Address, addresses_of
@@ -58,7 +58,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Wish:
+class InterfacesSpec:
     """A network, or the name of an interface, for each side; `address` is the inventory's, where there are several.
 
     `optional`: a machine without them is fine. Of the profiles only the given options are looked at.
@@ -73,7 +73,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class State:
+class InterfacesState:
     """What the machine has. `way`: by which interface and gateway the controller is reached."""
 
     addresses: tuple[Address, ...] = ()
@@ -85,7 +85,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Change:
+class ProfileChange:
     """What is set in a profile, by NetworkManager's names."""
 
     profile: Profile
@@ -100,12 +100,12 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Plan:
+class InterfacesPlan:
     """Steps, the interfaces that were found, what is done for the steps, and what else is to be said."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Change, ...] = ()
     found: Mapping[str, Address] = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ProfileChange, ...] = ()
     text: str | None = None
     former: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -117,12 +117,12 @@ class Plan:
 # Reading
 
 
-def read_state(root: Root, run: Runner, wish: Wish) -> State:
+def read_state(root: Root, run: Runner, spec: InterfacesSpec) -> InterfacesState:
     addresses = addresses_of(run(["ip", "-j", "addr"]).out)
-    if not (wish.unmanaged or wish.profiles) or not systemd.active(run, UNIT)[0]:
-        return State(addresses)
+    if not (spec.unmanaged or spec.profiles) or not systemd.active(run, UNIT)[0]:
+        return InterfacesState(addresses)
     session = find_session(root)
-    return State(addresses, True, read_text(root(DROPIN)), read_profiles(run, bool(wish.profiles)), session,
+    return InterfacesState(addresses, True, read_text(root(DROPIN)), read_profiles(run, bool(spec.profiles)), session,
                  read_way(run, session.client) if session else ("", ""))
 
 
@@ -160,29 +160,29 @@ def split_terse(line: str) -> list[str]:
 # Deciding
 
 
-def plan(wish: Wish, state: State) -> Plan:
+def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
     """What is to be done, and every refusal, before anything has been done."""
     found = {}
-    for side, wanted in ((INTERNAL, wish.internal), (EXTERNAL, wish.external)):
-        address = find(side, wanted, wish, state.addresses) if wanted else None
+    for side, wanted in ((INTERNAL, spec.internal), (EXTERNAL, spec.external)):
+        address = find(side, wanted, spec, state.addresses) if wanted else None
         if address is not None:
             found[side] = address
     if not state.managed:
-        return Plan(found=found)
-    _refuse_unmanaged(wish, state)
-    changes, warnings = _plan_profiles(wish, state, found)
+        return InterfacesPlan(found=found)
+    _refuse_unmanaged(spec, state)
+    changes, warnings = _plan_profiles(spec, state, found)
     steps = [
-        Step("profile", f"{change.profile.name} of {change.profile.device}",
+        Change("profile", f"{change.profile.name} of {change.profile.device}",
              _lines({name: change.former[name] for name in change.values}), _lines(change.values),
              "it is not as declared")
         for change in changes]
-    text = dropin(wish.unmanaged) if wish.unmanaged else None
+    text = dropin(spec.unmanaged) if spec.unmanaged else None
     if text is not None and text != state.dropin:
-        steps.append(Step("file", DROPIN, state.dropin or "", text,
+        steps.append(Change("file", DROPIN, state.dropin or "", text,
                           "NetworkManager would take Kubernetes' interfaces for its own"))
     former = {f"{change.profile.uuid} {name}": value
               for change in changes for name, value in change.former.items()}
-    return Plan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
+    return InterfacesPlan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
                 {KEY: former} if steps else {}, tuple(warnings))
 
 
@@ -190,14 +190,14 @@ def _lines(values: Mapping[str, str]) -> str:
     return "\n".join("{}: {}".format(*pair) for pair in sorted(values.items()))
 
 
-def find(side: str, wanted: str, wish: Wish, addresses: Sequence[Address]) -> Address | None:
+def find(side: str, wanted: str, spec: InterfacesSpec, addresses: Sequence[Address]) -> Address | None:
     """The one interface that has an address in the network, or that has the name."""
     fitting = _fitting(side, wanted, addresses)
-    named = [one for one in fitting if one.address == wish.address]
+    named = [one for one in fitting if one.address == spec.address]
     interfaces = sorted({one.interface for one in fitting})
     mine = ", ".join(f"{one.address}/{one.prefix} on {one.interface}" for one in addresses) or "none"
     if not fitting:
-        if wish.optional:
+        if spec.optional:
             return None
         raise ClassroomError(
             f"Wanted an interface of this machine {_described(wanted)} for the {side} network, found {mine}. Nothing "
@@ -240,20 +240,20 @@ def dropin(patterns: Sequence[str]) -> str:
         _HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
 
 
-def _own_interface(state: State) -> str:
+def _own_interface(state: InterfacesState) -> str:
     """The one over which the controller is here."""
     session = state.session
     return next((one.interface for one in state.addresses if session and one.address == session.address), "")
 
 
-def _refuse_unmanaged(wish: Wish, state: State) -> None:
-    wrong = [pattern for pattern in wish.unmanaged if not _PATTERN.fullmatch(pattern)]
+def _refuse_unmanaged(spec: InterfacesSpec, state: InterfacesState) -> None:
+    wrong = [pattern for pattern in spec.unmanaged if not _PATTERN.fullmatch(pattern)]
     if wrong:
         raise ClassroomError(
             "Wanted names of interfaces such as cni* in host_interfaces_unmanaged, found '{}'. Correct it.".format(
                 "', '".join(wrong)))
     mine = _own_interface(state)
-    for pattern in wish.unmanaged:
+    for pattern in spec.unmanaged:
         if mine and fnmatch.fnmatchcase(mine, pattern):
             raise ClassroomError(
                 f"Wanted interfaces called {pattern} left alone by NetworkManager, found the controller's own "
@@ -261,11 +261,13 @@ def _refuse_unmanaged(wish: Wish, state: State) -> None:
                 f"{mine}: it would be cut. Nothing was changed: take {pattern} out of host_interfaces_unmanaged.")
 
 
-def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tuple[list[Change], list[str]]:
+def _plan_profiles(
+    spec: InterfacesSpec, state: InterfacesState, found: Mapping[str, Address]
+) -> tuple[list[ProfileChange], list[str]]:
     """Which profiles differ, and warnings."""
-    changes: list[Change] = []
+    changes: list[ProfileChange] = []
     warnings: list[str] = []
-    for side, options in wish.profiles.items():
+    for side, options in spec.profiles.items():
         unknown = sorted(set(options) - set(PROPERTIES))
         if unknown:
             raise ClassroomError(
@@ -282,7 +284,7 @@ def _plan_profiles(wish: Wish, state: State, found: Mapping[str, Address]) -> tu
                      if as_value(value) != profile.values.get(PROPERTIES[name], "").replace(" ", "")}
         if different:
             _refuse_cut(device, different, state)
-            changes.append(Change(profile, {PROPERTIES[name]: value for name, value in different.items()}))
+            changes.append(ProfileChange(profile, {PROPERTIES[name]: value for name, value in different.items()}))
     return changes, warnings
 
 
@@ -295,7 +297,7 @@ def as_value(value: Any) -> str:
     return str(value)
 
 
-def _refuse_cut(device: str, different: Mapping[str, str], state: State) -> None:
+def _refuse_cut(device: str, different: Mapping[str, str], state: InterfacesState) -> None:
     """Whether the controller would still reach its address, and find its way back from here."""
     session = state.session
     if session is None or device != _own_interface(state):
@@ -323,7 +325,7 @@ def _refuse_cut(device: str, different: Mapping[str, str], state: State) -> None
 # Doing
 
 
-def perform(root: Root, run: Runner, planned: Plan) -> None:
+def apply(root: Root, run: Runner, planned: InterfacesPlan) -> None:
     files = original_state.former_files(root, {DROPIN: planned.text}) if planned.text is not None else {}
     original_state.keep(root, {**planned.former, **files})
     for change in planned.changes:
@@ -333,7 +335,7 @@ def perform(root: Root, run: Runner, planned: Plan) -> None:
         run(["nmcli", "general", "reload", "conf"])
 
 
-def _change(run: Runner, change: Change) -> None:
+def _change(run: Runner, change: ProfileChange) -> None:
     """Both in the profile and in force; one that cannot be in force is put back, or the next run would find it done."""
     _modify(run, change.profile.uuid, change.values)
     try:
@@ -350,27 +352,27 @@ def _modify(run: Runner, uuid: str, values: Mapping[str, str]) -> None:
 # The way back; the drop-in itself is one of the files that are kept
 
 
-def plan_back(machine: Host, former: Mapping[str, str]) -> Found:
+def plan_back(machine: Host, former: Mapping[str, str]) -> RestorePart:
     if not systemd.active(machine.run, UNIT)[0]:
-        return Found()
-    steps = [Step("NetworkManager", "configuration", "as this collection wrote it", "as before",
+        return RestorePart()
+    steps = [Change("NetworkManager", "configuration", "as this collection wrote it", "as before",
                   "this collection changed it")] if read_text(machine.root(DROPIN)) is not None else []
     for profile in read_profiles(machine.run, values=bool(former)):
         before = _of(former, profile.uuid)
         now = {name: profile.values.get(name, "") for name in before}
         if now != before:
-            steps.append(Step("profile", profile.uuid, _lines(now), _lines(before), "this collection changed it"))
-    return Found(tuple(steps))
+            steps.append(Change("profile", profile.uuid, _lines(now), _lines(before), "this collection changed it"))
+    return RestorePart(tuple(steps))
 
 
 def _of(former: Mapping[str, str], uuid: str) -> dict[str, str]:
     return {key.split(" ", 1)[1]: value for key, value in former.items() if key.split(" ", 1)[0] == uuid}
 
 
-def perform_back(machine: Host, step: Step, former: Mapping[str, str]) -> Sequence[str]:
+def perform_back(machine: Host, step: Change, former: Mapping[str, str]) -> Sequence[str]:
     if step.action == "profile":
         profile = next(one for one in read_profiles(machine.run, values=True) if one.uuid == step.target)
-        _change(machine.run, Change(profile, _of(former, step.target)))
+        _change(machine.run, ProfileChange(profile, _of(former, step.target)))
     else:
         machine.run(["nmcli", "general", "reload", "conf"])
     return []

@@ -16,7 +16,7 @@ from .._core import original_state
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
-from .._core.plan import Step
+from .._core.plan import Change
 from . import fstab, hosts_file, kernel, selinux, systemd, time_services, time_sync
 from . import swap as swap_units
 from .container import in_container
@@ -32,7 +32,7 @@ _HOST_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([
 
 
 @dataclass(frozen=True)
-class Wish:
+class HostSpec:
     """What the host should be like. None and empty collections: this is left alone."""
 
     hostname: str | None = None
@@ -41,11 +41,11 @@ class Wish:
     modules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     selinux: str | None = None
-    time: time_services.Wish | None = None
+    time: time_services.TimeSpec | None = None
 
 
 @dataclass(frozen=True)
-class Host:
+class HostState:
     """What the host is like. Texts are None for files that do not exist."""
 
     hostname: str
@@ -61,30 +61,30 @@ class Host:
     sysctl_text: str | None = None
     later: tuple[tuple[str, str], ...] = ()
     swapping: swap_units.Swapping = field(default_factory=swap_units.Swapping)
-    security: selinux.State = field(default_factory=selinux.State)
-    time: time_sync.State = field(default_factory=time_sync.State)
+    security: selinux.SelinuxState = field(default_factory=selinux.SelinuxState)
+    time: time_sync.TimeState = field(default_factory=time_sync.TimeState)
     written: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Plan:
+class HostPlan:
     """Steps in their order, the new text of every file among them, what they replace, and what else to say.
 
     `findings` are what no step changes, in the words of a change: `kind subject: reason`. `whole` are the files whose
     former text is to be kept, `time` is the state of the clock when it is not as wished.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Change, ...]
     texts: Mapping[str, str]
     former: Mapping[str, Any]
     warnings: tuple[str, ...]
     findings: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
-    time: time_sync.State | None = None
+    time: time_sync.TimeState | None = None
 
 
-def read_host(root: Root, wish: Wish, run: Runner) -> Host:
-    return Host(
+def read_host(root: Root, spec: HostSpec, run: Runner) -> HostState:
+    return HostState(
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
         hostname_text=read_text(root(HOSTNAME)),
         hosts=read_text(root(HOSTS)),
@@ -92,33 +92,33 @@ def read_host(root: Root, wish: Wish, run: Runner) -> Host:
         swaps=kernel.read_swaps(root),
         container=in_container(root),
         modules_loadable=kernel.modules_loadable(root),
-        features={name: kernel.feature(root, name) for name in wish.modules},
+        features={name: kernel.feature(root, name) for name in spec.modules},
         modules_text=read_text(root(MODULES_FILE)),
-        settings={key: kernel.read_setting(root, key) for key in wish.sysctls},
+        settings={key: kernel.read_setting(root, key) for key in spec.sysctls},
         sysctl_text=read_text(root(SYSCTL_FILE)),
-        later=tuple(kernel.later_assignments(root, SYSCTL_FILE, dict(wish.sysctls))),
-        swapping=swap_units.Swapping() if wish.swap else swap_units.read_swapping(root),
-        security=selinux.State() if wish.selinux is None else selinux.read_state(root),
-        time=_read_time(root, wish, run),
+        later=tuple(kernel.later_assignments(root, SYSCTL_FILE, dict(spec.sysctls))),
+        swapping=swap_units.Swapping() if spec.swap else swap_units.read_swapping(root),
+        security=selinux.SelinuxState() if spec.selinux is None else selinux.read_state(root),
+        time=_read_time(root, spec, run),
         written=original_state.read(root).get("written", {}),
     )
 
 
-def _read_time(root: Root, wish: Wish, run: Runner) -> time_sync.State:
-    if wish.time is None:
-        return time_sync.State()
+def _read_time(root: Root, spec: HostSpec, run: Runner) -> time_sync.TimeState:
+    if spec.time is None:
+        return time_sync.TimeState()
     # In a container nobody needs to know: the clock is the host's
-    if not wish.time.chrony and (in_container(root) or not systemd.is_booted(root)):
-        return time_sync.State()
-    time_sync.check(wish.time)
-    return time_sync.read_state(root, run, wish.time)
+    if not spec.time.chrony and (in_container(root) or not systemd.is_booted(root)):
+        return time_sync.TimeState()
+    time_sync.validate(spec.time)
+    return time_sync.read_state(root, run, spec.time)
 
 
 class _Draft:
     """A plan while it is being made."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[Change] = []
         self.texts: dict[str, str] = {}
         self.former: dict[str, Any] = {}
         self.warnings: list[str] = []
@@ -129,49 +129,49 @@ class _Draft:
     def file(self, path: str, before: str | None, after: str, reason: str) -> bool:
         if before == after:
             return False
-        self.steps.append(Step("file", path, before or "", after, reason))
+        self.steps.append(Change("file", path, before or "", after, reason))
         self.texts[path] = after
         return True
 
 
-def plan(wish: Wish, host: Host) -> Plan:
+def plan(spec: HostSpec, host: HostState) -> HostPlan:
     """What is to be done, and every refusal, before anything has been done."""
     draft = _Draft()
-    _plan_hostname(draft, wish, host)
-    _plan_hosts(draft, wish, host)
-    if not wish.swap:
+    _plan_hostname(draft, spec, host)
+    _plan_hosts(draft, spec, host)
+    if not spec.swap:
         _plan_swap(draft, host)
         _plan_swap_units(draft, host)
-    _plan_selinux(draft, wish, host)
-    _plan_modules(draft, wish, host)
-    _plan_sysctls(draft, wish, host)
-    keeping = time_services.Plan() if wish.time is None else time_sync.plan(wish.time, host.time)
-    return Plan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
+    _plan_selinux(draft, spec, host)
+    _plan_modules(draft, spec, host)
+    _plan_sysctls(draft, spec, host)
+    keeping = time_services.TimePlan() if spec.time is None else time_sync.plan(spec.time, host.time)
+    return HostPlan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
                 (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
 
 
-def _plan_hostname(draft: _Draft, wish: Wish, host: Host) -> None:
-    if wish.hostname is None:
+def _plan_hostname(draft: _Draft, spec: HostSpec, host: HostState) -> None:
+    if spec.hostname is None:
         return
-    if not _HOST_NAME.fullmatch(wish.hostname):
+    if not _HOST_NAME.fullmatch(spec.hostname):
         raise ClassroomError(
             "Wanted a host name of lower-case letters, digits and hyphens (Kubernetes names the node after it), "
-            f"found '{wish.hostname}'. Correct it in the inventory.")
+            f"found '{spec.hostname}'. Correct it in the inventory.")
     kept_name = (host.hostname_text or "").strip()
-    if host.hostname == kept_name == wish.hostname:
+    if host.hostname == kept_name == spec.hostname:
         return
-    reason = "the running system has another name" if host.hostname != wish.hostname else "it would not survive a boot"
+    reason = "the running system has another name" if host.hostname != spec.hostname else "it would not survive a boot"
     before = "{}\n{} in {}".format(host.hostname, kept_name or "nothing", HOSTNAME)
-    after = f"{wish.hostname}\n{wish.hostname} in {HOSTNAME}"
-    draft.steps.append(Step("host name", wish.hostname, before, after, reason))
+    after = f"{spec.hostname}\n{spec.hostname} in {HOSTNAME}"
+    draft.steps.append(Change("host name", spec.hostname, before, after, reason))
     draft.former["hostname"] = host.hostname
-    draft.former.setdefault("written", {})["hostname"] = wish.hostname
+    draft.former.setdefault("written", {})["hostname"] = spec.hostname
 
 
-def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
-    if not wish.hosts:
+def _plan_hosts(draft: _Draft, spec: HostSpec, host: HostState) -> None:
+    if not spec.hosts:
         return
-    planned = hosts_file.plan_hosts(host.hosts or "", wish.hosts)
+    planned = hosts_file.plan_hosts(host.hosts or "", spec.hosts)
     reason = "the nodes' names and addresses are not as in the inventory"
     if planned.put_aside:
         reason = f"'{planned.put_aside[0].strip()}' hides a node behind a loopback address"
@@ -179,13 +179,13 @@ def _plan_hosts(draft: _Draft, wish: Wish, host: Host) -> None:
         draft.former["hosts"] = host.hosts or ""
 
 
-def _plan_swap(draft: _Draft, host: Host) -> None:
+def _plan_swap(draft: _Draft, host: HostState) -> None:
     if host.container and host.swaps:
         draft.warnings.append(
             "Swap is on ({}), and this machine is a container: its swap belongs to the host, which is left as it is. "
             "The kubelet needs failSwapOn: false here.".format(", ".join(host.swaps)))
     elif host.swaps:
-        draft.steps.extend(Step("swap", name, "on", "off", "the kubelet does not start while swap is on")
+        draft.steps.extend(Change("swap", name, "on", "off", "the kubelet does not start while swap is on")
                            for name in host.swaps)
         draft.former["swaps"] = list(host.swaps)
     planned = fstab.plan_fstab(host.fstab or "")
@@ -194,7 +194,7 @@ def _plan_swap(draft: _Draft, host: Host) -> None:
         draft.former["fstab"] = list(planned.put_aside)
 
 
-def _plan_swap_units(draft: _Draft, host: Host) -> None:
+def _plan_swap_units(draft: _Draft, host: HostState) -> None:
     """Those that are there and in nobody's way any more stay: a generator may come back with the next boot."""
     for path, causes in host.swapping.causes.items():
         if draft.file(path, host.swapping.texts.get(path), swap_units.DROP_IN,
@@ -202,10 +202,10 @@ def _plan_swap_units(draft: _Draft, host: Host) -> None:
             draft.created.append(path)
 
 
-def _plan_selinux(draft: _Draft, wish: Wish, host: Host) -> None:
-    if wish.selinux is None:
+def _plan_selinux(draft: _Draft, spec: HostSpec, host: HostState) -> None:
+    if spec.selinux is None:
         return
-    planned = selinux.plan(wish.selinux, host.security, host.container)
+    planned = selinux.plan(spec.selinux, host.security, host.container)
     draft.steps.extend(planned.steps)
     draft.warnings.extend(planned.warnings)
     if planned.config is not None:
@@ -215,39 +215,40 @@ def _plan_selinux(draft: _Draft, wish: Wish, host: Host) -> None:
         draft.former["selinux"] = planned.former
 
 
-def _plan_modules(draft: _Draft, wish: Wish, host: Host) -> None:
-    if not wish.modules:
+def _plan_modules(draft: _Draft, spec: HostSpec, host: HostState) -> None:
+    if not spec.modules:
         return
-    missing = [name for name in wish.modules if host.features[name] == kernel.MISSING]
+    missing = [name for name in spec.modules if host.features[name] == kernel.MISSING]
     if missing:
         raise ClassroomError(
             "Wanted the kernel feature{} {}, found neither built in nor a module for the running kernel. {}".format(
                 "s" if len(missing) > 1 else "", ", ".join(missing), "Load it on the host of this container."
                 if host.container else "Install the modules of the running kernel, or boot the installed one."))
-    to_load = [name for name in wish.modules if host.features[name] == kernel.LOADABLE]
+    to_load = [name for name in spec.modules if host.features[name] == kernel.LOADABLE]
     for name in to_load:
-        draft.steps.append(Step("kernel module", name, "not loaded", "loaded", "the running kernel lacks the feature"))
+        draft.steps.append(Change("kernel module", name, "not loaded", "loaded",
+                                  "the running kernel lacks the feature"))
         draft.former.setdefault("modules", []).append(name)
     # In a container, and where nothing can be loaded, the list would only make systemd-modules-load fail at boot.
     if host.modules_loadable and not host.container:
-        draft.file(MODULES_FILE, host.modules_text, _HEADER + "".join(name + "\n" for name in wish.modules),
+        draft.file(MODULES_FILE, host.modules_text, _HEADER + "".join(name + "\n" for name in spec.modules),
                    "the modules to load at boot are not the wanted ones")
 
 
-def _plan_sysctls(draft: _Draft, wish: Wish, host: Host) -> None:
-    if not wish.sysctls:
+def _plan_sysctls(draft: _Draft, spec: HostSpec, host: HostState) -> None:
+    if not spec.sysctls:
         return
-    loading = any(host.features[name] == kernel.LOADABLE for name in wish.modules)
-    for key, value in wish.sysctls.items():
+    loading = any(host.features[name] == kernel.LOADABLE for name in spec.modules)
+    for key, value in spec.sysctls.items():
         found = host.settings[key]
         if found.value == kernel.normalized(value):
             continue
         _refuse_setting(key, value, found, loading)
         if found.value is not None:
             draft.former.setdefault("sysctls", {})[key] = found.value
-        draft.steps.append(Step("kernel setting", key, found.value or "not there before its module is loaded",
+        draft.steps.append(Change("kernel setting", key, found.value or "not there before its module is loaded",
                                 kernel.normalized(value), "the running kernel has another value"))
-    text = _HEADER + "".join(f"{key} = {value}\n" for key, value in wish.sysctls.items())
+    text = _HEADER + "".join(f"{key} = {value}\n" for key, value in spec.sysctls.items())
     # Whether somebody else wrote it, or the wish is another one by now
     edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")
     reason = "it was changed after this collection had written it" if edited else \
@@ -275,7 +276,7 @@ class Performer:
         self._root = root
         self._run = run
 
-    def perform(self, plan: Plan, wish: Wish) -> None:
+    def perform(self, plan: HostPlan, spec: HostSpec) -> None:
         # First of all, so that a run that dies half-way has kept the values of before its own changes.
         original_state.keep(self._root, plan.former)
         whole = {path: plan.texts[path] for path in plan.whole}
@@ -290,14 +291,14 @@ class Performer:
             elif step.action == "kernel module":
                 self._load(step.target)
             elif step.action == "kernel setting":
-                self._set(step.target, wish.sysctls[step.target])
+                self._set(step.target, spec.sysctls[step.target])
             elif step.action == "selinux":
                 selinux.set_live(self._root, step.target)
         if systemd.is_booted(self._root) and any(path == FSTAB or path.startswith(_UNITS) for path in plan.texts):
             # Until then systemd keeps the swap unit that it made from the old line, and may start it.
             systemd.daemon_reload(self._run)
-        if plan.time is not None and wish.time is not None:
-            time_sync.perform(self._root, self._run, wish.time, plan.time)
+        if plan.time is not None and spec.time is not None:
+            time_sync.apply(self._root, self._run, spec.time, plan.time)
 
     def _name_host(self, name: str) -> None:
         if systemd.is_booted(self._root):

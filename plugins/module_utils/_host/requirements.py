@@ -25,4 +25,4 @@ class HostRequirements:
     required_free_mib: int = 1024
     ports: tuple[str, ...] = ()
     kernel_features: tuple[str, ...] = ("overlay", "br_netfilter")
-    runtime: runtimes.Wish | None = None
+    runtime: runtimes.RuntimeSpec | None = None

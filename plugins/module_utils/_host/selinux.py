@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
-from .._core.plan import Step
+from .._core.plan import Change
 
 CONFIG = "/etc/selinux/config"
 # There only while the kernel enforces or watches; libselinux looks here, too
@@ -22,7 +22,7 @@ _LINE = re.compile(r"^[ \t]*SELINUX[ \t]*=[ \t]*([^\s#]*).*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class State:
+class SelinuxState:
     """The live mode and the configuration's text, each None where there is none."""
 
     live: str | None = None
@@ -30,17 +30,17 @@ class State:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SelinuxPlan:
     """Steps, the new text of the configuration (None: it stays), the live mode to keep, and what else to say."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Change, ...] = ()
     config: str | None = None
     former: str | None = None
     warnings: tuple[str, ...] = ()
 
 
-def read_state(root: Root) -> State:
-    return State(read_live(root), read_text(root(CONFIG)))
+def read_state(root: Root) -> SelinuxState:
+    return SelinuxState(read_live(root), read_text(root(CONFIG)))
 
 
 def read_live(root: Root) -> str | None:
@@ -53,28 +53,28 @@ def configured(text: str) -> str:
     return found[-1].lower() if found else ""
 
 
-def plan(wanted: str, state: State, container: bool) -> Plan:
+def plan(wanted: str, state: SelinuxState, container: bool) -> SelinuxPlan:
     """A machine without SELinux, or with it disabled where permissive is wanted, needs nothing."""
-    steps: list[Step] = []
+    steps: list[Change] = []
     warnings: tuple[str, ...] = ()
     config = None
     if state.config is not None:
         config = _planned_config(wanted, state)
     if config is not None and state.config is not None:
-        steps.append(Step("file", CONFIG, state.config, config, "the next boot would make SELinux '{}'".format(
+        steps.append(Change("file", CONFIG, state.config, config, "the next boot would make SELinux '{}'".format(
             configured(state.config) or "what the kernel likes")))
     if state.live in (None, wanted):
-        return Plan(tuple(steps), config)
+        return SelinuxPlan(tuple(steps), config)
     if container:
         warnings = (f"SELinux is {state.live} here and {wanted} is wanted, but this machine is a container: the mode "
                     "belongs to the "
                     "host, which is left as it is.",)
-        return Plan(tuple(steps), config, None, warnings)
-    steps.append(Step("selinux", wanted, state.live or "", wanted, "the running kernel has another mode"))
-    return Plan(tuple(steps), config, state.live)
+        return SelinuxPlan(tuple(steps), config, None, warnings)
+    steps.append(Change("selinux", wanted, state.live or "", wanted, "the running kernel has another mode"))
+    return SelinuxPlan(tuple(steps), config, state.live)
 
 
-def _planned_config(wanted: str, state: State) -> str | None:
+def _planned_config(wanted: str, state: SelinuxState) -> str | None:
     text = state.config or ""
     found = configured(text)
     if found == wanted or (found == DISABLED and state.live is None and wanted == PERMISSIVE):
@@ -102,14 +102,14 @@ def set_live(root: Root, wanted: str) -> None:
             "the boot (secure_mode_policyload).".format(wanted, found or "no such mode", problem.strerror)) from problem
 
 
-def back_plan(root: Root, former: str) -> tuple[Step, ...]:
+def back_plan(root: Root, former: str) -> tuple[Change, ...]:
     """The mode that the running kernel had, where it has SELinux still."""
     live = read_live(root)
     if live in (None, former):
         return ()
-    return (Step("selinux", former, live or "", former, "this collection changed it"),)
+    return (Change("selinux", former, live or "", former, "this collection changed it"),)
 
 
-def back(root: Root, step: Step) -> tuple[str, ...]:
+def back(root: Root, step: Change) -> tuple[str, ...]:
     set_live(root, step.target)
     return ()

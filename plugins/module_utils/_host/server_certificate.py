@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import mode_of, read_text
-from .._core.plan import Step
+from .._core.plan import Change
 from .._formats import x509
 
 AUTHORITY, AUTHORITY_KEY = "ca.crt", "ca.key"
@@ -72,7 +72,7 @@ subjectAltName = {names}
 
 
 @dataclass(frozen=True)
-class Wish:
+class CertificateSpec:
     """Where the files are, what the certificate stands for (host names and addresses), and days."""
 
     directory: str
@@ -87,7 +87,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class State:
+class CertificateState:
     """Why authority and certificate cannot stay (empty: they can), the names of the latter, and the keys' modes."""
 
     authority_problem: str
@@ -105,27 +105,27 @@ class Presented:
     authority: str = ""
 
 
-def check(wish: Wish) -> None:
+def validate(spec: CertificateSpec) -> None:
     """Refuse names that no certificate can have, which openssl would misread."""
-    for name in wish.names:
+    for name in spec.names:
         if not _is_address(name) and not all(part.replace("-", "a").isalnum() for part in name.split(".")):
             raise ClassroomError(
                 f"Wanted host names and addresses for the certificate, found '{name}'. Correct it.")
-    if not wish.names:
+    if not spec.names:
         raise ClassroomError("Wanted a certificate for at least one name or address, found none. Name one.")
 
 
-def read_state(wish: Wish, now: float) -> State:
-    certificate = read_text(wish.path(CERTIFICATE)) or ""
-    return State(
-        authority_problem=_authority_problem(wish, now),
-        certificate_problem=_certificate_problem(wish, certificate, now),
+def read_state(spec: CertificateSpec, now: float) -> CertificateState:
+    certificate = read_text(spec.path(CERTIFICATE)) or ""
+    return CertificateState(
+        authority_problem=_authority_problem(spec, now),
+        certificate_problem=_certificate_problem(spec, certificate, now),
         names=x509.alternative_names(certificate) if _holds_certificate(certificate) else (),
-        open_keys=tuple(_open_keys(wish)),
+        open_keys=tuple(_open_keys(spec)),
     )
 
 
-def plan(wish: Wish, state: State) -> list[Step]:
+def plan(spec: CertificateSpec, state: CertificateState) -> list[Change]:
     """An authority is kept as long as it can be: everybody who trusts it would have to be told of another one.
 
     One whose key is gone is kept, too, until there is something to sign.
@@ -134,27 +134,28 @@ def plan(wish: Wish, state: State) -> list[Step]:
     reason = state.certificate_problem
     steps = []
     if state.authority_problem and reason:
-        steps.append(Step("authority", wish.path(AUTHORITY), "see the reason", wish.authority, state.authority_problem))
+        steps.append(Change("authority", spec.path(AUTHORITY), "see the reason", spec.authority,
+                            state.authority_problem))
     if reason:
-        steps.append(Step("certificate", wish.path(CERTIFICATE), found, ", ".join(wish.names), reason))
+        steps.append(Change("certificate", spec.path(CERTIFICATE), found, ", ".join(spec.names), reason))
         return steps
-    return [Step("mode", wish.path(name), f"{mode:04o}", f"{_SECRET:04o}", _OPEN)
+    return [Change("mode", spec.path(name), f"{mode:04o}", f"{_SECRET:04o}", _OPEN)
             for name, mode in state.open_keys]
 
 
-def perform(wish: Wish, steps: Sequence[Step], run: Runner) -> None:
+def apply(spec: CertificateSpec, steps: Sequence[Change], run: Runner) -> None:
     """Carry the steps out; a run that is cut off leaves files that do not fit each other, which the next one sees."""
     actions = {step.action for step in steps}
     for step in steps:
         if step.action == "mode":
             os.chmod(step.target, _SECRET)
     if actions & {"authority", "certificate"}:
-        _make(wish, run, "authority" in actions)
+        _make(spec, run, "authority" in actions)
 
 
-def presented(wish: Wish, port: int, now: float) -> Presented:
+def presented(spec: CertificateSpec, port: int, now: float) -> Presented:
     """What the server at a port of this machine shows to those who trust the authority in `wish.directory`."""
-    text = read_text(wish.path(AUTHORITY)) or ""
+    text = read_text(spec.path(AUTHORITY)) or ""
     if not _holds_certificate(text):
         return Presented("no authority was made yet")
     authority = x509.first_pem(text)
@@ -165,13 +166,13 @@ def presented(wish: Wish, port: int, now: float) -> Presented:
     except (OSError, ssl.SSLError) as error:
         return Presented(f"nothing answers in TLS at port {port}: {error.strerror or error}",
                          authority=authority)
-    problem = _unfit(wish, ssl.DER_cert_to_PEM_cert(der), now) or (_OPEN if _open_keys(wish) else "")
+    problem = _unfit(spec, ssl.DER_cert_to_PEM_cert(der), now) or (_OPEN if _open_keys(spec) else "")
     return Presented(problem, fingerprint(der), authority)
 
 
-def made(wish: Wish) -> Presented:
+def made(spec: CertificateSpec) -> Presented:
     """The certificate in its file, for whoever has just made it."""
-    certificate, authority = read_text(wish.path(CERTIFICATE)), read_text(wish.path(AUTHORITY))
+    certificate, authority = read_text(spec.path(CERTIFICATE)), read_text(spec.path(AUTHORITY))
     if certificate is None or authority is None:
         return Presented(_MISSING)
     der = ssl.PEM_cert_to_DER_cert(x509.first_pem(certificate))
@@ -186,18 +187,18 @@ def _holds_certificate(text: str) -> bool:
     return "-----BEGIN CERTIFICATE-----" in text
 
 
-def _authority_problem(wish: Wish, now: float) -> str:
-    text = read_text(wish.path(AUTHORITY)) or ""
+def _authority_problem(spec: CertificateSpec, now: float) -> str:
+    text = read_text(spec.path(AUTHORITY)) or ""
     if not _holds_certificate(text):
         return _MISSING
     authority = x509.read(text)
     if authority.date_problem(now):
         return "it " + authority.date_problem(now)
     # Twice as early, so that what it signs is never due at once
-    if authority.not_after - now < 2 * wish.renew_days * _DAY:
+    if authority.not_after - now < 2 * spec.renew_days * _DAY:
         return f"it ends on {x509.as_date(authority.not_after)}"
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(wish.path(AUTHORITY), wish.path(AUTHORITY_KEY))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(spec.path(AUTHORITY), spec.path(AUTHORITY_KEY))
     except FileNotFoundError:
         return "its key is not there"
     except ssl.SSLError:
@@ -205,29 +206,29 @@ def _authority_problem(wish: Wish, now: float) -> str:
     return ""
 
 
-def _certificate_problem(wish: Wish, text: str, now: float) -> str:
-    authority = read_text(wish.path(AUTHORITY)) or ""
-    if not _holds_certificate(text) or not os.path.exists(wish.path(KEY)):
+def _certificate_problem(spec: CertificateSpec, text: str, now: float) -> str:
+    authority = read_text(spec.path(AUTHORITY)) or ""
+    if not _holds_certificate(text) or not os.path.exists(spec.path(KEY)):
         return _MISSING
     if not _holds_certificate(authority):
         return "its authority is not there"
-    return _unfit(wish, text, now) or x509.signing_problem(authority, wish.path(CERTIFICATE), wish.path(KEY))
+    return _unfit(spec, text, now) or x509.signing_problem(authority, spec.path(CERTIFICATE), spec.path(KEY))
 
 
-def _unfit(wish: Wish, text: str, now: float) -> str:
+def _unfit(spec: CertificateSpec, text: str, now: float) -> str:
     """Why a certificate that is believed will not do all the same."""
     certificate = x509.read(text)
     if certificate.date_problem(now):
         return "it " + certificate.date_problem(now)
-    if certificate.not_after - now < wish.renew_days * _DAY:
+    if certificate.not_after - now < spec.renew_days * _DAY:
         return f"it ends on {x509.as_date(certificate.not_after)}"
-    if set(x509.alternative_names(text)) != {_plain(name) for name in wish.names}:
+    if set(x509.alternative_names(text)) != {_plain(name) for name in spec.names}:
         return "it stands for other names"
     return ""
 
 
-def _open_keys(wish: Wish) -> list[tuple[str, int]]:
-    modes = [(name, mode_of(wish.path(name))) for name in _KEYS]
+def _open_keys(spec: CertificateSpec) -> list[tuple[str, int]]:
+    modes = [(name, mode_of(spec.path(name))) for name in _KEYS]
     return [(name, mode) for name, mode in modes if mode is not None and mode != _SECRET]
 
 
@@ -240,45 +241,47 @@ def _shown(authority: str, port: int) -> bytes:
         return client.getpeercert(binary_form=True) or b""
 
 
-def _make(wish: Wish, run: Runner, with_authority: bool) -> None:
-    os.makedirs(wish.directory, mode=0o755, exist_ok=True)
+def _make(spec: CertificateSpec, run: Runner, with_authority: bool) -> None:
+    os.makedirs(spec.directory, mode=0o755, exist_ok=True)
     # Beside the files, so that a rename puts them in place; and for nobody else to look into
-    work = tempfile.mkdtemp(prefix=".new-", dir=wish.directory)
+    work = tempfile.mkdtemp(prefix=".new-", dir=spec.directory)
     try:
         fresh = [CERTIFICATE]
         if with_authority:
-            _self_signed(wish, run, work)
+            _self_signed(spec, run, work)
             fresh.insert(0, AUTHORITY)
-        _signed(wish, run, work, work if with_authority else wish.directory)
+        _signed(spec, run, work, work if with_authority else spec.directory)
         for name in fresh:
             key = name.replace(".crt", ".key")
             for each, mode in ((key, _SECRET), (name, 0o644)):
                 os.chmod(os.path.join(work, each), mode)
-                os.rename(os.path.join(work, each), wish.path(each))
+                os.rename(os.path.join(work, each), spec.path(each))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _self_signed(wish: Wish, run: Runner, work: str) -> None:
+def _self_signed(spec: CertificateSpec, run: Runner, work: str) -> None:
     key, now = os.path.join(work, AUTHORITY_KEY), time.time()
-    _issue(wish, run, work, wish.authority, key, now + wish.authority_days * _DAY,
+    _issue(spec, run, work, spec.authority, key, now + spec.authority_days * _DAY,
            ["-selfsign", "-keyfile", key, "-extensions", "authority", "-out", os.path.join(work, AUTHORITY)])
 
 
-def _signed(wish: Wish, run: Runner, work: str, authority: str) -> None:
+def _signed(spec: CertificateSpec, run: Runner, work: str, authority: str) -> None:
     issuer = os.path.join(authority, AUTHORITY)
     # Where the authority ends, so does everything that it signed
-    end = min(time.time() + wish.days * _DAY, x509.read(read_text(issuer) or "").not_after)
+    end = min(time.time() + spec.days * _DAY, x509.read(read_text(issuer) or "").not_after)
     # Clients compare the alternative names only; this one is for people
-    _issue(wish, run, work, wish.names[0], os.path.join(work, KEY), end,
+    _issue(spec, run, work, spec.names[0], os.path.join(work, KEY), end,
            ["-cert", issuer, "-keyfile", os.path.join(authority, AUTHORITY_KEY), "-extensions", "server",
             "-out", os.path.join(work, CERTIFICATE)])
 
 
-def _issue(wish: Wish, run: Runner, work: str, subject: str, key: str, end: float, how: Sequence[str]) -> None:
+def _issue(
+    spec: CertificateSpec, run: Runner, work: str, subject: str, key: str, end: float, how: Sequence[str]
+) -> None:
     """A new key and a certificate for it. `openssl x509` would know of a beginning only in its latest versions."""
     request, configuration, index = (os.path.join(work, name) for name in ("request", "openssl.cnf", "index"))
-    names = ", ".join(("IP:{0}" if _is_address(name) else "DNS:{0}").format(_plain(name)) for name in wish.names)
+    names = ", ".join(("IP:{0}" if _is_address(name) else "DNS:{0}").format(_plain(name)) for name in spec.names)
     for path, text in ((configuration, _CONFIGURATION.format(subject=subject, names=names, work=work)), (index, "")):
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(text)

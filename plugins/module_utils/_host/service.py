@@ -19,7 +19,7 @@ from .._core import original_state
 from .._core.command import CommandFailed, Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, mode_of, read_text, remove, write_text
-from .._core.plan import Step
+from .._core.plan import Change
 from . import systemd
 from .listeners import foreign_listener
 
@@ -35,7 +35,7 @@ NOT_FOUND = 127
 
 
 @dataclass(frozen=True)
-class FileWish:
+class FileSpec:
     """A configuration file as it should be, without content: as it should not be; a secret one is never shown.
 
     `on_change` (restart, reload) None: as its service has it. Without `force` a file that is there stays as it is.
@@ -63,14 +63,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ServiceSpec:
     """The unit, its files, when it counts as running; `enabled` and `state` (started, stopped) None: as it is.
 
     With `brought_by` the unit is none of this collection's business unless it installed one of these packages.
     """
 
     name: str
-    files: tuple[FileWish, ...] = ()
+    files: tuple[FileSpec, ...] = ()
     enabled: bool | None = None
     state: str | None = None
     on_change: str = "restart"
@@ -92,7 +92,7 @@ class FileState:
 
 
 @dataclass(frozen=True)
-class State:
+class ServiceState:
     """The unit and its files as they are."""
 
     unit: systemd.Unit
@@ -101,16 +101,16 @@ class State:
     ours: bool = True
 
 
-def read_state(root: Root, run: Runner, wish: Wish) -> State:
-    if wish.brought_by and not original_state.brought(root, wish.brought_by):
-        return State(systemd.Unit(wish.name), now=time.time(), ours=False)
-    unit = systemd.show(run, wish.name)
-    return State(unit, {file.path: _read_file(root(file.path)) for file in wish.files}, time.time())
+def read_state(root: Root, run: Runner, spec: ServiceSpec) -> ServiceState:
+    if spec.brought_by and not original_state.brought(root, spec.brought_by):
+        return ServiceState(systemd.Unit(spec.name), now=time.time(), ours=False)
+    unit = systemd.show(run, spec.name)
+    return ServiceState(unit, {file.path: _read_file(root(file.path)) for file in spec.files}, time.time())
 
 
-def read_files(root: Root, files: Sequence[FileWish]) -> State:
+def read_files(root: Root, files: Sequence[FileSpec]) -> ServiceState:
     """The state of files that belong to no unit."""
-    return State(systemd.Unit(""), {file.path: _read_file(root(file.path)) for file in files}, time.time())
+    return ServiceState(systemd.Unit(""), {file.path: _read_file(root(file.path)) for file in files}, time.time())
 
 
 def _read_file(path: str) -> FileState:
@@ -118,29 +118,29 @@ def _read_file(path: str) -> FileState:
     return FileState() if content is None else FileState(content, mode_of(path), os.stat(path).st_mtime)
 
 
-def check(wish: Wish, state: State) -> None:
+def validate(spec: ServiceSpec, state: ServiceState) -> None:
     """Refuse what can never come true; asked in the real run only, because check mode may precede the installation."""
     if not state.ours:
         return
-    supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == wish.name for file in wish.files)
-    if not state.unit.exists and not supplied and (wish.state == "started" or wish.enabled):
+    supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == spec.name for file in spec.files)
+    if not state.unit.exists and not supplied and (spec.state == "started" or spec.enabled):
         raise ClassroomError(
-            f"Wanted the unit {wish.name}, found none of that name on this machine. Install the package that brings "
+            f"Wanted the unit {spec.name}, found none of that name on this machine. Install the package that brings "
             "it.")
-    if state.unit.load_state == "masked" and wish.state == "started":
+    if state.unit.load_state == "masked" and spec.state == "started":
         raise ClassroomError(
-            f"Wanted {wish.name} running, found it masked. Unmask it with 'systemctl unmask {wish.name}' if that was "
+            f"Wanted {spec.name} running, found it masked. Unmask it with 'systemctl unmask {spec.name}' if that was "
             "not meant.")
 
 
-def try_files(root: Root, run: Runner, wish: Wish, steps: Sequence[Step], check_mode: bool) -> None:
+def try_files(root: Root, run: Runner, spec: ServiceSpec, steps: Sequence[Change], check_mode: bool) -> None:
     """Have the files judged as they are going to be, in a copy, while the running service still has the old ones.
 
     Before an installation, in check mode, there is nobody to judge them.
     """
-    trial = wish.trial
+    trial = spec.trial
     changing = {step.target for step in steps if step.action == "file"}
-    written = [file for file in wish.files if file.path in changing]
+    written = [file for file in spec.files if file.path in changing]
     if trial is None or not any(file.path.startswith(trial.directory + "/") for file in written):
         return
     with tempfile.TemporaryDirectory() as work:
@@ -164,36 +164,36 @@ def try_files(root: Root, run: Runner, wish: Wish, steps: Sequence[Step], check_
     raise ClassroomError(
         "Wanted files in {} that {} can start with, found that it cannot: {}. Nothing was written, and a running "
         "one goes on as it is. Correct the file, or the variable, that it names.".format(
-            trial.directory, wish.name, words.rstrip(".")))
+            trial.directory, spec.name, words.rstrip(".")))
 
 
-def check_ports(root: Root, wish: Wish) -> None:
+def check_ports(root: Root, spec: ServiceSpec) -> None:
     """Refuse a start that would fail, or seem to succeed because somebody else answers; costs a tenth of a second."""
-    ports = wish.further_ports if wish.port is None else (wish.port, *wish.further_ports)
-    for port in ports if wish.state == "started" else ():
-        found = foreign_listener(root, port, wish.name)
+    ports = spec.further_ports if spec.port is None else (spec.port, *spec.further_ports)
+    for port in ports if spec.state == "started" else ():
+        found = foreign_listener(root, port, spec.name)
         if found is not None:
             raise ClassroomError(
-                f"Wanted port {port} for {wish.name}, found '{found}' listening on it. Stop that program, or choose "
+                f"Wanted port {port} for {spec.name}, found '{found}' listening on it. Stop that program, or choose "
                 "another port."
             )
 
 
-def plan(wish: Wish, state: State) -> list[Step]:
+def plan(spec: ServiceSpec, state: ServiceState) -> list[Change]:
     """Files, then systemd's knowledge of them, then enablement, then the process."""
-    _check_paths(wish.files)
+    _check_paths(spec.files)
     if not state.ours:
         return []
-    stale = [file for file in wish.files if _is_stale(file, state.files[file.path])]
-    steps = [step for file in wish.files for step in _plan_file(file, state.files[file.path])]
+    stale = [file for file in spec.files if _is_stale(file, state.files[file.path])]
+    steps = [step for file in spec.files for step in _plan_file(file, state.files[file.path])]
     reloading = any(file.belongs_to_systemd for file in stale)
     if reloading or state.unit.needs_daemon_reload:
-        steps.append(Step("daemon-reload", "systemd", "older units", "the units on disk",
+        steps.append(Change("daemon-reload", "systemd", "older units", "the units on disk",
                           "a unit or drop-in changed" if reloading else "units on disk are newer than the loaded ones"))
-    return [*steps, *_plan_enablement(wish, state.unit), *_plan_process(wish, state, stale)]
+    return [*steps, *_plan_enablement(spec, state.unit), *_plan_process(spec, state, stale)]
 
 
-def _check_paths(files: Sequence[FileWish]) -> None:
+def _check_paths(files: Sequence[FileSpec]) -> None:
     seen = set()
     for file in files:
         if not os.path.isabs(file.path) or file.path in seen:
@@ -203,11 +203,11 @@ def _check_paths(files: Sequence[FileWish]) -> None:
         seen.add(file.path)
 
 
-def _is_stale(file: FileWish, found: FileState) -> bool:
+def _is_stale(file: FileSpec, found: FileState) -> bool:
     return found.content != file.content and (file.force or found.content is None)
 
 
-def _plan_file(file: FileWish, found: FileState) -> list[Step]:
+def _plan_file(file: FileSpec, found: FileState) -> list[Change]:
     if not file.force and found.content is not None:
         return []
     if _is_stale(file, found):
@@ -219,9 +219,9 @@ def _plan_file(file: FileWish, found: FileState) -> list[Step]:
             after = _HIDDEN if after else ""
         reason = "it is not wanted" if file.content is None else \
             "it is missing" if found.content is None else "its content is another"
-        return [Step("file", file.path, before, after, reason)]
+        return [Change("file", file.path, before, after, reason)]
     if file.content is not None and found.mode != file.mode:
-        return [Step("mode", file.path, _octal(found.mode), _octal(file.mode), "its mode is another")]
+        return [Change("mode", file.path, _octal(found.mode), _octal(file.mode), "its mode is another")]
     return []
 
 
@@ -229,51 +229,51 @@ def _octal(mode: int | None) -> str:
     return "none" if mode is None else f"{mode:04o}"
 
 
-def _plan_enablement(wish: Wish, unit: systemd.Unit) -> list[Step]:
+def _plan_enablement(spec: ServiceSpec, unit: systemd.Unit) -> list[Change]:
     found = unit.unit_file_state
-    if wish.enabled and found in ("", "disabled", "enabled-runtime"):
-        return [Step("enable", wish.name, found or _NO_UNIT, "enabled", "it would not start at boot")]
-    if wish.enabled is False and found in ("enabled", "enabled-runtime"):
-        return [Step("disable", wish.name, found, "disabled", "it would start at boot")]
+    if spec.enabled and found in ("", "disabled", "enabled-runtime"):
+        return [Change("enable", spec.name, found or _NO_UNIT, "enabled", "it would not start at boot")]
+    if spec.enabled is False and found in ("enabled", "enabled-runtime"):
+        return [Change("disable", spec.name, found, "disabled", "it would start at boot")]
     return []
 
 
-def _plan_process(wish: Wish, state: State, stale: Sequence[FileWish]) -> list[Step]:
+def _plan_process(spec: ServiceSpec, state: ServiceState, stale: Sequence[FileSpec]) -> list[Change]:
     unit = state.unit
     running = unit.active or (unit.active_state == "activating" and unit.sub_state != "auto-restart")
     found = f"{unit.active_state} ({unit.sub_state})"
-    if wish.state == "stopped":
+    if spec.state == "stopped":
         if unit.active_state in ("inactive", "failed"):
             return []
-        return [Step("stop", wish.name, found, "inactive", "it is running")]
+        return [Change("stop", spec.name, found, "inactive", "it is running")]
     if not running:
-        if wish.state is None:
+        if spec.state is None:
             return []
-        return [Step("start", wish.name, found, "active", "it is not running")]
-    return _plan_renewal(wish, state, stale, found)
+        return [Change("start", spec.name, found, "active", "it is not running")]
+    return _plan_renewal(spec, state, stale, found)
 
 
-def _plan_renewal(wish: Wish, state: State, stale: Sequence[FileWish], found: str) -> list[Step]:
+def _plan_renewal(spec: ServiceSpec, state: ServiceState, stale: Sequence[FileSpec], found: str) -> list[Change]:
     """A running service reads its files again when they changed, now or in an earlier run that did not get so far."""
-    renewed = stale or [file for file in wish.files if _is_newer(wish, file, state)]
+    renewed = stale or [file for file in spec.files if _is_newer(spec, file, state)]
     if not renewed:
         return []
-    restart = not all(_is_reloadable(wish, file) for file in renewed)
+    restart = not all(_is_reloadable(spec, file) for file in renewed)
     names = ", ".join(file.path for file in renewed)
-    return [Step("restart" if restart else "reload", wish.name, found, found,
+    return [Change("restart" if restart else "reload", spec.name, found, found,
                  ("{0} changed" if stale else "{0} is newer than the running process").format(names))]
 
 
-def _is_newer(wish: Wish, file: FileWish, state: State) -> bool:
+def _is_newer(spec: ServiceSpec, file: FileSpec, state: ServiceState) -> bool:
     if not file.force:
         return False
-    since = state.unit.changed if _is_reloadable(wish, file) else state.unit.started
+    since = state.unit.changed if _is_reloadable(spec, file) else state.unit.started
     # A time in the future says nothing: the clock was set back. Believing it would mean a restart with every run.
     return since is not None and since < state.files[file.path].changed <= state.now
 
 
-def _is_reloadable(wish: Wish, file: FileWish) -> bool:
-    return (file.on_change or wish.on_change) == "reload" and not file.belongs_to_systemd
+def _is_reloadable(spec: ServiceSpec, file: FileSpec) -> bool:
+    return (file.on_change or spec.on_change) == "reload" and not file.belongs_to_systemd
 
 
 class Performer:
@@ -284,9 +284,9 @@ class Performer:
         self._run = run
         self._sleep = sleep
 
-    def perform(self, wish: Wish, steps: Sequence[Step]) -> None:
-        files = {file.path: file for file in wish.files}
-        self._keep(wish, steps, files)
+    def perform(self, spec: ServiceSpec, steps: Sequence[Change]) -> None:
+        files = {file.path: file for file in spec.files}
+        self._keep(spec, steps, files)
         for step in steps:
             if step.action == "file":
                 self._write(files[step.target])
@@ -295,74 +295,74 @@ class Performer:
             elif step.action == "daemon-reload":
                 systemd.daemon_reload(self._run)
             else:
-                self._act(wish, step.action)
+                self._act(spec, step.action)
 
-    def _write(self, file: FileWish) -> None:
+    def _write(self, file: FileSpec) -> None:
         if file.content is None:
             remove(self._root(file.path))
         else:
             write_text(self._root(file.path), file.content, file.mode)
 
-    def _keep(self, wish: Wish, steps: Sequence[Step], files: Mapping[str, FileWish]) -> None:
+    def _keep(self, spec: ServiceSpec, steps: Sequence[Change], files: Mapping[str, FileSpec]) -> None:
         """First of all, so that a run that dies half-way has kept what was before its own changes."""
         contents = {step.target: files[step.target].content for step in steps if step.action == "file"}
         former = original_state.former_files(self._root, contents)
         enablement = [step for step in steps if step.action in ("enable", "disable")]
         if enablement:
-            before = "" if wish.brought_by else enablement[0].before.replace(_NO_UNIT, "")
-            former["units"] = {wish.name: before}
+            before = "" if spec.brought_by else enablement[0].before.replace(_NO_UNIT, "")
+            former["units"] = {spec.name: before}
         if former:
             original_state.keep(self._root, former)
 
-    def wait(self, wish: Wish, acted: bool) -> None:
+    def wait(self, spec: ServiceSpec, acted: bool) -> None:
         """Until the unit is active and answers. Raises ClassroomError with the unit's last words."""
-        if wish.state != "started":
+        if spec.state != "started":
             return
-        answers = self._answer_of(wish)
-        deadline = time.monotonic() + wish.timeout
+        answers = self._answer_of(spec)
+        deadline = time.monotonic() + spec.timeout
         if acted and answers is None:
             self._sleep(_SETTLING)
         while True:
-            unit = systemd.show(self._run, wish.name)
+            unit = systemd.show(self._run, spec.name)
             if unit.active and (answers is None or answers()):
                 return
             if unit.active_state == "failed" or time.monotonic() > deadline:
-                raise self._failure(wish, unit)
+                raise self._failure(spec, unit)
             self._sleep(0.1)
 
-    def ready(self, wish: Wish, unit: systemd.Unit) -> bool:
+    def ready(self, spec: ServiceSpec, unit: systemd.Unit) -> bool:
         """Whether there is nothing to wait for, judged from a unit that was read already."""
-        answers = self._answer_of(wish)
-        return wish.state != "started" or (unit.active and (answers is None or answers()))
+        answers = self._answer_of(spec)
+        return spec.state != "started" or (unit.active and (answers is None or answers()))
 
-    def _answer_of(self, wish: Wish) -> Callable[[], bool] | None:
-        if wish.socket is not None:
-            path = self._root(wish.socket)
+    def _answer_of(self, spec: ServiceSpec) -> Callable[[], bool] | None:
+        if spec.socket is not None:
+            path = self._root(spec.socket)
             return lambda: _connects(socket.AF_UNIX, path)
-        if wish.port is not None:
-            port = wish.port
+        if spec.port is not None:
+            port = spec.port
             return lambda: _connects(socket.AF_INET, ("127.0.0.1", port))
         return None
 
-    def _act(self, wish: Wish, verb: str) -> None:
+    def _act(self, spec: ServiceSpec, verb: str) -> None:
         try:
             if verb in ("start", "restart"):
                 # Failed starts of before must not count against this one.
-                self._run(["systemctl", "reset-failed", "--", wish.name], check=False)
-            systemd.act(self._run, verb, wish.name)
+                self._run(["systemctl", "reset-failed", "--", spec.name], check=False)
+            systemd.act(self._run, verb, spec.name)
         except CommandFailed as problem:
             if verb in ("enable", "disable"):
                 raise
-            raise self._failure(wish, systemd.show(self._run, wish.name)) from problem
+            raise self._failure(spec, systemd.show(self._run, spec.name)) from problem
 
-    def _failure(self, wish: Wish, unit: systemd.Unit) -> ClassroomError:
+    def _failure(self, spec: ServiceSpec, unit: systemd.Unit) -> ClassroomError:
         found = f"{unit.active_state} ({unit.sub_state}, {unit.result})"
         if unit.active:
-            place = wish.socket or f"port {wish.port}"
-            found = f"it active, but no answer at {place} within {wish.timeout:g} s"
+            place = spec.socket or f"port {spec.port}"
+            found = f"it active, but no answer at {place} within {spec.timeout:g} s"
         return ClassroomError(
             "Wanted {} running, found {}. Correct what its last messages name:\n{}".format(
-                wish.name, found, systemd.journal(self._run, wish.name) or "(it logged nothing)"))
+                spec.name, found, systemd.journal(self._run, spec.name) or "(it logged nothing)"))
 
 
 def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:

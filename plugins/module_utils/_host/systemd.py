@@ -18,7 +18,7 @@ _PROPERTIES = (
     "ExecMainStartTimestamp", "ActiveEnterTimestamp", "StateChangeTimestamp",
 )
 # Verbs wait for the unit's own start timeout (90 s unless it says otherwise).
-_PATIENCE = 180.0
+_TIMEOUT = 180.0
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ def _moment(text: str) -> float | None:
 
 
 def daemon_reload(run: Runner) -> None:
-    run(["systemctl", "daemon-reload"], timeout=_PATIENCE)
+    run(["systemctl", "daemon-reload"], timeout=_TIMEOUT)
 
 
 def act(run: Runner, verb: str, name: str) -> None:
     """One of systemctl's verbs on one unit. Raises CommandFailed."""
-    run(["systemctl", verb, "--", name], timeout=_PATIENCE)
+    run(["systemctl", verb, "--", name], timeout=_TIMEOUT)
 
 
 def journal(run: Runner, name: str, lines: int = 15) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._core.command import Runner
-from .._core.plan import Step
+from .._core.plan import Change
 
 # Services that keep a clock, of which one runs; chrony goes by two names
 CHRONY = ("chrony.service", "chronyd.service")
@@ -17,7 +17,7 @@ OTHERS = ("systemd-timesyncd.service", "ntpd.service", "ntpsec.service", "ntp.se
 
 
 @dataclass(frozen=True)
-class Wish:
+class TimeSpec:
     """Whether chrony is to keep the clock, and servers that it is to ask beside those of the distribution."""
 
     chrony: bool = False
@@ -25,10 +25,10 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimePlan:
     """Steps in their order, and what no step changes."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Change, ...] = ()
     findings: tuple[str, ...] = ()
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root
-from .time_services import Plan, Wish, running
+from .time_services import TimePlan, TimeSpec, running
 
 if TYPE_CHECKING:
     from . import chrony as time_service
@@ -28,41 +28,41 @@ _NOBODY = "time service chrony: no service keeps this machine's clock, and certi
 
 
 @dataclass(frozen=True)
-class State:
+class TimeState:
     """The services that run, None where nobody asked, and what else there is to know when chrony is to be one."""
 
     running: tuple[str, ...] | None = None
-    chrony: time_service.State | None = None
+    chrony: time_service.ChronyState | None = None
 
 
-def check(wish: Wish) -> None:
+def validate(spec: TimeSpec) -> None:
     """Refuse what would be another directive of chrony's, or none."""
-    for server in wish.servers:
+    for server in spec.servers:
         if not _SERVER.fullmatch(server):
             raise ClassroomError(
                 f"Wanted the name or address of a time server, found '{server}'. Correct it in the inventory.")
 
 
-def read_state(root: Root, run: Runner, wish: Wish) -> State:
+def read_state(root: Root, run: Runner, spec: TimeSpec) -> TimeState:
     found = running(run)
-    if not wish.chrony:
-        return State(found)
+    if not spec.chrony:
+        return TimeState(found)
     from . import chrony as time_service
 
-    return State(found, time_service.read_state(root, run, wish, found, time_service.silent))
+    return TimeState(found, time_service.read_state(root, run, spec, found, time_service.silent))
 
 
-def plan(wish: Wish, state: State) -> Plan:
+def plan(spec: TimeSpec, state: TimeState) -> TimePlan:
     """A service that nobody wished for is only looked for."""
-    if wish.chrony and state.chrony is not None:
+    if spec.chrony and state.chrony is not None:
         from . import chrony as time_service
 
-        return time_service.plan(wish, state.chrony)
-    return Plan(findings=() if state.running or state.running is None else (_NOBODY,))
+        return time_service.plan(spec, state.chrony)
+    return TimePlan(findings=() if state.running or state.running is None else (_NOBODY,))
 
 
-def perform(root: Root, run: Runner, wish: Wish, state: State) -> None:
+def apply(root: Root, run: Runner, spec: TimeSpec, state: TimeState) -> None:
     if state.chrony is not None:
         from . import chrony as time_service
 
-        time_service.perform(root, run, wish, state.chrony)
+        time_service.apply(root, run, spec, state.chrony)

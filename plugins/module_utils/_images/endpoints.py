@@ -29,7 +29,7 @@ REGISTRY, DIRECTORY, LAYOUT, STORAGE = "registry", "dir", "oci", "containers_sto
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EndpointSpec:
     """A place as it is asked for; `names` is mirror or scoped and matters where `address` is given."""
 
     kind: str
@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Means:
+class TransferOptions:
     """What all places need: a directory for the moment, credentials, seconds and repetitions for a registry."""
 
     work: str
@@ -77,7 +77,7 @@ class Source(Protocol):
 class RegistryPlace:
     """The upstream registries themselves, or with an address one registry that stands for all of them."""
 
-    def __init__(self, wanted: Wanted, means: Means) -> None:
+    def __init__(self, wanted: EndpointSpec, means: TransferOptions) -> None:
         self._wanted = wanted
         self._means = means
         self._registries: dict[str, Registry] = {}
@@ -160,7 +160,7 @@ class RegistryPlace:
 class LocalSource:
     """An OCI layout or a tree of directories that is copied from."""
 
-    def __init__(self, place: image_layout.Local, means: Means) -> None:
+    def __init__(self, place: image_layout.Local, means: TransferOptions) -> None:
         self._place = place
         self._means = means
 
@@ -211,7 +211,7 @@ class StorageSource:
     layout for the moment, and what comes out there is what is locked.
     """
 
-    def __init__(self, path: str, means: Means) -> None:
+    def __init__(self, path: str, means: TransferOptions) -> None:
         self._path = path
         self._means = means
         self._exported: dict[str, LocalSource] = {}
@@ -265,7 +265,7 @@ class _Single(image_layout.Layout):
         return str(self._entries()[0]["digest"])
 
 
-def source_of(wanted: Wanted, means: Means) -> Source:
+def source_of(wanted: EndpointSpec, means: TransferOptions) -> Source:
     if wanted.kind == REGISTRY:
         return RegistryPlace(wanted, means)
     if wanted.kind == STORAGE:
@@ -276,13 +276,13 @@ def source_of(wanted: Wanted, means: Means) -> Source:
     return LocalSource(local_of(wanted), means)
 
 
-def local_of(wanted: Wanted) -> image_layout.Local:
+def local_of(wanted: EndpointSpec) -> image_layout.Local:
     if wanted.kind == DIRECTORY:
         return image_layout.Tree(wanted.path, wanted.scoped)
     return image_layout.Layout(wanted.path)
 
 
-def judge_names(wanted: Wanted, images: Mapping[str, Reference]) -> None:
+def check_names(wanted: EndpointSpec, images: Mapping[str, Reference]) -> None:
     """Refuse images that would get the same name in a destination."""
     found = image_reference.clashes(_owners(wanted, images.values()))
     if found:
@@ -299,7 +299,7 @@ def judge_names(wanted: Wanted, images: Mapping[str, Reference]) -> None:
                 "repository's name can have: {}; use names: mirror for these.".format(wanted, ", ".join(odd)))
 
 
-def _owners(wanted: Wanted, images: Iterable[Reference]) -> Iterator[tuple[str, str, str]]:
+def _owners(wanted: EndpointSpec, images: Iterable[Reference]) -> Iterator[tuple[str, str, str]]:
     for image in images:
         if wanted.kind == REGISTRY and wanted.names == "mirror":
             yield image.repository, image.host, image.name
@@ -307,7 +307,7 @@ def _owners(wanted: Wanted, images: Iterable[Reference]) -> Iterator[tuple[str, 
             yield image.name.rpartition("/")[2], image.name, image.name
 
 
-def parsed(options: Mapping[str, Any]) -> Wanted:
+def parsed(options: Mapping[str, Any]) -> EndpointSpec:
     """A place from the module's options."""
     address = options.get("address") or ""
     if address and not image_reference.ADDRESS.fullmatch(address):
@@ -315,6 +315,6 @@ def parsed(options: Mapping[str, Any]) -> Wanted:
         raise ClassroomError(
             "Wanted the address of a registry as HOST:PORT or HOST:PORT/PATH, found something else; leave scheme and "
             "login out of it, they have options of their own.")
-    return Wanted(
+    return EndpointSpec(
         options["type"], options.get("path") or "", bool(options.get("scoped")), address,
         options.get("ca") or "", options.get("tls") is not False, options.get("names") or "mirror")

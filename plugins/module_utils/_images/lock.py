@@ -80,8 +80,8 @@ def text(lock: Lock) -> str:
     return "".join(parts)
 
 
-def judge(
-    path: str, lock: Lock, platforms: Sequence[str], wished: Mapping[str, Reference], update: Collection[str]
+def compare(
+    path: str, lock: Lock, platforms: Sequence[str], desired: Mapping[str, Reference], update: Collection[str]
 ) -> None:
     """Refuse a lock of something else than what is asked for; images that it does not have yet are no contradiction."""
     if set(lock.platforms) != set(platforms):
@@ -90,14 +90,14 @@ def judge(
             "remove the file to have all digests resolved anew.".format(
                 path, ", ".join(platforms), ", ".join(lock.platforms))
         )
-    strangers = sorted(name for name in lock.entries if name not in wished and name not in update)
+    strangers = sorted(name for name in lock.entries if name not in desired and name not in update)
     if strangers:
         raise ClassroomError(
             "Wanted {} to be the lock of these images, found in it what is not asked for: {}; give each list of "
             "images a lock of its own, or name what is to leave the lock in the option update.".format(
                 path, ", ".join(strangers))
         )
-    for name, reference in sorted(wished.items()):
+    for name, reference in sorted(desired.items()):
         entry = lock.entries.get(name)
         if entry and reference.digest and name not in update and reference.digest != entry.resolved:
             raise ClassroomError(

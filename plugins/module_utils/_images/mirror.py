@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 from .._core import disk_space
 from .._core.errors import ClassroomError
 from .._core.files import write_text
-from .._core.plan import Step
+from .._core.plan import Change
 from .._core.run_lock import alone
 from . import lock as image_lock
 from . import plan as image_plan
 from . import reference as image_reference
 from .copy import Destination, Queue, ToLocal, ToRegistry, explained, is_lasting
-from .endpoints import REGISTRY, Means, RegistryPlace, Source, Wanted, judge_names, local_of, source_of
+from .endpoints import REGISTRY, EndpointSpec, RegistryPlace, Source, TransferOptions, check_names, local_of, source_of
 from .lock import Entry, Lock
 from .plan import COPIED, FAILED, PRESENT, Choice, Found, Result
 from .reference import Reference
@@ -33,20 +33,20 @@ from .reference import Reference
 # Questions to registries and reading of small files wait more than they work
 LOOKERS = 8
 # Seconds between two lines on what is being copied
-BEAT = 5
+PROGRESS_INTERVAL = 5
 # Seconds before the second attempt, doubled for each further one
-PAUSE = 1.0
+RETRY_DELAY = 1.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Wish:
+class MirrorSpec:
     """What is asked for. `platforms` may be only "all"; `wait` and `timeout` are seconds."""
 
     images: Mapping[str, Reference]
-    source: Wanted
-    destination: Wanted
+    source: EndpointSpec
+    destination: EndpointSpec
     lock: str
     platforms: tuple[str, ...]
     update: frozenset[str] = frozenset()
@@ -67,10 +67,10 @@ class Moved:
 
 
 @dataclass
-class Outcome:
+class MirrorResult:
     """All that a run found and did."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Change] = field(default_factory=list)
     results: dict[str, Result] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
     seconds: float = 0.0
@@ -117,25 +117,25 @@ def asked(texts: Sequence[str]) -> dict[str, Reference]:
     return found
 
 
-def mirror(wish: Wish, means: Means, progress: Progress) -> Outcome:
+def mirror(spec: MirrorSpec, means: TransferOptions, progress: Progress) -> MirrorResult:
     """Have the images in the destination, or only look."""
-    judge_names(wish.destination, wish.images)
+    check_names(spec.destination, spec.images)
     began = time.monotonic()
     with contextlib.ExitStack() as held:
-        if not (wish.verified or wish.check):
-            for path, what in _guarded(wish):
-                held.enter_context(alone(path, what, wish.wait, progress.say))
-        outcome = _Run(wish, means, progress).run()
+        if not (spec.verified or spec.check):
+            for path, what in _guarded(spec):
+                held.enter_context(alone(path, what, spec.wait, progress.say))
+        outcome = _Run(spec, means, progress).run()
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def sentences(wish: Wish, outcome: Outcome) -> str:
+def sentences(spec: MirrorSpec, outcome: MirrorResult) -> str:
     """All images that are not as wished, each with its reason; empty if there are none."""
     if not outcome.bad:
         return ""
-    what = "are not as locked in" if wish.verified else "could not be copied to"
-    head = f"{len(outcome.bad)} of {len(wish.images)} images {what} {wish.destination}:"
+    what = "are not as locked in" if spec.verified else "could not be copied to"
+    head = f"{len(outcome.bad)} of {len(spec.images)} images {what} {spec.destination}:"
     return "\n".join([head, *(f"{result.reference}: {result.error}" for result in outcome.bad)])
 
 
@@ -147,11 +147,11 @@ def moved_sentence(moved: Moved) -> str:
     )
 
 
-def report(wish: Wish, outcome: Outcome) -> dict[str, Any]:
+def report(spec: MirrorSpec, outcome: MirrorResult) -> dict[str, Any]:
     """The run as data."""
     return {
-        "source": str(wish.source), "destination": str(wish.destination), "lock": wish.lock,
-        "platforms": list(wish.platforms), "state": "verified" if wish.verified else "present",
+        "source": str(spec.source), "destination": str(spec.destination), "lock": spec.lock,
+        "platforms": list(spec.platforms), "state": "verified" if spec.verified else "present",
         "seconds": round(outcome.seconds, 3), "images": [asdict(result) for result in outcome.results.values()],
         "moved": [asdict(moved) for moved in outcome.moved],
     }
@@ -161,88 +161,88 @@ def write_report(path: str, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def _guarded(wish: Wish) -> Iterator[tuple[str, str]]:
+def _guarded(spec: MirrorSpec) -> Iterator[tuple[str, str]]:
     """Files whose holder works alone. A registry guards itself: a run by another machine would not see ours."""
-    directory, name = os.path.split(os.path.abspath(wish.lock))
-    yield os.path.join(directory, f".{name}.classroom-lock"), wish.lock
-    if wish.destination.kind != REGISTRY:
-        yield os.path.join(wish.destination.path, ".classroom-mirror.lock"), wish.destination.path
+    directory, name = os.path.split(os.path.abspath(spec.lock))
+    yield os.path.join(directory, f".{name}.classroom-lock"), spec.lock
+    if spec.destination.kind != REGISTRY:
+        yield os.path.join(spec.destination.path, ".classroom-mirror.lock"), spec.destination.path
 
 
 class _Run:
     """The state of a run: what went wrong by image, and what is known of the others."""
 
-    def __init__(self, wish: Wish, means: Means, progress: Progress) -> None:
-        self.wish = wish
+    def __init__(self, spec: MirrorSpec, means: TransferOptions, progress: Progress) -> None:
+        self.spec = spec
         self.means = means
         self.progress = progress
         self.errors: dict[str, str] = {}
-        self.outcome = Outcome()
+        self.outcome = MirrorResult()
         self.destination: Destination = (
-            ToRegistry(RegistryPlace(wish.destination, means)) if wish.destination.kind == REGISTRY
-            else ToLocal(local_of(wish.destination)))
+            ToRegistry(RegistryPlace(spec.destination, means)) if spec.destination.kind == REGISTRY
+            else ToLocal(local_of(spec.destination)))
         self._source: Source | None = None
 
     @property
     def source(self) -> Source:
         """Only when something is asked of it: with all images in place the source may be switched off."""
         if self._source is None:
-            self._source = source_of(self.wish.source, self.means)
+            self._source = source_of(self.spec.source, self.means)
         return self._source
 
-    def run(self) -> Outcome:
+    def run(self) -> MirrorResult:
         lock = self._lock()
         entries = dict(lock.entries)
         choices: dict[str, Choice] = {}
-        if not self.wish.verified:
-            for name in self.wish.update - set(self.wish.images):
+        if not self.spec.verified:
+            for name in self.spec.update - set(self.spec.images):
                 entries.pop(name, None)
             self._resolve(entries, choices)
         found = self._each(
-            [name for name in self.wish.images if name in entries and name not in self.errors],
+            [name for name in self.spec.images if name in entries and name not in self.errors],
             lambda name: self.destination.found(
-                self.wish.images[name], entries[name].copied, thorough=self.wish.verified))
+                self.spec.images[name], entries[name].copied, thorough=self.spec.verified))
         states = {name: image_plan.state_of(entries.get(name), seen) for name, seen in found.items()}
         todo = [name for name, (state, _reason) in states.items() if state != PRESENT]
-        self._compare(lock, [name for name in found if self.wish.compare or (not self.wish.verified and name in todo)])
-        if not self.wish.verified:
+        self._compare(lock, [name for name in found if self.spec.compare or (not self.spec.verified and name in todo)])
+        if not self.spec.verified:
             self._locate(entries, [name for name in todo if name not in choices], choices)
             todo = [name for name in todo if name not in self.errors]
             self._judge_room(todo, choices)
             self.outcome.steps = image_plan.steps(
                 entries, lock.entries, {name: seen for name, seen in found.items() if name not in self.errors})
         self._tell(entries, found, states, choices)
-        if not (self.wish.verified or self.wish.check):
-            if dict(lock.entries) != entries or not os.path.exists(self.wish.lock):
-                image_lock.write(self.wish.lock, Lock(self.wish.platforms, entries))
+        if not (self.spec.verified or self.spec.check):
+            if dict(lock.entries) != entries or not os.path.exists(self.spec.lock):
+                image_lock.write(self.spec.lock, Lock(self.spec.platforms, entries))
             self._copy(todo, choices)
         return self.outcome
 
     def _lock(self) -> Lock:
-        found = image_lock.read(self.wish.lock)
+        found = image_lock.read(self.spec.lock)
         if found is None:
-            if self.wish.verified:
+            if self.spec.verified:
                 raise ClassroomError(
-                    f"Wanted a lock of these images in {self.wish.lock}, found no such file; run this with state: "
+                    f"Wanted a lock of these images in {self.spec.lock}, found no such file; run this with state: "
                     "present first."
-                )
-            return Lock(self.wish.platforms)
-        update = frozenset() if self.wish.verified else self.wish.update
-        image_lock.judge(self.wish.lock, found, self.wish.platforms, self.wish.images, update)
+                    )
+            return Lock(self.spec.platforms)
+        update = frozenset() if self.spec.verified else self.spec.update
+        image_lock.compare(self.spec.lock, found, self.spec.platforms, self.spec.images, update)
         return found
 
     def _resolve(self, entries: dict[str, Entry], choices: dict[str, Choice]) -> None:
         """Ask the source for what is not locked, or is to be locked anew."""
-        fresh = [name for name in self.wish.images if name not in entries or name in self.wish.update]
+        fresh = [name for name in self.spec.images if name not in entries or name in self.spec.update]
 
         def resolved(name: str) -> tuple[Entry, Choice]:
-            image = self.wish.images[name]
+            image = self.spec.images[name]
             whole = self.source.manifest(image, image.digest or image.tag)
             if whole is None:
                 raise ClassroomError(
                     "wanted it at {}, found no such {}; correct the name, or take it out of the list".format(
                         self.source.named(image), "digest" if image.digest else "tag"))
-            choice = image_plan.chosen(self._reader(image), whole, image, self.wish.platforms)
+            choice = image_plan.chosen(self._reader(image), whole, image, self.spec.platforms)
             return Entry(self.source.identity(image, whole), choice.top.digest), choice
 
         for name, (entry, choice) in self._each(fresh, resolved).items():
@@ -251,9 +251,9 @@ class _Run:
 
     def _compare(self, lock: Lock, names: Sequence[str]) -> None:
         """Find out which tags moved since they were locked."""
-        names = [name for name in names if name in lock.entries and name not in self.wish.update
-                 and self.wish.images[name].tag and name not in self.errors]
-        for name, now in self._each(names, lambda name: self.source.digest(self.wish.images[name])).items():
+        names = [name for name in names if name in lock.entries and name not in self.spec.update
+                 and self.spec.images[name].tag and name not in self.errors]
+        for name, now in self._each(names, lambda name: self.source.digest(self.spec.images[name])).items():
             entry = lock.entries[name]
             if now and now not in (entry.resolved, entry.copied):
                 self.outcome.moved.append(Moved(name, entry.resolved, now))
@@ -263,9 +263,9 @@ class _Run:
         """Find at the source what is locked already and missing in the destination."""
 
         def located(name: str) -> Choice:
-            image = self.wish.images[name]
+            image = self.spec.images[name]
             return image_plan.located(
-                self._reader(image), entries[name], image, self.wish.platforms, lambda: self.source.digest(image))
+                self._reader(image), entries[name], image, self.spec.platforms, lambda: self.source.digest(image))
 
         choices.update(self._each([name for name in names if name not in self.errors], located))
 
@@ -273,7 +273,7 @@ class _Run:
         if isinstance(self.destination, ToLocal):
             wanted: dict[str, int] = {}
             for name in names:
-                wanted.update(self.destination.lacking(self.wish.images[name], choices[name].parts))
+                wanted.update(self.destination.lacking(self.spec.images[name], choices[name].parts))
             disk_space.require(self.destination.root, sum(max(size, 0) for size in wanted.values()), "these images")
 
     def _tell(
@@ -281,22 +281,22 @@ class _Run:
         choices: Mapping[str, Choice],
     ) -> None:
         """What is known of each image before anything is copied; in check mode that is what will be."""
-        for name, image in self.wish.images.items():
+        for name, image in self.spec.images.items():
             entry = entries.get(name)
             state, reason = states.get(name, image_plan.state_of(entry, Found()))
             size = choices[name].size if name in choices else found.get(name, Found()).size
             if name in self.errors:
                 state, reason = FAILED, self.errors[name]
-            elif state != PRESENT and not self.wish.verified:
+            elif state != PRESENT and not self.spec.verified:
                 state, reason = COPIED, ""
             # A source that is not needed is not looked at, its name is
             self.outcome.results[name] = Result(
                 name, self._named(image), entry.copied if entry else "", size, 0.0, state, reason)
 
     def _copy(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
-        queue = Queue({name: self.destination.lacking(self.wish.images[name], choices[name].parts) for name in names})
-        self.progress.say(f"{len(self.wish.images)} images: {len(names)} to copy, "
-                          f"{len(self.wish.images) - len(names) - len(self.errors)} there, {len(self.errors)} failed")
+        queue = Queue({name: self.destination.lacking(self.spec.images[name], choices[name].parts) for name in names})
+        self.progress.say(f"{len(self.spec.images)} images: {len(names)} to copy, "
+                          f"{len(self.spec.images) - len(names) - len(self.errors)} there, {len(self.errors)} failed")
         with _beat(self.progress, choices) as moved:
 
             def worker() -> None:
@@ -306,8 +306,8 @@ class _Run:
                             return
                         self._copy_one(name, choices[name], moved)
 
-            with ThreadPoolExecutor(max_workers=self.wish.parallel) as pool:
-                for done in [pool.submit(worker) for _number in range(min(self.wish.parallel, len(names)))]:
+            with ThreadPoolExecutor(max_workers=self.spec.parallel) as pool:
+                for done in [pool.submit(worker) for _number in range(min(self.spec.parallel, len(names)))]:
                     done.result()
         if isinstance(self.destination, ToLocal) and not self.errors:
             self.destination.sweep()
@@ -322,7 +322,7 @@ class _Run:
         for attempt in range(self.means.retries + 1):
             try:
                 self.destination.take(
-                    self.source, self.wish.images[name], choice, self.means.timeout,
+                    self.source, self.spec.images[name], choice, self.means.timeout,
                     lambda size: moved.__setitem__(name, size))
                 break
             except (ClassroomError, OSError) as problem:
@@ -331,7 +331,7 @@ class _Run:
                     state = FAILED
                     self.errors[name] = reason
                     break
-                pause = PAUSE * 2 ** attempt
+                pause = RETRY_DELAY * 2 ** attempt
                 self.progress.say(f"{name}: attempt {attempt + 1} failed, again in {pause:g} s: {reason}")
                 time.sleep(pause)
         moved.pop(name, None)
@@ -365,7 +365,7 @@ class _Run:
         try:
             return self.source.named(image)
         except ClassroomError:
-            return str(self.wish.source)
+            return str(self.spec.source)
 
 
 @contextlib.contextmanager
@@ -375,7 +375,7 @@ def _beat(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[st
     ended = threading.Event()
 
     def beat() -> None:
-        while not ended.wait(BEAT):
+        while not ended.wait(PROGRESS_INTERVAL):
             for name, size in list(moved.items()):
                 progress.say(f"{name}: {_mb(size)} of {_mb(choices[name].size)}")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step
+from .._core.plan import Change
 from . import manifest as image_manifest
 from .lock import Entry
 from .manifest import ALL, Manifest
@@ -123,19 +123,19 @@ def state_of(wanted: Entry | None, found: Found) -> tuple[str, str]:
     return PRESENT, ""
 
 
-def steps(entries: Mapping[str, Entry], locked: Mapping[str, Entry], found: Mapping[str, Found]) -> list[Step]:
+def steps(entries: Mapping[str, Entry], locked: Mapping[str, Entry], found: Mapping[str, Found]) -> list[Change]:
     """What will be changed: lines of the lock, then images in the destination."""
     plan = []
     for name in sorted({*entries, *locked}):
         before, after = locked.get(name), entries.get(name)
         if before != after:
             reason = "the option update names it" if before else "resolved for the first time"
-            plan.append(Step("locked digest", name, before.resolved if before else "absent",
+            plan.append(Change("locked digest", name, before.resolved if before else "absent",
                              after.resolved if after else "absent", reason))
     for name, seen in sorted(found.items()):
         state, reason = state_of(entries[name], seen)
         if state != PRESENT:
-            plan.append(Step("image", name, seen.digest or "absent", entries[name].copied, reason))
+            plan.append(Change("image", name, seen.digest or "absent", entries[name].copied, reason))
     return plan
 
 

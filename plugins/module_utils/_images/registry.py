@@ -35,7 +35,7 @@ TIMEOUT = 120
 # What a manifest or a configuration may have; both are read into memory
 MAX_DOCUMENT = 32 << 20
 # Seconds before the first repetition, doubled for each further one, and the longest that a registry may ask for
-PAUSE = 0.5
+RETRY_DELAY = 0.5
 LONGEST_PAUSE = 60
 REDIRECTS = 5
 # Where Docker Hub's registry answers
@@ -47,7 +47,7 @@ _ROUTE = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
-class RegistrySilent(ClassroomError):
+class RegistryUnreachable(ClassroomError):
     """Nothing answers at the registry's address: perhaps it is not installed yet."""
 
 
@@ -55,7 +55,7 @@ class RegistryRefused(ClassroomError):
     """The registry answers, but not with what was wanted."""
 
 
-class _Deaf(Exception):
+class _NoResponse(Exception):
     """There was no whole answer. The message is what was found."""
 
     def __init__(self, found: str, lasting: bool = False) -> None:
@@ -187,13 +187,13 @@ class Registry:
         repeatable = body is None or isinstance(body, bytes)
         retries = self.access.retries if repeatable and not self._given_up else 0
         for attempt in range(retries + 1):
-            pause = PAUSE * 2 ** attempt
+            pause = RETRY_DELAY * 2 ** attempt
             try:
                 answer = self._authorised(method, target, dict(headers or {}), body)
-            except _Deaf as deaf:
+            except _NoResponse as deaf:
                 if attempt == retries or deaf.lasting:
                     self._given_up = self._given_up or repeatable
-                    raise RegistrySilent(
+                    raise RegistryUnreachable(
                         f"Wanted an answer from the registry at {self.address}, found: {deaf}; see that its service "
                         "runs and listens "
                         f"there{self._conditions()}."
@@ -221,7 +221,7 @@ class Registry:
             if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return answer
             url = urljoin(url, answer.headers.get("location", ""))
-        raise _Deaf(f"more than {REDIRECTS} redirections", lasting=True)
+        raise _NoResponse(f"more than {REDIRECTS} redirections", lasting=True)
 
     def _conditions(self) -> str:
         """What else has to be true for an answer."""
@@ -290,7 +290,7 @@ class Registry:
                 connection.close()
                 del known[key]
                 if fresh or not reused or not (body is None or isinstance(body, bytes)):
-                    raise _Deaf(_words(error), isinstance(error, ssl.SSLCertVerificationError)) from error
+                    raise _NoResponse(_words(error), isinstance(error, ssl.SSLCertVerificationError)) from error
         raise AssertionError("the second attempt returns or raises")
 
     def _read(self, response: http.client.HTTPResponse) -> _Answer:

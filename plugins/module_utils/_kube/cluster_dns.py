@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step
+from .._core.plan import Change
 from . import admin as admin_api
 from .api import Api, ApiError, NotFound, segment
 from .context import NodeContext
@@ -60,7 +60,7 @@ def rewritten(corefile: str, upstreams: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DnsResult:
     """What was found and done; `reason` is empty when nothing had to be changed."""
 
     reason: str = ""
@@ -68,12 +68,12 @@ class Outcome:
     after: str = ""
     restarted: tuple[str, ...] = ()
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[Change]:
         """Return the plan, for a diff."""
-        return [Step("Corefile of", "CoreDNS", self.before, self.after, self.reason)] if self.reason else []
+        return [Change("Corefile of", "CoreDNS", self.before, self.after, self.reason)] if self.reason else []
 
 
-def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> Outcome:
+def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> DnsResult:
     """Set the upstreams of CoreDNS, and replace its pods that failed with the former ones.
 
     Raises ClassroomError when the API does not answer or there is no CoreDNS. In check mode a control plane that does
@@ -85,7 +85,7 @@ def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool
         admin = admin_api.administrator(machine, "configure CoreDNS", kubeconfig)
     except admin_api.NoAdministrator:
         if check_mode:
-            return Outcome(reason)
+            return DnsResult(reason)
         raise
     api = machine.connect(admin.server, admin.ca, admin)
     try:
@@ -99,18 +99,18 @@ def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool
         raise admin_api.sentence("configure CoreDNS", admin, exc) from exc
 
 
-def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> Outcome:
+def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> DnsResult:
     current = str(api.get(CONFIG_MAP)["data"][KEY])
     desired = rewritten(current, spec.upstreams)
     if desired == current:
-        return Outcome()
+        return DnsResult()
     if not check_mode:
         api.patch(CONFIG_MAP, {"data": {KEY: desired}})
     failed = tuple(_failed_pods(api))
     if not check_mode:
         for name in failed:
             api.delete(f"{PODS}/{segment(name)}")
-    return Outcome(reason, current, desired, failed)
+    return DnsResult(reason, current, desired, failed)
 
 
 def _failed_pods(api: Api) -> list[str]:

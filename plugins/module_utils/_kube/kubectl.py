@@ -31,7 +31,7 @@ _SILENT_SERVER = re.compile(
 )
 
 
-class ApiSilent(ClassroomError):
+class ApiUnreachable(ClassroomError):
     """The API server did not answer: perhaps there is none yet."""
 
 
@@ -92,7 +92,7 @@ class Kubectl:
         if completed.rc == 127:
             return ClassroomError(self.missing() or complaint)
         if completed.rc == 124 or _SILENT_SERVER.search(completed.text):
-            return ApiSilent(
+            return ApiUnreachable(
                 f"Wanted an answer from the API server named in {self.kubeconfig}, found none ({complaint}); see on "
                 "the control plane whether "
                 "the kubelet and the container kube-apiserver run."

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .._core.command import Completed
 from .._core.errors import ClassroomError
-from .kubectl import ApiSilent, Kubectl
+from .kubectl import ApiUnreachable, Kubectl
 
 FIELD_MANAGER = "classroom.kubeadm"
 
@@ -95,7 +95,7 @@ def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Differ
             "namespace " + lacking.group(1) if lacking.group(1) else "kind " + lacking.group(2)
         ))
     failure = _failure(kubectl, "diff", manifest, completed)
-    if predict and isinstance(failure, ApiSilent):
+    if predict and isinstance(failure, ApiUnreachable):
         return unknown(manifest, str(failure))
     raise failure
 

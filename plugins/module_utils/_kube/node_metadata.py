@@ -13,7 +13,7 @@ from .._core.errors import ClassroomError
 from .admin import NoAdministrator, administrator, sentence
 from .api import Api, ApiError, Refused, Unreachable, segment
 from .context import NodeContext
-from .node_metadata_plan import Change, Node, changes, check, patch, wish_from
+from .node_metadata_plan import Node, NodeChange, changes, patch, validate, wish_from
 
 _NODES = "/api/v1/nodes"
 _CONFLICT = 409
@@ -21,43 +21,43 @@ _CONFLICT = 409
 
 def converge(
     entries: Iterable[Mapping[str, Any]], machine: NodeContext, kubeconfig: str, check_mode: bool
-) -> list[Change]:
+) -> list[NodeChange]:
     """Make the Nodes as declared and return what differed. In check mode there may be no cluster yet."""
-    wishes = [wish_from(entry) for entry in entries]
-    check(wishes)
+    specs = [wish_from(entry) for entry in entries]
+    validate(specs)
     try:
         admin = administrator(machine, "change labels and taints", kubeconfig)
     except NoAdministrator:
         if check_mode:
-            return changes(wishes, {}, predict=True)
+            return changes(specs, {}, predict=True)
         raise
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         nodes = [Node.from_json(item) for item in api.get(_NODES)["items"]]
-        found = changes(wishes, {node.name: node for node in nodes}, predict=check_mode)
+        found = changes(specs, {node.name: node for node in nodes}, predict=check_mode)
         if not check_mode:
             _settle(found, api)
     except Unreachable as problem:
         if check_mode:
-            return changes(wishes, {}, predict=True)
+            return changes(specs, {}, predict=True)
         raise sentence("change labels and taints", admin, problem) from problem
     except ApiError as problem:
         raise sentence("change labels and taints", admin, problem) from problem
     return found
 
 
-def _settle(found: Iterable[Change], api: Api, tries: int = 5) -> None:
+def _settle(found: Iterable[NodeChange], api: Api, tries: int = 5) -> None:
     """Patch every Node that differs; if somebody was faster, the Node is read again."""
     for change in found:
         node = change.node
-        path = f"{_NODES}/{segment(change.wish.name)}"
+        path = f"{_NODES}/{segment(change.spec.name)}"
         for _attempt in range(tries):
-            if node is not None and _patched(api, path, patch(change.wish, node)):
+            if node is not None and _patched(api, path, patch(change.spec, node)):
                 break
             node = Node.from_json(api.get(path))
         else:
             raise ClassroomError(
-                f"Wanted to change the Node {change.wish.name}, found it changed by others {tries} times in a row; run "
+                f"Wanted to change the Node {change.spec.name}, found it changed by others {tries} times in a row; run "
                 "again."
 
             )

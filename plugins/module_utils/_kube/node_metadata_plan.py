@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step
+from .._core.plan import Change
 from .node import ANNOTATION
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -43,7 +43,7 @@ class Taint:
 
 
 @dataclass(frozen=True)
-class Wish:
+class MetadataSpec:
     """What is declared for one Node."""
 
     name: str
@@ -100,9 +100,9 @@ class Node:
         )
 
 
-def wish_from(entry: Mapping[str, Any]) -> Wish:
+def wish_from(entry: Mapping[str, Any]) -> MetadataSpec:
     """Read one entry of the option, values as Kubernetes has them: all of them text."""
-    return Wish(
+    return MetadataSpec(
         name=entry["name"],
         labels={str(key): _text(value) for key, value in (entry.get("labels") or {}).items()},
         taints=tuple(
@@ -111,80 +111,80 @@ def wish_from(entry: Mapping[str, Any]) -> Wish:
     )
 
 
-def check(wishes: Sequence[Wish]) -> None:
+def validate(specs: Sequence[MetadataSpec]) -> None:
     """Refuse what the API server would refuse, all of it at once and before anything is changed."""
-    found = [*_doubles("the Node", [wish.name for wish in wishes])]
-    for wish in wishes:
-        found.extend(f"{wish.name}: {problem}" for problem in _problems(wish))
+    found = [*_doubles("the Node", [spec.name for spec in specs])]
+    for spec in specs:
+        found.extend(f"{spec.name}: {problem}" for problem in _problems(spec))
     if found:
         raise ClassroomError("\n".join(found))
 
 
-def steps(wish: Wish, node: Node) -> list[Step]:
+def steps(spec: MetadataSpec, node: Node) -> list[Change]:
     """What has to change on the Node, and why."""
     remembered = Declared.from_text(node.annotation)
-    found = [*_label_steps(wish, node, remembered), *_taint_steps(wish, node, remembered)]
-    if node.annotation != _annotation(wish):
-        found.append(Step(
-            "annotation", f"{ANNOTATION} of {wish.name}", node.annotation, _annotation(wish),
+    found = [*_label_steps(spec, node, remembered), *_taint_steps(spec, node, remembered)]
+    if node.annotation != _annotation(spec):
+        found.append(Change(
+            "annotation", f"{ANNOTATION} of {spec.name}", node.annotation, _annotation(spec),
             "what is declared is remembered on the Node, so that it can be taken back",
         ))
     return found
 
 
-def patch(wish: Wish, node: Node) -> dict[str, Any]:
+def patch(spec: MetadataSpec, node: Node) -> dict[str, Any]:
     """One JSON merge patch that performs all steps, or none.
 
     Taints can only be written as a whole list; the resource version makes the API server refuse it when somebody,
     like the node controller, changed the Node in between.
     """
     remembered = Declared.from_text(node.annotation)
-    gone = [key for key in remembered.labels if key not in wish.labels]
+    gone = [key for key in remembered.labels if key not in spec.labels]
     labels: dict[str, str | None] = dict.fromkeys(gone)
-    labels.update(wish.labels)
+    labels.update(spec.labels)
     return {
         "metadata": {
             "resourceVersion": node.version,
             "labels": labels,
-            "annotations": {ANNOTATION: _annotation(wish) or None},
+            "annotations": {ANNOTATION: _annotation(spec) or None},
         },
-        "spec": {"taints": _taints(wish, node, remembered) or None},
+        "spec": {"taints": _taints(spec, node, remembered) or None},
     }
 
 
-def unregistered(wish: Wish, reason: str) -> list[Step]:
+def unregistered(spec: MetadataSpec, reason: str) -> list[Change]:
     """What will have to change on a Node that is not there yet."""
-    return [Step(step.action, step.target, step.before, step.after, reason) for step in steps(wish, Node(wish.name))]
+    return [Change(step.action, step.target, step.before, step.after, reason) for step in steps(spec, Node(spec.name))]
 
 
-def _annotation(wish: Wish) -> str:
-    return wish.declared.as_text() if wish.declared else ""
+def _annotation(spec: MetadataSpec) -> str:
+    return spec.declared.as_text() if spec.declared else ""
 
 
-def _label_steps(wish: Wish, node: Node, remembered: Declared) -> Iterator[Step]:
-    for key, value in sorted(wish.labels.items()):
+def _label_steps(spec: MetadataSpec, node: Node, remembered: Declared) -> Iterator[Change]:
+    for key, value in sorted(spec.labels.items()):
         if node.labels.get(key) != value:
-            yield _step(wish, "label", key, node.labels.get(key), value, "declared with another value")
+            yield _step(spec, "label", key, node.labels.get(key), value, "declared with another value")
     for key in remembered.labels:
-        if key not in wish.labels and key in node.labels:
-            yield _step(wish, "label", key, node.labels[key], None, "no longer declared")
+        if key not in spec.labels and key in node.labels:
+            yield _step(spec, "label", key, node.labels[key], None, "no longer declared")
 
 
-def _taint_steps(wish: Wish, node: Node, remembered: Declared) -> Iterator[Step]:
+def _taint_steps(spec: MetadataSpec, node: Node, remembered: Declared) -> Iterator[Change]:
     present = {_identity(taint): str(taint.get("value") or "") for taint in node.taints}
-    for taint in sorted(wish.taints):
+    for taint in sorted(spec.taints):
         if present.get(taint.identity) != taint.value:
             before = present.get(taint.identity)
-            yield _step(wish, "taint", taint.identity, before, taint.value, "declared with another value")
-    wished = wish.declared.taints
+            yield _step(spec, "taint", taint.identity, before, taint.value, "declared with another value")
+    desired = spec.declared.taints
     for identity in remembered.taints:
-        if identity not in wished and identity in present:
-            yield _step(wish, "taint", identity, present[identity], None, "no longer declared")
+        if identity not in desired and identity in present:
+            yield _step(spec, "taint", identity, present[identity], None, "no longer declared")
 
 
-def _step(wish: Wish, kind: str, key: str, before: str | None, after: str | None, reason: str) -> Step:
-    return Step(
-        kind, f"{key} of {wish.name}", _shown(before), _shown(after),
+def _step(spec: MetadataSpec, kind: str, key: str, before: str | None, after: str | None, reason: str) -> Change:
+    return Change(
+        kind, f"{key} of {spec.name}", _shown(before), _shown(after),
         reason if before is not None else "declared and not there",
     )
 
@@ -193,18 +193,18 @@ def _shown(value: str | None) -> str:
     return "absent" if value is None else f'"{value}"'
 
 
-def _taints(wish: Wish, node: Node, remembered: Declared) -> list[Mapping[str, Any]]:
+def _taints(spec: MetadataSpec, node: Node, remembered: Declared) -> list[Mapping[str, Any]]:
     """The Node's taints in their order, with the declared ones replaced and the formerly declared ones left out."""
-    wished = {taint.identity: taint for taint in wish.taints}
+    desired = {taint.identity: taint for taint in spec.taints}
     kept: list[Mapping[str, Any]] = []
     for taint in node.taints:
-        mine = wished.pop(_identity(taint), None)
+        mine = desired.pop(_identity(taint), None)
         if mine is not None:
             # A taint keeps the time it was added: NoExecute counts tolerated seconds from there
             kept.append({**taint, "value": mine.value} if mine.value else _without_value(taint))
         elif _identity(taint) not in remembered.taints:
             kept.append(taint)
-    return kept + [taint.as_json() for taint in wished.values()]
+    return kept + [taint.as_json() for taint in desired.values()]
 
 
 def _without_value(taint: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,18 +222,18 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _problems(wish: Wish) -> Iterator[str]:
-    for key, value in sorted(wish.labels.items()):
+def _problems(spec: MetadataSpec) -> Iterator[str]:
+    for key, value in sorted(spec.labels.items()):
         yield from _key_problem("label", key)
         yield from _value_problem("label", key, value)
-    for taint in wish.taints:
+    for taint in spec.taints:
         yield from _key_problem("taint", taint.key)
         yield from _value_problem("taint", taint.key, taint.value)
         if taint.effect not in EFFECTS:
             yield "Wanted an effect of the taint {}, found '{}'; write one of {}.".format(
                 taint.key, taint.effect, ", ".join(EFFECTS)
             )
-    yield from _doubles("the taint", [taint.identity for taint in wish.taints])
+    yield from _doubles("the taint", [taint.identity for taint in spec.taints])
 
 
 def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
@@ -266,18 +266,18 @@ def _value_problem(what: str, key: str, value: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Change:
+class NodeChange:
     """A Node that differs, and its steps."""
 
-    wish: Wish
+    spec: MetadataSpec
     node: Node | None
-    steps: list[Step]
+    steps: list[Change]
 
 
-def changes(wishes: Iterable[Wish], nodes: Mapping[str, Node], *, predict: bool) -> list[Change]:
+def changes(specs: Iterable[MetadataSpec], nodes: Mapping[str, Node], *, predict: bool) -> list[NodeChange]:
     """What differs on all Nodes together; a Node that is not there is an error unless it may come by a join."""
-    wishes = list(wishes)
-    missing = [wish.name for wish in wishes if wish.name not in nodes]
+    specs = list(specs)
+    missing = [spec.name for spec in specs if spec.name not in nodes]
     if missing and not predict:
         raise ClassroomError(
             "Wanted labels and taints on the Node {}, found only {}; join it first, or correct its name.".format(
@@ -285,8 +285,8 @@ def changes(wishes: Iterable[Wish], nodes: Mapping[str, Node], *, predict: bool)
             )
         )
     found = [
-        Change(wish, nodes[wish.name], steps(wish, nodes[wish.name])) if wish.name in nodes
-        else Change(wish, None, unregistered(wish, "the Node is not there yet"))
-        for wish in wishes
+        NodeChange(spec, nodes[spec.name], steps(spec, nodes[spec.name])) if spec.name in nodes
+        else NodeChange(spec, None, unregistered(spec, "the Node is not there yet"))
+        for spec in specs
     ]
     return [change for change in found if change.steps]

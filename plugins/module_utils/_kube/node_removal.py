@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step, as_changes, as_diff
+from .._core.plan import Change, as_changes, as_diff
 from .api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
 from .context import NodeContext
 from .kubeconfig import Kubeconfig
@@ -25,11 +25,11 @@ from .node_paths import ADMIN_CONF
 
 _MIRROR = "kubernetes.io/config.mirror"
 # Between two looks at pods that are on their way out, in seconds.
-_POLL = 0.3
+_POLL_INTERVAL = 0.3
 
 
 @dataclass(frozen=True)
-class Wish:
+class NodeRemovalSpec:
     """The Node, and how long its pods may take: all together, and each from the signal to its end (in seconds)."""
 
     name: str
@@ -55,7 +55,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Facts:
+class NodeRemovalState:
     """What the cluster knows: `state` is `absent`, `present`, `other machine` or `silent` with the `detail` why."""
 
     state: str
@@ -65,32 +65,32 @@ class Facts:
     pods: tuple[Pod, ...] = ()
 
 
-def read_facts(wish: Wish, machine: NodeContext, kubeconfig: str) -> tuple[Facts, Api | None]:
+def read_facts(wish: NodeRemovalSpec, machine: NodeContext, kubeconfig: str) -> tuple[NodeRemovalState, Api | None]:
     """Facts, and the API from which they are; never raises for a control plane that is gone."""
     try:
         admin = load_kubeconfig(machine.root, kubeconfig)
     except ClassroomError as problem:
-        return Facts("silent", str(problem).rstrip(".")), None
+        return NodeRemovalState("silent", str(problem).rstrip(".")), None
     if admin is None:
-        return Facts("silent", f"there is no {kubeconfig} on the machine that is asked"), None
+        return NodeRemovalState("silent", f"there is no {kubeconfig} on the machine that is asked"), None
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         return _ask(wish, api), api
     except ApiError as problem:
-        return Facts("silent", _sentence(problem, admin)), None
+        return NodeRemovalState("silent", _sentence(problem, admin)), None
 
 
-def _ask(wish: Wish, api: Api) -> Facts:
+def _ask(wish: NodeRemovalSpec, api: Api) -> NodeRemovalState:
     try:
         node = api.get(_path(wish))
     except NotFound:
-        return Facts("absent")
+        return NodeRemovalState("absent")
     status = node.get("status") or {}
     found_id = str((status.get("nodeInfo") or {}).get("machineID") or "")
     if wish.machine_id and found_id and found_id != wish.machine_id:
-        return Facts("other machine", ", ".join(
+        return NodeRemovalState("other machine", ", ".join(
             str(one.get("address")) for one in status.get("addresses") or [] if one.get("type") == "InternalIP"))
-    return Facts(
+    return NodeRemovalState(
         "present",
         ready=any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or []),
         cordoned=bool((node.get("spec") or {}).get("unschedulable")),
@@ -98,11 +98,11 @@ def _ask(wish: Wish, api: Api) -> Facts:
     )
 
 
-def _path(wish: Wish) -> str:
+def _path(wish: NodeRemovalSpec) -> str:
     return "/api/v1/nodes/" + segment(wish.name)
 
 
-def _pods(wish: Wish, api: Api) -> tuple[Pod, ...]:
+def _pods(wish: NodeRemovalSpec, api: Api) -> tuple[Pod, ...]:
     listed = api.get("/api/v1/pods?fieldSelector=spec.nodeName%3D" + segment(wish.name))
     return tuple(_pod(wish, item) for item in listed.get("items") or [] if _has_to_leave(item))
 
@@ -115,7 +115,7 @@ def _has_to_leave(item: Mapping[str, Any]) -> bool:
     return not ended and _MIRROR not in (metadata.get("annotations") or {}) and "DaemonSet" not in owners
 
 
-def _pod(wish: Wish, item: Mapping[str, Any]) -> Pod:
+def _pod(wish: NodeRemovalSpec, item: Mapping[str, Any]) -> Pod:
     metadata, spec = item["metadata"], item.get("spec") or {}
     grace = spec.get("terminationGracePeriodSeconds")
     return Pod(
@@ -135,23 +135,23 @@ def _sentence(problem: ApiError, admin: Kubeconfig) -> str:
     return "{}{}".format(problem, advice.get(type(problem), ""))
 
 
-def plan(wish: Wish, facts: Facts) -> list[Step]:
+def plan(wish: NodeRemovalSpec, facts: NodeRemovalState) -> list[Change]:
     """Cordon, evictions, deletion; nothing where there is no such Node, or it cannot or must not be touched."""
     if facts.state != "present":
         return []
     steps = []
     if not facts.cordoned and wish.drain:
-        steps.append(Step("cordon", wish.name, "schedulable", "unschedulable", "its machine is about to be reset"))
+        steps.append(Change("cordon", wish.name, "schedulable", "unschedulable", "its machine is about to be reset"))
     steps += [
-        Step("evict", pod.title, "on " + wish.name, "elsewhere, if something keeps it",
+        Change("evict", pod.title, "on " + wish.name, "elsewhere, if something keeps it",
              "it would end without having been told")
         for pod in facts.pods if not pod.leaving
     ]
-    steps.append(Step("node", wish.name, "in the cluster", "deleted", "its machine leaves the cluster"))
+    steps.append(Change("node", wish.name, "in the cluster", "deleted", "its machine leaves the cluster"))
     return steps
 
 
-def decision(wish: Wish, facts: Facts) -> tuple[str, str]:
+def decision(wish: NodeRemovalSpec, facts: NodeRemovalState) -> tuple[str, str]:
     """What the module calls it, and the reason."""
     return {
         "absent": ("none", f"there is no Node {wish.name}"),
@@ -166,7 +166,7 @@ def decision(wish: Wish, facts: Facts) -> tuple[str, str]:
 
 
 def converge(
-    wish: Wish, machine: NodeContext, kubeconfig: str = ADMIN_CONF, check_mode: bool = False
+    wish: NodeRemovalSpec, machine: NodeContext, kubeconfig: str = ADMIN_CONF, check_mode: bool = False
 ) -> dict[str, Any]:
     """Let the Node go, or say what that would take; what the module returns."""
     facts, api = read_facts(wish, machine, kubeconfig)
@@ -196,7 +196,7 @@ def converge(
     }
 
 
-def _let_go(wish: Wish, machine: NodeContext, api: Api, facts: Facts) -> tuple[str, ...]:
+def _let_go(wish: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState) -> tuple[str, ...]:
     """Returns the pods that are still there when the time is over."""
     end = machine.monotonic() + wish.timeout
     if wish.drain and not facts.cordoned:
@@ -208,7 +208,9 @@ def _let_go(wish: Wish, machine: NodeContext, api: Api, facts: Facts) -> tuple[s
     return left
 
 
-def _drained(wish: Wish, machine: NodeContext, api: Api, facts: Facts, end: float) -> tuple[str, ...]:
+def _drained(
+    wish: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState, end: float
+) -> tuple[str, ...]:
     waiting = [pod for pod in facts.pods if not pod.leaving]
     while True:
         waiting = [pod for pod in waiting if not _evicted(api, pod)]
@@ -218,7 +220,7 @@ def _drained(wish: Wish, machine: NodeContext, api: Api, facts: Facts, end: floa
             return ()
         if machine.monotonic() >= end:
             return tuple(pod.title for pod in going or waiting)
-        machine.sleep(_POLL)
+        machine.sleep(_POLL_INTERVAL)
 
 
 def _evicted(api: Api, pod: Pod) -> bool:
@@ -237,7 +239,7 @@ def _evicted(api: Api, pod: Pod) -> bool:
     return True
 
 
-def _still_there(wish: Wish, api: Api, pods: Sequence[Pod]) -> list[Pod]:
+def _still_there(wish: NodeRemovalSpec, api: Api, pods: Sequence[Pod]) -> list[Pod]:
     """By their identity: a StatefulSet makes another one of the same name."""
     there = {pod.uid for pod in _pods(wish, api)}
     return [pod for pod in pods if pod.uid in there]

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .._core.plan import Step, as_diff
+from .._core.plan import Change, as_diff
 from .._formats.x509 import as_date
 from .._kube.admin import administrator, sentence
 from .._kube.api import Api, ApiError, NotFound, address, segment
@@ -54,7 +54,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Wish:
+class TokenSpec:
     """A token for one machine. `machine_id` and `node_address` tell whether a Node of that name is that machine."""
 
     node_name: str
@@ -74,22 +74,22 @@ def seconds(ttl: str) -> float:
     return float(total)
 
 
-def present(wish: Wish, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+def present(spec: TokenSpec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
     """Make a token. In check mode there may be no cluster yet, so nobody is asked."""
-    result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(wish)])}
+    result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(spec)])}
     if check_mode:
         return result
     admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
-        _make_room(wish, api)
-        _clean_up(wish.node_name, api, machine.now())
+        _make_room(spec, api)
+        _clean_up(spec.node_name, api, machine.now())
         token_id, secret = _random(6), _random(16)
-        expires = machine.now() + wish.ttl
-        api.post(_SECRETS, secret_of(token_id, secret, wish.node_name, expires))
+        expires = machine.now() + spec.ttl
+        api.post(_SECRETS, secret_of(token_id, secret, spec.node_name, expires))
     except ApiError as problem:
         raise sentence("make a bootstrap token", admin, problem) from problem
-    server = "https://" + address(wish.endpoint or admin.server)
+    server = "https://" + address(spec.endpoint or admin.server)
     return dict(
         result, token_id=token_id, expires=as_date(expires),
         discovery={"kubeconfig": json.dumps(discovery(server, admin.ca)), "token": token_id + "." + secret},
@@ -109,7 +109,7 @@ def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: boo
         return {"changed": False, "token_id": token_id, "diff": as_diff([])}
     except ApiError as problem:
         raise sentence(f"revoke the bootstrap token {token_id}", admin, problem) from problem
-    step = Step("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
+    step = Change("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
     return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
 
 
@@ -136,29 +136,29 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _place in range(length))
 
 
-def _make_room(wish: Wish, api: Api) -> None:
+def _make_room(spec: TokenSpec, api: Api) -> None:
     """kubeadm refuses the name of a Ready Node: one of the same machine is deleted, another machine's is named."""
     try:
-        node = api.get("/api/v1/nodes/" + segment(wish.node_name))
+        node = api.get("/api/v1/nodes/" + segment(spec.node_name))
     except NotFound:
         return
     status = node.get("status") or {}
     ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or [])
     if not ready:
         return
-    if not _is_same_machine(wish, status):
+    if not _is_same_machine(spec, status):
         raise ClassroomError(
             "wanted to let {0} join, but the cluster has a Ready Node of that name at {1}, which is another machine. "
             "Delete it ('kubectl delete node {0}') or give one of them another name.".format(
-                wish.node_name, ", ".join(_addresses(status)) or "an unknown address")
+                spec.node_name, ", ".join(_addresses(status)) or "an unknown address")
         )
-    api.delete("/api/v1/nodes/" + segment(wish.node_name))
+    api.delete("/api/v1/nodes/" + segment(spec.node_name))
 
 
-def _is_same_machine(wish: Wish, status: Mapping[str, Any]) -> bool:
+def _is_same_machine(spec: TokenSpec, status: Mapping[str, Any]) -> bool:
     """Copied machines share the id, a new machine may get an old address: only both together tell."""
-    same_id = bool(wish.machine_id) and (status.get("nodeInfo") or {}).get("machineID") == wish.machine_id
-    return same_id and (not wish.node_address or wish.node_address in _addresses(status))
+    same_id = bool(spec.machine_id) and (status.get("nodeInfo") or {}).get("machineID") == spec.machine_id
+    return same_id and (not spec.node_address or spec.node_address in _addresses(status))
 
 
 def _addresses(status: Mapping[str, Any]) -> list[str]:
@@ -208,6 +208,6 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
     return Token(token_id, description, expires)
 
 
-def _step(wish: Wish) -> Step:
-    return Step("bootstrap token", f"for {wish.node_name}", "none",
-                f"valid for {wish.ttl:g} s", f"{wish.node_name} is about to join")
+def _step(spec: TokenSpec) -> Change:
+    return Change("bootstrap token", f"for {spec.node_name}", "none",
+                f"valid for {spec.ttl:g} s", f"{spec.node_name} is about to join")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Decision:
+class NodePlan:
     """What is to be done about the state of a machine, why, and by which actions in which order.
 
     `tolerable`: not to know more is no failure, because the machine does what it is there for.

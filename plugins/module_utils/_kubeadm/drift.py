@@ -24,24 +24,24 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {}, "0s")
 
 
-def sentences(wished: Mapping[str, Mapping[str, Any]], config_maps: Mapping[str, Mapping[str, str]]) -> list[str]:
+def sentences(desired: Mapping[str, Mapping[str, Any]], config_maps: Mapping[str, Mapping[str, str]]) -> list[str]:
     """One sentence for every wished value that the cluster has otherwise. Values that are not wished do not count."""
     found: list[str] = []
     for kind, (name, key) in PLACES.items():
         text = (config_maps.get(name) or {}).get(key)
-        if kind not in wished or text is None:
+        if kind not in desired or text is None:
             continue
         try:
             actual = yaml_reader.load(text)
         except yaml_reader.NotPlainYaml:
             found.append(f"{kind}: the ConfigMap {name} cannot be read, so it was not compared.")
             continue
-        found.extend(_differences(kind, wished[kind], actual))
+        found.extend(_differences(kind, desired[kind], actual))
     return found
 
 
-def _differences(kind: str, wished: Mapping[str, Any], actual: Any) -> Iterator[str]:
-    for path, value in _leaves(wished, ()):
+def _differences(kind: str, desired: Mapping[str, Any], actual: Any) -> Iterator[str]:
+    for path, value in _leaves(desired, ()):
         if path in (("apiVersion",), ("kind",)):
             continue
         there = _at(actual, path)
@@ -65,14 +65,14 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _same(wished: Any, actual: Any) -> bool:
-    if wished == actual or (_is_nothing(wished) and _is_nothing(actual)):
+def _same(desired: Any, actual: Any) -> bool:
+    if desired == actual or (_is_nothing(desired) and _is_nothing(actual)):
         return True
-    if isinstance(wished, list) and isinstance(actual, list):
-        return len(wished) == len(actual) and all(_same(one, other) for one, other in zip(wished, actual))
-    if isinstance(wished, Mapping) and isinstance(actual, Mapping):
-        return all(_same(wished[key], actual.get(key)) for key in wished)
-    return bool(_normal(wished) == _normal(actual))
+    if isinstance(desired, list) and isinstance(actual, list):
+        return len(desired) == len(actual) and all(_same(one, other) for one, other in zip(desired, actual))
+    if isinstance(desired, Mapping) and isinstance(actual, Mapping):
+        return all(_same(desired[key], actual.get(key)) for key in desired)
+    return bool(_normal(desired) == _normal(actual))
 
 
 def _is_nothing(value: Any) -> bool:

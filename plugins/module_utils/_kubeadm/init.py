@@ -18,20 +18,20 @@ from typing import Any, Callable
 
 from .._core.errors import ClassroomError
 from .._core.files import read_text
-from .._core.plan import Step, as_diff
+from .._core.plan import Change, as_diff
 from .._formats import x509
 from .._kube.context import NodeContext
 from .._kube.node import declared_part
 from . import bootstrap_token
 from .command import missing_programs_message, run_kubeadm
 from .config import as_yaml
-from .decision import Decision
+from .decision import NodePlan
 from .init_facts import (
     KUBECONFIGS,
     MARKER,
-    Facts,
+    InitSpec,
+    InitState,
     Marker,
-    Wish,
     broken_pki,
     etcd_directories,
     files_below,
@@ -55,106 +55,106 @@ _ROUNDS = 5
 DISCARD, INIT, KUBELET, NODE = "discard", "init", "restart kubelet", "wait for node"
 
 
-def plan(wish: Wish, facts: Facts, tried: frozenset[str] = frozenset()) -> Decision:
+def plan(spec: InitSpec, facts: InitState, tried: frozenset[str] = frozenset()) -> NodePlan:
     """What to do about the facts. `tried` are the actions that this run took already."""
     if facts.answer.state == "ready":
-        return _plan_answering(wish, facts, tried)
+        return _plan_answering(spec, facts, tried)
     if facts.answer.state in ("denied", "untrusted"):
-        return _undecided(wish, facts, f"the API server does not accept what {wish.kubeconfig} says: "
+        return _undecided(spec, facts, f"the API server does not accept what {spec.kubeconfig} says: "
                                        f"{facts.answer.detail}")
     if _is_worker(facts):
-        return Decision(
+        return NodePlan(
             "undecided",
             f"this machine is a worker of the cluster at {facts.kubelet_server}, and it is wished to be a control "
             "plane. "
             "Correct the inventory, or reset the machine first.",
         )
     if _never_begun(facts):
-        kept = f"; the certificates in {wish.pki} are used" if facts.pki else ""
-        return Decision("init", "there is no control plane on this machine" + kept, (INIT,))
-    if facts.kubelet_configured and wish.manifests <= facts.manifests:
-        return _plan_silent(wish, facts, tried)
-    return _plan_half(wish, facts)
+        kept = f"; the certificates in {spec.pki} are used" if facts.pki else ""
+        return NodePlan("init", "there is no control plane on this machine" + kept, (INIT,))
+    if facts.kubelet_configured and spec.manifests <= facts.manifests:
+        return _plan_silent(spec, facts, tried)
+    return _plan_half(spec, facts)
 
 
-def _plan_answering(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision:
+def _plan_answering(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> NodePlan:
     """The API answers: what is missing can be added to it."""
     answer, marker = facts.answer, facts.marker
     if facts.pki_problem:
-        return _undecided(wish, facts, facts.pki_problem)
-    if marker and marker.digest != wish.digest and _nothing_stored(wish, facts):
-        return Decision(
+        return _undecided(spec, facts, facts.pki_problem)
+    if marker and marker.digest != spec.digest and _nothing_stored(spec, facts):
+        return NodePlan(
             "resume", "an interrupted 'kubeadm init' had another configuration and had not stored it yet, so no other "
             "machine can depend on it", (DISCARD, INIT),
         )
-    reasons, actions = _kubeconfig_actions(wish, facts)
+    reasons, actions = _kubeconfig_actions(spec, facts)
     if not facts.kubelet_healthy:
         if KUBELET in tried:
-            return Decision("undecided", "the kubelet was restarted and does not become healthy")
+            return NodePlan("undecided", "the kubelet was restarted and does not become healthy")
         reasons.append("the kubelet does not answer")
         actions.append(KUBELET)
     if answer.missing:
         reasons.append("the API answers, but these phases of 'kubeadm init' did not end, or somebody removed what they "
                        "made: {}".format(", ".join(answer.missing)))
     if not answer.node and not answer.detail:
-        reasons.append(f"there is no Node {wish.node}")
+        reasons.append(f"there is no Node {spec.node}")
         actions.extend(action for action in (KUBELET, NODE) if action not in actions)
     actions.extend("phase " + name for name in answer.missing)
     if answer.used_tokens:
         reasons.append("an interrupted run did not revoke the tokens of joins that came to their end")
         actions.extend("revoke " + token_id for token_id in answer.used_tokens)
     if not actions:
-        return Decision("none", "the control plane is complete and answers")
-    return Decision("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
+        return NodePlan("none", "the control plane is complete and answers")
+    return NodePlan("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
 
 
-def _plan_silent(wish: Wish, facts: Facts, tried: frozenset[str]) -> Decision:
+def _plan_silent(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> NodePlan:
     """Everything is in place, but no API answers."""
-    changed = facts.marker is not None and facts.marker.digest != wish.digest
+    changed = facts.marker is not None and facts.marker.digest != spec.digest
     if changed and _discardable(facts):
-        return Decision("resume", "an interrupted 'kubeadm init' had another configuration", (DISCARD, INIT))
-    reasons, actions = _kubeconfig_actions(wish, facts)
+        return NodePlan("resume", "an interrupted 'kubeadm init' had another configuration", (DISCARD, INIT))
+    reasons, actions = _kubeconfig_actions(spec, facts)
     if not facts.kubelet_healthy and KUBELET not in tried:
         reasons.append("the control plane is set up, but the kubelet does not answer")
         actions.append(KUBELET)
     if actions:
-        return Decision("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
+        return NodePlan("start" if actions == [KUBELET] else "resume", "; ".join(reasons), tuple(actions))
     if _discardable(facts):
-        return Decision(
+        return NodePlan(
             "resume", "an interrupted 'kubeadm init' left a control plane that does not come up and was never used",
             (DISCARD, INIT),
         )
     what = "the kubelet does not become healthy" if not facts.kubelet_healthy else "the API server does not answer"
-    return _undecided(wish, facts, "the control plane is set up, but {} ({})".format(
-        what, facts.answer.detail or "there is no usable " + wish.kubeconfig))
+    return _undecided(spec, facts, "the control plane is set up, but {} ({})".format(
+        what, facts.answer.detail or "there is no usable " + spec.kubeconfig))
 
 
-def _plan_half(wish: Wish, facts: Facts) -> Decision:
+def _plan_half(spec: InitSpec, facts: InitState) -> NodePlan:
     """Some of the files are there, so the control plane cannot run as it is."""
-    absent = sorted(wish.manifests - facts.manifests)
-    if _discardable(facts) or not (facts.etcd_data or facts.kubelet_configured or wish.external_etcd):
-        return Decision(
+    absent = sorted(spec.manifests - facts.manifests)
+    if _discardable(facts) or not (facts.etcd_data or facts.kubelet_configured or spec.external_etcd):
+        return NodePlan(
             "resume", f"'kubeadm init' was interrupted before the control plane ran ({_half(absent, facts)}); nothing "
                       "is lost by beginning "
             "again", (DISCARD, INIT),
         )
-    return _undecided(wish, facts, f"the control plane is incomplete: {_half(absent, facts)}")
+    return _undecided(spec, facts, f"the control plane is incomplete: {_half(absent, facts)}")
 
 
-def _half(absent: list[str], facts: Facts) -> str:
+def _half(absent: list[str], facts: InitState) -> str:
     if absent:
         return "missing are the manifests of {}".format(", ".join(absent))
     return "" if facts.kubelet_configured else "the kubelet has no configuration"
 
 
-def _nothing_stored(wish: Wish, facts: Facts) -> bool:
+def _nothing_stored(spec: InitSpec, facts: InitState) -> bool:
     """Whether the API has nothing of what kubeadm stores in it: no other machine can have joined then."""
-    stored = set(wish.phases) - {"kubelet-finalize all", "mark-control-plane"}
+    stored = set(spec.phases) - {"kubelet-finalize all", "mark-control-plane"}
     ended = facts.rotated and facts.finalized
     return stored <= set(facts.answer.missing) and not ended
 
 
-def _undecided(wish: Wish, facts: Facts, what: str) -> Decision:
+def _undecided(spec: InitSpec, facts: InitState, what: str) -> NodePlan:
     parts = [what]
     if facts.kubeconfig_problem:
         parts.append(facts.kubeconfig_problem.rstrip("."))
@@ -162,23 +162,23 @@ def _undecided(wish: Wish, facts: Facts, what: str) -> Decision:
         parts.append(facts.pki_problem)
     if facts.etcd_data:
         parts.append(f"{facts.etcd_data} holds the data of a cluster, which is never thrown away on a guess")
-    return Decision(
+    return NodePlan(
         "undecided", "{}. Look at 'journalctl -u kubelet' and at the containers of the control plane; if the cluster "
         "is not needed any more, reset the machine and run this again.".format("; ".join(parts)),
     )
 
 
-def _is_worker(facts: Facts) -> bool:
+def _is_worker(facts: InitState) -> bool:
     return "kubelet" in facts.kubeconfigs and not (facts.manifests or "admin" in facts.kubeconfigs or facts.marker)
 
 
-def _never_begun(facts: Facts) -> bool:
+def _never_begun(facts: InitState) -> bool:
     """A marker alone counts as begun only if it left something."""
     left = facts.manifests or facts.kubeconfigs or facts.kubelet_configured or facts.etcd_data
     return not left and not (facts.marker and facts.pki - facts.marker.pki_before)
 
 
-def _kubeconfig_actions(wish: Wish, facts: Facts) -> tuple[list[str], list[str]]:
+def _kubeconfig_actions(spec: InitSpec, facts: InitState) -> tuple[list[str], list[str]]:
     """Kubeconfig files that are gone are made again, if the CA's key is there to sign them."""
     absent = [name for name in KUBECONFIGS if name not in facts.kubeconfigs]
     if not absent or "ca.key" not in facts.pki:
@@ -189,7 +189,7 @@ def _kubeconfig_actions(wish: Wish, facts: Facts) -> tuple[list[str], list[str]]
     )
 
 
-def _discardable(facts: Facts) -> bool:
+def _discardable(facts: InitState) -> bool:
     """Whether all that is on the machine is proven to be of an init of ours that never came to its end.
 
     The proof: our marker is there (it is only written where etcd has no data), and either the change that `kubeadm
@@ -204,36 +204,36 @@ def _discardable(facts: Facts) -> bool:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InitResult:
     """What the module returns."""
 
-    decision: Decision
+    decision: NodePlan
     changed: bool
-    facts: Facts
+    facts: InitState
     warnings: tuple[str, ...] = ()
 
 
-def converge(wish: Wish, machine: NodeContext, check_mode: bool) -> Outcome:
+def converge(spec: InitSpec, machine: NodeContext, check_mode: bool) -> InitResult:
     """Bring the machine to where it is wished, or in check mode say what that would take."""
-    facts = settled(wish, machine, _BOOT_SEEN_FROM_CHECK_MODE if check_mode else _BOOT)
-    decision = plan(wish, facts)
+    facts = settled(spec, machine, _BOOT_SEEN_FROM_CHECK_MODE if check_mode else _BOOT)
+    decision = plan(spec, facts)
     if decision.name == "undecided":
         raise ClassroomError(decision.reason)
     if check_mode:
-        return Outcome(decision, decision.acts, facts, _warnings(decision, facts))
+        return InitResult(decision, decision.acts, facts, _warnings(decision, facts))
     if not decision.acts:
         _finish(facts, machine)
-        remove_private_files(machine, wish.timeout)
-        return Outcome(decision, False, facts)
-    with exclusive(machine, wish.timeout):
-        return Outcome(decision, True, _act(wish, machine))
+        remove_private_files(machine, spec.timeout)
+        return InitResult(decision, False, facts)
+    with exclusive(machine, spec.timeout):
+        return InitResult(decision, True, _act(spec, machine))
 
 
-def _act(wish: Wish, machine: NodeContext) -> Facts:
+def _act(spec: InitSpec, machine: NodeContext) -> InitState:
     tried: frozenset[str] = frozenset()
     for _round in range(_ROUNDS):
-        facts = settled(wish, machine, wish.timeout if tried else _BOOT)
-        decision = plan(wish, facts, tried)
+        facts = settled(spec, machine, spec.timeout if tried else _BOOT)
+        decision = plan(spec, facts, tried)
         if decision.name == "undecided":
             raise ClassroomError(decision.reason + kubelet_log_message(machine))
         if not decision.acts:
@@ -241,41 +241,41 @@ def _act(wish: Wish, machine: NodeContext) -> Facts:
             return facts
         _ensure_possible(decision, facts)
         for action in decision.actions:
-            _perform(action, wish, machine)
+            _perform(action, spec, machine)
         tried |= set(decision.actions)
     raise ClassroomError(f"the control plane is still not complete: {decision.reason}.")
 
 
-def settled(wish: Wish, machine: NodeContext, patience: float) -> Facts:
+def settled(spec: InitSpec, machine: NodeContext, patience: float) -> InitState:
     """The facts, once whatever is under way has come to its end."""
-    wait_for_other_kubeadm(machine, wish.timeout)
-    facts = read_facts(wish, machine)
-    if not _may_come_up(wish, facts):
+    wait_for_other_kubeadm(machine, spec.timeout)
+    facts = read_facts(spec, machine)
+    if not _may_come_up(spec, facts):
         return facts
     seen = [facts]
 
     def answers() -> bool:
-        seen.append(read_facts(wish, machine))
-        return not _may_come_up(wish, seen[-1])
+        seen.append(read_facts(spec, machine))
+        return not _may_come_up(spec, seen[-1])
 
     machine.wait(answers, patience)
     return seen[-1]
 
 
-def _may_come_up(wish: Wish, facts: Facts) -> bool:
+def _may_come_up(spec: InitSpec, facts: InitState) -> bool:
     """A kubelet that runs is about to start the control plane, unless it has no reason to."""
-    outdated = facts.marker is not None and facts.marker.digest != wish.digest
-    complete = wish.manifests <= facts.manifests and facts.kubelet_configured
+    outdated = facts.marker is not None and facts.marker.digest != spec.digest
+    complete = spec.manifests <= facts.manifests and facts.kubelet_configured
     return facts.answer.state == "unreachable" and facts.kubelet_healthy and complete and not outdated
 
 
-def _warnings(decision: Decision, facts: Facts) -> tuple[str, ...]:
+def _warnings(decision: NodePlan, facts: InitState) -> tuple[str, ...]:
     """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
     needed = bool({DISCARD, INIT} & set(decision.actions)) and not facts.absent_programs
     return (facts.runtime,) if needed and facts.runtime else ()
 
 
-def _ensure_possible(decision: Decision, facts: Facts) -> None:
+def _ensure_possible(decision: NodePlan, facts: InitState) -> None:
     if facts.absent_programs:
         raise ClassroomError(missing_programs_message(facts.absent_programs))
     if {DISCARD, INIT} & set(decision.actions) and facts.runtime:
@@ -283,89 +283,89 @@ def _ensure_possible(decision: Decision, facts: Facts) -> None:
         raise ClassroomError(facts.runtime)
 
 
-def _finish(facts: Facts, machine: NodeContext) -> None:
+def _finish(facts: InitState, machine: NodeContext) -> None:
     """From here on what is in etcd counts."""
     if facts.marker is not None:
         remove_marker(machine.root)
 
 
-def _perform(action: str, wish: Wish, machine: NodeContext) -> None:
-    performers: dict[str, Callable[[Wish, NodeContext], None]] = {
+def _perform(action: str, spec: InitSpec, machine: NodeContext) -> None:
+    performers: dict[str, Callable[[InitSpec, NodeContext], None]] = {
         DISCARD: _discard, INIT: _init, KUBELET: _restart, NODE: _await_node,
     }
     if action in performers:
-        performers[action](wish, machine)
+        performers[action](spec, machine)
     elif action.startswith("revoke "):
-        bootstrap_token.absent(action[len("revoke ") :], machine, wish.kubeconfig, check_mode=False)
+        bootstrap_token.absent(action[len("revoke ") :], machine, spec.kubeconfig, check_mode=False)
     else:
-        _phase(action[len("phase ") :].split(), wish, machine)
+        _phase(action[len("phase ") :].split(), spec, machine)
 
 
-def _restart(wish: Wish, machine: NodeContext) -> None:
+def _restart(spec: InitSpec, machine: NodeContext) -> None:
     restart_kubelet(machine)
     # If it does not become healthy, the next look at the facts says so and knows what else is wrong.
-    wait_for_kubelet(machine, *wish.health_address)
+    wait_for_kubelet(machine, *spec.health_address)
 
 
-def _await_node(wish: Wish, machine: NodeContext) -> None:
-    if not machine.wait(lambda: node_registered(wish, machine), _NODE):
-        raise ClassroomError(f"the kubelet runs, but there is no Node {wish.node} after {_NODE:g} "
+def _await_node(spec: InitSpec, machine: NodeContext) -> None:
+    if not machine.wait(lambda: node_registered(spec, machine), _NODE):
+        raise ClassroomError(f"the kubelet runs, but there is no Node {spec.node} after {_NODE:g} "
                              f"s.{kubelet_log_message(machine)}")
 
 
-def _phase(words: list[str], wish: Wish, machine: NodeContext) -> None:
+def _phase(words: list[str], spec: InitSpec, machine: NodeContext) -> None:
     path = machine.root(KUBECONFIGS[words[1]]) if words[0] == "kubeconfig" else ""
     if path and os.path.exists(path):
         # It counts as missing because it is empty: a killed writer's. kubeadm would call it invalid and stop.
         os.unlink(path)
-    _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), wish, machine)
+    _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), spec, machine)
 
 
-def _init(wish: Wish, machine: NodeContext) -> None:
-    write_marker(machine.root, _new_marker(wish, machine))
-    ignored = ["--ignore-preflight-errors=" + ",".join(wish.ignored)] if wish.ignored else []
-    _run_init(["--skip-token-print", *ignored], wish, machine)
+def _init(spec: InitSpec, machine: NodeContext) -> None:
+    write_marker(machine.root, _new_marker(spec, machine))
+    ignored = ["--ignore-preflight-errors=" + ",".join(spec.ignored)] if spec.ignored else []
+    _run_init(["--skip-token-print", *ignored], spec, machine)
 
 
-def _run_init(arguments: list[str], wish: Wish, machine: NodeContext) -> None:
-    with private_files(machine, {"init.yaml": as_yaml(list(wish.documents.values()))}) as directory:
-        run_kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], wish.timeout)
+def _run_init(arguments: list[str], spec: InitSpec, machine: NodeContext) -> None:
+    with private_files(machine, {"init.yaml": as_yaml(list(spec.documents.values()))}) as directory:
+        run_kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], spec.timeout)
     # kubeadm restarts the kubelet near its end; taken for a broken one, it would be restarted again.
-    wait_for_kubelet(machine, *wish.health_address)
+    wait_for_kubelet(machine, *spec.health_address)
 
 
-def _new_marker(wish: Wish, machine: NodeContext) -> Marker:
+def _new_marker(spec: InitSpec, machine: NodeContext) -> Marker:
     """What was there before the very first try stays what counts as given by somebody else."""
-    pki, old = files_below(machine.root(wish.pki)), read_marker(machine.root)
-    return Marker(machine.now(), wish.timeout, wish.digest, old.pki_before & pki if old else pki)
+    pki, old = files_below(machine.root(spec.pki)), read_marker(machine.root)
+    return Marker(machine.now(), spec.timeout, spec.digest, old.pki_before & pki if old else pki)
 
 
-def _discard(wish: Wish, machine: NodeContext) -> None:
+def _discard(spec: InitSpec, machine: NodeContext) -> None:
     """Take an init back that never came to its end. Certificates that somebody put there before are kept."""
     # Only here, where few machines come: looking for leftovers of every kind takes its time to load
     from . import teardown
 
-    root, marker, data = machine.root, read_marker(machine.root), etcd_directories(wish, machine.root)
+    root, marker, data = machine.root, read_marker(machine.root), etcd_directories(spec, machine.root)
     # The marker says whose the certificates are, until the next try has written its own
-    _warnings, left = teardown.reset_machine(machine, wish.cri_socket, wish.timeout, keep=(wish.pki, MARKER))
+    _warnings, left = teardown.reset_machine(machine, spec.cri_socket, spec.timeout, keep=(spec.pki, MARKER))
     if left:
         raise ClassroomError(teardown.left_sentence(left))
     if marker is not None:
-        doomed = files_below(root(wish.pki)) - marker.pki_before
+        doomed = files_below(root(spec.pki)) - marker.pki_before
         for directory in data:
             teardown.clear_etcd(machine, directory)
     else:
-        doomed = broken_pki(wish, root)
+        doomed = broken_pki(spec, root)
     for name in doomed:
-        os.unlink(os.path.join(root(wish.pki), name))
+        os.unlink(os.path.join(root(spec.pki), name))
 
 
-def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]:
+def result(spec: InitSpec, machine: NodeContext, outcome: InitResult) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision, facts = outcome.decision, outcome.facts
     node = None if decision.acts else facts.answer.node_object
-    ca = read_text(machine.root(wish.pki + "/ca.crt")) or ""
-    admin = read_text(machine.root(wish.kubeconfig)) or ""
+    ca = read_text(machine.root(spec.pki + "/ca.crt")) or ""
+    admin = read_text(machine.root(spec.kubeconfig)) or ""
     return {
         "changed": outcome.changed,
         "decision": decision.name,
@@ -377,12 +377,12 @@ def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]
         "drift": list(facts.answer.drift),
         "ca_hash": x509.discovery_hash(ca) if ca.strip() else "",
         "admin_conf_sha256": hashlib.sha256(admin.encode("utf-8", "surrogateescape")).hexdigest() if admin else "",
-        "diff": as_diff([_as_step(wish, decision)] if decision.acts else []),
+        "diff": as_diff([_as_step(spec, decision)] if decision.acts else []),
         "warnings": [*outcome.warnings, *facts.answer.drift],
     }
 
 
-def _as_step(wish: Wish, decision: Decision) -> Step:
+def _as_step(spec: InitSpec, decision: NodePlan) -> Change:
     before = {"init": "absent", "start": "stopped"}.get(decision.name, "interrupted")
     after = "running\n" + "\n".join(f"by: {action}" for action in decision.actions)
-    return Step("control plane", wish.node, before, after, decision.reason)
+    return Change("control plane", spec.node, before, after, decision.reason)

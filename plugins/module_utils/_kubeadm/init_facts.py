@@ -74,7 +74,7 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
 @dataclass(frozen=True)
-class Wish:
+class InitSpec:
     """The control plane that is wanted."""
 
     documents: Mapping[str, Mapping[str, Any]]
@@ -142,13 +142,13 @@ class Wish:
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def wish_of(
+def spec_of(
     config: Sequence[Mapping[str, Any]], ignored: Sequence[str], timeout: float, kubeconfig: str = ADMIN_CONF
-) -> Wish:
+) -> InitSpec:
     """Raises ClassroomError for a configuration that is not one."""
     allowed = {"InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"}
     documents = validate_documents(config, allowed, {"InitConfiguration", "ClusterConfiguration"})
-    return Wish(documents, tuple(ignored), timeout, kubeconfig)
+    return InitSpec(documents, tuple(ignored), timeout, kubeconfig)
 
 
 def secrets_of(value: Any) -> set[str]:
@@ -197,7 +197,7 @@ def remove_marker(root: Root) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiStatus:
     """What the API server of this machine said.
 
     `state` is `none` (there is no admin.conf to ask with), `ready`, `unreachable`, `denied` or `untrusted`.
@@ -215,7 +215,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Facts:
+class InitState:
     """The state of the machine, as far as a decision depends on it."""
 
     absent_programs: tuple[str, ...] = ()
@@ -232,32 +232,32 @@ class Facts:
     rotated: bool = False
     etcd_data: str = ""
     etcd_written: float = 0.0
-    answer: Answer = Answer()
+    answer: ApiStatus = ApiStatus()
     marker: Marker | None = None
     running: tuple[tuple[int, str], ...] = ()
 
 
-def read_facts(wish: Wish, machine: NodeContext) -> Facts:
+def read_facts(spec: InitSpec, machine: NodeContext) -> InitState:
     root = machine.root
-    admin, admin_problem = _kubeconfig(root, wish.kubeconfig)
+    admin, admin_problem = _kubeconfig(root, spec.kubeconfig)
     kubelet, kubelet_problem = _kubeconfig(root, KUBELET_CONF)
     rotated = os.path.exists(root(KUBELET_CERTIFICATE))
     finalized = not rotated or bool(kubelet and kubelet.certificate_file)
-    answer = _ask(wish, machine, admin, finalized) if admin else Answer()
+    answer = _ask(spec, machine, admin, finalized) if admin else ApiStatus()
     ready = answer.state == "ready"
-    etcd_data, written = ("", 0.0) if ready else _etcd_data(wish, root)
-    return Facts(
+    etcd_data, written = ("", 0.0) if ready else _etcd_data(spec, root)
+    return InitState(
         absent_programs=missing_programs(machine),
         # Asking the runtime is worth its time only where something is to be made.
-        runtime="" if ready else socket_message(machine, wish.cri_socket),
+        runtime="" if ready else socket_message(machine, spec.cri_socket),
         manifests=frozenset(name for name in (*COMPONENTS, "etcd") if _filled(root(_manifest(name)))),
         kubeconfigs=frozenset(name for name, path in KUBECONFIGS.items() if _filled(root(path))),
         kubeconfig_problem=admin_problem or kubelet_problem,
         kubelet_server=kubelet.server if kubelet else "",
-        pki=files_below(root(wish.pki)),
-        pki_problem=_pki_problem(wish, machine, admin, thorough=not ready),
+        pki=files_below(root(spec.pki)),
+        pki_problem=_pki_problem(spec, machine, admin, thorough=not ready),
         kubelet_configured=_filled(root(KUBELET_CONFIG)),
-        kubelet_healthy=machine.kubelet_answers(*wish.health_address),
+        kubelet_healthy=machine.kubelet_answers(*spec.health_address),
         finalized=finalized,
         rotated=rotated,
         etcd_data=etcd_data,
@@ -294,18 +294,18 @@ def files_below(directory: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def etcd_directories(wish: Wish, root: Root) -> tuple[str, ...]:
+def etcd_directories(spec: InitSpec, root: Root) -> tuple[str, ...]:
     """Where etcd's data may be: where it is wished, where the manifest on the machine has it, and the usual place."""
-    found = [wish.etcd_directory, "/var/lib/etcd"]
+    found = [spec.etcd_directory, "/var/lib/etcd"]
     for line in (read_text(root(_manifest("etcd"))) or "").splitlines():
         if "--data-dir=" in line:
             found.append(line.split("--data-dir=", 1)[1].strip())
     return tuple(dict.fromkeys(found))
 
 
-def _etcd_data(wish: Wish, root: Root) -> tuple[str, float]:
+def _etcd_data(spec: InitSpec, root: Root) -> tuple[str, float]:
     """The directory that holds a database, and when it was last written."""
-    for directory in etcd_directories(wish, root):
+    for directory in etcd_directories(spec, root):
         files = files_below(root(directory + "/member"))
         if files:
             paths = [os.path.join(root(directory + "/member"), name) for name in files]
@@ -313,41 +313,41 @@ def _etcd_data(wish: Wish, root: Root) -> tuple[str, float]:
     return "", 0.0
 
 
-def _pki_problem(wish: Wish, machine: NodeContext, admin: Kubeconfig | None, thorough: bool) -> str:
+def _pki_problem(spec: InitSpec, machine: NodeContext, admin: Kubeconfig | None, thorough: bool) -> str:
     """What does not fit together among CA, API server and admin.conf.
 
     An API that answered has proven its own certificate; only what it cannot prove is looked at then.
     """
     root = machine.root
-    ca = read_text(root(wish.pki + "/ca.crt"))
+    ca = read_text(root(spec.pki + "/ca.crt"))
     if not ca or not ca.strip():
         return ""
     try:
         if admin and x509.first_pem(ca) != x509.first_pem(admin.ca):
-            return (f"{wish.kubeconfig} trusts another CA ({x509.discovery_hash(admin.ca)}) than {wish.pki}/ca.crt "
+            return (f"{spec.kubeconfig} trusts another CA ({x509.discovery_hash(admin.ca)}) than {spec.pki}/ca.crt "
                     f"({x509.discovery_hash(ca)})")
-        return _unsigned(wish, root, ca) if thorough else ""
+        return _unsigned(spec, root, ca) if thorough else ""
     except ClassroomError as problem:
-        return f"{wish.pki}/ca.crt or {wish.kubeconfig}: {problem}"
+        return f"{spec.pki}/ca.crt or {spec.kubeconfig}: {problem}"
 
 
-def _unsigned(wish: Wish, root: Root, ca: str) -> str:
-    for name, signer in (("apiserver", ca), ("etcd/server", read_text(root(wish.pki + "/etcd/ca.crt")) or "")):
-        certificate, key = (root(f"{wish.pki}/{name}.{kind}") for kind in ("crt", "key"))
+def _unsigned(spec: InitSpec, root: Root, ca: str) -> str:
+    for name, signer in (("apiserver", ca), ("etcd/server", read_text(root(spec.pki + "/etcd/ca.crt")) or "")):
+        certificate, key = (root(f"{spec.pki}/{name}.{kind}") for kind in ("crt", "key"))
         if not (_filled(certificate) and _filled(key) and signer):
             continue
         problem = x509.signing_problem(signer, certificate, key)
         if problem:
-            return f"{wish.pki}/{name}.crt does not pass for a certificate of its CA: {problem}"
+            return f"{spec.pki}/{name}.crt does not pass for a certificate of its CA: {problem}"
     return ""
 
 
-def broken_pki(wish: Wish, root: Root) -> frozenset[str]:
+def broken_pki(spec: InitSpec, root: Root) -> frozenset[str]:
     """Files on which `kubeadm init` would stumble: a key without its certificate, or either of them empty.
 
     kubeadm writes the key first. A certificate without a key is left alone: it may be an external CA's.
     """
-    base = root(wish.pki)
+    base = root(spec.pki)
     names = files_below(base)
     broken = {name for name in names if not _filled(os.path.join(base, name))}
     for name in names:
@@ -358,19 +358,19 @@ def broken_pki(wish: Wish, root: Root) -> frozenset[str]:
     return frozenset(broken)
 
 
-def _ask(wish: Wish, machine: NodeContext, admin: Kubeconfig, finalized: bool) -> Answer:
+def _ask(spec: InitSpec, machine: NodeContext, admin: Kubeconfig, finalized: bool) -> ApiStatus:
     """Everything the API is asked, on one connection."""
-    api = machine.connect(wish.server or admin.server, admin.ca, admin)
+    api = machine.connect(spec.server or admin.server, admin.ca, admin)
     try:
         api.get("/readyz")
         version = str(api.get("/version")["gitVersion"])
-        return _phases(wish, api, version, finalized)
+        return _phases(spec, api, version, finalized)
     except Untrusted as problem:
-        return Answer("untrusted", _trust(problem))
+        return ApiStatus("untrusted", _trust(problem))
     except Denied as problem:
-        return Answer("denied", f"{problem}{_admin_dates(admin, machine)}")
+        return ApiStatus("denied", f"{problem}{_admin_dates(admin, machine)}")
     except ApiError as problem:
-        return Answer("unreachable", str(problem))
+        return ApiStatus("unreachable", str(problem))
 
 
 def _trust(problem: Untrusted) -> str:
@@ -390,12 +390,12 @@ def _admin_dates(admin: Kubeconfig, machine: NodeContext) -> str:
     return f"; its client certificate {problem}: 'kubeadm certs renew admin.conf' makes a new one" if problem else ""
 
 
-def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
+def _phases(spec: InitSpec, api: Api, version: str, finalized: bool) -> ApiStatus:
     found: dict[str, Any] = {}
     missing: list[str] = []
     try:
-        node = _get(api, "/api/v1/nodes/" + segment(wish.node))
-        for phase in wish.phases:
+        node = _get(api, "/api/v1/nodes/" + segment(spec.node))
+        for phase in spec.phases:
             if not _complete(phase, api, node, finalized, found):
                 missing.append(phase)
         used_tokens = bootstrap_token.used(api)
@@ -403,12 +403,12 @@ def _phases(wish: Wish, api: Api, version: str, finalized: bool) -> Answer:
         if problem.status != 403:
             raise
         # kubeadm gives admin.conf its rights in the first of these phases.
-        return Answer("ready", str(problem), version, False, wish.phases)
+        return ApiStatus("ready", str(problem), version, False, spec.phases)
     maps = {name: (found.get(f"{_SYSTEM}/configmaps/{name}") or {}).get("data") or {}
             for name, _key in kubeadm_drift.PLACES.values()}
     uploaded = "upload-config kubeadm" not in missing
-    drift = kubeadm_drift.sentences(wish.documents, maps) if uploaded else []
-    return Answer(
+    drift = kubeadm_drift.sentences(spec.documents, maps) if uploaded else []
+    return ApiStatus(
         "ready", "", version, node is not None, tuple(missing), uploaded, tuple(drift), used_tokens, node)
 
 
@@ -431,13 +431,13 @@ def _get(api: Api, path: str) -> Any:
         return None
 
 
-def node_registered(wish: Wish, machine: NodeContext) -> bool:
+def node_registered(spec: InitSpec, machine: NodeContext) -> bool:
     """Whether the Node of this machine is there by now."""
-    admin, _problem = _kubeconfig(machine.root, wish.kubeconfig)
+    admin, _problem = _kubeconfig(machine.root, spec.kubeconfig)
     if admin is None:
         return False
     try:
-        return _get(machine.connect(wish.server or admin.server, admin.ca, admin),
-                    "/api/v1/nodes/" + segment(wish.node)) is not None
+        return _get(machine.connect(spec.server or admin.server, admin.ca, admin),
+                    "/api/v1/nodes/" + segment(spec.node)) is not None
     except (Unreachable, Denied):
         return False

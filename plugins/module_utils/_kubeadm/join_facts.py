@@ -30,7 +30,7 @@ _NODE_PREFIX = "system:node:"
 
 
 @dataclass(frozen=True)
-class Wish:
+class JoinSpec:
     """The membership that is wanted. `discovery` is secret and never shown."""
 
     endpoint: str
@@ -66,16 +66,16 @@ class Wish:
         return str((self.document.get("nodeRegistration") or {}).get("criSocket") or "")
 
 
-def check(wish: Wish) -> None:
+def validate(spec: JoinSpec) -> None:
     """Raises ClassroomError for a configuration that kubeadm join could not use."""
-    document = validate_documents([wish.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
+    document = validate_documents([spec.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
     for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm's own means")):
         if key in document:
             raise ClassroomError(f"the JoinConfiguration has '{key}'. Leave it out: that is for {instead}.")
 
 
 @dataclass(frozen=True)
-class Facts:
+class JoinState:
     """The state of the machine and of its membership.
 
     `membership` is `none` (no identity to ask with), `member`, `deleted`, `foreign` (the API belongs to another CA),
@@ -98,7 +98,7 @@ class Facts:
     node: Mapping[str, Any] | None = None
 
 
-class _Told(NamedTuple):
+class _MembershipStatus(NamedTuple):
     """What the cluster said of this machine, and its Node if it has one."""
 
     membership: str
@@ -106,14 +106,14 @@ class _Told(NamedTuple):
     node: Mapping[str, Any] | None = None
 
 
-def read_facts(wish: Wish, machine: NodeContext) -> Facts:
+def read_facts(spec: JoinSpec, machine: NodeContext) -> JoinState:
     root = machine.root
     identity, problem = _identity(root)
     ca = identity.ca if identity else (read_text(root(CA)) or "")
     certificate, date_problem = _certificate(identity, root, machine.now())
-    told = _ask(wish, machine, identity, certificate) if identity else _Told("none")
+    told = _ask(spec, machine, identity, certificate) if identity else _MembershipStatus("none")
     healthy = machine.kubelet_answers(*_health_address(root))
-    return Facts(
+    return JoinState(
         absent_programs=missing_programs(machine),
         control_plane=is_control_plane(root),
         identity=identity is not None,
@@ -186,27 +186,27 @@ def _health_address(root: Root) -> tuple[str, int]:
 
 
 def _ask(
-    wish: Wish, machine: NodeContext, identity: Kubeconfig, certificate: x509.Certificate | None
-) -> _Told:
+    spec: JoinSpec, machine: NodeContext, identity: Kubeconfig, certificate: x509.Certificate | None
+) -> _MembershipStatus:
     """Ask the cluster that is wished for whether it knows this machine."""
     if certificate is None:
-        return _Told("denied", "the kubelet has no certificate that can be read")
-    if certificate.common_name != _NODE_PREFIX + wish.node:
-        return _Told("other name", f"its certificate is that of {certificate.common_name}")
+        return _MembershipStatus("denied", "the kubelet has no certificate that can be read")
+    if certificate.common_name != _NODE_PREFIX + spec.node:
+        return _MembershipStatus("other name", f"its certificate is that of {certificate.common_name}")
     try:
-        node = machine.connect(wish.endpoint, identity.ca, _located(identity, machine.root)).get(
-            "/api/v1/nodes/" + segment(wish.node))
-        return _Told("member", node=node)
+        node = machine.connect(spec.endpoint, identity.ca, _located(identity, machine.root)).get(
+            "/api/v1/nodes/" + segment(spec.node))
+        return _MembershipStatus("member", node=node)
     except NotFound:
-        return _Told("deleted")
+        return _MembershipStatus("deleted")
     except Untrusted as problem:
-        return _Told("foreign" if problem.why == "ca" else "unclear", str(problem))
+        return _MembershipStatus("foreign" if problem.why == "ca" else "unclear", str(problem))
     except Denied as problem:
-        return _Told("denied" if problem.status == 401 else "unclear", str(problem))
+        return _MembershipStatus("denied" if problem.status == 401 else "unclear", str(problem))
     except Unreachable as problem:
-        return _Told("unreachable", str(problem))
+        return _MembershipStatus("unreachable", str(problem))
     except ApiError as problem:
-        return _Told("unclear", str(problem))
+        return _MembershipStatus("unclear", str(problem))
 
 
 def _located(identity: Kubeconfig, root: Root) -> Kubeconfig:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .._core.files import Root
-from .._core.plan import Step, as_changes, as_diff
+from .._core.plan import Change, as_changes, as_diff
 from .._host import mounts
 from .._kube.api import address
 from .._kube.context import NodeContext
@@ -26,7 +26,7 @@ from .._kube.node_paths import ETC, KUBELET_DIR
 from .._residue import kinds as residue
 from .._residue.kinds import Finding
 from .._restore import plan as restore_plan
-from .decision import Decision
+from .decision import NodePlan
 from .private_files import exclusive, remove_private_files
 from .running import wait_for_other_kubeadm
 from .teardown import (
@@ -49,7 +49,7 @@ RUNTIME, STOP, UNMOUNT, KUBEADM, SWEEP, BACK = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class ResetSpec:
     """How far back, and which cluster the machine may be taken out of: `endpoint` empty for any."""
 
     level: str = "prepared"
@@ -61,7 +61,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ResetState:
     """The state of the machine. `membership` is `none`, `control plane`, `worker` or `unfinished`.
 
     `back` is what was kept of before this collection, read for the level `bare` only.
@@ -78,27 +78,27 @@ class Facts:
     read_only: tuple[str, ...] = ()
     mounted: str = ""
     found: tuple[Finding, ...] = ()
-    back: restore_plan.State = field(default_factory=restore_plan.State)
+    back: restore_plan.RestoreState = field(default_factory=restore_plan.RestoreState)
 
 
-def read_facts(wish: Wish, machine: NodeContext) -> Facts:
+def read_facts(spec: ResetSpec, machine: NodeContext) -> ResetState:
     root = machine.root
     configs, unreadable = read_kubeconfigs(root)
     table = mounts.table(root)
     ca_hash = read_ca_hash(root, configs)
-    return Facts(
+    return ResetState(
         kubeadm=bool(machine.find_program("kubeadm")),
         membership=membership(root),
         servers=tuple(dict.fromkeys(config.server for config in configs)),
         ca_hash=ca_hash,
         unreadable=unreadable,
-        runtime=find_runtime(machine, wish.cri_socket),
-        ambiguity=ambiguity(machine, wish.cri_socket),
+        runtime=find_runtime(machine, spec.cri_socket),
+        ambiguity=ambiguity(machine, spec.cri_socket),
         mounts=tuple(mount.path for mount in mounts.below(table, mounts.resolve(root, table, KUBELET_DIR)[0])),
         read_only=tuple(path for path in (ETC, KUBELET_DIR) if _is_read_only(root, table, path)),
         mounted=mounted_in_the_way(machine),
         found=residue.find(machine, known_hashes(ca_hash)),
-        back=restore_plan.read_state(machine) if wish.level == "bare" else restore_plan.State(),
+        back=restore_plan.read_state(machine) if spec.level == "bare" else restore_plan.RestoreState(),
     )
 
 
@@ -107,17 +107,17 @@ def _is_read_only(root: Root, table: Sequence[mounts.Mount], path: str) -> bool:
     return mount is not None and mount.read_only and os.path.isdir(root(path))
 
 
-def plan(wish: Wish, facts: Facts) -> Decision:
+def plan(spec: ResetSpec, facts: ResetState) -> NodePlan:
     """What is to be done: `none`, `reset`, or `undecided` with the reason why nothing may be."""
     back = (BACK,) if restore_plan.plan(facts.back).steps else ()
     if facts.membership == "none" and not facts.found and not facts.mounts:
         if back:
-            return Decision("reset", "this collection changed this machine; of a cluster there is nothing", back)
-        return Decision("none", "there is nothing of a cluster on this machine")
+            return NodePlan("reset", "this collection changed this machine; of a cluster there is nothing", back)
+        return NodePlan("none", "there is nothing of a cluster on this machine")
     by_kubeadm = facts.kubeadm and is_kubeadms(facts.membership, facts.found)
-    refusal = _foreign(wish, facts) or _unwritable(facts) or facts.mounted or (facts.ambiguity if by_kubeadm else "")
+    refusal = _foreign(spec, facts) or _unwritable(facts) or facts.mounted or (facts.ambiguity if by_kubeadm else "")
     if refusal:
-        return Decision("undecided", refusal)
+        return NodePlan("undecided", refusal)
     actions = []
     if facts.runtime and not facts.runtime.answers:
         actions.append(RUNTIME)
@@ -126,32 +126,32 @@ def plan(wish: Wish, facts: Facts) -> Decision:
         actions.append(UNMOUNT)
     if by_kubeadm:
         actions.append(KUBEADM)
-    return Decision("reset", _reason(facts), (*actions, SWEEP, *back))
+    return NodePlan("reset", _reason(facts), (*actions, SWEEP, *back))
 
 
-def _foreign(wish: Wish, facts: Facts) -> str:
+def _foreign(spec: ResetSpec, facts: ResetState) -> str:
     """Why this machine is not the wished cluster's to reset; empty when it is, or is nobody's."""
-    if wish.allow_foreign or not wish.endpoint:
+    if spec.allow_foreign or not spec.endpoint:
         return ""
     allow = "Correct the inventory, or allow this machine to be reset nevertheless (allow_foreign)."
     if facts.unreadable:
         return f"{facts.unreadable} Whose cluster this machine is in cannot be told, and nothing was changed. {allow}"
-    same_ca = bool(wish.ca_hash) and facts.ca_hash == wish.ca_hash
-    if not facts.servers or same_ca or address(wish.endpoint) in {address(server) for server in facts.servers}:
+    same_ca = bool(spec.ca_hash) and facts.ca_hash == spec.ca_hash
+    if not facts.servers or same_ca or address(spec.endpoint) in {address(server) for server in facts.servers}:
         return ""
-    wanted = address(wish.endpoint) + (f" (CA {wish.ca_hash})" if wish.ca_hash else "")
+    wanted = address(spec.endpoint) + (f" (CA {spec.ca_hash})" if spec.ca_hash else "")
     return "this machine belongs to the cluster at {} (CA {}), and the reset is for the one at {}. Nothing was " \
            "changed. {}".format(address(facts.servers[0]), facts.ca_hash or "unknown", wanted, allow)
 
 
-def _unwritable(facts: Facts) -> str:
+def _unwritable(facts: ResetState) -> str:
     if not facts.read_only:
         return ""
     return "wanted to delete what is in {}, found it mounted read-only. Nothing was changed. Make it writable " \
            "('mount -o remount,rw'), or look at the disk if nobody made it so.".format(" and ".join(facts.read_only))
 
 
-def _reason(facts: Facts) -> str:
+def _reason(facts: ResetState) -> str:
     where = f" of the cluster at {address(facts.servers[0])}" if facts.servers else ""
     ca = f" (CA {facts.ca_hash})" if facts.ca_hash else ""
     if facts.membership in ("control plane", "worker"):
@@ -165,58 +165,58 @@ def _reason(facts: Facts) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ResetResult:
     """What the module returns. `left` is what could not be removed, `problems` what could not be brought back."""
 
-    decision: Decision
+    decision: NodePlan
     changed: bool
-    facts: Facts
+    facts: ResetState
     warnings: tuple[str, ...] = ()
     left: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
 
 
-def converge(wish: Wish, machine: NodeContext, check_mode: bool) -> Outcome:
+def converge(spec: ResetSpec, machine: NodeContext, check_mode: bool) -> ResetResult:
     """Take the machine out of its cluster, or say what that would take."""
-    wait_for_other_kubeadm(machine, wish.timeout)
-    facts, decision = _decided(wish, machine)
+    wait_for_other_kubeadm(machine, spec.timeout)
+    facts, decision = _decided(spec, machine)
     if check_mode:
-        return Outcome(decision, decision.acts, facts, restore_plan.plan(facts.back).warnings)
+        return ResetResult(decision, decision.acts, facts, restore_plan.plan(facts.back).warnings)
     if not decision.acts:
-        remove_private_files(machine, wish.timeout)
-        return Outcome(decision, False, facts, restore_plan.plan(facts.back).warnings)
+        remove_private_files(machine, spec.timeout)
+        return ResetResult(decision, False, facts, restore_plan.plan(facts.back).warnings)
     asked = machine.monotonic()
-    with exclusive(machine, wish.timeout):
+    with exclusive(machine, spec.timeout):
         if machine.monotonic() - asked > 1:
             # Another run had the machine meanwhile: what was true may not be any more.
-            facts, decision = _decided(wish, machine)
+            facts, decision = _decided(spec, machine)
             if not decision.acts:
-                return Outcome(decision, False, facts)
-        return _act(wish, machine, facts, decision)
+                return ResetResult(decision, False, facts)
+        return _act(spec, machine, facts, decision)
 
 
-def _act(wish: Wish, machine: NodeContext, facts: Facts, decision: Decision) -> Outcome:
+def _act(spec: ResetSpec, machine: NodeContext, facts: ResetState, decision: NodePlan) -> ResetResult:
     warnings: tuple[str, ...] = ()
     left: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
     if SWEEP in decision.actions:
-        warnings, left = reset_machine(machine, wish.cri_socket, wish.timeout, found=facts.found)
+        warnings, left = reset_machine(machine, spec.cri_socket, spec.timeout, found=facts.found)
     if BACK in decision.actions and not left:
         back = restore_plan.plan(facts.back)
         more, problems = restore_plan.perform(machine, back, facts.back)
         warnings += back.warnings + more
-    return Outcome(decision, True, facts, warnings, left, problems)
+    return ResetResult(decision, True, facts, warnings, left, problems)
 
 
-def _decided(wish: Wish, machine: NodeContext) -> tuple[Facts, Decision]:
-    facts = read_facts(wish, machine)
-    decision = plan(wish, facts)
+def _decided(spec: ResetSpec, machine: NodeContext) -> tuple[ResetState, NodePlan]:
+    facts = read_facts(spec, machine)
+    decision = plan(spec, facts)
     if decision.name == "undecided":
         raise ClassroomError(decision.reason)
     return facts, decision
 
 
-def failure_of(outcome: Outcome) -> str:
+def failure_of(outcome: ResetResult) -> str:
     """Why the machine is not as it was wished, empty when it is."""
     if outcome.left:
         return left_sentence(outcome.left)
@@ -226,14 +226,14 @@ def failure_of(outcome: Outcome) -> str:
     return ""
 
 
-def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]:
+def result(spec: ResetSpec, machine: NodeContext, outcome: ResetResult) -> dict[str, Any]:
     """What the module returns: nothing in it is secret."""
     decision, facts = outcome.decision, outcome.facts
     back = list(restore_plan.plan(facts.back).steps)
     steps = [_as_step(facts, decision)] if SWEEP in decision.actions else []
     return {
         "changed": outcome.changed,
-        "level": wish.level,
+        "level": spec.level,
         "decision": decision.name,
         "reason": decision.reason,
         "actions": list(decision.actions),
@@ -249,8 +249,8 @@ def result(wish: Wish, machine: NodeContext, outcome: Outcome) -> dict[str, Any]
     }
 
 
-def _as_step(facts: Facts, decision: Decision) -> Step:
+def _as_step(facts: ResetState, decision: NodePlan) -> Change:
     before = [facts.membership] if facts.membership != "none" else []
     before += [f"{finding.kind} {finding.subject}" for finding in facts.found]
     after = ["nothing of a cluster", *("by: " + action for action in decision.actions)]
-    return Step("machine", "out of its cluster", "\n".join(before), "\n".join(after), decision.reason)
+    return Change("machine", "out of its cluster", "\n".join(before), "\n".join(after), decision.reason)

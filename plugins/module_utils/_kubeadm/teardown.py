@@ -31,7 +31,7 @@ from .._kube.node_paths import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF
 from .._residue import kinds as residue
 from .._residue.files import clear, mounted_below
 from .._residue.kinds import Finding
-from .._residue.model import Look, read_processes
+from .._residue.model import Scan, read_processes
 from .._runtime import runtimes
 from .._runtime.runtimes import socket_path
 from .command import failure
@@ -181,7 +181,7 @@ def reset_machine(
 
 def mounted_in_the_way(machine: NodeContext) -> str:
     """Why no reset may begin: `kubeadm reset` deletes what is behind a mount, except below /var/lib/kubelet."""
-    look = Look(machine)
+    look = Scan(machine)
     for directory in (MANIFESTS, ETC + "/pki", ETC + "/tmp", _etcd_directory(machine.root) or "/var/lib/etcd"):
         path = mounted_below(look, directory)
         if path:
@@ -193,7 +193,7 @@ def mounted_in_the_way(machine: NodeContext) -> str:
 
 def clear_etcd(machine: NodeContext, directory: str) -> tuple[str, ...]:
     """Remove etcd's data from its directory, wherever the manifest or the configuration has it; warnings."""
-    problem = clear(Look(machine), directory + "/member")
+    problem = clear(Scan(machine), directory + "/member")
     return (problem + ".",) if problem else ()
 
 

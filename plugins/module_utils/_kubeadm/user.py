@@ -24,7 +24,7 @@ from typing import Any, Callable
 from .._core.errors import ClassroomError
 from .._core.files import read_text, write_text
 from .._core.owner_rights import Account, acting_as
-from .._core.plan import Step
+from .._core.plan import Change
 from .._formats import x509, yaml_reader
 from .._kube.admin import NoAdministrator, administrator, sentence
 from .._kube.api import Api, ApiError, Denied, NotFound, Refused, address, segment
@@ -56,7 +56,7 @@ _CONFLICT = 409
 
 
 @dataclass(frozen=True)
-class Wish:
+class UserSpec:
     """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere.
 
     `until` is the last day of the certificate as a date, and goes before the days. `account` is the machine's user to
@@ -91,7 +91,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class File:
+class KubeconfigFile:
     """What is at the place of the kubeconfig. `mode` and `owner` are None where there is nothing."""
 
     text: str | None = None
@@ -100,7 +100,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Entry:
+class KubeconfigEntries:
     """One context of a kubeconfig: where it leads, and as whom."""
 
     server: str
@@ -112,7 +112,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class State:
+class UserState:
     """What is to be changed, and why; empty reasons where nothing is."""
 
     kubeconfig_problem: str = ""
@@ -123,7 +123,7 @@ class State:
     # The level of pod security that the namespace enforces, "" for none; None where it is not this collection's to set
     pod_security: str | None = None
     warning: str = ""
-    file: File = File()
+    file: KubeconfigFile = KubeconfigFile()
 
 
 def _binding(namespace: str, name: str) -> str:
@@ -142,41 +142,41 @@ def end_of(date: str) -> float:
     return (day + timedelta(days=1)).timestamp()
 
 
-def check(wish: Wish) -> None:
+def validate(spec: UserSpec) -> None:
     """Refuse what the cluster would refuse, or what would give a user more than a user's rights."""
-    if "system:masters" in wish.groups:
+    if "system:masters" in spec.groups:
         raise ClassroomError(
-            f"Wanted the group system:masters for {wish.user}, found that the cluster signs no certificate for it: "
+            f"Wanted the group system:masters for {spec.user}, found that the cluster signs no certificate for it: "
             "nobody could "
             "ever take its rights away. Use cluster_role 'cluster-admin' instead.")
-    if not wish.until and (not 1 <= wish.days <= _MOST_DAYS or not 0 <= wish.renew_days < wish.days):
+    if not spec.until and (not 1 <= spec.days <= _MOST_DAYS or not 0 <= spec.renew_days < spec.days):
         raise ClassroomError(
-            f"Wanted a certificate for {wish.days} days that is renewed {wish.renew_days} days before its end, found "
+            f"Wanted a certificate for {spec.days} days that is renewed {spec.renew_days} days before its end, found "
             "that it has to be 1 to "
             f"{_MOST_DAYS} days, and less for the renewal. Correct days or renew_days.")
-    if wish.make_namespace and not wish.namespace:
+    if spec.make_namespace and not spec.namespace:
         raise ClassroomError(
-            f"Wanted a namespace to be made for {wish.user}, found no name. Give it as namespace.")
-    if wish.namespace and not wish.cluster_role:
+            f"Wanted a namespace to be made for {spec.user}, found no name. Give it as namespace.")
+    if spec.namespace and not spec.cluster_role:
         raise ClassroomError(
-            f"Wanted the rights of {wish.user} in the namespace {wish.namespace}, found no cluster_role. Name one, "
+            f"Wanted the rights of {spec.user} in the namespace {spec.namespace}, found no cluster_role. Name one, "
             "such as 'edit'.")
 
 
-def check_end(wish: Wish, now: float, admin: Kubeconfig) -> None:
+def validate_end(spec: UserSpec, now: float, admin: Kubeconfig) -> None:
     """Refuse a last day that is over, or one that no certificate of this cluster can have."""
-    if not wish.until:
+    if not spec.until:
         return
-    wanted = f"Wanted a certificate for {wish.user} until {wish.until}, found that "
-    if wish.end - now < _SHORTEST:
+    wanted = f"Wanted a certificate for {spec.user} until {spec.until}, found that "
+    if spec.end - now < _SHORTEST:
         raise ClassroomError(wanted + f"this day is over, by this machine's clock ({x509.as_date(now)}). Name a day to "
                                       "come.")
-    if wish.end - now > (_MOST_DAYS + 1) * _DAY:
+    if spec.end - now > (_MOST_DAYS + 1) * _DAY:
         raise ClassroomError(wanted + f"clusters sign for {_MOST_DAYS} days at most. Name an earlier day; later a run "
                                       "makes "
                              "another.")
     authority = x509.read(admin.ca).not_after
-    if wish.end > authority:
+    if spec.end > authority:
         raise ClassroomError(wanted + f"the cluster's own CA ends on {x509.as_date(authority)}. Name an earlier day, "
                                       "or renew the CA.")
 
@@ -200,12 +200,12 @@ def path_of(account: Account, given: str | None) -> str:
     return given or os.path.join(account.home, ".kube", "config")
 
 
-def read_file(machine: NodeContext, account: Account, path: str) -> File:
+def read_file(machine: NodeContext, account: Account, path: str) -> KubeconfigFile:
     with acting_as(account):
         try:
             found = os.stat(machine.root(path))
         except FileNotFoundError:
-            return File()
+            return KubeconfigFile()
         except OSError as problem:
             raise ClassroomError(
                 f"Wanted to read {path} as {account.name}, found: {problem.strerror}. Let it belong to that "
@@ -215,10 +215,10 @@ def read_file(machine: NodeContext, account: Account, path: str) -> File:
         if not os.access(machine.root(path), os.R_OK, effective_ids=True):
             raise ClassroomError(
                 f"Wanted to read {path} as {account.name}, found that this user may not. Let it belong to that user.")
-        return File(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
+        return KubeconfigFile(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
 
 
-def entries(text: str) -> list[Entry]:
+def entries(text: str) -> list[KubeconfigEntries]:
     """All contexts of a kubeconfig in the form in which kubectl writes it, the current one first."""
     try:
         document = yaml_reader.load(text)
@@ -230,11 +230,11 @@ def entries(text: str) -> list[Entry]:
     return sorted(found, key=lambda entry: not entry.current)
 
 
-def _entry(document: Mapping[str, Any], context: Mapping[str, Any]) -> Entry:
+def _entry(document: Mapping[str, Any], context: Mapping[str, Any]) -> KubeconfigEntries:
     inner = context.get("context") or {}
     cluster = _named(document, "clusters", "cluster", inner.get("cluster"))
     user = _named(document, "users", "user", inner.get("user"))
-    return Entry(
+    return KubeconfigEntries(
         server=str(cluster.get("server") or ""),
         ca=_decoded(cluster, "certificate-authority-data"),
         certificate=_decoded(user, "client-certificate-data"),
@@ -255,48 +255,52 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
     return base64.b64decode(str(entry.get(key) or ""), validate=True).decode("utf-8")
 
 
-def read_state(wish: Wish, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account, path: str) -> State:
+def read_state(
+    spec: UserSpec, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account, path: str
+) -> UserState:
     file = read_file(machine, account, path)
-    problem, namespace = _judged(wish, machine, admin, file, path)
-    roles = _bound_roles(wish, api) if wish.cluster_role else None
-    no_namespace, enforced, warning = _read_namespace(wish, api) if wish.make_namespace else (False, None, "")
-    return State(problem, namespace, roles, no_namespace, enforced, warning, file)
+    problem, namespace = _checked_entries(spec, machine, admin, file, path)
+    roles = _bound_roles(spec, api) if spec.cluster_role else None
+    no_namespace, enforced, warning = _read_namespace(spec, api) if spec.make_namespace else (False, None, "")
+    return UserState(problem, namespace, roles, no_namespace, enforced, warning, file)
 
 
-def _judged(wish: Wish, machine: NodeContext, admin: Kubeconfig, file: File, path: str) -> tuple[str, str]:
+def _checked_entries(
+    spec: UserSpec, machine: NodeContext, admin: Kubeconfig, file: KubeconfigFile, path: str
+) -> tuple[str, str]:
     """Why the kubeconfig cannot stay (empty: it can), and the namespace that the user has chosen in it."""
     if file.text is None or not file.text.strip():
         return "there is none", ""
     try:
         found = entries(file.text)
     except ClassroomError as problem:
-        raise _refusal(wish, path, str(problem)) from problem
+        raise _rejection(spec, path, str(problem)) from problem
     ours = [entry for entry in found if _is_this_clusters(entry, admin)]
     for entry in ours:
-        if not _unfit(wish, machine, admin, entry):
+        if not _unfit(spec, machine, admin, entry):
             return "", entry.namespace
     if not found:
         return "it leads to no cluster", ""
     if len(ours) < len(found):
         strangers = sorted({address(entry.server) for entry in found if entry not in ours})
-        raise _refusal(wish, path, "it leads to {} too".format(", ".join(strangers)) if ours
+        raise _rejection(spec, path, "it leads to {} too".format(", ".join(strangers)) if ours
                        else "it leads to {}".format(", ".join(strangers)))
-    return _unfit(wish, machine, admin, ours[0]), ours[0].namespace
+    return _unfit(spec, machine, admin, ours[0]), ours[0].namespace
 
 
-def _refusal(wish: Wish, path: str, found: str) -> ClassroomError:
+def _rejection(spec: UserSpec, path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted {path} to be the kubeconfig of {wish.user} for this cluster, found that {found}. It is left as it is: "
+        f"Wanted {path} to be the kubeconfig of {spec.user} for this cluster, found that {found}. It is left as it is: "
         "move it away, "
         "or give another path.")
 
 
-def _is_this_clusters(entry: Entry, admin: Kubeconfig) -> bool:
+def _is_this_clusters(entry: KubeconfigEntries, admin: Kubeconfig) -> bool:
     """By its CA, or by its address: then it is of a cluster that stood there before."""
     return entry.ca.strip() == admin.ca.strip() or address(entry.server) == address(admin.server)
 
 
-def _unfit(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) -> str:
+def _unfit(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: KubeconfigEntries) -> str:
     if entry.ca.strip() != admin.ca.strip():
         return "it is of a cluster that is no more"
     if address(entry.server) != address(admin.server):
@@ -307,21 +311,21 @@ def _unfit(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) ->
         certificate = x509.read(entry.certificate)
     except ClassroomError:
         return "its certificate cannot be read"
-    if certificate.common_name != wish.user:
+    if certificate.common_name != spec.user:
         return f"it is of the user {certificate.common_name}"
     if certificate.date_problem(machine.now()):
         return "its certificate " + certificate.date_problem(machine.now())
-    if wish.until and abs(certificate.not_after - wish.end) > _NEAR:
+    if spec.until and abs(certificate.not_after - spec.end) > _NEAR:
         return (f"its certificate ends on {x509.as_date(certificate.not_after)}, and is wished until the end of "
-                f"{wish.until}")
-    if not wish.until and certificate.not_after - machine.now() < wish.renew_days * _DAY:
+                f"{spec.until}")
+    if not spec.until and certificate.not_after - machine.now() < spec.renew_days * _DAY:
         return f"its certificate ends on {x509.as_date(certificate.not_after)}"
-    if wish.make_namespace and not entry.namespace:
+    if spec.make_namespace and not entry.namespace:
         return "it names no namespace"
-    return _unknown(wish, machine, admin, entry)
+    return _unknown(spec, machine, admin, entry)
 
 
-def _unknown(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) -> str:
+def _unknown(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: KubeconfigEntries) -> str:
     """What the API itself says: only it knows whether key and certificate serve, and for which groups."""
     identity = Kubeconfig("of the user", admin.server, admin.ca, entry.certificate, entry.key)
     client = machine.connect(admin.server, admin.ca, identity)
@@ -333,116 +337,116 @@ def _unknown(wish: Wish, machine: NodeContext, admin: Kubeconfig, entry: Entry) 
     except ApiError as problem:
         return f"the cluster cannot be asked with it: {problem}"
     groups = set(info.get("groups") or []) - {_AUTHENTICATED}
-    if info.get("username") != wish.user or groups != set(wish.groups):
+    if info.get("username") != spec.user or groups != set(spec.groups):
         return "it is of {} with the groups {}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
     return ""
 
 
-def _bound_roles(wish: Wish, api: Api) -> dict[str, str]:
+def _bound_roles(spec: UserSpec, api: Api) -> dict[str, str]:
     """The roles that bindings of this name give, everywhere and in namespaces, by where they are."""
     found = {}
     try:
-        everywhere = _binding("", wish.binding_name)
-        found[everywhere] = _role_of(wish, api.get(everywhere))
+        everywhere = _binding("", spec.binding_name)
+        found[everywhere] = _role_of(spec, api.get(everywhere))
     except NotFound:
         pass
-    listed = api.get(f"{_RBAC}/rolebindings?fieldSelector=metadata.name%3D{segment(wish.binding_name)}")
+    listed = api.get(f"{_RBAC}/rolebindings?fieldSelector=metadata.name%3D{segment(spec.binding_name)}")
     for item in listed["items"]:
-        found[_binding(item["metadata"]["namespace"], wish.binding_name)] = _role_of(wish, item)
+        found[_binding(item["metadata"]["namespace"], spec.binding_name)] = _role_of(spec, item)
     return found
 
 
-def _role_of(wish: Wish, binding: Mapping[str, Any]) -> str:
+def _role_of(spec: UserSpec, binding: Mapping[str, Any]) -> str:
     subjects = [(one.get("kind"), one.get("name")) for one in binding.get("subjects") or []]
     role = binding.get("roleRef") or {}
-    if subjects != [("User", wish.user)] or role.get("kind") != "ClusterRole":
+    if subjects != [("User", spec.user)] or role.get("kind") != "ClusterRole":
         return "another"
     return str(role.get("name") or "another")
 
 
-def _read_namespace(wish: Wish, api: Api) -> tuple[bool, str | None, str]:
+def _read_namespace(spec: UserSpec, api: Api) -> tuple[bool, str | None, str]:
     """Return whether the namespace is missing, the level of pod security that it enforces, and a warning.
 
     The level is None, and there may be a warning, where another has made the namespace: its labels are left alone.
     """
     try:
-        found = api.get(f"{_NAMESPACES}/{segment(wish.namespace)}")
+        found = api.get(f"{_NAMESPACES}/{segment(spec.namespace)}")
     except NotFound:
         return True, None, ""
     labels = (found.get("metadata") or {}).get("labels") or {}
     enforced = str(labels.get(_ENFORCE) or "")
     if all(labels.get(key) == value for key, value in _MANAGED.items()):
         return False, enforced, ""
-    if enforced == wish.pod_security:
+    if enforced == spec.pod_security:
         return False, None, ""
     return False, None, (
         "The namespace {0} was not made by this collection, and its pod security is left as it is: expected {1} to be "
         "enforced, found {2}. Set it with 'kubectl label --overwrite namespace {0} {3}={1}'.".format(
-            wish.namespace, wish.pod_security, enforced or "no level", _ENFORCE))
+            spec.namespace, spec.pod_security, enforced or "no level", _ENFORCE))
 
 
-def plan(wish: Wish, state: State, account: Account, path: str) -> list[Step]:
+def plan(spec: UserSpec, state: UserState, account: Account, path: str) -> list[Change]:
     steps = []
     if state.no_namespace:
-        steps.append(Step("namespace", wish.namespace, "absent", "present", "there is none"))
-    elif state.pod_security not in (None, wish.pod_security):
-        steps.append(Step("pod security", f"of namespace {wish.namespace}", state.pod_security or "none",
-                          wish.pod_security, "another level is enforced" if state.pod_security
+        steps.append(Change("namespace", spec.namespace, "absent", "present", "there is none"))
+    elif state.pod_security not in (None, spec.pod_security):
+        steps.append(Change("pod security", f"of namespace {spec.namespace}", state.pod_security or "none",
+                          spec.pod_security, "another level is enforced" if state.pod_security
                           else "no level is enforced"))
-    steps += _role_steps(wish, state.roles or {}) if wish.cluster_role else []
+    steps += _role_steps(spec, state.roles or {}) if spec.cluster_role else []
     if state.kubeconfig_problem:
-        steps.append(Step("kubeconfig", path, "see the reason", f"{wish.user} at this cluster",
+        steps.append(Change("kubeconfig", path, "see the reason", f"{spec.user} at this cluster",
                           state.kubeconfig_problem))
     elif state.file.mode is not None and state.file.mode & 0o077:
-        steps.append(Step("mode", path, f"{state.file.mode:04o}", f"{_SECRET:04o}",
+        steps.append(Change("mode", path, f"{state.file.mode:04o}", f"{_SECRET:04o}",
                           "others could read the key"))
     return steps
 
 
-def _role_steps(wish: Wish, roles: Mapping[str, str]) -> list[Step]:
+def _role_steps(spec: UserSpec, roles: Mapping[str, str]) -> list[Change]:
     """The wished binding, and an end to what earlier wishes bound elsewhere, which would otherwise go on to count."""
     steps = []
-    role = roles.get(wish.binding, "")
-    if role != wish.cluster_role:
-        steps.append(Step("role", f"of {wish.user}", role or "none", _role_words(wish),
+    role = roles.get(spec.binding, "")
+    if role != spec.cluster_role:
+        steps.append(Change("role", f"of {spec.user}", role or "none", _role_words(spec),
                           "another is bound" if role else "none is bound"))
-    others = sorted(path for path in roles if path != wish.binding)
+    others = sorted(path for path in roles if path != spec.binding)
     return steps + [_unbind_step(path, roles[path], "it is bound elsewhere now") for path in others]
 
 
-def _unbind_step(path: str, role: str, reason: str) -> Step:
-    return Step("binding", path, role, "none", reason)
+def _unbind_step(path: str, role: str, reason: str) -> Change:
+    return Change("binding", path, role, "none", reason)
 
 
-def plan_absence(wish: Wish, roles: Mapping[str, str], file: File, path: str) -> list[Step]:
-    reason = f"{wish.user} is not to be there any more"
+def plan_absence(spec: UserSpec, roles: Mapping[str, str], file: KubeconfigFile, path: str) -> list[Change]:
+    reason = f"{spec.user} is not to be there any more"
     steps = [_unbind_step(each, roles[each], reason) for each in sorted(roles)]
     if file.text is not None:
-        steps.append(Step("removal", path, "present", "absent", reason))
+        steps.append(Change("removal", path, "present", "absent", reason))
     return steps
 
 
-def _role_words(wish: Wish) -> str:
-    return wish.cluster_role + (f" in {wish.namespace}" if wish.namespace else "")
+def _role_words(spec: UserSpec) -> str:
+    return spec.cluster_role + (f" in {spec.namespace}" if spec.namespace else "")
 
 
 class Performer:
     """Carries a plan out. The role is bound first: a kubeconfig that is there works."""
 
-    def __init__(self, wish: Wish, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account) -> None:
-        self._wish = wish
+    def __init__(self, spec: UserSpec, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account) -> None:
+        self._spec = spec
         self._machine = machine
         self._admin = admin
         self._api = api
         self._account = account
 
-    def perform(self, steps: list[Step], state: State, path: str) -> None:
+    def perform(self, steps: list[Change], state: UserState, path: str) -> None:
         for step in steps:
             if step.action == "namespace":
-                self._make(_NAMESPACES, namespace_of(self._wish))
+                self._make(_NAMESPACES, namespace_of(self._spec))
             elif step.action == "pod security":
-                self._api.patch(f"{_NAMESPACES}/{segment(self._wish.namespace)}", {
-                    "metadata": {"labels": {_ENFORCE: self._wish.pod_security}}})
+                self._api.patch(f"{_NAMESPACES}/{segment(self._spec.namespace)}", {
+                    "metadata": {"labels": {_ENFORCE: self._spec.pod_security}}})
             elif step.action == "role":
                 self._bind(state)
             elif step.action == "binding":
@@ -456,11 +460,11 @@ class Performer:
                 with acting_as(self._account):
                     os.remove(self._machine.root(path))
 
-    def _bind(self, state: State) -> None:
+    def _bind(self, state: UserState) -> None:
         # A binding's role cannot be changed
-        if (state.roles or {}).get(self._wish.binding):
-            self._api.delete(self._wish.binding)
-        self._make(self._wish.binding.rpartition("/")[0], binding_of(self._wish))
+        if (state.roles or {}).get(self._spec.binding):
+            self._api.delete(self._spec.binding)
+        self._make(self._spec.binding.rpartition("/")[0], binding_of(self._spec))
 
     def _unbind(self, path: str) -> None:
         # Gone meanwhile is gone
@@ -475,12 +479,12 @@ class Performer:
             if problem.status != _CONFLICT:
                 raise
 
-    def _give(self, state: State, path: str) -> None:
+    def _give(self, state: UserState, path: str) -> None:
         key, request = self._key_and_request()
         certificate = self._signed(request)
         self._check_signed(certificate)
         text = kubeconfig_text(
-            self._wish, self._admin, certificate, key, state.namespace or self._wish.namespace)
+            self._spec, self._admin, certificate, key, state.namespace or self._spec.namespace)
         former = (state.file.text or "").strip()
         with acting_as(self._account):
             if former and not entries(former):
@@ -497,7 +501,7 @@ class Performer:
         openssl writes the key into root's directory on a tmpfs, which is removed also after a run that was killed.
         """
         settings = ("[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
-                    + subject_lines(self._wish))
+                    + subject_lines(self._spec))
         with private_files(self._machine, {"settings": settings}) as work:
             key, request = (os.path.join(work, name) for name in ("key", "request"))
             self._machine.run(
@@ -506,12 +510,12 @@ class Performer:
             return read_text(key) or "", read_text(request) or ""
 
     def _signed(self, request: str) -> str:
-        made = self._api.post(_REQUESTS, request_of(self._wish, request, self._machine.now()))
+        made = self._api.post(_REQUESTS, request_of(self._spec, request, self._machine.now()))
         path = "{}/{}".format(_REQUESTS, segment(made["metadata"]["name"]))
         try:
             self._api.patch(path + "/approval", {"status": {"conditions": [{
                 "type": "Approved", "status": "True", "reason": "KubeadmUser",
-                "message": f"classroom.kubeadm made it for the user {self._wish.user}"}]}})
+                "message": f"classroom.kubeadm made it for the user {self._spec.user}"}]}})
             return self._certificate(path)
         finally:
             self._forget(path)
@@ -519,9 +523,9 @@ class Performer:
     def _check_signed(self, certificate: str) -> None:
         """A cluster may have been told to sign for less than a year; the next run would find it wrong again."""
         end = x509.read(certificate).not_after
-        if self._wish.until and abs(end - self._wish.end) > _NEAR:
+        if self._spec.until and abs(end - self._spec.end) > _NEAR:
             raise ClassroomError(
-                f"Wanted a certificate for {self._wish.user} until the end of {self._wish.until}, found that the "
+                f"Wanted a certificate for {self._spec.user} until the end of {self._spec.until}, found that the "
                 f"cluster signs until {x509.as_date(end)} only. Name "
                 "an earlier day, or see --cluster-signing-duration of the controller manager.")
 
@@ -534,12 +538,12 @@ class Performer:
             if failed:
                 raise ClassroomError(
                     "Wanted a certificate for {}, found that the cluster refuses to sign it: {}. Correct what it "
-                    "names.".format(self._wish.user, failed[0].get("message") or "no reason given"))
+                    "names.".format(self._spec.user, failed[0].get("message") or "no reason given"))
             return bool(found.get("certificate"))
 
         if not self._machine.wait(there, _SIGNING):
             raise ClassroomError(
-                f"Wanted a certificate for {self._wish.user}, found that nobody signed it within {_SIGNING:g} s. Does "
+                f"Wanted a certificate for {self._spec.user}, found that nobody signed it within {_SIGNING:g} s. Does "
                 "the controller manager "
                 "run? See 'kubectl -n kube-system get pods'.")
         return base64.b64decode(found["certificate"]).decode("ascii")
@@ -552,10 +556,10 @@ class Performer:
             return
 
 
-def subject_lines(wish: Wish) -> str:
+def subject_lines(spec: UserSpec) -> str:
     """The subject for openssl: groups are organisations, the user is the common name."""
-    lines = [f"{number}.O = {_escaped(group)}\n" for number, group in enumerate(wish.groups)]
-    return "".join(lines) + f"CN = {_escaped(wish.user)}\n"
+    lines = [f"{number}.O = {_escaped(group)}\n" for number, group in enumerate(spec.groups)]
+    return "".join(lines) + f"CN = {_escaped(spec.user)}\n"
 
 
 def _escaped(text: str) -> str:
@@ -563,47 +567,47 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\$#\"'])", r"\\\1", text)
 
 
-def request_of(wish: Wish, request: str, now: float) -> dict[str, Any]:
+def request_of(spec: UserSpec, request: str, now: float) -> dict[str, Any]:
     return {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",
-        "metadata": {"generateName": "classroom-kubeadm-{}-".format(_BEHIND.sub("-", wish.user.lower()).strip(".-"))},
+        "metadata": {"generateName": "classroom-kubeadm-{}-".format(_BEHIND.sub("-", spec.user.lower()).strip(".-"))},
         "spec": {
             "request": base64.b64encode(request.encode("ascii")).decode("ascii"),
             "signerName": SIGNER,
             "usages": ["client auth"],
-            "expirationSeconds": int(wish.end - now if wish.until else wish.days * _DAY),
+            "expirationSeconds": int(spec.end - now if spec.until else spec.days * _DAY),
         },
     }
 
 
-def namespace_of(wish: Wish) -> dict[str, Any]:
-    labels = {**_MANAGED, _ENFORCE: wish.pod_security}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wish.namespace, "labels": labels}}
+def namespace_of(spec: UserSpec) -> dict[str, Any]:
+    labels = {**_MANAGED, _ENFORCE: spec.pod_security}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": spec.namespace, "labels": labels}}
 
 
-def binding_of(wish: Wish) -> dict[str, Any]:
+def binding_of(spec: UserSpec) -> dict[str, Any]:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding" if wish.namespace else "ClusterRoleBinding",
-        "metadata": {"name": wish.binding_name, "labels": _MANAGED},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": wish.cluster_role},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": wish.user}],
+        "kind": "RoleBinding" if spec.namespace else "ClusterRoleBinding",
+        "metadata": {"name": spec.binding_name, "labels": _MANAGED},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": spec.cluster_role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": spec.user}],
     }
 
 
-def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, namespace: str = "") -> str:
+def kubeconfig_text(spec: UserSpec, admin: Kubeconfig, certificate: str, key: str, namespace: str = "") -> str:
     """JSON is YAML, and kubectl writes its own form at the first change."""
     encoded = {name: base64.b64encode(text.encode("utf-8")).decode("ascii")
                for name, text in (("ca", admin.ca), ("certificate", certificate), ("key", key))}
-    context = {"cluster": wish.cluster, "user": wish.user}
-    name = f"{wish.user}@{wish.cluster}"
+    context = {"cluster": spec.cluster, "user": spec.user}
+    name = f"{spec.user}@{spec.cluster}"
     return json.dumps({
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": wish.cluster, "cluster": {
+        "clusters": [{"name": spec.cluster, "cluster": {
             "server": admin.server, "certificate-authority-data": encoded["ca"]}}],
-        "users": [{"name": wish.user, "user": {
+        "users": [{"name": spec.user, "user": {
             "client-certificate-data": encoded["certificate"], "client-key-data": encoded["key"]}}],
         "contexts": [{"name": name, "context": dict(context, namespace=namespace) if namespace else context}],
         "current-context": name,
@@ -611,36 +615,36 @@ def kubeconfig_text(wish: Wish, admin: Kubeconfig, certificate: str, key: str, n
 
 
 def converge(
-    wish: Wish, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
+    spec: UserSpec, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
     lookup: Callable[[str], Any],
-) -> tuple[list[Step], str, list[str]]:
+) -> tuple[list[Change], str, list[str]]:
     """Return the steps that were (in check mode: would be) done, the path of the user's kubeconfig, and warnings."""
-    check(wish)
-    account = account_of(wish.account or wish.user, lookup)
+    validate(spec)
+    account = account_of(spec.account or spec.user, lookup)
     path = path_of(account, given)
-    admin = administrator(machine, f"give {wish.user} a kubeconfig", kubeconfig)
-    check_end(wish, machine.now(), admin)
+    admin = administrator(machine, f"give {spec.user} a kubeconfig", kubeconfig)
+    validate_end(spec, machine.now(), admin)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
-        state = read_state(wish, machine, admin, api, account, path)
-        if wish.cluster_role and (state.roles or {}).get(wish.binding) != wish.cluster_role:
-            _require_role(wish, api)
-        steps = plan(wish, state, account, path)
+        state = read_state(spec, machine, admin, api, account, path)
+        if spec.cluster_role and (state.roles or {}).get(spec.binding) != spec.cluster_role:
+            _require_role(spec, api)
+        steps = plan(spec, state, account, path)
         if not check_mode:
-            Performer(wish, machine, admin, api, account).perform(steps, state, path)
+            Performer(spec, machine, admin, api, account).perform(steps, state, path)
     except ApiError as problem:
-        raise sentence(f"give {wish.user} a kubeconfig", admin, problem) from problem
+        raise sentence(f"give {spec.user} a kubeconfig", admin, problem) from problem
     return steps, path, [state.warning] if state.warning else []
 
 
 def remove(
-    wish: Wish, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
+    spec: UserSpec, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
     lookup: Callable[[str], Any],
-) -> tuple[list[Step], str, list[str]]:
+) -> tuple[list[Change], str, list[str]]:
     """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
-    account = account_of(wish.account or wish.user, lookup)
+    account = account_of(spec.account or spec.user, lookup)
     path = path_of(account, given)
-    wanted = f"take the kubeconfig of {wish.user} away"
+    wanted = f"take the kubeconfig of {spec.user} away"
     try:
         admin = administrator(machine, wanted, kubeconfig)
     except NoAdministrator:
@@ -651,38 +655,38 @@ def remove(
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         file = read_file(machine, account, path)
-        _refuse_strangers(wish, admin, file, path)
-        steps = plan_absence(wish, _bound_roles(wish, api), file, path)
+        _refuse_strangers(spec, admin, file, path)
+        steps = plan_absence(spec, _bound_roles(spec, api), file, path)
         if not check_mode:
-            Performer(wish, machine, admin, api, account).perform(steps, State(), path)
+            Performer(spec, machine, admin, api, account).perform(steps, UserState(), path)
     except ApiError as problem:
         raise sentence(wanted, admin, problem) from problem
     return steps, path, []
 
 
-def _refuse_strangers(wish: Wish, admin: Kubeconfig, file: File, path: str) -> None:
+def _refuse_strangers(spec: UserSpec, admin: Kubeconfig, file: KubeconfigFile, path: str) -> None:
     try:
         found = entries(file.text or "")
     except ClassroomError as problem:
-        raise _refusal(wish, path, str(problem)) from problem
+        raise _rejection(spec, path, str(problem)) from problem
     strangers = sorted({address(entry.server) for entry in found if not _is_this_clusters(entry, admin)})
     if strangers:
-        raise _refusal(wish, path, "it leads to {}".format(", ".join(strangers)))
+        raise _rejection(spec, path, "it leads to {}".format(", ".join(strangers)))
 
 
-def _require_role(wish: Wish, api: Api) -> None:
+def _require_role(spec: UserSpec, api: Api) -> None:
     try:
-        api.get(f"{_RBAC}/clusterroles/{segment(wish.cluster_role)}")
+        api.get(f"{_RBAC}/clusterroles/{segment(spec.cluster_role)}")
     except NotFound as problem:
         raise ClassroomError(
-            f"Wanted the cluster role {wish.cluster_role} for {wish.user}, found no such role. Name one that 'kubectl "
+            f"Wanted the cluster role {spec.cluster_role} for {spec.user}, found no such role. Name one that 'kubectl "
             "get clusterroles' "
             "lists.") from problem
     try:
-        if wish.namespace and not wish.make_namespace:
-            api.get(f"{_NAMESPACES}/{segment(wish.namespace)}")
+        if spec.namespace and not spec.make_namespace:
+            api.get(f"{_NAMESPACES}/{segment(spec.namespace)}")
     except NotFound as problem:
         raise ClassroomError(
-            f"Wanted the role {_role_words(wish)} for {wish.user}, found that the cluster has no such namespace. "
+            f"Wanted the role {_role_words(spec)} for {spec.user}, found that the cluster has no such namespace. "
             "Create it, or correct "
             "it.") from problem

@@ -16,7 +16,7 @@ from typing import Callable
 from .._core.command import CommandFailed, Completed, Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove
-from .plan import Installed, Purged, Removable, Repository, Wish, not_simulated
+from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
 
 STATUS = "/var/lib/dpkg/status"
 # dpkg's journal: files in it mean that it was ended before it could fold them into its status.
@@ -53,8 +53,8 @@ _ENVIRONMENT = {
     "NEEDRESTART_SUSPEND": "1",
 }
 # Another apt (a boot's daily update) is waited for this long, in seconds.
-_LOCK_PATIENCE = 300
-_PATIENCE = 1800.0
+_LOCK_TIMEOUT = 300
+_TIMEOUT = 1800.0
 
 
 class Apt:
@@ -89,9 +89,9 @@ class Apt:
         except FileNotFoundError:
             return False
 
-    def files(self, wish: Wish) -> Mapping[str, str]:
+    def files(self, spec: PackagesSpec) -> Mapping[str, str]:
         """The key first: apt refuses a source whose key is missing."""
-        repository = wish.repository
+        repository = spec.repository
         if repository is None:
             return {}
         return {
@@ -233,15 +233,15 @@ class Apt:
 
     def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
         return self._patiently(
-            ["apt-get", "--quiet=2", "--yes", f"--option=DPkg::Lock::Timeout={_LOCK_PATIENCE}",
+            ["apt-get", "--quiet=2", "--yes", f"--option=DPkg::Lock::Timeout={_LOCK_TIMEOUT}",
              "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
              "--option=Dpkg::Use-Pty=0", "--option=Acquire::Retries=2", verb, *arguments], check=check)
 
     def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
         """Run again while another package manager works: not all locks are waited for by the programs themselves."""
-        deadline = time.monotonic() + _LOCK_PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
-            answer = self._run(argv, timeout=_PATIENCE, check=False, env=_ENVIRONMENT)
+            answer = self._run(argv, timeout=_TIMEOUT, check=False, env=_ENVIRONMENT)
             if answer.rc == 0 or not _LOCKED.search(answer.text) or time.monotonic() > deadline:
                 break
             self._sleep(1)

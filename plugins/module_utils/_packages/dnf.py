@@ -28,7 +28,7 @@ from .._core.command import CommandFailed, Completed, Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
 from .._formats import openpgp
-from .plan import Installed, Purged, Removable, Repository, Wish, not_simulated
+from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
 
 REPOSITORIES = "/etc/yum.repos.d"
 KEYS = "/etc/pki/rpm-gpg"
@@ -60,8 +60,8 @@ _DNF = ("dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=*.retries=
 _KNOWN_METADATA = ("--setopt=*.metadata_expire=-1", "--setopt=*.skip_if_unavailable=True")
 _FRESH_METADATA = ("--refresh", "--setopt=*.skip_if_unavailable=True")
 # Another dnf (an automatic update) is waited for this long, in seconds.
-_LOCK_PATIENCE = 300
-_PATIENCE = 1800.0
+_LOCK_TIMEOUT = 300
+_TIMEOUT = 1800.0
 
 
 @dataclass(frozen=True)
@@ -115,26 +115,26 @@ class Dnf:
         rows = self._rows(["--all"])
         return frozenset(f"{_KEY}-{row.version}" if row.name == _KEY else row.name for row in rows)
 
-    def files(self, wish: Wish) -> Mapping[str, str]:
+    def files(self, spec: PackagesSpec) -> Mapping[str, str]:
         """The key first: dnf reads it as soon as it sees the repository."""
-        repository = wish.repository
+        repository = spec.repository
         if repository is None:
-            if wish.hold and wish.pinned:
+            if spec.hold and spec.pinned:
                 raise ClassroomError(
                     "Wanted {} held, found no repository to hold them in: dnf excludes packages in the file of the "
                     "repository that they come from. Name the repository, or set hold to false.".format(
-                        ", ".join(wish.pinned)))
+                        ", ".join(spec.pinned)))
             return {}
         return {
             _key_path(repository): openpgp.normalized(repository.signed_by, separate=True),
-            _path(repository): _described(repository, self._excludes_as(wish)),
+            _path(repository): _described(repository, self._excludes_as(spec)),
         }
 
-    def _excludes_as(self, wish: Wish) -> list[str]:
+    def _excludes_as(self, spec: PackagesSpec) -> list[str]:
         """What the file excludes already, somebody else's among it, with or without what this wish is about."""
-        ours = [*(wish.repository.excludes if wish.repository else ()), *wish.pinned]
+        ours = [*(spec.repository.excludes if spec.repository else ()), *spec.pinned]
         found = self._excludes()
-        if not wish.hold:
+        if not spec.hold:
             return [pattern for pattern in found if not any(_matches(name, [pattern]) for name in ours)]
         fresh = [name for name in dict.fromkeys(ours) if not _matches(name, found)]
         return [*found, *fresh]
@@ -341,14 +341,14 @@ class Dnf:
 
     def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
         """Run again while another package manager works. Raises what is at work when it does not end."""
-        deadline = time.monotonic() + _LOCK_PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
-            answer = self._run(argv, timeout=_PATIENCE, check=False)
+            answer = self._run(argv, timeout=_TIMEOUT, check=False)
             if answer.rc == 0 or not _LOCKED.search(answer.text):
                 break
             if time.monotonic() > deadline:
                 raise ClassroomError(
-                    f"Wanted to change packages, found another dnf or rpm at work for more than {_LOCK_PATIENCE} s. "
+                    f"Wanted to change packages, found another dnf or rpm at work for more than {_LOCK_TIMEOUT} s. "
                     "Let it end, or "
                     f"see what it waits for. It is:\n{answer.text}")
             self._sleep(1)

@@ -25,14 +25,14 @@ from .dnf import explained as dnf_explained
 from .package_file import APT, ARCHITECTURES, RPM, unsigned_rpms
 
 # Their sentences for what the tools say are the same wherever packages come from
-from .plan import Package, Repository, Wish, with_checked_key
+from .plan import Package, PackagesSpec, Repository, with_checked_key
 
 # Tool and the Debian package that has it
 TOOLS: Mapping[str, Mapping[str, str]] = {
     APT: {"apt-get": "apt", "apt-cache": "apt"},
     RPM: {"dnf": "dnf and dnf-plugins-core", "rpmkeys": "rpm"},
 }
-_PATIENCE = 3600.0
+_TIMEOUT = 3600.0
 _URI = re.compile(r"^'[^']+' (\S+) (\d+) (SHA256|SHA512):([0-9a-f]+)$", re.MULTILINE)
 _APT_CONFIGURATION = """\
 Dir "{root}";
@@ -91,7 +91,7 @@ class Found:
         return not self.checksum or checksum_of(path, self.algorithm) == self.checksum
 
 
-class Road(Protocol):
+class Downloader(Protocol):
     """A family's way of asking and fetching."""
 
     def describe(self, repositories: Sequence[Repository]) -> None:
@@ -121,7 +121,7 @@ class AptRoad:
 
     def describe(self, repositories: Sequence[Repository]) -> None:
         for repository in repositories:
-            for path, text in Apt(Root(self._root), self._run).files(Wish((), repository)).items():
+            for path, text in Apt(Root(self._root), self._run).files(PackagesSpec((), repository)).items():
                 write_text(self._root + path, text.replace("Signed-By: ", "Signed-By: " + self._root))
 
     def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
@@ -129,7 +129,7 @@ class AptRoad:
         only = ["--option=Dir::Etc::sourcelist=" + source, "--option=Dir::Etc::sourceparts=-",
                 "--option=APT::Get::List-Cleanup=0"]
         self._do(repository, ["apt-get", "--quiet", *only, "update"])
-        answer = self._run(["apt-cache", *only, "madison", *names], timeout=_PATIENCE, check=False)
+        answer = self._run(["apt-cache", *only, "madison", *names], timeout=_TIMEOUT, check=False)
         offered: dict[str, list[str]] = {}
         for line in answer.out.splitlines():
             name, version = (word.strip() for word in line.split("|")[:2])
@@ -150,7 +150,7 @@ class AptRoad:
         self._do(found[0].repository, ["env", "--chdir=" + target, "apt-get", "--quiet", "download", *wanted])
 
     def _do(self, repository: Repository, argv: list[str]) -> Completed:
-        answer = self._run(argv, timeout=_PATIENCE, check=False)
+        answer = self._run(argv, timeout=_TIMEOUT, check=False)
         if answer.rc != 0:
             raise apt_explained(answer, repository)
         return answer
@@ -177,7 +177,8 @@ class DnfRoad:
 
     def describe(self, repositories: Sequence[Repository]) -> None:
         for repository in repositories:
-            for path, text in Dnf(Root(self._root), self._runner).files(Wish((), repository, hold=False)).items():
+            for path, text in Dnf(Root(self._root),
+                                  self._runner).files(PackagesSpec((), repository, hold=False)).items():
                 write_text(self._root + path, text.replace("gpgkey=file://", "gpgkey=file://" + self._root))
 
     def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
@@ -222,13 +223,13 @@ class DnfRoad:
         answer = self._runner(
             ["dnf", "--config", self._configuration, "--installroot", self._root + "/root", "--releasever=9", *plugins,
              "--forcearch=" + self._architecture, "--repo=" + repository.name, "--assumeyes", "--quiet", verb,
-             *arguments], timeout=_PATIENCE, check=False)
+             *arguments], timeout=_TIMEOUT, check=False)
         if answer.rc != 0:
             raise dnf_explained(answer, repository)
         return answer
 
 
-def find(road: Road, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:
+def find(road: Downloader, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:
     """The newest fitting version of every package, from the first repository that has one.
 
     Raises ClassroomError that names all packages which cannot be had, with the versions that can.

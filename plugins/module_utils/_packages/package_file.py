@@ -19,7 +19,7 @@ TOOLS: Mapping[str, Mapping[str, str]] = {APT: {"dpkg-deb": "dpkg"}, RPM: {"rpm"
 # The names that Go, Debian and the images' manifests have for an architecture, and those of the RPM family
 ARCHITECTURES: Mapping[str, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 _DEB = ["dpkg-deb", "--show", "--showformat=${Package}\\t${Version}\\t${Architecture}\\n"]
 _RPM = [
     "rpm", "--query", "--package", "--nosignature",
@@ -81,10 +81,10 @@ def unpack(path: str, member: str, work: str, runner: Runner = run) -> str:
     """Take a file out of a package, into the directory `work`; its path there."""
     package = read(path, runner)
     if package.family == APT:
-        answer = runner(["dpkg-deb", "--extract", path, work], timeout=_PATIENCE, check=False)
+        answer = runner(["dpkg-deb", "--extract", path, work], timeout=_TIMEOUT, check=False)
     else:
         # Whether it is whole is asked before: rpm2cpio also fails for good packages of other makers than rpmbuild
-        answer = runner(["rpmkeys", "--checksig", "--nosignature", path], timeout=_PATIENCE, check=False)
+        answer = runner(["rpmkeys", "--checksig", "--nosignature", path], timeout=_TIMEOUT, check=False)
         if answer.rc != 0:
             raise ClassroomError(f"Wanted a whole package in {path}, found a damaged one; fetch it again. "
                                  f"{answer.text}")
@@ -93,7 +93,7 @@ def unpack(path: str, member: str, work: str, runner: Runner = run) -> str:
         script = (
             'rpm2cpio "$1" | cpio --extract --make-directories --no-absolute-filenames --quiet '
             '--directory="$2" "$3" ".$3" "${3#/}"')
-        answer = runner(["sh", "-c", script, "unpack", path, work, member], timeout=_PATIENCE, check=False)
+        answer = runner(["sh", "-c", script, "unpack", path, work, member], timeout=_TIMEOUT, check=False)
     found = os.path.join(work, member.lstrip("/"))
     if answer.rc != 0 or not os.path.isfile(found):
         raise ClassroomError(f"Wanted {member} in the package {path}, found none there; correct the name. "
@@ -110,11 +110,11 @@ def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run
     run_tool("rpm to know the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
     # At this level a package without any signature does not pass either
     check = ["rpmkeys", "--dbpath", database, "--define", "_pkgverify_level all", "--checksig"]
-    return [path for path in files if runner([*check, path], timeout=_PATIENCE, check=False).rc != 0]
+    return [path for path in files if runner([*check, path], timeout=_TIMEOUT, check=False).rc != 0]
 
 
 def run_tool(what: str, argv: list[str], runner: Runner) -> Completed:
-    answer = runner(argv, timeout=_PATIENCE, check=False)
+    answer = runner(argv, timeout=_TIMEOUT, check=False)
     if answer.rc != 0:
         raise ClassroomError("Wanted {}, found that '{}' ended with {}: {}".format(
             what, " ".join(argv), answer.rc, answer.text))

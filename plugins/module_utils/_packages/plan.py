@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from .._core import original_state
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove, write_text
-from .._core.plan import Step
+from .._core.plan import Change
 from .._formats import openpgp
 
 
@@ -60,7 +60,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Wish:
+class PackagesSpec:
     """Packages, where they come from, and whether those of a certain version are held there.
 
     Without a repository, and for packages of any version, that is wherever the machine has its packages from.
@@ -89,7 +89,7 @@ class Installed:
 
 
 @dataclass(frozen=True)
-class State:
+class PackagesState:
     """What the package manager has. `interrupted`: it was ended in the middle of its work."""
 
     installed: Mapping[str, Installed] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class Backend(Protocol):
     def names(self) -> frozenset[str]:
         """All installed packages of the machine."""
 
-    def files(self, wish: Wish) -> Mapping[str, str]:
+    def files(self, spec: PackagesSpec) -> Mapping[str, str]:
         """The files, and their content, that make the wish's repository known, and its holds where they stand there."""
 
     def repair(self, names: Sequence[str]) -> None:
@@ -182,52 +182,52 @@ def with_checked_key(repository: Repository) -> Repository:
     return replace(repository, signed_by=openpgp.normalized(repository.signed_by))
 
 
-def read_state(root: Root, backend: Backend, wish: Wish, files: Mapping[str, str]) -> State:
-    installed, interrupted = backend.read(wish.names)
-    return State(installed, {path: read_text(root(path)) for path in files}, interrupted)
+def read_state(root: Root, backend: Backend, spec: PackagesSpec, files: Mapping[str, str]) -> PackagesState:
+    installed, interrupted = backend.read(spec.names)
+    return PackagesState(installed, {path: read_text(root(path)) for path in files}, interrupted)
 
 
-def plan(wish: Wish, state: State, files: Mapping[str, str]) -> list[Step]:
+def plan(spec: PackagesSpec, state: PackagesState, files: Mapping[str, str]) -> list[Change]:
     """Repair, repository, packages, hold: the order in which they depend on each other."""
     steps = []
     if state.interrupted:
-        steps.append(Step("packages", "of the whole machine", "half installed", "installed",
+        steps.append(Change("packages", "of the whole machine", "half installed", "installed",
                           "an earlier installation was interrupted"))
     for path, content in files.items():
         if state.texts.get(path) != content:
-            steps.append(Step("file", path, state.texts.get(path) or "", content,
+            steps.append(Change("file", path, state.texts.get(path) or "", content,
                               "the repository is not known" if state.texts.get(path) is None
                               else "it describes another repository or key"))
-    for package in wish.packages:
+    for package in spec.packages:
         found = state.installed.get(package.name)
         steps += _plan_package(package, found)
-    return steps + _plan_hold(wish, state)
+    return steps + _plan_hold(spec, state)
 
 
-def _plan_package(package: Package, found: Installed | None) -> list[Step]:
+def _plan_package(package: Package, found: Installed | None) -> list[Change]:
     if found is not None and package.accepts(found.version):
         return []
-    return [Step("package", package.name, found.version if found else "not installed",
+    return [Change("package", package.name, found.version if found else "not installed",
                  package.version or "any version",
                  "it is missing" if found is None else "it has another version")]
 
 
-def _plan_hold(wish: Wish, state: State) -> list[Step]:
+def _plan_hold(spec: PackagesSpec, state: PackagesState) -> list[Change]:
     steps = []
-    for name in wish.pinned:
+    for name in spec.pinned:
         found = state.installed.get(name)
-        if (found is not None and found.held) != wish.hold:
-            steps.append(Step("hold", name, "no" if wish.hold else "yes", "yes" if wish.hold else "no",
-                              "an upgrade of the system would move it" if wish.hold
+        if (found is not None and found.held) != spec.hold:
+            steps.append(Change("hold", name, "no" if spec.hold else "yes", "yes" if spec.hold else "no",
+                              "an upgrade of the system would move it" if spec.hold
                               else "upgrades of the system should move it"))
     return steps
 
 
-def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mapping[str, str]) -> None:
+def apply(root: Root, backend: Backend, spec: PackagesSpec, state: PackagesState, files: Mapping[str, str]) -> None:
     """Make the wish true. Files of a repository that turns out not to serve are put back as they were."""
     if state.interrupted:
-        backend.repair(wish.names)
-        state = read_state(root, backend, wish, files)
+        backend.repair(spec.names)
+        state = read_state(root, backend, spec, files)
     changed = {path: content for path, content in files.items() if state.texts.get(path) != content}
     before = {path: state.texts.get(path) for path in changed}
     recorded: list[original_state.Added] = []
@@ -235,28 +235,29 @@ def perform(root: Root, backend: Backend, wish: Wish, state: State, files: Mappi
         recorded.append(original_state.keep(root, original_state.former_files(root, changed)))
         for path, content in changed.items():
             write_text(root(path), content, 0o644)
-        versions = _choose(backend, wish, state)
+        versions = _choose(backend, spec, state)
     except BaseException:
         _put_back(root, before, recorded)
         raise
-    recorded.append(original_state.keep(root, _former(wish, state, versions)))
+    recorded.append(original_state.keep(root, _former(spec, state, versions)))
     if versions:
-        _install(root, backend, wish, versions, before, recorded)
-    _hold(backend, wish)
-    _verify(backend, wish)
+        _install(root, backend, spec, versions, before, recorded)
+    _hold(backend, spec)
+    _verify(backend, spec)
 
 
 def _install(
-    root: Root, backend: Backend, wish: Wish, versions: Mapping[str, str | None], before: Mapping[str, str | None],
+    root: Root, backend: Backend, spec: PackagesSpec, versions: Mapping[str, str | None],
+    before: Mapping[str, str | None],
     recorded: Sequence[original_state.Added],
 ) -> None:
     """Install, and keep what came; where they were refused before one was touched, the files are put back as well."""
-    there, found = backend.names(), backend.read(wish.names)
+    there, found = backend.names(), backend.read(spec.names)
     try:
         backend.install(versions, found[0])
     except BaseException:
         came = backend.names() - there
-        if came or backend.read(wish.names) != found:
+        if came or backend.read(spec.names) != found:
             original_state.keep(root, {"packages": dict.fromkeys(sorted(came))})
         else:
             _put_back(root, before, recorded)
@@ -265,14 +266,14 @@ def _install(
     original_state.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
 
 
-def _former(wish: Wish, state: State, versions: Mapping[str, str | None]) -> dict[str, Any]:
+def _former(spec: PackagesSpec, state: PackagesState, versions: Mapping[str, str | None]) -> dict[str, Any]:
     """What is about to be changed, as it is: the versions, and the holds of packages that are there."""
     former: dict[str, Any] = {}
     if versions:
         former["packages"] = {
             name: state.installed[name].version if name in state.installed else None for name in versions}
-    holds = {name: state.installed[name].held for name in wish.pinned if name in state.installed}
-    if any(held != wish.hold for held in holds.values()):
+    holds = {name: state.installed[name].held for name in spec.pinned if name in state.installed}
+    if any(held != spec.hold for held in holds.values()):
         former["holds"] = holds
     return former
 
@@ -286,21 +287,21 @@ def _put_back(root: Root, texts: Mapping[str, str | None], recorded: Sequence[or
             write_text(root(path), text)
 
 
-def _choose(backend: Backend, wish: Wish, state: State) -> dict[str, str | None]:
+def _choose(backend: Backend, spec: PackagesSpec, state: PackagesState) -> dict[str, str | None]:
     """The exact version of every package that is not installed as wanted, None where any will do."""
-    wanted = [package for package in wish.packages if _plan_package(package, state.installed.get(package.name))]
+    wanted = [package for package in spec.packages if _plan_package(package, state.installed.get(package.name))]
     pinned = [package for package in wanted if package.version is not None]
     versions: dict[str, str | None] = {package.name: None for package in wanted if package.version is None}
     if not pinned:
         return versions
-    offered = backend.available(wish.repository, [package.name for package in pinned])
+    offered = backend.available(spec.repository, [package.name for package in pinned])
     failures = []
     for package in pinned:
         fitting = [version for version in offered.get(package.name, ()) if package.accepts(version)]
         if fitting:
             versions[package.name] = fitting[0]
         else:
-            failures.append(_lacks(package, wish.repository, offered.get(package.name, [])))
+            failures.append(_lacks(package, spec.repository, offered.get(package.name, [])))
     if failures:
         raise ClassroomError(" ".join(failures))
     return versions
@@ -313,18 +314,18 @@ def _lacks(package: Package, repository: Repository | None, offered: Sequence[st
         "Choose one of those" if offered else "Correct the name")
 
 
-def _hold(backend: Backend, wish: Wish) -> None:
+def _hold(backend: Backend, spec: PackagesSpec) -> None:
     """Read again: an installation may lift a hold, and a repair may have installed something."""
-    installed = backend.read(wish.pinned)[0]
-    wrong = [name for name in wish.pinned if name in installed and installed[name].held != wish.hold]
+    installed = backend.read(spec.pinned)[0]
+    wrong = [name for name in spec.pinned if name in installed and installed[name].held != spec.hold]
     if wrong:
-        backend.hold(wrong, wish.hold)
+        backend.hold(wrong, spec.hold)
 
 
-def _verify(backend: Backend, wish: Wish) -> None:
+def _verify(backend: Backend, spec: PackagesSpec) -> None:
     """A package manager that reports success has not always done what it was asked."""
-    installed, interrupted = backend.read(wish.names)
-    wrong = [step.target for package in wish.packages for step in _plan_package(package, installed.get(package.name))]
+    installed, interrupted = backend.read(spec.names)
+    wrong = [step.target for package in spec.packages for step in _plan_package(package, installed.get(package.name))]
     if wrong or interrupted:
         raise ClassroomError(
             "Wanted every package completely installed, found {} after an installation without errors. "

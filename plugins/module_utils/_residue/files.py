@@ -18,7 +18,7 @@ from .._core.paths import PRIVATE, STATE
 from .._core.trusted_path import parent_of, target_of
 from .._host import mounts
 from .._kube.node_paths import ETC, KUBELET_DIR
-from .model import CALICO, CILIUM, COLLECTION, CONTAINERD, FLANNEL, KUBERNETES, Finding, Kind, Look
+from .model import CALICO, CILIUM, COLLECTION, CONTAINERD, FLANNEL, KUBERNETES, Finding, Kind, Scan
 
 CNI_CONFIGURATION, FILE, DIRECTORY, BPF = "CNI configuration", "file", "directory", "BPF object"
 NET_D = "/etc/cni/net.d"
@@ -100,7 +100,7 @@ class Network:
     owner: str
 
 
-def read_networks(look: Look) -> list[Network]:
+def read_networks(look: Scan) -> list[Network]:
     return [parse_network(name, look.text(NET_D + "/" + name)) for name in look.names(NET_D)]
 
 
@@ -115,7 +115,7 @@ def parse_network(file: str, text: str) -> Network:
         return Network(file, "", _CREDENTIALS.get(file, ""))
 
 
-def present_network(look: Look) -> str:
+def present_network(look: Scan) -> str:
     """Whose network is in use: the one whose agent runs in a pod, else the runtime's choice, the first file by name."""
     agents = {_AGENTS[process.name] for process in look.processes if process.of_pod and process.name in _AGENTS}
     if len(agents) == 1:
@@ -124,7 +124,7 @@ def present_network(look: Look) -> str:
     return used[0].owner if used else ""
 
 
-def see_configurations(look: Look) -> Iterator[Finding]:
+def see_configurations(look: Scan) -> Iterator[Finding]:
     for network in read_networks(look):
         if network.owner:
             path = f"{NET_D}/{network.file}"
@@ -134,13 +134,13 @@ def see_configurations(look: Look) -> Iterator[Finding]:
 # Files and trees
 
 
-def see_files(look: Look) -> Iterator[Finding]:
+def see_files(look: Scan) -> Iterator[Finding]:
     for path, owner, reason in FILES:
         if look.exists(path):
             yield Finding(FILE, path, "ls -l " + path, reason, owner)
 
 
-def see_trees(look: Look) -> Iterator[Finding]:
+def see_trees(look: Scan) -> Iterator[Finding]:
     for tree in TREES:
         if look.names(tree.path) if tree.keep else look.exists(tree.path):
             yield Finding(DIRECTORY, tree.path, "ls -A " + tree.path, tree.reason, tree.owner)
@@ -150,20 +150,20 @@ def see_trees(look: Look) -> Iterator[Finding]:
     yield from _see_frames(look)
 
 
-def _see_frames(look: Look) -> Iterator[Finding]:
+def _see_frames(look: Scan) -> Iterator[Finding]:
     """Directories with nothing but empty directories in them."""
     for path in _HOLLOW:
         if _hollow(look, path) and not _packaged(look, path):
             yield Finding(DIRECTORY, path, "find " + path, "it is an empty directory of the former cluster", KUBERNETES)
 
 
-def _hollow(look: Look, path: str) -> bool:
+def _hollow(look: Scan, path: str) -> bool:
     if not look.exists(path) or look.mounts_below(path) or look.is_mount(path):
         return False
     return all(not files for _path, _directories, files in os.walk(look.root(path)))
 
 
-def _packaged(look: Look, path: str) -> bool:
+def _packaged(look: Scan, path: str) -> bool:
     """Whether a package brought a directory or anything below it."""
     lists = [name for name in look.names("/var/lib/dpkg/info") if name.startswith("kube") and name.endswith(".list")]
     for name in lists:
@@ -178,7 +178,7 @@ def _packaged(look: Look, path: str) -> bool:
     return any(line and " " not in line for line in answer.out.splitlines())
 
 
-def _cni_state(look: Look) -> list[str]:
+def _cni_state(look: Scan) -> list[str]:
     """What of /var/lib/cni is not of an administrator's own networks: those have their files in /etc/cni/net.d."""
     if not look.exists(CNI_STATE):
         return []
@@ -194,7 +194,7 @@ def _cni_state(look: Look) -> list[str]:
     return found
 
 
-def _entries(look: Look, path: str) -> bool:
+def _entries(look: Scan, path: str) -> bool:
     return any(files for _path, _directories, files in os.walk(look.root(path)))
 
 
@@ -203,13 +203,13 @@ def _of_network(name: str, networks: Iterable[str]) -> bool:
     return any(name == network or name.startswith(network + "-") for network in networks)
 
 
-def take_configurations(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_configurations(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """An administrator may have put his own in the place of one."""
     present = {finding.subject for finding in see_configurations(look)}
     return take_files(look, [finding for finding in findings if finding.subject in present])
 
 
-def take_files(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_files(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         problem = delete(look, finding.subject)
         if problem:
@@ -217,7 +217,7 @@ def take_files(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     _fold(look)
 
 
-def take_trees(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_trees(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in sorted(findings, key=lambda finding: finding.subject, reverse=True):
         problem = _take_tree(look, finding.subject)
         if problem:
@@ -225,7 +225,7 @@ def take_trees(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     _fold(look)
 
 
-def _take_tree(look: Look, path: str) -> str:
+def _take_tree(look: Scan, path: str) -> str:
     """Only what is in the table is ever removed with all that is in it."""
     if path == CNI_STATE:
         return _take_cni_state(look)
@@ -235,7 +235,7 @@ def _take_tree(look: Look, path: str) -> str:
     return _take_hollow(look, path) if path in _HOLLOW else "it is no directory of a cluster"
 
 
-def _take_cni_state(look: Look) -> str:
+def _take_cni_state(look: Scan) -> str:
     for path in _cni_state(look):
         problem = "" if path == CNI_STATE else clear(look, path)
         if problem:
@@ -245,7 +245,7 @@ def _take_cni_state(look: Look) -> str:
     return ""
 
 
-def _take_hollow(look: Look, path: str) -> str:
+def _take_hollow(look: Scan, path: str) -> str:
     """Only empty directories go: a file that came meanwhile keeps its own."""
     if not mounted_below(look, path):
         with contextlib.suppress(ClassroomError, OSError), parent_of(path, look.root.path) as place:
@@ -253,14 +253,14 @@ def _take_hollow(look: Look, path: str) -> str:
     return "" if not _hollow(look, path) else "the directory cannot be removed"
 
 
-def _fold(look: Look) -> None:
+def _fold(look: Scan) -> None:
     """Remove what only held the things that have just been removed."""
     for path in _FRAMES:
         if look.exists(path) and not look.names(path) and not look.is_mount(path) and not _packaged(look, path):
             _rmdir(look, path)
 
 
-def _rmdir(look: Look, path: str) -> None:
+def _rmdir(look: Scan, path: str) -> None:
     try:
         with parent_of(path, look.root.path) as place:
             os.rmdir(place.name, dir_fd=place.directory)
@@ -269,7 +269,7 @@ def _rmdir(look: Look, path: str) -> None:
         return
 
 
-def delete(look: Look, path: str) -> str:
+def delete(look: Scan, path: str) -> str:
     """Remove a file, or a link itself; why that was not possible, empty when it is gone."""
     try:
         with parent_of(path, look.root.path) as place:
@@ -283,7 +283,7 @@ def delete(look: Look, path: str) -> str:
     return ""
 
 
-def clear(look: Look, path: str, keep: bool = False) -> str:
+def clear(look: Scan, path: str, keep: bool = False) -> str:
     """Remove a tree of root's, or only what is in it; why not, empty when it is gone.
 
     An administrator may have moved it to another disk and left a link: a link at the end stays, and what is in the
@@ -306,7 +306,7 @@ def clear(look: Look, path: str, keep: bool = False) -> str:
         return f"{path} cannot be removed: {problem.strerror}"
 
 
-def mounted_below(look: Look, path: str) -> str:
+def mounted_below(look: Scan, path: str) -> str:
     """The last mount below a directory, as it is now; empty without one."""
     table = mounts.table(look.root)
     below = mounts.below(table, mounts.resolve(look.root, table, path)[0])
@@ -316,7 +316,7 @@ def mounted_below(look: Look, path: str) -> str:
 # BPF
 
 
-def see_bpf(look: Look) -> Iterator[Finding]:
+def see_bpf(look: Scan) -> Iterator[Finding]:
     for name in look.names(_BPF_GLOBALS):
         for start, owner in (("cilium_", CILIUM), ("cali", CALICO)):
             if name.startswith(start):

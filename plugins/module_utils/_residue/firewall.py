@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .files import read_networks
-from .model import CALICO, CHANGE, CILIUM, CONTAINERD, FLANNEL, KUBERNETES, Finding, Kind, Look
+from .model import CALICO, CHANGE, CILIUM, CONTAINERD, FLANNEL, KUBERNETES, Finding, Kind, Scan
 
 TABLE, CHAIN, RULE, SET = "nft table", "iptables chain", "iptables rule", "ipset"
 
@@ -59,7 +59,7 @@ _IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 # nftables
 
 
-def nft_tables(look: Look) -> list[tuple[str, str]] | None:
+def nft_tables(look: Scan) -> list[tuple[str, str]] | None:
     """Family and name of every table; None when nft is not there to ask."""
     found = look.json(["nft", "-j", "list", "tables"])
     return None if found is None else parse_tables(found)
@@ -72,7 +72,7 @@ def parse_tables(document: object) -> list[tuple[str, str]]:
     return [(str(table.get("family")), str(table.get("name"))) for table in tables]
 
 
-def see_tables(look: Look) -> Iterator[Finding]:
+def see_tables(look: Scan) -> Iterator[Finding]:
     for family, name in look.once(nft_tables) or ():
         owner = _owner(_TABLES, name)
         if owner and not (owner == CONTAINERD and _other_networks(look)):
@@ -80,7 +80,7 @@ def see_tables(look: Look) -> Iterator[Finding]:
                           _ASTRAY, owner)
 
 
-def take_tables(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_tables(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         if tuple(finding.subject.split(" ", 1)) in (nft_tables(look) or ()):
             answer = look.say(["nft", "delete", "table", *finding.subject.split(" ", 1)], CHANGE)
@@ -88,7 +88,7 @@ def take_tables(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
                 yield finding.left(f"nft does not delete it: {answer.text}")
 
 
-def _other_networks(look: Look) -> bool:
+def _other_networks(look: Scan) -> bool:
     """Whether an administrator has container networks of his own: their plugins use the same tables and chains."""
     return any(network.name and not network.owner for network in read_networks(look))
 
@@ -107,7 +107,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RulesPlan:
     """What is Kubernetes' in a table: whole chains, and single rules in chains of others."""
 
     chains: tuple[str, ...]
@@ -132,7 +132,7 @@ def parse_save(variant: str, text: str) -> list[Rules]:
     return found
 
 
-def read_rules(look: Look) -> list[Rules]:
+def read_rules(look: Scan) -> list[Rules]:
     """Every table of every variant that there is. A variant without tables is not asked: asking may make some."""
     tables = look.once(nft_tables)
     found = []
@@ -145,13 +145,13 @@ def read_rules(look: Look) -> list[Rules]:
     return found
 
 
-def _used(look: Look, names: str, family: str, tables: list[tuple[str, str]] | None) -> bool:
+def _used(look: Scan, names: str, family: str, tables: list[tuple[str, str]] | None) -> bool:
     if names:
         return bool(look.text(names).strip())
     return tables is None or any(found == family and name in _IPTABLES_TABLES for found, name in tables)
 
 
-def _program(look: Look, program: str) -> str:
+def _program(look: Scan, program: str) -> str:
     """The variant's own program, or the plain one where there is only one variant (older than the split, or RHEL's)."""
     if look.machine.find_program(program + "-save"):
         return program
@@ -176,7 +176,7 @@ def _value(words: Sequence[str], *names: str) -> str:
     return ""
 
 
-def plan(rules: Rules, others: bool = False) -> Plan:
+def plan(rules: Rules, others: bool = False) -> RulesPlan:
     """Which chains and rules of a table are Kubernetes' or a network plugin's.
 
     `others`: an administrator has container networks of his own, whose plugins call their chains CNI-* too.
@@ -191,7 +191,7 @@ def plan(rules: Rules, others: bool = False) -> Plan:
             jumps.append(rule)
         elif _owner(_COMMENTS, _value(words, "--comment")):
             single.append(rule)
-    return Plan(tuple(chains), tuple(jumps), tuple(single))
+    return RulesPlan(tuple(chains), tuple(jumps), tuple(single))
 
 
 def _is_ours(chain: str, rules: Rules, others: bool) -> bool:
@@ -201,7 +201,7 @@ def _is_ours(chain: str, rules: Rules, others: bool) -> bool:
     return bool(owner) and not (owner == CONTAINERD and others)
 
 
-def see_rules(look: Look) -> Iterator[Finding]:
+def see_rules(look: Scan) -> Iterator[Finding]:
     others = _other_networks(look)
     for rules in look.once(read_rules):
         found = plan(rules, others)
@@ -222,15 +222,15 @@ def _save(rules: Rules) -> str:
     return f"{program}-save -t {rules.table}"
 
 
-def see_chains(look: Look) -> Iterator[Finding]:
+def see_chains(look: Scan) -> Iterator[Finding]:
     return (finding for finding in see_rules(look) if finding.kind == CHAIN)
 
 
-def see_single(look: Look) -> Iterator[Finding]:
+def see_single(look: Scan) -> Iterator[Finding]:
     return (finding for finding in see_rules(look) if finding.kind == RULE)
 
 
-def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_rules(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """One transaction a variant: either all of it is done or nothing."""
     subjects = {finding.subject for finding in findings}
     others = _other_networks(look)
@@ -241,14 +241,14 @@ def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
         if script:
             answer = look.say([_program(look, program) + "-restore", "--noflush", "--wait", "10"], CHANGE, script)
             problems[variant] = answer.text
-    left = {finding.subject for finding in see_rules(Look(look.machine))}
+    left = {finding.subject for finding in see_rules(Scan(look.machine))}
     for finding in findings:
         if finding.subject in left:
             variant = finding.subject.rpartition("(")[2].rstrip(")")
             yield finding.left("iptables does not delete it: {}".format(problems.get(variant) or "it said nothing"))
 
 
-def restore_script(rules: Rules, found: Plan, subjects: set[str]) -> str:
+def restore_script(rules: Rules, found: RulesPlan, subjects: set[str]) -> str:
     """The input of iptables-restore that deletes what is wished and Kubernetes', empty when nothing of it is there.
 
     First the rules that lead into the chains, then what the chains hold (they lead into each other), then the chains.
@@ -269,18 +269,18 @@ def restore_script(rules: Rules, found: Plan, subjects: set[str]) -> str:
 # ipsets
 
 
-def see_sets(look: Look) -> Iterator[Finding]:
+def see_sets(look: Scan) -> Iterator[Finding]:
     for name in _sets(look):
         owner = _owner(_SETS, name)
         if owner:
             yield Finding(SET, name, "ipset list " + name, "it holds addresses of the former cluster", owner)
 
 
-def _sets(look: Look) -> list[str]:
+def _sets(look: Scan) -> list[str]:
     return look.say(["ipset", "list", "-n"]).out.split() if look.machine.find_program("ipset") else []
 
 
-def take_sets(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_sets(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """Lists of sets hold others, so that a second round may do what the first could not."""
     answers = {}
     for _round in range(2):

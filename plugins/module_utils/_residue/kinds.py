@@ -23,7 +23,7 @@ from . import firewall as residue_firewall
 from . import kubeconfigs
 from . import network as residue_network
 from . import runtime as residue_runtime
-from .model import CONTAINERD, CRIO, NETWORK_PLUGINS, Finding, Kind, Look
+from .model import CONTAINERD, CRIO, NETWORK_PLUGINS, Finding, Kind, Scan
 
 __all__ = ["KINDS", "NAMES", "Finding", "find", "remove", "strange"]
 
@@ -45,7 +45,7 @@ def find(machine: NodeContext, ca_hashes: Collection[str] = ()) -> tuple[Finding
     certificates.discovery_hash makes them). Never raises for a tool that is missing; nothing that needs it is seen
     then. Every command has a timeout.
     """
-    look = Look(machine, ca_hashes)
+    look = Scan(machine, ca_hashes)
     return tuple(finding for kind in KINDS for finding in _unique(kind.see(look)))
 
 
@@ -59,7 +59,7 @@ def remove(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, 
         wanted = [finding for finding in findings if finding.kind == kind.name]
         if wanted:
             # A new look for each kind: the ones before it have changed the machine.
-            left.extend(kind.take(Look(machine), wanted))
+            left.extend(kind.take(Scan(machine), wanted))
     return tuple(left)
 
 
@@ -73,7 +73,7 @@ def strange(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding,
     That is what another network plugin or another runtime than the one in use left, and copies of a former cluster's
     kubeconfig. A leftover that looks like what the present cluster makes cannot be told from it.
     """
-    look = Look(machine)
+    look = Scan(machine)
     network, runtime = residue_files.present_network(look), residue_runtime.present_runtime(look)
     hashes = kubeconfigs.known_hashes(look)
 

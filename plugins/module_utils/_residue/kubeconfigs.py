@@ -26,7 +26,7 @@ from .._core.owner_rights import Account
 from .._formats.x509 import discovery_hash
 from .._kube.api import address
 from .._kube.node_paths import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, MANIFESTS
-from .model import KUBERNETES, Finding, Kind, Look
+from .model import KUBERNETES, Finding, Kind, Scan
 
 KUBECONFIG, CACHE = "kubeconfig", "kubectl cache"
 # A kubeconfig with many clusters is a few kilobytes, and a user has a handful of them.
@@ -75,7 +75,7 @@ def _hash(data: str) -> str:
         return ""
 
 
-def known_hashes(look: Look) -> frozenset[str]:
+def known_hashes(look: Scan) -> frozenset[str]:
     """The CAs of the cluster that this host belongs, or belonged, to."""
     found = set(look.ca_hashes)
     for path in _OWN:
@@ -85,7 +85,7 @@ def known_hashes(look: Look) -> frozenset[str]:
     return frozenset(found)
 
 
-def own_servers(look: Look) -> frozenset[str]:
+def own_servers(look: Scan) -> frozenset[str]:
     """The API of this cluster as `host:port`, where it is on this host: at its names and addresses, and its own port.
 
     Other clusters on the same host, as of k3s or kind, have another port.
@@ -96,7 +96,7 @@ def own_servers(look: Look) -> frozenset[str]:
     return frozenset(f"{name}:{port}" for name in names for port in ports or {str(_API_PORT)})
 
 
-def own_hosts(look: Look) -> frozenset[str]:
+def own_hosts(look: Scan) -> frozenset[str]:
     """The addresses of this machine that others can reach, and the names that /etc/hosts has for them."""
     infos = [info for link in look.links for info in link.get("addr_info") or []]
     addresses = {str(info.get("local")) for info in infos if info.get("scope") == "global"}
@@ -108,7 +108,7 @@ def own_hosts(look: Look) -> frozenset[str]:
     return frozenset(addresses | names)
 
 
-def homes(look: Look) -> list[Account]:
+def homes(look: Scan) -> list[Account]:
     """Every home directory in /etc/passwd, each once: with the user to whom it belongs, else the first one."""
     found: dict[str, list[Account]] = {}
     for line in look.text("/etc/passwd").splitlines():
@@ -119,7 +119,7 @@ def homes(look: Look) -> list[Account]:
     return [_owner(look, accounts) for accounts in found.values() if not look.remote(accounts[0].home)]
 
 
-def _owner(look: Look, accounts: list[Account]) -> Account:
+def _owner(look: Scan, accounts: list[Account]) -> Account:
     if len(accounts) > 1:
         with contextlib.suppress(OSError):
             owner = os.stat(look.root(accounts[0].home)).st_uid
@@ -127,7 +127,7 @@ def _owner(look: Look, accounts: list[Account]) -> Account:
     return accounts[0]
 
 
-def _copies(look: Look) -> list[tuple[str, Copy]]:
+def _copies(look: Scan) -> list[tuple[str, Copy]]:
     """All kubeconfigs in homes, by their paths."""
     found = []
     for account in look.once(homes):
@@ -139,7 +139,7 @@ def _copies(look: Look) -> list[tuple[str, Copy]]:
     return found
 
 
-def _candidates(look: Look, account: Account, home: HomeFiles) -> list[str]:
+def _candidates(look: Scan, account: Account, home: HomeFiles) -> list[str]:
     names = [] if look.remote(f"{account.home}/{_DIRECTORY}") else home.names(_DIRECTORY)
     # The usual one is among those that are read
     names.sort(key=lambda name: name != "config")
@@ -151,14 +151,14 @@ def _read(home: HomeFiles | None, path: str) -> Copy:
     return parse_copy((content or b"").decode("utf-8", "replace"))
 
 
-def read_copy(look: Look, path: str) -> Copy:
+def read_copy(look: Scan, path: str) -> Copy:
     """What a kubeconfig in a home says; nothing when there is none that can be read."""
     with _home_of(look, path) as (home, inner):
         return _read(home, inner)
 
 
 @contextlib.contextmanager
-def _home_of(look: Look, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
+def _home_of(look: Scan, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
     """The home in which a path lies, and the path in it; None where it is not one that is looked for in homes."""
     for account in look.once(homes):
         inner = path[len(account.home) + 1 :] if path.startswith(account.home + "/") else ""
@@ -174,7 +174,7 @@ def is_this_clusters(copy: Copy, hashes: frozenset[str], servers: frozenset[str]
     return bool(copy.ca_hashes & hashes or copy.servers & servers)
 
 
-def see_copies(look: Look) -> Iterator[Finding]:
+def see_copies(look: Scan) -> Iterator[Finding]:
     hashes, servers = look.once(known_hashes), look.once(own_servers)
     for path, copy in look.once(_copies):
         if is_this_clusters(copy, hashes, servers):
@@ -182,7 +182,7 @@ def see_copies(look: Look) -> Iterator[Finding]:
                           "kubectl would go on speaking to the former cluster", KUBERNETES)
 
 
-def see_caches(look: Look) -> Iterator[Finding]:
+def see_caches(look: Scan) -> Iterator[Finding]:
     """A cache next to a kubeconfig of another cluster may be of that one."""
     hashes, servers = look.once(known_hashes), look.once(own_servers)
     strangers = {os.path.dirname(path) for path, copy in look.once(_copies)
@@ -198,14 +198,14 @@ def see_caches(look: Look) -> Iterator[Finding]:
                           KUBERNETES)
 
 
-def take_copies(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_copies(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         problem = _taken_copy(look, finding.subject)
         if problem:
             yield finding.left(problem)
 
 
-def _taken_copy(look: Look, path: str) -> str:
+def _taken_copy(look: Scan, path: str) -> str:
     """Remove a kubeconfig of the former cluster; returns why it is still there, empty when it is gone."""
     with _home_of(look, path) as (home, inner):
         if _read(home, inner).several:
@@ -216,7 +216,7 @@ def _taken_copy(look: Look, path: str) -> str:
     return tree_removal.sentence(left)
 
 
-def take_caches(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_caches(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         with _home_of(look, finding.subject) as (home, inner):
             problem = _removed(home, inner)

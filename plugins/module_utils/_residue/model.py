@@ -68,8 +68,8 @@ class Kind:
     """One row of the table: how this kind is seen, how it is removed (what is left is returned), why it matters."""
 
     name: str
-    see: Callable[[Look], Iterable[Finding]]
-    take: Callable[[Look, Sequence[Finding]], Iterable[Finding]]
+    see: Callable[[Scan], Iterable[Finding]]
+    take: Callable[[Scan, Sequence[Finding]], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Process:
         return ""
 
 
-class Look:
+class Scan:
     """A look at the machine. Each part is read when it is first needed, once; a new look sees what has changed."""
 
     def __init__(self, machine: NodeContext, ca_hashes: Collection[str] = ()) -> None:
@@ -123,7 +123,7 @@ class Look:
         except ValueError:
             return None
 
-    def once(self, read: Callable[[Look], Kept]) -> Kept:
+    def once(self, read: Callable[[Scan], Kept]) -> Kept:
         """What a reader says, read once for everybody who asks."""
         if read not in self._read:
             self._read[read] = read(self)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .files import delete
-from .model import CALICO, CHANGE, CILIUM, CONTAINERD, FLANNEL, KUBERNETES, NETNS, Finding, Kind, Look
+from .model import CALICO, CHANGE, CILIUM, CONTAINERD, FLANNEL, KUBERNETES, NETNS, Finding, Kind, Scan
 
 NAMESPACE, INTERFACE, TUNNEL = "network namespace", "interface", "tunnel address"
 ROUTE, RULE, SERVICE = "route", "routing rule", "virtual server"
@@ -50,13 +50,13 @@ _LOCAL_MOVED = 100
 # Network namespaces
 
 
-def see_namespaces(look: Look) -> Iterator[Finding]:
+def see_namespaces(look: Scan) -> Iterator[Finding]:
     for name, owner in look.pod_namespaces.items():
         yield Finding(NAMESPACE, name, f"ip netns exec {name} ip -br addr",
                       "its interfaces hold addresses of the former pod network", owner)
 
 
-def take_namespaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_namespaces(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         path = f"{NETNS}/{finding.subject}"
         if finding.subject not in look.names(NETNS):
@@ -74,7 +74,7 @@ def take_namespaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
             yield finding.left(problem)
 
 
-def _take_twin(look: Look, path: str) -> None:
+def _take_twin(look: Scan, path: str) -> None:
     """CRI-O keeps the other namespaces of a pod in the same way."""
     if look.exists(path):
         if look.is_mount(path):
@@ -85,7 +85,7 @@ def _take_twin(look: Look, path: str) -> None:
 # Interfaces
 
 
-def see_interfaces(look: Look) -> Iterator[Finding]:
+def see_interfaces(look: Scan) -> Iterator[Finding]:
     for link in look.links:
         name = str(link.get("ifname"))
         owner = link_owner(link, look.pod_namespaces)
@@ -107,12 +107,12 @@ def link_owner(link: Mapping[str, Any], pod_namespaces: Mapping[str, str]) -> st
     return CONTAINERD if _VETH.match(name) and link.get("master") in _BRIDGES else ""
 
 
-def take_interfaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_interfaces(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """One end of a pair takes the other along, so that an error counts only if the interface is still there."""
     for finding in findings:
         if finding.subject in look.link_names:
             look.say(["ip", "link", "delete", "dev", finding.subject], CHANGE)
-    left = Look(look.machine).link_names
+    left = Scan(look.machine).link_names
     for finding in findings:
         if finding.subject in left:
             yield finding.left(f"the kernel does not delete it; see 'ip link delete {finding.subject}'")
@@ -121,7 +121,7 @@ def take_interfaces(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
 # The tunnel that the kernel itself keeps
 
 
-def see_tunnel(look: Look) -> Iterator[Finding]:
+def see_tunnel(look: Scan) -> Iterator[Finding]:
     """tunl0 comes with the kernel's module and cannot be deleted; what calico does is to give it an address.
 
     An address that an administrator gave it looks the same, so other traces of calico must be there too.
@@ -132,21 +132,21 @@ def see_tunnel(look: Look) -> Iterator[Finding]:
                       CALICO)
 
 
-def _tunnel_addresses(look: Look) -> list[str]:
+def _tunnel_addresses(look: Scan) -> list[str]:
     return ["{}/{}".format(info.get("local"), info.get("prefixlen"))
             for link in look.links if link.get("ifname") == "tunl0"
             for info in link.get("addr_info") or [] if info.get("family") == "inet" and info.get("prefixlen") == 32]
 
 
-def _calico_was_here(look: Look) -> bool:
+def _calico_was_here(look: Scan) -> bool:
     return look.exists("/var/lib/calico") or look.exists("/run/calico") or bool(_calico_routes(look)) or any(
         link_owner(link, {}) == CALICO for link in look.links)
 
 
-def take_tunnel(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_tunnel(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for address in _tunnel_addresses(look):
         look.say(["ip", "addr", "delete", address, "dev", "tunl0"], CHANGE)
-    fresh = Look(look.machine)
+    fresh = Scan(look.machine)
     if _tunnel_addresses(fresh):
         yield from (finding.left("its address cannot be deleted") for finding in findings)
     elif not any(link.get("addr_info") for link in fresh.links if link.get("ifname") == "tunl0"):
@@ -156,21 +156,21 @@ def take_tunnel(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
 # Routes
 
 
-def _all_routes(look: Look) -> dict[str, list[dict[str, Any]]]:
+def _all_routes(look: Scan) -> dict[str, list[dict[str, Any]]]:
     return {family: _routes(look, family) for family in ("-4", "-6")}
 
 
-def _routes(look: Look, family: str) -> list[dict[str, Any]]:
+def _routes(look: Scan, family: str) -> list[dict[str, Any]]:
     found = look.json(["ip", family, "-j", "route", "show", "table", "main"])
     return found if isinstance(found, list) else []
 
 
-def _calico_routes(look: Look) -> list[tuple[str, dict[str, Any]]]:
+def _calico_routes(look: Scan) -> list[tuple[str, dict[str, Any]]]:
     return [(family, route) for family, routes in look.once(_all_routes).items() for route in routes
             if str(route.get("protocol")) in _CALICO_PROTOCOLS]
 
 
-def see_routes(look: Look) -> Iterator[Finding]:
+def see_routes(look: Scan) -> Iterator[Finding]:
     """Routes over an interface that is residue go with it; these stay when it is gone."""
     gone = {str(link.get("ifname")) for link in look.links if link_owner(link, look.pod_namespaces)}
     former = pod_networks(look)
@@ -202,7 +202,7 @@ def _inside(destination: str, network: str) -> bool:
         return False
 
 
-def pod_networks(look: Look) -> list[str]:
+def pod_networks(look: Scan) -> list[str]:
     """What flannel noted as the whole pod network."""
     found = []
     for line in look.text("/run/flannel/subnet.env").splitlines():
@@ -223,7 +223,7 @@ def describe(route: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def take_routes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_routes(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         family = "-6" if ":" in finding.subject else "-4"
         if finding.subject not in _described(look, family):
@@ -233,19 +233,19 @@ def take_routes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
             yield finding.left(f"the kernel does not delete it; see 'ip {family} route delete {finding.subject}'")
 
 
-def _described(look: Look, family: str) -> list[str]:
+def _described(look: Scan, family: str) -> list[str]:
     return [describe(route) for route in _routes(look, family)]
 
 
 # Routing rules
 
 
-def _rules(look: Look, family: str) -> list[dict[str, Any]]:
+def _rules(look: Scan, family: str) -> list[dict[str, Any]]:
     found = look.json(["ip", family, "-j", "rule", "show"])
     return found if isinstance(found, list) else []
 
 
-def see_rules(look: Look) -> Iterator[Finding]:
+def see_rules(look: Scan) -> Iterator[Finding]:
     for family in ("-4", "-6"):
         rules = _rules(look, family)
         for rule in rules:
@@ -276,7 +276,7 @@ def describe_rule(family: str, rule: Mapping[str, Any]) -> str:
     return " ".join([*words, "lookup", str(rule.get("table"))])
 
 
-def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_rules(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         family, *words = finding.subject.split()
         if finding.subject not in [describe_rule(family, rule) for rule in _rules(look, family)]:
@@ -299,7 +299,7 @@ def take_rules(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
 # Virtual servers of kube-proxy in its mode ipvs
 
 
-def see_services(look: Look) -> Iterator[Finding]:
+def see_services(look: Scan) -> Iterator[Finding]:
     """Only those at an address of kube-ipvs0: an administrator's load balancer has its own."""
     addresses = {str(info.get("local")) for link in look.links if link.get("ifname") == "kube-ipvs0"
                  for info in link.get("addr_info") or []}
@@ -329,7 +329,7 @@ def parse_ip_vs(text: str) -> Iterator[tuple[str, str, int]]:
             continue
 
 
-def take_services(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_services(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     if not look.machine.find_program("ipvsadm"):
         yield from (finding.left("the program that deletes it, ipvsadm, is not installed") for finding in findings)
         return
@@ -337,7 +337,7 @@ def take_services(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         protocol, _blank, endpoint = finding.subject.partition(" ")
         look.say(["ipvsadm", "-D", options[protocol], endpoint], CHANGE)
-    left = {finding.subject for finding in see_services(Look(look.machine))}
+    left = {finding.subject for finding in see_services(Scan(look.machine))}
     yield from (finding.left("the kernel does not delete it") for finding in findings if finding.subject in left)
 
 

@@ -21,7 +21,7 @@ from .._core.command import CommandFailed
 from .._host import systemd
 from .._kube.node_paths import KUBELET_CONFIG, KUBELET_DIR
 from .files import clear
-from .model import CALICO, CHANGE, CILIUM, CONTAINERD, CRIO, FLANNEL, KUBERNETES, Finding, Kind, Look, Process
+from .model import CALICO, CHANGE, CILIUM, CONTAINERD, CRIO, FLANNEL, KUBERNETES, Finding, Kind, Process, Scan
 
 PROCESS, CONTAINER, SHIM, CGROUP, MOUNT = "process", "container", "container shim", "pod cgroup", "mount"
 
@@ -55,7 +55,7 @@ _MOUNTS = (
 # Processes
 
 
-def see_processes(look: Look) -> Iterator[Finding]:
+def see_processes(look: Scan) -> Iterator[Finding]:
     configured = look.exists(KUBELET_CONFIG)
     for process in look.processes:
         owner = process_owner(process, configured)
@@ -84,7 +84,7 @@ def _titled(process: Process) -> str:
     return f"{process.name} ({process.pid})"
 
 
-def take_processes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_processes(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     if any(finding.subject.startswith("kubelet ") for finding in findings) and systemd.is_booted(look.root):
         # A killed one would be started again
         with contextlib.suppress(CommandFailed):
@@ -93,13 +93,13 @@ def take_processes(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]
 
 
 def _kill(
-    look: Look, findings: Sequence[Finding], title: Callable[[Process], str], first: str = "-KILL"
+    look: Scan, findings: Sequence[Finding], title: Callable[[Process], str], first: str = "-KILL"
 ) -> Iterator[Finding]:
     """End the processes that still have these titles; a process number alone could be another one's by now."""
     subjects = {finding.subject for finding in findings}
 
     def living() -> list[Process]:
-        return [process for process in Look(look.machine).processes if title(process) in subjects]
+        return [process for process in Scan(look.machine).processes if title(process) in subjects]
 
     for signal in dict.fromkeys((first, "-KILL")):
         pids = [str(process.pid) for process in living()]
@@ -115,7 +115,7 @@ def _kill(
 # Containers
 
 
-def present_runtime(look: Look) -> str:
+def present_runtime(look: Scan) -> str:
     """The runtime whose socket the kubelet was told, empty when that cannot be told."""
     text = look.text(KUBELET_CONFIG) + look.text(KUBELET_DIR + "/instance-config.yaml") + look.text(
         KUBELET_DIR + "/kubeadm-flags.env")
@@ -137,7 +137,7 @@ class Container:
         return f"{self.identity[:_SHORT]} {self.name}".strip()
 
 
-def see_containers(look: Look) -> Iterator[Finding]:
+def see_containers(look: Scan) -> Iterator[Finding]:
     for container in containers(look):
         yield Finding(CONTAINER, container.subject, _shown(container),
                       "it runs on, or the next kubelet takes it for one of its own", container.runtime)
@@ -149,11 +149,11 @@ def _shown(container: Container) -> str:
     return f"ls {_CRIO_STORE}/{container.identity}"
 
 
-def containers(look: Look) -> list[Container]:
+def containers(look: Scan) -> list[Container]:
     return [*_of_containerd(look), *_of_crio(look)]
 
 
-def _of_containerd(look: Look) -> list[Container]:
+def _of_containerd(look: Scan) -> list[Container]:
     found = dict.fromkeys((name for name in look.names(_CRI_STORE + "/sandboxes") if _ID.match(name)), True)
     for name in look.names(_CRI_STORE + "/containers"):
         if _ID.match(name):
@@ -167,7 +167,7 @@ def _of_containerd(look: Look) -> list[Container]:
     return [Container(identity, CONTAINERD, sandbox, _task_name(look, identity)) for identity, sandbox in found.items()]
 
 
-def _task_name(look: Look, identity: str) -> str:
+def _task_name(look: Scan, identity: str) -> str:
     """Namespace, pod and container as the runtime wrote them down for the program that started it."""
     try:
         annotations = json.loads(look.text(f"{_TASKS}/{identity}/config.json")).get("annotations") or {}
@@ -178,7 +178,7 @@ def _task_name(look: Look, identity: str) -> str:
     return "/".join(str(word) for word in words if word)
 
 
-def _of_crio(look: Look) -> list[Container]:
+def _of_crio(look: Scan) -> list[Container]:
     found = []
     for file in ("containers.json", "volatile-containers.json"):
         found += parse_storage(look.text(f"{_CRIO_STORE}/{file}"))
@@ -208,7 +208,7 @@ def parse_storage(text: str) -> list[Container]:
     return found
 
 
-def take_containers(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_containers(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """Through the runtime, which is started for it: what it keeps of a container is nobody else's to delete."""
     subjects = {finding.subject for finding in findings}
     wanted = [container for container in containers(look) if container.subject in subjects]
@@ -218,19 +218,19 @@ def take_containers(look: Look, findings: Sequence[Finding]) -> Iterator[Finding
             _start(look, runtime, unit)
         if mine:
             _take_from(look, runtime, mine)
-    left = {container.identity[:_SHORT] for container in containers(Look(look.machine))}
+    left = {container.identity[:_SHORT] for container in containers(Scan(look.machine))}
     for finding in findings:
         if finding.subject.partition(" ")[0] in left:
             yield finding.left(_why_left(look, finding))
 
 
-def _why_left(look: Look, finding: Finding) -> str:
+def _why_left(look: Scan, finding: Finding) -> str:
     if not look.machine.socket_answers(look.root(_SOCKETS[finding.owner])):
         return f"{finding.owner} does not run and cannot be started; see 'journalctl -u {_UNITS[finding.owner]}'"
     return f"{finding.owner} does not remove it; see 'journalctl -u {_UNITS[finding.owner]}'"
 
 
-def _start(look: Look, runtime: str, unit: str) -> None:
+def _start(look: Scan, runtime: str, unit: str) -> None:
     try:
         systemd.act(look.machine.run, "start", unit)
     except CommandFailed:
@@ -238,7 +238,7 @@ def _start(look: Look, runtime: str, unit: str) -> None:
     look.machine.wait(lambda: look.machine.socket_answers(look.root(_SOCKETS[runtime])), _DEATH)
 
 
-def _take_from(look: Look, runtime: str, wanted: Sequence[Container]) -> None:
+def _take_from(look: Scan, runtime: str, wanted: Sequence[Container]) -> None:
     """Containers before the sandboxes they are in."""
     ordered = sorted(wanted, key=lambda container: container.sandbox)
     if look.machine.find_program("crictl"):
@@ -250,10 +250,10 @@ def _take_from(look: Look, runtime: str, wanted: Sequence[Container]) -> None:
         look.say(["kubeadm", "reset", "phase", "cleanup-node", "--cri-socket", "unix://" + _SOCKETS[runtime]], CHANGE)
     if runtime == CONTAINERD:
         # Also after crictl: it does not know what the runtime lost sight of
-        _take_with_ctr(look, [each for each in ordered if each in containers(Look(look.machine))])
+        _take_with_ctr(look, [each for each in ordered if each in containers(Scan(look.machine))])
 
 
-def _take_with_ctr(look: Look, wanted: Sequence[Container]) -> None:
+def _take_with_ctr(look: Scan, wanted: Sequence[Container]) -> None:
     """One command for all of each, as ctr goes on after one that it does not find."""
     if not wanted:
         return
@@ -296,7 +296,7 @@ def _shim_title(process: Process) -> str:
     return "{} of {} ({})".format(process.name, process.option("-id", "-c")[:_SHORT], process.pid)
 
 
-def see_shims(look: Look) -> Iterator[Finding]:
+def see_shims(look: Scan) -> Iterator[Finding]:
     for process in look.processes:
         title = _shim_title(process)
         if title:
@@ -304,7 +304,7 @@ def see_shims(look: Look) -> Iterator[Finding]:
                           CONTAINERD if is_shim(process) else CRIO)
 
 
-def take_shims(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_shims(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     return _kill(look, findings, _shim_title)
 
 
@@ -317,7 +317,7 @@ def _pod_of(process: Process) -> str:
     return found.group(0) if found else process.pod_cgroup
 
 
-def see_cgroups(look: Look) -> Iterator[Finding]:
+def see_cgroups(look: Scan) -> Iterator[Finding]:
     pods: dict[str, list[str]] = {}
     for process in look.processes:
         if process.of_pod:
@@ -328,14 +328,14 @@ def see_cgroups(look: Look) -> Iterator[Finding]:
                       KUBERNETES)
 
 
-def take_cgroups(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_cgroups(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     return _kill(look, findings, _pod_of)
 
 
 # Mounts
 
 
-def see_mounts(look: Look) -> Iterator[Finding]:
+def see_mounts(look: Scan) -> Iterator[Finding]:
     crio = _crio_mounts(look)
     for path in dict.fromkeys(mount.path for mount in look.mounts):
         owner = mount_owner(path, crio)
@@ -350,12 +350,12 @@ def mount_owner(path: str, crio: Sequence[str] = ()) -> str:
     return CRIO if any(path.startswith(start) for start in crio) else ""
 
 
-def _crio_mounts(look: Look) -> list[str]:
+def _crio_mounts(look: Scan) -> list[str]:
     """Below CRI-O's own containers: podman keeps its ones beside them."""
     return [f"{_CRIO_STORE}/{container.identity}/" for container in _of_crio(look)]
 
 
-def take_mounts(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
+def take_mounts(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     """The innermost first. One that is in use is only taken out of the tree: its users keep it until they end."""
     for finding in sorted(findings, key=lambda finding: finding.subject.count("/"), reverse=True):
         # Several can lie on top of each other
@@ -364,7 +364,7 @@ def take_mounts(look: Look, findings: Sequence[Finding]) -> Iterator[Finding]:
             umount = ["umount", "--internal-only", "--no-canonicalize"]
             if mount.remote or look.say([*umount, finding.subject], CHANGE).rc != 0:
                 look.say([*umount, "--lazy", finding.subject], CHANGE)
-    left = {mount.path for mount in Look(look.machine).mounts}
+    left = {mount.path for mount in Scan(look.machine).mounts}
     for finding in findings:
         if finding.subject in left:
             yield finding.left(f"it cannot be unmounted; see 'fuser -vm {finding.subject}'")

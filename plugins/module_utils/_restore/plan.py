@@ -25,7 +25,7 @@ from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
 from .._core.home_files import open_home
 from .._core.owner_rights import Account
-from .._core.plan import Step
+from .._core.plan import Change
 from .._host import fstab, hosts_file, kernel, systemd
 from .._host.container import in_container
 from .._host.prepare import FSTAB, HOSTNAME, HOSTS, MODULES_FILE, SYSCTL_FILE
@@ -36,7 +36,7 @@ from .._packages import detect as package_manager_detect
 from .._packages.plan import Backend, Installed, Removable
 from .._residue.files import clear
 from .._residue.kubeconfigs import homes
-from .._residue.model import Look
+from .._residue.model import Scan
 from . import restorers
 
 # What packages leave behind that nobody can use without them, images among it.
@@ -70,7 +70,7 @@ _FIRST_USER, _NOBODY = 1000, 65534
 
 
 @dataclass(frozen=True)
-class State:
+class RestoreState:
     """What was recorded, and the current state of the same things.
 
     `stays` are packages of this collection that cannot be removed because others need them, `stays_because` what the
@@ -87,7 +87,7 @@ class State:
     units: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     container: bool = False
-    parts: Mapping[str, restorers.Found] = field(default_factory=dict)
+    parts: Mapping[str, restorers.RestorePart] = field(default_factory=dict)
     stays: tuple[str, ...] = ()
     stays_because: str = ""
     units_staying: frozenset[str] = frozenset()
@@ -95,13 +95,13 @@ class State:
     former_kubeconfigs: tuple[tuple[Account, bool], ...] = ()
 
 
-def read_state(machine: NodeContext) -> State:
+def read_state(machine: NodeContext) -> RestoreState:
     root = machine.root
     former = kept.read(root)
     if not former:
-        return State()
+        return RestoreState()
     names = sorted(former.get("packages", {}))
-    accounts = homes(Look(machine))
+    accounts = homes(Scan(machine))
     refusals = {path: _refusal(root, accounts, path) for path in former.get("files", {})}
     readable = [path for path, reason in refusals.items() if not reason]
     # Nothing is lost where there was no file before; the user's own may be there by now
@@ -109,7 +109,7 @@ def read_state(machine: NodeContext) -> State:
         former["files"][path]["text"] is None and _home_of(accounts, path))}
     packages = _read_packages(machine, former) if names else _Packages()
     gone = [name for name in names if former["packages"][name] is None and name not in packages.stays]
-    return State(
+    return RestoreState(
         kept=former,
         installed={name: found for name, found in packages.installed.items() if name in names},
         stays=packages.stays,
@@ -225,10 +225,10 @@ def _filled(path: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RestorePlan:
     """Steps in their order, the new text of each file among them (None: none), and what else to say."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Change, ...]
     texts: Mapping[str, str | None]
     warnings: tuple[str, ...]
 
@@ -237,12 +237,12 @@ class _Draft:
     """A plan while it is being made."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[Change] = []
         self.texts: dict[str, str | None] = {}
         self.warnings: list[str] = []
 
     def step(self, action: str, target: str, before: str, after: str, reason: str = _OURS) -> None:
-        self.steps.append(Step(action, target, before, after, reason))
+        self.steps.append(Change(action, target, before, after, reason))
 
     def file(self, path: str, before: str | None, after: str | None, reason: str = _OURS) -> None:
         if before != after:
@@ -251,7 +251,7 @@ class _Draft:
             self.texts[path] = after
 
 
-def plan(state: State) -> Plan:
+def plan(state: RestoreState) -> RestorePlan:
     """Everything that is not as it was; nothing where nothing was kept."""
     draft = _Draft()
     if state.kept:
@@ -265,21 +265,21 @@ def plan(state: State) -> Plan:
         if left != state.kept:
             draft.step("file", kept.FILE, "what was there before", "what cannot be restored yet" if left else "none",
                        "the rest is restored" if left else "nothing is left to bring back")
-    return Plan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
+    return RestorePlan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
 
 
-def _parts(state: State, first: bool) -> list[tuple[restorers.Restorer, restorers.Found]]:
+def _parts(state: RestoreState, first: bool) -> list[tuple[restorers.Restorer, restorers.RestorePart]]:
     chosen = [part for part in restorers.PARTS if part.first == first and part.key in state.parts]
     return [(part, state.parts[part.key]) for part in chosen]
 
 
-def _plan_parts(draft: _Draft, state: State, first: bool) -> None:
+def _plan_parts(draft: _Draft, state: RestoreState, first: bool) -> None:
     for _part, found in _parts(state, first):
         draft.steps += found.steps
         draft.warnings += found.warnings
 
 
-def _plan_packages(draft: _Draft, state: State) -> None:
+def _plan_packages(draft: _Draft, state: RestoreState) -> None:
     for name, version in sorted(state.kept.get("packages", {}).items()):
         found = state.installed.get(name)
         if name in state.stays:
@@ -299,7 +299,7 @@ def _plan_packages(draft: _Draft, state: State) -> None:
         draft.step("data", path, "images and state of a package", "none", "the package goes, and nobody else reads it")
 
 
-def _plan_files(draft: _Draft, state: State) -> None:
+def _plan_files(draft: _Draft, state: RestoreState) -> None:
     written = state.kept.get("written", {})
     for path, former in state.kept.get("files", {}).items():
         if path in state.refused:
@@ -331,7 +331,7 @@ def _plan_files(draft: _Draft, state: State) -> None:
             draft.step(wanted[:-1], name, found, wanted, "this collection changed it")
 
 
-def _plan_system(draft: _Draft, state: State) -> None:
+def _plan_system(draft: _Draft, state: RestoreState) -> None:
     hosts, table = state.texts.get(HOSTS) or "", state.texts.get(FSTAB) or ""
     draft.file(HOSTS, hosts, hosts_file.without_block(hosts), "the nodes' names are this collection's")
     draft.file(FSTAB, table, fstab.without_marks(table), "this collection put its lines of swap out of force")
@@ -350,14 +350,14 @@ def _plan_system(draft: _Draft, state: State) -> None:
             draft.step("kernel module", name, "loaded", "unloaded, unless it is in use", "this collection loaded it")
 
 
-def _plan_hostname(draft: _Draft, state: State) -> None:
+def _plan_hostname(draft: _Draft, state: RestoreState) -> None:
     former = state.kept.get("hostname")
     ours = state.kept.get("written", {}).get("hostname", state.hostname)
     if former is not None and former != state.hostname and ours == state.hostname:
         draft.step("host name", former, state.hostname, former, "this collection changed it")
 
 
-def _plan_kubeconfigs(draft: _Draft, state: State) -> None:
+def _plan_kubeconfigs(draft: _Draft, state: RestoreState) -> None:
     for account, occupied in state.former_kubeconfigs:
         path = f"{account.home}/{KUBECONFIG}"
         if occupied:
@@ -371,13 +371,13 @@ def _occupied(account: Account) -> str:
             f"{account.home}/{FORMER}.")
 
 
-def _is_staying(state: State, unit: str) -> bool:
+def _is_staying(state: RestoreState, unit: str) -> bool:
     """Whether a unit belongs to a package that this collection installed, or that replaced it, and that stays."""
     ours = [name for name, version in state.kept.get("packages", {}).items() if version is None]
     return unit in state.units_staying and any(unit in UNITS.get(name, ()) for name in ours)
 
 
-def left_over(state: State) -> dict[str, Any]:
+def left_over(state: RestoreState) -> dict[str, Any]:
     """Return what stays recorded, because it cannot be restored yet; empty when everything is."""
     former = state.kept
     files = {
@@ -402,7 +402,7 @@ def _assignments(text: str) -> dict[str, str]:
     return {key.strip(): kernel.normalized(value) for key, _sign, value in pairs}
 
 
-def perform(machine: NodeContext, plan: Plan, state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def perform(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Carry a plan out.
 
     Returns warnings, and what could not be brought back: then what was kept stays, and the next run tries it again.
@@ -419,7 +419,7 @@ def perform(machine: NodeContext, plan: Plan, state: State) -> tuple[tuple[str, 
     problems += _perform_parts(machine, state, first=False)
     _forget_lists(machine, state)
     crio = _CRIO if state.kept.get("packages", {}).get("cri-o", "") is None else ()
-    accounts = homes(Look(machine))
+    accounts = homes(Scan(machine))
     made = [path for path in state.kept.get("directories", ()) if not _home_of(accounts, path)]
     _fold(machine.root, [*made, *_CNI, *crio])
     if systemd.is_booted(machine.root):
@@ -431,7 +431,7 @@ def perform(machine: NodeContext, plan: Plan, state: State) -> tuple[tuple[str, 
     return tuple(warnings), tuple(problems)
 
 
-def _perform_parts(machine: NodeContext, state: State, first: bool) -> list[str]:
+def _perform_parts(machine: NodeContext, state: RestoreState, first: bool) -> list[str]:
     return [
         problem
         for part, found in _parts(state, first)
@@ -440,7 +440,7 @@ def _perform_parts(machine: NodeContext, state: State, first: bool) -> list[str]
     ]
 
 
-def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
+def _attempt(step: Change, perform: Callable[[], Iterable[str]]) -> list[str]:
     """What could not be brought back; one failure keeps nothing else from being tried."""
     try:
         return list(perform())
@@ -449,7 +449,7 @@ def _attempt(step: Step, perform: Callable[[], Iterable[str]]) -> list[str]:
             step.title, step.after, str(problem).rstrip("."))]
 
 
-def _purge(machine: NodeContext, plan: Plan, state: State) -> list[str]:
+def _purge(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> list[str]:
     """Remove the packages whose removal the simulation allowed; problems. What stays after all gets its units back."""
     doomed = [step.target for step in plan.steps if step.action == "package" and step.after == "not installed"]
     if not doomed:
@@ -484,7 +484,7 @@ def _backend(machine: NodeContext) -> Backend:
     return package_manager_detect.backend_of(machine.root, machine.run, machine.sleep)
 
 
-def _restore_kubeconfig(machine: NodeContext, state: State, path: str) -> list[str]:
+def _restore_kubeconfig(machine: NodeContext, state: RestoreState, path: str) -> list[str]:
     """Rename a user's former kubeconfig back, with the user's rights; warnings."""
     account = next(account for account, _occupied in state.former_kubeconfigs
                    if f"{account.home}/{KUBECONFIG}" == path)
@@ -494,7 +494,7 @@ def _restore_kubeconfig(machine: NodeContext, state: State, path: str) -> list[s
     return [_occupied(account)]
 
 
-def _perform(machine: NodeContext, plan: Plan, step: Step) -> Iterable[str]:
+def _perform(machine: NodeContext, plan: RestorePlan, step: Change) -> Iterable[str]:
     root = machine.root
     if step.action == "package" and step.after != "not installed":
         _backend(machine).install({step.target: step.after}, {})
@@ -505,7 +505,7 @@ def _perform(machine: NodeContext, plan: Plan, step: Step) -> Iterable[str]:
         if _backend(machine).read(owners)[0]:
             # The package could not be removed, which is a problem of its own
             return []
-        problem = clear(Look(machine), step.target)
+        problem = clear(Scan(machine), step.target)
         return [problem + "."] if problem else []
     elif step.action == "file" and step.target in plan.texts:
         _write(root, step.target, plan.texts[step.target])
@@ -538,7 +538,7 @@ def _write(root: Root, path: str, text: str | None) -> None:
         write_text(place.path, text, former.get("mode"))
 
 
-def _assert_roots(root: Root, path: str, place: trusted_path.Place) -> None:
+def _assert_roots(root: Root, path: str, place: trusted_path.TrustedPlace) -> None:
     weak = _weak_directory(root, os.path.dirname(place.path))
     if weak:
         raise ClassroomError(
@@ -553,7 +553,7 @@ def _name_host(machine: NodeContext, name: str) -> None:
     socket.sethostname(name)
 
 
-def _restart(machine: NodeContext, plan: Plan, state: State) -> None:
+def _restart(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> None:
     """A service that was there before reads its own configuration again."""
     changed = any(step.action == "file" and step.target in state.kept.get("files", {}) for step in plan.steps)
     for unit, former in state.kept.get("units", {}).items():
@@ -561,7 +561,7 @@ def _restart(machine: NodeContext, plan: Plan, state: State) -> None:
             systemd.act(machine.run, "restart", unit)
 
 
-def _forget_lists(machine: NodeContext, state: State) -> None:
+def _forget_lists(machine: NodeContext, state: RestoreState) -> None:
     """What the package manager has stored of repositories that are gone."""
     gone = {path: state.texts.get(path) or "" for path, former in state.kept.get("files", {}).items()
             if former["text"] is None}

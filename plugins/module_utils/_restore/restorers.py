@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from .._core.restorer import Found, Restorer
+from .._core.restorer import RestorePart, Restorer
 from .._host import chrony, firewalld, network_manager, selinux
 
-__all__ = ["PARTS", "Found", "Restorer"]
+__all__ = ["PARTS", "RestorePart", "Restorer"]
 
 # In the order in which they are brought back. Modules that know nothing of parts are fitted in here
 PARTS: tuple[Restorer, ...] = (
     firewalld.BACK,
     network_manager.BACK,
-    Restorer("selinux", lambda machine, former: Found(selinux.back_plan(machine.root, former)),
-             lambda machine, step, _former: selinux.back(machine.root, step)),
-    Restorer("time", lambda machine, former: Found(chrony.back_plan(machine.root, machine.run, former)),
-             lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
+    Restorer("selinux", lambda machine, former: RestorePart(selinux.back_plan(machine.root, former)),
+         lambda machine, step, _former: selinux.back(machine.root, step)),
+    Restorer("time", lambda machine, former: RestorePart(chrony.back_plan(machine.root, machine.run, former)),
+         lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
 )

@@ -69,7 +69,7 @@ class Backend(Protocol):
         """One sentence out of the runtime's complaint."""
 
 
-class RuntimeSilent(ClassroomError):
+class RuntimeUnreachable(ClassroomError):
     """The runtime, or kubeadm, does not answer: perhaps it is not installed yet. `reason` says so in short."""
 
     def __init__(self, message: str, reason: str) -> None:
@@ -99,7 +99,7 @@ class Containerd:
     def present(self, references: Iterable[str]) -> set[str]:
         completed = self._ctr("ls", "--quiet", timeout=30)
         if completed.rc != 0:
-            raise RuntimeSilent(
+            raise RuntimeUnreachable(
                 f"Wanted the images of containerd at {self.socket}, found: {_brief(completed)}; see that containerd is "
                 "installed and running "
                 "('systemctl status containerd') and that this is its socket.",
@@ -146,7 +146,7 @@ class Crio:
             return {reference for reference in references if self._has(reference)}
         completed = self.runner(self._crictl("images", "--output", "json"), timeout=30, check=False)
         if completed.rc != 0:
-            raise RuntimeSilent(
+            raise RuntimeUnreachable(
                 f"Wanted the images of CRI-O at {self.socket}, found: {_brief(completed)}; see that CRI-O is installed "
                 "and running "
                 "('systemctl status crio') and that this is its socket.",
@@ -235,7 +235,7 @@ def kubeadm_images(role: str, runner: Runner = run) -> list[str]:
             timeout=30, check=False,
         )
     if listed.rc == 127:
-        raise RuntimeSilent(
+        raise RuntimeUnreachable(
             "Wanted the list of images that kubeadm needs, found no command kubeadm; install it first.",
             "kubeadm is not there yet",
         )
@@ -254,8 +254,8 @@ def _of_control_planes(image: str) -> bool:
 
 def states(references: Iterable[str], present: set[str]) -> list[Image]:
     """Which of the wished images are there, each named once and in the given order."""
-    wished = dict.fromkeys(full_reference(reference) for reference in references)
-    return [Image(reference, PRESENT if reference in present else MISSING) for reference in wished]
+    desired = dict.fromkeys(full_reference(reference) for reference in references)
+    return [Image(reference, PRESENT if reference in present else MISSING) for reference in desired]
 
 
 def pull_missing(

@@ -36,7 +36,7 @@ RUNTIMES = {runtime.name: runtime for runtime in (CONTAINERD, CRIO)}
 
 
 @dataclass(frozen=True)
-class Wish:
+class RuntimeSpec:
     """The runtime that a machine is to have: its name, its socket and release (empty: that of Kubernetes)."""
 
     name: str
@@ -76,12 +76,12 @@ def _readable(path: str) -> str:
         return ""
 
 
-def refusals(wish: Wish, kubelets: str) -> Iterator[str]:
+def problems(spec: RuntimeSpec, kubelets: str) -> Iterator[str]:
     """Why a machine cannot have this runtime, a sentence each; `kubelets` is the socket that its kubelet has."""
-    runtime = RUNTIMES[wish.name]
-    named = owner_of(wish.socket)
-    if wish.socket and named not in (None, runtime):
-        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found the socket {wish.socket} for "
+    runtime = RUNTIMES[spec.name]
+    named = owner_of(spec.socket)
+    if spec.socket and named not in (None, runtime):
+        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found the socket {spec.socket} for "
                f"it, which is {_title(named)}'s. Leave "
                "cluster_cri_socket out, or choose that runtime.")
     present = owner_of(kubelets)
@@ -89,9 +89,9 @@ def refusals(wish: Wish, kubelets: str) -> Iterator[str]:
         yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found this machine in a cluster with "
                f"{_title(present)}. "
                "A machine changes it by reset.yml and then site.yml; set cluster_runtime back until then.")
-    minor = ".".join(wish.kubernetes.split(".")[:2])
-    if runtime is CRIO and wish.version and minor and ".".join(wish.version.split(".")[:2]) != minor:
-        yield (f"Wanted CRI-O {minor}, as Kubernetes {wish.kubernetes} needs it, found {wish.version} (crio_version). "
+    minor = ".".join(spec.kubernetes.split(".")[:2])
+    if runtime is CRIO and spec.version and minor and ".".join(spec.version.split(".")[:2]) != minor:
+        yield (f"Wanted CRI-O {minor}, as Kubernetes {spec.kubernetes} needs it, found {spec.version} (crio_version). "
                f"Choose a release of CRI-O {minor}, "
                "or leave crio_version empty.")
 

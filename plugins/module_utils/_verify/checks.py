@@ -40,7 +40,7 @@ class NodeRow:
     ready: bool
 
 
-class Clock:
+class Deadline:
     """Time and the end of patience; `stop` ends all waiting at once."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Clock:
         self._sleep(self._pause)
 
 
-def until(read: Callable[[], Sequence[Check]], clock: Clock) -> list[Check]:
+def until(read: Callable[[], Sequence[Check]], clock: Deadline) -> list[Check]:
     """Read checks again and again until all hold or patience ends; each carries the second it was first seen to hold.
 
     An API server that does not answer for a moment is no verdict, so only its last error counts.

@@ -15,11 +15,11 @@ from typing import Any
 
 from .._core.command import Completed
 from .._core.errors import ClassroomError
-from .._kube.kubectl import ApiSilent, Kubectl
+from .._kube.kubectl import ApiUnreachable, Kubectl
 from . import pods as verify_pods
 from .checks import (
     Check,
-    Clock,
+    Deadline,
     NodeRow,
     lease_checks,
     lease_times,
@@ -62,7 +62,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class VerifySpec:
     """What has to be proved. Without names, it is proved for the Nodes that there are."""
 
     nodes: tuple[str, ...]
@@ -92,7 +92,7 @@ class ProofPod:
     address: str
 
 
-def prove(kubectl: Kubectl, wish: Wish, clock: Clock, *, touch: bool) -> Verdict:
+def prove(kubectl: Kubectl, wish: VerifySpec, clock: Deadline, *, touch: bool) -> Verdict:
     """Run all checks side by side; without `touch` only those that read."""
     before = lease_times(kubectl.get(LEASES)["items"])
     expected = wish.nodes or tuple(row.name for row in node_rows(kubectl.get(NODES)["items"]))
@@ -123,7 +123,7 @@ def sentence(check: Check) -> str:
     )
 
 
-def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock: Clock) -> list[Check]:
+def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock: Deadline) -> list[Check]:
     """The checks of all stages in their order; an interrupted wait lets every stage clean up before it goes on."""
     with ThreadPoolExecutor(max_workers=len(stages)) as pool:
         futures = [(name, pool.submit(stage)) for name, stage in stages]
@@ -134,7 +134,7 @@ def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock
             raise
 
 
-def _outcome(name: str, result: Callable[[], list[Check]], clock: Clock) -> list[Check]:
+def _outcome(name: str, result: Callable[[], list[Check]], clock: Deadline) -> list[Check]:
     """A stage's checks; if it could not even ask, that is the failed check."""
     try:
         return result()
@@ -142,7 +142,7 @@ def _outcome(name: str, result: Callable[[], list[Check]], clock: Clock) -> list
         return [Check(name, "", False, str(error), clock.seconds)]
 
 
-def _explained(kubectl: Kubectl, wish: Wish, checks: list[Check]) -> list[Check]:
+def _explained(kubectl: Kubectl, wish: VerifySpec, checks: list[Check]) -> list[Check]:
     """Return the checks of the system pods, failed ones with the last log line of the containers that have ended."""
     if all(check.ok for check in checks):
         return checks
@@ -162,7 +162,7 @@ def _last_line(kubectl: Kubectl, pod: Mapping[str, Any], container: str) -> str:
 
 
 def _system_pods(
-    kubectl: Kubectl, wish: Wish, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
+    kubectl: Kubectl, wish: VerifySpec, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
 ) -> list[Check]:
     pods = [
         pod for namespace in wish.namespaces
@@ -173,7 +173,7 @@ def _system_pods(
     return checks or [Check("system pods", "", False, "no pod at all in {}".format(", ".join(wish.namespaces)))]
 
 
-def _with_pods(kubectl: Kubectl, wish: Wish, expected: Sequence[str], clock: Clock) -> list[Check]:
+def _with_pods(kubectl: Kubectl, wish: VerifySpec, expected: Sequence[str], clock: Deadline) -> list[Check]:
     """Start a pod on every node and let them prove the network."""
     with _namespace(kubectl, wish.image) as namespace:
         pods: dict[str, ProofPod] = {}
@@ -265,7 +265,7 @@ def _jobs(
 def _dns_addresses(kubectl: Kubectl) -> list[str]:
     try:
         return list(kubectl.get(DNS_SERVICE)["spec"].get("clusterIPs") or ())
-    except ApiSilent:
+    except ApiUnreachable:
         raise
     except ClassroomError:
         return []

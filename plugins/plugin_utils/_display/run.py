@@ -35,7 +35,7 @@ WAITS = "__worker_waits"
 
 
 @dataclass(frozen=True)
-class Place:
+class SeatPlacement:
     """The seat that a machine belongs to.
 
     `group` is set when the inventory has a group of the seat's name, `size` is its number of machines, where known.
@@ -83,7 +83,7 @@ class Row:
 class SeatRun:
     """What is known of a seat so far."""
 
-    place: Place
+    place: SeatPlacement
     machines: list[str] = field(default_factory=list)
     stage: str = ""
     number: int = 0
@@ -112,19 +112,19 @@ class SeatRun:
         return next((each for each in self.failures if not each.waits), next(iter(self.failures), None))
 
 
-def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) -> Place:
+def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) -> SeatPlacement:
     """By what the inventory says of a machine. One that is in no cluster stands for itself, as the utility does."""
     groups = set(groups)
     seat = _text(variables.get("seat_name"))
     control_plane = _text(variables.get("cluster_control_plane"))
     if seat:
         machines = variables.get("cluster_machines")
-        return Place(seat, _text(variables.get("seat_student")), control_plane, seat in groups,
+        return SeatPlacement(seat, _text(variables.get("seat_student")), control_plane, seat in groups,
                      len(machines) if isinstance(machines, list) else 0)
     cluster = _text(variables.get("cluster_name"))
     if groups & {"k8s_cluster", "control_plane", "workers"}:
-        return Place(cluster or "kubernetes", "", control_plane, cluster in groups)
-    return Place(machine)
+        return SeatPlacement(cluster or "kubernetes", "", control_plane, cluster in groups)
+    return SeatPlacement(machine)
 
 
 def _text(value: Any) -> str:
@@ -150,7 +150,7 @@ class Run:
     def knows(self, machine: str) -> bool:
         return machine in self._seat_of
 
-    def add(self, machine: str, place: Place) -> None:
+    def add(self, machine: str, place: SeatPlacement) -> None:
         if machine not in self._seat_of:
             seat = self.seats.setdefault(place.seat, SeatRun(place))
             seat.machines.append(machine)
@@ -158,7 +158,7 @@ class Run:
 
     def seat_of(self, machine: str) -> SeatRun:
         if machine not in self._seat_of:
-            self.add(machine, Place(machine))
+            self.add(machine, SeatPlacement(machine))
         return self._seat_of[machine]
 
     @property

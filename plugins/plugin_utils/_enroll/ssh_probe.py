@@ -55,7 +55,7 @@ class Ssh:
 
 
 @dataclass(frozen=True)
-class Road:
+class SshConfig:
     """What ssh makes of these arguments and a person's own configuration."""
 
     hostname: str
@@ -107,7 +107,7 @@ def make_contact(ssh: Ssh, run: Runner, *, record: bool) -> Contact:
         append(road.files[0], scanned)
         recorded = fingerprint_list(scanned)
         knock = _knock(ssh, run)
-    found = replace(judge(knock, road), host_keys=fingerprints(lines), recorded=recorded, known_hosts=road.files[0])
+    found = replace(evaluate(knock, road), host_keys=fingerprints(lines), recorded=recorded, known_hosts=road.files[0])
     return replace(found, public_key=_public_key(road))
 
 
@@ -117,7 +117,7 @@ def _knock(ssh: Ssh, run: Runner) -> Completed:
                timeout=3 * ssh.timeout + 5, check=False)
 
 
-def read_road(told: Completed) -> Road:
+def read_road(told: Completed) -> SshConfig:
     """The answer of `ssh -G`."""
     settings: dict[str, list[str]] = {}
     for line in told.out.splitlines():
@@ -129,7 +129,7 @@ def read_road(told: Completed) -> Road:
 
     port = one("port", "22")
     name = one("hostkeyalias") or (one("hostname") if port == "22" else "[{}]:{}".format(one("hostname"), port))
-    return Road(
+    return SshConfig(
         hostname=one("hostname"), port=port, user=one("user"), known_as=name,
         files=tuple(map(os.path.expanduser, one("userknownhostsfile", "~/.ssh/known_hosts").split())),
         identities=tuple(map(os.path.expanduser, settings.get("identityfile", ()))),
@@ -137,7 +137,7 @@ def read_road(told: Completed) -> Road:
     )
 
 
-def known_lines(road: Road, run: Runner) -> list[str]:
+def known_lines(road: SshConfig, run: Runner) -> list[str]:
     """What is recorded of the machine; ssh-keygen also finds names that are hashed."""
     found: list[str] = []
     for file in road.files:
@@ -147,7 +147,7 @@ def known_lines(road: Road, run: Runner) -> list[str]:
     return found
 
 
-def scan(road: Road, ssh: Ssh, run: Runner) -> list[str]:
+def scan(road: SshConfig, ssh: Ssh, run: Runner) -> list[str]:
     """All host keys that the machine serves. With one only, ssh would add the others by itself, from many processes."""
     told = run(["ssh-keyscan", "-T", str(ssh.timeout), "-p", road.port, road.hostname],
                timeout=3 * ssh.timeout + 5, check=False)
@@ -182,7 +182,7 @@ def fingerprint_list(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple("{} {}".format(*pair) for pair in sorted(fingerprints(lines).items()))
 
 
-def judge(knock: Completed, road: Road) -> Contact:
+def evaluate(knock: Completed, road: SshConfig) -> Contact:
     """What the machine's answer to a login with the key means."""
     if knock.rc == 0:
         return Contact(KEY, road.user)
@@ -205,7 +205,7 @@ def judge(knock: Completed, road: Road) -> Contact:
         "machine.".format(road.user, knock.rc, _last_line(knock) or "no words")))
 
 
-def _difference(knock: Completed, road: Road) -> str:
+def _difference(knock: Completed, road: SshConfig) -> str:
     """Nothing is sent to a machine that is not who it was."""
     sent = _SENT.search(knock.err)
     # A name in two files has to be forgotten in both
@@ -217,7 +217,7 @@ def _difference(knock: Completed, road: Road) -> str:
                 ", " + sent.group(1) if sent else "", forget))
 
 
-def _silence(road: Road, knock: Completed, otherwise: str) -> str:
+def _silence(road: SshConfig, knock: Completed, otherwise: str) -> str:
     found = _last_line(knock) or otherwise
     return "Wanted an answer of ssh at {} port {}, found: {}. {}".format(
         road.hostname, road.port, found,
@@ -240,6 +240,6 @@ def _last_line(knock: Completed) -> str:
     return re.sub(r"^ssh: connect to host \S+ port \d+: |^ssh: ", "", lines[-1]) if lines else ""
 
 
-def _public_key(road: Road) -> str:
+def _public_key(road: SshConfig) -> str:
     """The file that belongs to the first key that ssh would offer."""
     return next((path + ".pub" for path in road.identities if os.path.exists(path + ".pub")), "")

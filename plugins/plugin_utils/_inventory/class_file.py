@@ -42,7 +42,7 @@ class ClassFileError(Exception):
 
 
 @dataclass(frozen=True)
-class Machine:
+class SeatHost:
     """A machine of a seat; `name` is the inventory's."""
 
     name: str
@@ -55,7 +55,7 @@ class Seat:
 
     number: int
     name: str
-    machines: tuple[Machine, ...]
+    machines: tuple[SeatHost, ...]
     student: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ class Class:
     name: str
     seats: tuple[Seat, ...]
     variables: Mapping[str, Any] = field(default_factory=dict)
-    utility: Machine | None = None
+    utility: SeatHost | None = None
 
 
 def read_class(data: Any, text: str, path: str) -> Class:
@@ -171,35 +171,35 @@ class _Reader:
         return [str(name) for name in value]
 
     def _seats(self, data: Mapping[str, Any]) -> list[Seat]:
-        wishes = list(self._wishes(data))
+        specs = list(self._specs(data))
         names = self._pattern(data, "names", NAMES, {"seat", "number", "machine"})
         called = self._pattern(data, "seat", SEAT, {"number"})
-        students = self._students(data, [number for number, _place, _wish in wishes])
+        students = self._students(data, [number for number, _place, _wish in specs])
         machines = self._machines(data, (), MACHINES)
         rule = self._rule(data)
         seats = []
         seen: dict[int, Place] = {}
-        for number, place, wish in wishes:
+        for number, place, spec in specs:
             if number in seen:
                 self._problem(place, "wanted every seat once, found {} again (first in line {}); remove one.".format(
                     number, self._lines.get(seen[number], "?")))
                 continue
             seen[number] = place
             self._places[f"seat {number}"] = place
-            own = self._machines(wish, place, machines)
-            addresses = self._addresses(wish, place, rule, number, own)
+            own = self._machines(spec, place, machines)
+            addresses = self._addresses(spec, place, rule, number, own)
             seat = called.format(number=number) if called else ""
-            student = wish.get("student", students.get(number, ""))
+            student = spec.get("student", students.get(number, ""))
             if not isinstance(student, str):
                 self._problem((*place, "student"), f"wanted a name, found {_kind(student)}.")
             if names and seat and len(own) == len(addresses):
                 seats.append(Seat(number, seat, tuple(
-                    Machine(names.format(seat=seat, number=number, machine=machine), address)
+                    SeatHost(names.format(seat=seat, number=number, machine=machine), address)
                     for machine, address in zip(own, addresses)
-                ), str(student), self._mapping(wish, "variables", place)))
+                ), str(student), self._mapping(spec, "variables", place)))
         return seats
 
-    def _wishes(self, data: Mapping[str, Any]) -> Iterator[tuple[int, Place, Mapping[str, Any]]]:
+    def _specs(self, data: Mapping[str, Any]) -> Iterator[tuple[int, Place, Mapping[str, Any]]]:
         """Number, place in the file and own wishes of each seat."""
         value = data.get("seats")
         if value is None:
@@ -291,10 +291,10 @@ class _Reader:
             return {}
         return {"first": first, "machine": value.get("next_machine", 1), "seat": value.get("next_seat", 10)}
 
-    def _addresses(self, wish: Mapping[str, Any], place: Place, rule: Mapping[str, Any], seat: int,
+    def _addresses(self, spec: Mapping[str, Any], place: Place, rule: Mapping[str, Any], seat: int,
                    machines: Sequence[str]) -> list[str]:
         """One address for each machine of a seat; none when they cannot be told."""
-        own = wish.get("addresses")
+        own = spec.get("addresses")
         if own is None and not rule:
             if not self.problems:
                 self._problem(place, "wanted an address for each machine, found neither a rule (addresses, at the top) "
@@ -321,7 +321,7 @@ class _Reader:
                 self._problem((*place, "addresses", number), f"wanted an IP address, found '{address}'.")
         return good
 
-    def _utility(self, value: Any) -> Machine | None:
+    def _utility(self, value: Any) -> SeatHost | None:
         if value is None:
             return None
         if not isinstance(value, Mapping):
@@ -330,12 +330,12 @@ class _Reader:
         self._unknown(value, _UTILITY_KEYS, ("utility",))
         name = self._text(value, "name", ("utility",), "utility.example.com")
         try:
-            return Machine(name, str(ipaddress.ip_address(str(value.get("address")))))
+            return SeatHost(name, str(ipaddress.ip_address(str(value.get("address")))))
         except ValueError:
             self._problem(("utility", "address"), "wanted an IP address, found '{}'.".format(value.get("address")))
             return None
 
-    def _apart(self, seats: Sequence[Seat], utility: Machine | None, variables: Mapping[str, Any]) -> None:
+    def _apart(self, seats: Sequence[Seat], utility: SeatHost | None, variables: Mapping[str, Any]) -> None:
         """Networks of Kubernetes may be the same in all seats; machines, names and endpoints may not."""
         owners: dict[tuple[str, str], str] = {}
         common = str(variables.get("cluster_endpoint") or "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._display.clean import bounded
-from .._display.run import AS_WISHED, AUDIT, INIT, MEMBERSHIP, PROOF, Failure, Place
+from .._display.run import AS_WISHED, AUDIT, INIT, MEMBERSHIP, PROOF, Failure, SeatPlacement
 from .._display.text import failure_text
 from .audit import DRIFT_RESULTS, audit_report
 from .model import (
@@ -82,7 +82,7 @@ class Watched:
     """
 
     name: str
-    place: Place
+    place: SeatPlacement
     address: str = ""
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()

@@ -118,10 +118,10 @@ def given(tmp_path: Path) -> Path:
     images = Images(tmp_path / "images")
     images.add(PAUSE, b"a layer")
     files = [make(tmp_path / "files", "tool", "1.0-1.1") for make in (small_packages.deb, small_packages.rpm)]
-    wish = assemble.Wish(
+    spec = assemble.BundleSpec(
         "amd64", tuple(package_file.read(str(path)) for path in files), images.digests, str(images.layout))
     secret = str(tmp_path / "given.asc")
-    assemble.make(assemble.plan(wish, "somebody"), str(tmp_path / "given"), secret)
+    assemble.make(assemble.plan(spec, "somebody"), str(tmp_path / "given"), secret)
     return tmp_path / "given"
 
 

@@ -173,7 +173,7 @@ def test_a_bundle_that_is_extended_keeps_them(paths: Paths, tmp_path: Path) -> N
     versions = distributions.add(made, target)
     bundle_contents.seal(
         str(target), bundle_contents.Contents(key="0" * 64, architecture="amd64", distributions=versions), secret)
-    plan = assemble.plan(assemble.Wish("amd64", existing=str(target)), "signer")
+    plan = assemble.plan(assemble.BundleSpec("amd64", existing=str(target)), "signer")
     assert all("/pool/" in name for name in plan.sources)
     assemble.make(plan, str(second), secret)
     assert bundle_contents.read(str(second)).distributions == versions

@@ -28,7 +28,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import Apt
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
-from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Wish
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import PackagesSpec
 from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 from tests.unit.support.made_up_keys import made_up_key
 
@@ -78,10 +78,10 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         assert result.error_messages == []
         parameters = {**result.validated_parameters, "hold": True,
                       "packages": [{"name": name, "version": "1.36.3"} for name in packages]}
-        wish: Wish = package_service.wished_packages(parameters)
+        spec: PackagesSpec = package_service.wished_packages(parameters)
         backends: dict[str, type[Apt | Dnf]] = {"debian": Apt, "redhat": Dnf}
         backend = backends[machine["os_family"]](Root(str(tmp_path)), lambda *_words, **_options: pytest.fail("run"))
-        return dict(backend.files(wish))
+        return dict(backend.files(spec))
 
     return render
 

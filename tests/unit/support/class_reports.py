@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import Watched, seat_reports
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report, merged
 
@@ -26,7 +26,7 @@ def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: i
     stages: dict[str, dict[str, float]] = {"utility": {"Run preflight checks": 5.0, "Configure utility": 16.0}}
     for number in range(1, seats + 1):
         name = f"seat{number:02}"
-        place = Place(name, STUDENTS[number % len(STUDENTS)], name + "-master", True)
+        place = SeatPlacement(name, STUDENTS[number % len(STUDENTS)], name + "-master", True)
         for index, machine in enumerate(("master", "node1", "node2")):
             own = f"{name}-{machine}"
             failed = number in stuck and index == 1
@@ -38,7 +38,7 @@ def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: i
         stages[name] = {stage: seconds + number * 0.7 for stage, seconds in STAGES.items()}
         if number in stuck:
             stages[name].pop("Verify cluster")
-    machines.append(Watched("utility", Place("utility"), "10.20.0.2", {}, contacted=True))
+    machines.append(Watched("utility", SeatPlacement("utility"), "10.20.0.2", {}, contacted=True))
     written = f"2026-09-0{day}T08:15:00+00:00"
     reports = seat_reports(machines, written, ran="site.yml", stages=stages)
     return Report("kubernetes-basics" + evil, written, "site.yml", False, 132.0, tuple(reports))

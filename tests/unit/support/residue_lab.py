@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
-from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Look
+from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Scan
 
 OWN, OTHER = "pid:[1]", "pid:[2]"
 HOST_NETWORK = "net:[1]"
@@ -62,8 +62,8 @@ class Host:
         )
 
     @property
-    def look(self) -> Look:
-        return Look(self.machine)
+    def look(self) -> Scan:
+        return Scan(self.machine)
 
     def _sleep(self, seconds: float) -> None:
         self.moment += seconds

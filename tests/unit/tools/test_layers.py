@@ -54,7 +54,7 @@ LOW = "_low (errors and files) must not import _high; it may import no other pac
 @pytest.mark.parametrize(("name", "text", "line", "message"), [
     ("module_utils/_low/up.py", "from .._high import work\n", 1, LOW),
     ("module_utils/_low/up.py", "\ndef late():\n    from .._high.work import errors\n", 3, LOW),
-    ("module_utils/_low/up.py", f"import {COLLECTION}.module_utils._high.work as work\n", 1, LOW),
+    ("module_utils/_low/up.py", f"import {COLLECTION}.module_utils._high.work\n", 1, LOW),
     ("module_utils/_low/up.py", "import typing\nif typing.TYPE_CHECKING:\n    from .. import _high\n", 3, LOW),
     ("module_utils/flat.py", "", 1, "move the file into a private package, such as module_utils/_core"),
     ("plugin_utils/flat.py", "", 1, "move the file into a private package, such as plugin_utils/_core"),

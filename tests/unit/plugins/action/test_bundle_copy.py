@@ -47,19 +47,19 @@ class Action(action.ActionModule):
 
     def _execute_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         given = [module_args[name] for name in ("dest", "lock", "sizes", "signature")]
-        wish = bundle_transfer.Wish(*given)
+        spec = bundle_transfer.TransferSpec(*given)
         try:
             if "arrived" in module_args:
                 self.parts.append("take")
-                bundle_transfer.take(wish, module_args["arrived"])
+                bundle_transfer.receive(spec, module_args["arrived"])
                 return {"changed": True}
             if "finish" in module_args:
                 self.parts.append("finish")
-                bundle_transfer.finish(wish, self.stamp)
+                bundle_transfer.finish(spec, self.stamp)
                 return {"changed": True}
             self.parts.append("look")
-            there = bundle_transfer.is_there(wish, self.stamp)
-            return {"changed": not there, "sent": [] if there else bundle_transfer.missing(wish)}
+            there = bundle_transfer.is_there(spec, self.stamp)
+            return {"changed": not there, "sent": [] if there else bundle_transfer.missing(spec)}
         except ClassroomError as problem:
             return {"failed": True, "msg": str(problem)}
 

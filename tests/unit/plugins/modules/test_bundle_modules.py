@@ -23,7 +23,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import a
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import Place
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import BundleDestination
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -243,7 +243,7 @@ def test_a_run_that_was_killed_between_the_two_renames_is_put_right(
 
 
 def test_two_runs_at_once_are_refused(run_main: Run, options: dict[str, Any], bundle: Path) -> None:
-    place = Place(str(bundle))
+    place = BundleDestination(str(bundle))
     before = files_of(bundle)
     with run_lock.alone(str(bundle.parent / f".{place.name}.running"), "it", 0, lambda _words: None):
         result = run_main(seal_main, {**options, "images": []})

@@ -21,16 +21,16 @@ MODULES = {
 }
 # What `main` may call outside of its `try`: building and showing values, which asks nothing of the host
 HARMLESS = {
-    "AnsibleModule", "NodeContext", "Spec", "Wish", "Kubectl.of", "Clock", "as_changes", "as_diff", "as_steps",
+    "AnsibleModule", "NodeContext", "Kubectl.of", "Deadline", "as_changes", "as_diff", "as_steps",
     "asdict", "failure_of", "failures", "missing_required_lib", "secrets_of", "sentence", "signal.signal",
     "time.time", "os.path.abspath", "os.path.join", "any", "bool", "dict", "len", "list", "map", "str", "tuple",
 }
 
 
 def functions(tree: ast.AST) -> set[str]:
-    """Names of the functions called in `tree`, without methods of literal texts."""
+    """Names of the functions called in `tree`, without methods of literal texts and the classes of desired states."""
     called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {name for name in called if not name.startswith(("'", '"'))}
+    return {name for name in called if not name.startswith(("'", '"')) and not name.endswith("Spec")}
 
 
 def variables(tree: ast.AST) -> set[str]:

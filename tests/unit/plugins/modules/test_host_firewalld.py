@@ -14,7 +14,7 @@ from ansible_collections.classroom.kubeadm.plugins.modules import host_firewalld
 
 UNIT = "LoadState=loaded\nActiveState={0}\nUnitFileState=enabled\n"
 ZONES = "public (default)\n  services: ssh\n  ports: {0}\ntrusted\n  target: ACCEPT\n  sources: {1}\n"
-WISH = {"ports": ["6443/tcp"], "trusted": ["10.244.0.0/16"]}
+SPEC = {"ports": ["6443/tcp"], "trusted": ["10.244.0.0/16"]}
 CHANGES = ["firewalld port 6443/tcp in zone public: the machine's role needs it",
            "firewalld source 10.244.0.0/16 in zone trusted: the machine's role needs it"]
 
@@ -34,9 +34,9 @@ def lists(fake_run: Any, ports: str, sources: str) -> None:
 
 def test_check_mode_predicts_what_the_real_run_does(machine: Any, running: Any, run_on_machine: Any) -> None:
     lists(running, "", "")
-    predicted = run_on_machine(host_firewalld, WISH, check=True)
+    predicted = run_on_machine(host_firewalld, SPEC, check=True)
     assert machine.snapshot() == {} and not running.did("--zone=public")
-    done = run_on_machine(host_firewalld, WISH)
+    done = run_on_machine(host_firewalld, SPEC)
     assert [predicted[key] for key in ("changed", "changes", "diff", "zone")] == [
         done[key] for key in ("changed", "changes", "diff", "zone")]
     assert (done["changed"], done["changes"], done["zone"]) == (True, CHANGES, "public")
@@ -48,14 +48,14 @@ def test_check_mode_predicts_what_the_real_run_does(machine: Any, running: Any, 
 @pytest.mark.parametrize("check", [True, False])
 def test_what_is_open_stays_as_it_is(machine: Any, running: Any, run_on_machine: Any, check: bool) -> None:
     lists(running, "6443/tcp", "10.244.0.0/16")
-    result = run_on_machine(host_firewalld, WISH, check=check)
+    result = run_on_machine(host_firewalld, SPEC, check=check)
     assert (result["changed"], result["changes"], machine.snapshot()) == (False, [], {})
 
 
 def test_one_that_does_not_run_is_opened_before_it_starts(fake_run: Any, run_on_machine: Any) -> None:
     fake_run.on("systemctl", "show", out=UNIT.format("inactive")).on("systemctl").on("ip", out="[]")
     fake_run.on("firewall-offline-cmd", "--list-all-zones", out=ZONES.format("", "")).on("firewall-offline-cmd")
-    assert run_on_machine(host_firewalld, {**WISH, "state": "running"})["changed"]
+    assert run_on_machine(host_firewalld, {**SPEC, "state": "running"})["changed"]
     assert fake_run.calls[-3:] == [
         ["firewall-offline-cmd", "--zone=public", "--add-port=6443/tcp"],
         ["firewall-offline-cmd", "--zone=trusted", "--add-source=10.244.0.0/16"],
@@ -63,19 +63,19 @@ def test_one_that_does_not_run_is_opened_before_it_starts(fake_run: Any, run_on_
 
 
 @pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize(("wish", "message"), [
+@pytest.mark.parametrize(("spec", "message"), [
     ({"zone": "classroom"}, "Wanted the zone 'classroom' of firewalld, found no such zone"),
     ({"ports": ["many"]}, "Wanted ports like 6443/tcp or 30000-32767/udp, found 'many'"),
 ])
 def test_an_impossible_wish_changes_nothing(
-    machine: Any, running: Any, run_on_machine: Any, check: bool, wish: dict[str, Any], message: str,
+    machine: Any, running: Any, run_on_machine: Any, check: bool, spec: dict[str, Any], message: str,
 ) -> None:
     lists(running, "", "")
-    result = run_on_machine(host_firewalld, {**WISH, **wish}, check=check)
+    result = run_on_machine(host_firewalld, {**SPEC, **spec}, check=check)
     assert result["failed"] and message in result["msg"]
     assert machine.snapshot() == {} and not any("--add" in word for call in running.calls for word in call)
 
 
 def test_a_firewalld_that_does_not_answer_is_named(running: Any, run_on_machine: Any) -> None:
     running.on("firewall-cmd", rc=252, err="FirewallD is not running")
-    assert "ended with 252: FirewallD is not running" in run_on_machine(host_firewalld, WISH)["msg"]
+    assert "ended with 252: FirewallD is not running" in run_on_machine(host_firewalld, SPEC)["msg"]

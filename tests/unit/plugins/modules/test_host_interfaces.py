@@ -43,14 +43,14 @@ def test_check_mode_predicts_what_the_real_run_does(node: Any, run_on_machine: A
 
 
 @pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize(("wish", "message"), [
+@pytest.mark.parametrize(("spec", "message"), [
     ({"internal_network": "172.16.0.0/24"}, "Wanted an interface of this machine with an address in 172.16.0.0/24"),
     ({"external_network": "eth7"}, "Wanted an interface of this machine that is called eth7"),
     ({"internal_network": "0.0.0.0/0"}, "Wanted one interface of this machine"),
     ({"unmanaged": ["a b"]}, "Wanted names of interfaces"),
 ])
 def test_an_impossible_wish_changes_nothing(
-    node: Any, run_on_machine: Any, check: bool, wish: dict[str, Any], message: str,
+    node: Any, run_on_machine: Any, check: bool, spec: dict[str, Any], message: str,
 ) -> None:
-    result = run_on_machine(host_interfaces, {"unmanaged": ["cni*"], **wish}, check=check)
+    result = run_on_machine(host_interfaces, {"unmanaged": ["cni*"], **spec}, check=check)
     assert result["failed"] and message in result["msg"] and node.snapshot() == {}

@@ -42,8 +42,8 @@ def test_a_fit_machine_returns_its_facts(node: Any, run_on_machine: Any, check: 
 
 @pytest.mark.parametrize("check", [True, False])
 def test_an_unfit_machine_fails_with_everything(node: Any, run_on_machine: Any, check: bool) -> None:
-    wish = {**FIT, "address": "192.168.90.102", "min_memory_mib": 8192, "controller_time": time.time() - 300}
-    result = run_on_machine(host_preflight, wish, check=check)
+    spec = {**FIT, "address": "192.168.90.102", "min_memory_mib": 8192, "controller_time": time.time() - 300}
+    result = run_on_machine(host_preflight, spec, check=check)
     assert result["failed"]
     assert len(result["failures"]) == 3
     assert all(failure in result["msg"] for failure in result["failures"])
@@ -57,8 +57,8 @@ def test_a_socket_may_carry_its_scheme(node: Any, run_on_machine: Any) -> None:
     node.write("/proc/sys/kernel/seccomp/actions_avail", "")
     for name in ("ipc", "net", "pid", "uts"):
         node.write("/proc/self/ns/" + name, "")
-    wish = {**FIT, "role": "worker", "cri_socket": "unix:///run/containerd/containerd.sock"}
-    assert run_on_machine(host_preflight, wish)["failures"] == []
+    spec = {**FIT, "role": "worker", "cri_socket": "unix:///run/containerd/containerd.sock"}
+    assert run_on_machine(host_preflight, spec)["failures"] == []
 
 
 def test_a_tool_that_is_missing_is_named(machine: Any, fake_run: Any, run_on_machine: Any) -> None:

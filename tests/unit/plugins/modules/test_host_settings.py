@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.modules import host_settings
 
-WISH = {
+SPEC = {
     "hosts": [{"address": "192.168.90.101", "names": ["node1.example.com", "node1"]}],
     "kernel_modules": ["overlay"],
     "sysctls": {"net.ipv4.ip_forward": 1},
@@ -32,9 +32,9 @@ def bare(machine: Any) -> Any:
 
 def test_check_mode_predicts_what_the_real_run_does(bare: Any, run_on_machine: Any) -> None:
     found = bare.snapshot()
-    predicted = run_on_machine(host_settings, WISH, check=True)
+    predicted = run_on_machine(host_settings, SPEC, check=True)
     assert bare.snapshot() == found
-    done = run_on_machine(host_settings, WISH)
+    done = run_on_machine(host_settings, SPEC)
     assert bare.snapshot() != found
     for key in ("changed", "changes", "diff"):
         assert predicted[key] == done[key]
@@ -44,9 +44,9 @@ def test_check_mode_predicts_what_the_real_run_does(bare: Any, run_on_machine: A
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_ready_machine_stays_as_it_is(bare: Any, run_on_machine: Any, check: bool) -> None:
-    run_on_machine(host_settings, WISH)
+    run_on_machine(host_settings, SPEC)
     found = bare.snapshot()
-    result = run_on_machine(host_settings, WISH, check=check)
+    result = run_on_machine(host_settings, SPEC, check=check)
     assert (result["changed"], result["changes"]) == (False, [])
     assert bare.snapshot() == found
 
@@ -62,7 +62,7 @@ def test_an_impossible_wish_changes_nothing(
 ) -> None:
     bare.write(file, text)
     found = bare.snapshot()
-    result = run_on_machine(host_settings, WISH, check=check)
+    result = run_on_machine(host_settings, SPEC, check=check)
     assert result["failed"]
     assert message in result["msg"]
     assert bare.snapshot() == found
@@ -71,7 +71,7 @@ def test_an_impossible_wish_changes_nothing(
 @pytest.mark.parametrize("check", [True, False])
 def test_a_later_sysctl_file_is_a_warning(bare: Any, run_on_machine: Any, check: bool) -> None:
     bare.write("/etc/sysctl.d/99-x.conf", "net.ipv4.ip_forward=0\n")
-    result = run_on_machine(host_settings, WISH, check=check)
+    result = run_on_machine(host_settings, SPEC, check=check)
     assert "/etc/sysctl.d/99-x.conf is applied after" in str(result["warnings"])
     assert [finding.partition(": ")[0] for finding in result["findings"]] == ["kernel setting net.ipv4.ip_forward"]
 
@@ -83,7 +83,7 @@ def test_a_setting_that_cannot_be_written_is_refused_before_anything_is_changed(
     # Root may write to every file of a test; of /proc/sys that is read-only it is told the truth
     monkeypatch.setattr(os, "access", lambda path, mode: "/proc/sys/" not in str(path))
     found = bare.snapshot()
-    result = run_on_machine(host_settings, WISH, check=check)
+    result = run_on_machine(host_settings, SPEC, check=check)
     assert "Wanted the kernel setting net.ipv4.ip_forward = 1, found 0, and it is read-only" in result["msg"]
     assert bare.snapshot() == found
 
@@ -91,6 +91,6 @@ def test_a_setting_that_cannot_be_written_is_refused_before_anything_is_changed(
 @pytest.mark.parametrize("check", [True, False])
 def test_a_time_server_with_a_blank_is_refused(bare: Any, run_on_machine: Any, check: bool) -> None:
     found = bare.snapshot()
-    result = run_on_machine(host_settings, {**WISH, "time_service": "chrony", "time_servers": ["a b"]}, check=check)
+    result = run_on_machine(host_settings, {**SPEC, "time_service": "chrony", "time_servers": ["a b"]}, check=check)
     assert "Wanted the name or address of a time server, found 'a b'" in result["msg"]
     assert bare.snapshot() == found

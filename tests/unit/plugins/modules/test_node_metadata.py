@@ -11,12 +11,12 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.modules.node_metadata import main
 
-WISH = [{"name": "node1", "labels": {"disk": "ssd"}, "taints": [{"key": "dedicated", "effect": "NoSchedule"}]}]
+SPEC = [{"name": "node1", "labels": {"disk": "ssd"}, "taints": [{"key": "dedicated", "effect": "NoSchedule"}]}]
 
 
 @pytest.mark.parametrize("check", [False, True])
 def test_without_a_control_plane_it_predicts_or_says_so(run_main: Any, tmp_path: Path, check: bool) -> None:
-    result = run_main(main, {"kubeconfig": str(tmp_path / "admin.conf"), "nodes": WISH}, check=check)
+    result = run_main(main, {"kubeconfig": str(tmp_path / "admin.conf"), "nodes": SPEC}, check=check)
     assert (result["failed"], result["changed"]) == (not check, check)
     if check:
         assert result["changes"][:2] == [

@@ -60,11 +60,11 @@ def test_check_mode_predicts_and_a_second_run_fetches_nothing(
     run_main: Run, served: Path, tmp_path: Path, family: str
 ) -> None:
     target = tmp_path / "packages"
-    wish = options(served, target, family, {"name": "tool", "version": "2.0"})
-    predicted = run_main(download_main, wish, check=True)
+    spec = options(served, target, family, {"name": "tool", "version": "2.0"})
+    predicted = run_main(download_main, spec, check=True)
     assert not target.exists()
-    made = run_main(download_main, wish)
-    again = [run_main(download_main, wish, check=check) for check in (True, False)]
+    made = run_main(download_main, spec)
+    again = [run_main(download_main, spec, check=check) for check in (True, False)]
 
     assert {key: predicted[key] for key in ("changed", "files", "packages", "diff")} == {
         key: made[key] for key in ("changed", "files", "packages", "diff")
@@ -86,17 +86,17 @@ def test_a_version_is_the_one_before_the_revision_or_the_whole(
 
 
 def test_an_epoch_need_not_be_known(run_main: Run, served: Path, tmp_path: Path) -> None:
-    wish = options(served, tmp_path / "packages", "apt", {"name": "odd", "version": "1.0"})
-    made = run_main(download_main, wish)
+    spec = options(served, tmp_path / "packages", "apt", {"name": "odd", "version": "1.0"})
+    made = run_main(download_main, spec)
     assert made["packages"] == {"odd": "5:1.0-1"} and Path(made["files"][0]).is_file()
-    assert not run_main(download_main, wish)["changed"]
+    assert not run_main(download_main, spec)["changed"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_that_cannot_be_had_is_named_at_once(run_main: Run, served: Path, tmp_path: Path, family: str) -> None:
     wanted = ({"name": "tool", "version": "3"}, {"name": "none"}, {"name": "elsewhere"})
-    wish = options(served, tmp_path / "packages", family, *wanted)
-    result = run_main(download_main, wish)
+    spec = options(served, tmp_path / "packages", family, *wanted)
+    result = run_main(download_main, spec)
     assert result["failed"]
     assert "Wanted tool 3, found 2.0-1, " in result["msg"]
     assert "Wanted none of any version, found no package of that name" in result["msg"]
@@ -130,19 +130,19 @@ def test_a_package_that_another_key_has_signed_is_refused(
     run_main: Run, served: Path, tmp_path: Path, other_key: str
 ) -> None:
     """dnf itself does not look when it downloads; here nobody signs the metadata either."""
-    wish = options(served, tmp_path / "packages", "rpm", signed_by=other_key, signed_metadata=False)
-    result = run_main(download_main, wish)
+    spec = options(served, tmp_path / "packages", "rpm", signed_by=other_key, signed_metadata=False)
+    result = run_main(download_main, spec)
     assert result["failed"] and "signed with the given key, found others: tool-2.0-1.noarch.rpm" in result["msg"]
     assert list((tmp_path / "packages").iterdir()) == []
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_damaged_file_is_fetched_again(run_main: Run, served: Path, tmp_path: Path, family: str) -> None:
-    wish = options(served, tmp_path / "packages", family)
-    (path,) = run_main(download_main, wish)["files"]
+    spec = options(served, tmp_path / "packages", family)
+    (path,) = run_main(download_main, spec)["files"]
     whole = Path(path).read_bytes()
     Path(path).write_bytes(whole[:-1])
-    assert run_main(download_main, wish)["changed"]
+    assert run_main(download_main, spec)["changed"]
     assert Path(path).read_bytes() == whole
 
 
@@ -176,14 +176,14 @@ def test_missing_tools_are_named(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_program_comes_out_of_its_package(run_main: Run, served: Path, tmp_path: Path, family: str) -> None:
     (package,) = (served / family / "pool").glob("tool[_-]2.0-1*")
-    wish = {"package": str(package), "program": "/usr/bin/tool", "path": str(tmp_path / "bin" / "tool")}
-    assert run_main(program_main, wish, check=True)["changed"] and not (tmp_path / "bin").exists()
-    assert run_main(program_main, wish)["changed"]
+    spec = {"package": str(package), "program": "/usr/bin/tool", "path": str(tmp_path / "bin" / "tool")}
+    assert run_main(program_main, spec, check=True)["changed"] and not (tmp_path / "bin").exists()
+    assert run_main(program_main, spec)["changed"]
     assert (tmp_path / "bin" / "tool").read_text(encoding="utf-8") == PROGRAM
-    assert not run_main(program_main, wish)["changed"]
+    assert not run_main(program_main, spec)["changed"]
     # The one of another release takes its place
     (tmp_path / "bin" / "tool").write_text("another", encoding="utf-8")
-    assert run_main(program_main, wish)["changed"]
+    assert run_main(program_main, spec)["changed"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -192,19 +192,19 @@ def test_a_program_that_is_not_in_the_package(
     run_main: Run, served: Path, tmp_path: Path, family: str, case: str, says: str
 ) -> None:
     (package,) = (served / family / "pool").glob("tool[_-]2.0-1*")
-    wish = {"package": str(package), "program": "/usr/bin/tool", "path": str(tmp_path / "bin" / "tool")}
+    spec = {"package": str(package), "program": "/usr/bin/tool", "path": str(tmp_path / "bin" / "tool")}
     if case == "name":
-        wish["program"] = "/usr/bin/other"
+        spec["program"] = "/usr/bin/other"
     else:
         cut = tmp_path / package.name
         cut.write_bytes(package.read_bytes()[:200])
-        wish["package"] = str(cut)
-    result = run_main(program_main, wish)
+        spec["package"] = str(cut)
+    result = run_main(program_main, spec)
     assert result["failed"] and says in result["msg"], result
     assert not (tmp_path / "bin").exists()
 
 
 def test_a_program_of_a_package_that_is_still_to_come_is_predicted(run_main: Run, tmp_path: Path) -> None:
-    wish = {"package": "/no/such.deb", "program": "/usr/bin/tool", "path": str(tmp_path / "tool")}
-    assert run_main(program_main, wish, check=True)["changed"]
-    assert run_main(program_main, wish)["failed"]
+    spec = {"package": "/no/such.deb", "program": "/usr/bin/tool", "path": str(tmp_path / "tool")}
+    assert run_main(program_main, spec, check=True)["changed"]
+    assert run_main(program_main, spec)["failed"]

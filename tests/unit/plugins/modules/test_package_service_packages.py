@@ -16,7 +16,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import
 from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 from tests.unit.support.made_up_keys import made_up_key
 
-WISH: dict[str, Any] = {
+SPEC: dict[str, Any] = {
     "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": made_up_key("classroom")},
     "packages": [{"name": "kubelet", "version": "1.36.3"}],
 }
@@ -53,8 +53,8 @@ def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) 
         package_service, "backend_of",
         lambda root, run, repository: package_manager_detect.backend_of(root, dpkg, lambda seconds: None, repository))
 
-    def runner(wish: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
-        result: dict[str, Any] = run_on_machine(package_service, wish, check=check)
+    def runner(spec: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+        result: dict[str, Any] = run_on_machine(package_service, spec, check=check)
         return result
 
     return runner
@@ -62,10 +62,10 @@ def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) 
 
 def test_check_mode_predicts_without_a_single_command(machine: Any, fake_run: Any, run_pinned: Any) -> None:
     found = machine.snapshot()
-    predicted = run_pinned(WISH, check=True)
+    predicted = run_pinned(SPEC, check=True)
     assert machine.snapshot() == found
     assert fake_run.calls == []
-    done = run_pinned(WISH)
+    done = run_pinned(SPEC)
     for key in ("changed", "changes", "diff"):
         assert predicted[key] == done[key]
     assert (predicted["versions"], done["versions"]) == ({}, {"kubelet": "1.36.3-1.1"})
@@ -74,16 +74,16 @@ def test_check_mode_predicts_without_a_single_command(machine: Any, fake_run: An
 
 @pytest.mark.parametrize("check", [True, False])
 def test_an_installed_package_costs_no_command(machine: Any, fake_run: Any, run_pinned: Any, check: bool) -> None:
-    run_pinned(WISH)
+    run_pinned(SPEC)
     fake_run.calls.clear()
-    result = run_pinned(WISH, check=check)
+    result = run_pinned(SPEC, check=check)
     assert (result["changed"], result["changes"]) == (False, [])
     assert fake_run.calls == []
 
 
 def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
     found = machine.snapshot()
-    result = run_pinned({**WISH, "packages": [{"name": "kubelet", "version": "1.36.9"}]})
+    result = run_pinned({**SPEC, "packages": [{"name": "kubelet", "version": "1.36.9"}]})
     assert "Wanted kubelet 1.36.9, found 1.36.3-1.1 in http://192.168.90.10/apt" in result["msg"]
     assert machine.snapshot() == found
 
@@ -91,7 +91,7 @@ def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
 @pytest.mark.parametrize("check", [True, False])
 def test_a_machine_of_another_family(machine: Any, run_pinned: Any, check: bool) -> None:
     machine.path(STATUS).unlink()
-    assert "Wanted a machine of the Debian or Red Hat family" in run_pinned(WISH, check=check)["msg"]
+    assert "Wanted a machine of the Debian or Red Hat family" in run_pinned(SPEC, check=check)["msg"]
 
 
 REPOSITORY_FILE = "/etc/yum.repos.d/classroom.repo"
@@ -125,10 +125,10 @@ def rpms(machine: Any, monkeypatch: pytest.MonkeyPatch) -> Rpms:
 
 def test_the_red_hat_family_is_predicted_and_held_in_its_file(machine: Any, run_on_machine: Any, rpms: Rpms) -> None:
     found = machine.snapshot()
-    predicted = run_on_machine(package_service, WISH, check=True)
+    predicted = run_on_machine(package_service, SPEC, check=True)
     assert machine.snapshot() == found
     assert {words[0] for words in rpms.asked} == {"rpm"}
-    done = run_on_machine(package_service, WISH)
+    done = run_on_machine(package_service, SPEC)
     for key in ("changed", "changes", "diff"):
         assert predicted[key] == done[key]
     assert done["versions"] == {"kubelet": "1.36.3-1.1"}
@@ -136,9 +136,9 @@ def test_the_red_hat_family_is_predicted_and_held_in_its_file(machine: Any, run_
 
 
 def test_the_red_hat_family_costs_one_query(machine: Any, run_on_machine: Any, rpms: Rpms) -> None:
-    run_on_machine(package_service, WISH)
+    run_on_machine(package_service, SPEC)
     rpms.asked.clear()
-    assert run_on_machine(package_service, WISH)["changed"] is False
+    assert run_on_machine(package_service, SPEC)["changed"] is False
     assert [words[:2] for words in rpms.asked] == [["rpm", "--query"]]
 
 
@@ -152,6 +152,6 @@ def test_a_key_that_is_none_is_refused_before_anything(
     machine: Any, run_pinned: Any, fake_run: Any, given: dict[str, Any], message: str, check: bool,
 ) -> None:
     found = machine.snapshot()
-    result = run_pinned({**WISH, "repository": {**WISH["repository"], **given}}, check=check)
+    result = run_pinned({**SPEC, "repository": {**SPEC["repository"], **given}}, check=check)
     assert message in result["msg"]
     assert (machine.snapshot(), fake_run.calls) == (found, [])

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 
-WISH = {
+SPEC = {
     "name": "web",
     "files": [{"path": "/etc/web.conf", "content": "new\n"},
               {"path": "/etc/web.key", "secret_content": "topsecret", "mode": "0600"}],
@@ -26,10 +26,10 @@ def test_check_mode_predicts_what_the_real_run_does(machine: Any, fake_run: Any,
     fake_run.on("systemctl", "show", out=LOADED.format("inactive"))
     fake_run.on("systemctl", "show", out=LOADED.format("inactive"))
     fake_run.on("systemctl", "show", out=LOADED.format("active")).on("systemctl")
-    predicted = run_on_machine(package_service, {"services": [WISH]}, check=True)
+    predicted = run_on_machine(package_service, {"services": [SPEC]}, check=True)
     assert machine.snapshot() == {}
     assert len(fake_run.calls) == 1
-    done = run_on_machine(package_service, {"services": [WISH]})
+    done = run_on_machine(package_service, {"services": [SPEC]})
     for key in ("changed", "changes", "diff", "changed_files"):
         assert predicted[key] == done[key]
     assert machine.read("/etc/web.key") == "topsecret"
@@ -42,7 +42,7 @@ def test_a_service_as_wished_costs_one_command(machine: Any, fake_run: Any, run_
     machine.write("/etc/web.conf", "new\n")
     machine.write("/etc/web.key", "topsecret").chmod(0o600)
     fake_run.on("systemctl", "show", out=LOADED.format("active"))
-    result = run_on_machine(package_service, {"services": [WISH]}, check=check)
+    result = run_on_machine(package_service, {"services": [SPEC]}, check=check)
     assert (result["changed"], result["changes"]) == (False, [])
     assert len(fake_run.calls) == 1
 
@@ -50,7 +50,7 @@ def test_a_service_as_wished_costs_one_command(machine: Any, fake_run: Any, run_
 @pytest.mark.parametrize("check", [True, False])
 def test_a_unit_that_is_not_installed(machine: Any, fake_run: Any, run_on_machine: Any, check: bool) -> None:
     fake_run.on("systemctl", "show", out="LoadState=not-found\nActiveState=inactive\n")
-    result = run_on_machine(package_service, {"services": [WISH]}, check=check)
+    result = run_on_machine(package_service, {"services": [SPEC]}, check=check)
     if check:
         assert result["changed"]
         assert "start web.service: it is not running" in result["changes"]
@@ -83,10 +83,10 @@ def test_a_file_that_is_read_when_needed_restarts_nothing(
     if former is not None:
         machine.write(MIRROR["path"], former)
     fake_run.on("systemctl", "show", out=LOADED.format("active"))
-    wish = {"files": [MIRROR], "services": [WISH]}
-    predicted = run_on_machine(package_service, wish, check=True)
+    spec = {"files": [MIRROR], "services": [SPEC]}
+    predicted = run_on_machine(package_service, spec, check=True)
     assert machine.read(MIRROR["path"]) == former
-    done = run_on_machine(package_service, wish)
+    done = run_on_machine(package_service, spec)
     assert predicted["changes"] == done["changes"] == [
         "file {}: {}".format(MIRROR["path"], "it is missing" if former is None else "its content is another")]
     assert predicted["changed_files"] == done["changed_files"] == [MIRROR["path"]]
@@ -94,7 +94,7 @@ def test_a_file_that_is_read_when_needed_restarts_nothing(
     assert not fake_run.did("restart") and not fake_run.did("reload")
     # For the way back to before this collection
     assert MIRROR["path"] in str(machine.read("/var/lib/classroom-kubeadm/before.json"))
-    assert not run_on_machine(package_service, wish)["changed"]
+    assert not run_on_machine(package_service, spec)["changed"]
 
 
 def test_files_alone_need_neither_packages_nor_services(machine: Any, run_on_machine: Any) -> None:
@@ -113,6 +113,6 @@ def test_a_port_that_another_program_has(
     machine.path("/proc/12/fd/5").symlink_to("socket:[77]")
     fake_run.on("systemctl", "show", out=LOADED.format(active))
     before = machine.snapshot()
-    result = run_on_machine(package_service, {"services": [{**WISH, **option}]})
+    result = run_on_machine(package_service, {"services": [{**SPEC, **option}]})
     assert "Wanted port 5000 for web.service, found 'python3' listening on it. Stop that program" in result["msg"]
     assert machine.snapshot() == before

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import registry_load
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistrySilent
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistryUnreachable
 from tests.unit.support.fake_bundle import Bundle, locked_bundle
 from tests.unit.support.fake_registry import Contents, serving
 
@@ -149,7 +149,7 @@ def test_nothing_at_the_address_is_told() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(RegistrySilent, match=address):
+        with pytest.raises(RegistryUnreachable, match=address):
             Registry(address).digest("pause", "3.10.2")
 
 

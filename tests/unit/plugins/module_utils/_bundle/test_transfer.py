@@ -14,12 +14,12 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.transfer import (
-    Wish,
+    TransferSpec,
     batches,
     finish,
     is_there,
     missing,
-    take,
+    receive,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from tests.unit.support.fake_bundle import Bundle, locked_bundle
@@ -28,20 +28,20 @@ PAUSE = {"registry.k8s.io/pause:3.10.2": (b"pause",)}
 MORE = {**PAUSE, "ghcr.io/flannel-io/flannel:v0.28.4": (b"flannel",)}
 
 
-def wish(bundle: Bundle, dest: Path) -> Wish:
+def spec(bundle: Bundle, dest: Path) -> TransferSpec:
     directory = bundle.directory
     names = bundle_lock.read(str(directory)).files
     text = (directory / bundle_lock.NAME).read_text(encoding="utf-8")
-    return Wish(str(dest), text, {name: (directory / name).stat().st_size for name in names})
+    return TransferSpec(str(dest), text, {name: (directory / name).stat().st_size for name in names})
 
 
-def send(bundle: Bundle, wanted: Wish, names: list[str], way: Path) -> None:
+def send(bundle: Bundle, wanted: TransferSpec, names: list[str], way: Path) -> None:
     """What the controller does: a copy of each file somewhere on the machine, which is then taken."""
     way.mkdir(exist_ok=True)
     arrived = {name: str(way / str(number)) for number, name in enumerate(names)}
     for name, path in arrived.items():
         Path(path).write_bytes((bundle.directory / name).read_bytes())
-    take(wanted, arrived)
+    receive(wanted, arrived)
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -66,7 +66,7 @@ def second(tmp_path: Path) -> Bundle:
 def dest(tmp_path: Path, first: Bundle) -> Path:
     """The first bundle as it is served."""
     target = tmp_path / "srv"
-    wanted = wish(first, target)
+    wanted = spec(first, target)
     send(first, wanted, missing(wanted), tmp_path / "way")
     finish(wanted, stamp(tmp_path))
     return target
@@ -74,7 +74,7 @@ def dest(tmp_path: Path, first: Bundle) -> Path:
 
 def test_all_of_a_first_bundle_is_sent(tmp_path: Path, first: Bundle) -> None:
     target = tmp_path / "srv"
-    wanted = wish(first, target)
+    wanted = spec(first, target)
     assert not is_there(wanted, stamp(tmp_path)) and not target.exists()
     names = missing(wanted)
     assert set(names) == set(wanted.sizes) and not target.exists()
@@ -88,7 +88,7 @@ def test_all_of_a_first_bundle_is_sent(tmp_path: Path, first: Bundle) -> None:
 def test_only_what_is_new_of_a_second_one(dest: Path, first: Bundle, second: Bundle, tmp_path: Path) -> None:
     shared = next(path for path in tree(dest) if tree(dest)[path] == b"pause")
     inode = (dest / shared).stat().st_ino
-    wanted = wish(second, dest)
+    wanted = spec(second, dest)
     names = missing(wanted)
     assert shared not in names and 0 < len(names) < len(wanted.sizes)
     send(second, wanted, names, tmp_path / "way")
@@ -97,11 +97,11 @@ def test_only_what_is_new_of_a_second_one(dest: Path, first: Bundle, second: Bun
     assert tree(dest) == tree(second.directory)
     # Neither sent nor stored twice
     assert (dest / shared).stat().st_ino == inode
-    assert missing(wish(first, dest)) == [] or set(missing(wish(first, dest))) <= set(tree(first.directory))
+    assert missing(spec(first, dest)) == [] or set(missing(spec(first, dest))) <= set(tree(first.directory))
 
 
 def test_an_interrupted_copy_is_picked_up(dest: Path, second: Bundle, tmp_path: Path) -> None:
-    wanted = wish(second, dest)
+    wanted = spec(second, dest)
     names = missing(wanted)
     send(second, wanted, names[:2], tmp_path / "way")
     # Half of a file, as a broken connection leaves it
@@ -115,7 +115,7 @@ def test_an_interrupted_copy_is_picked_up(dest: Path, second: Bundle, tmp_path: 
 
 
 def test_a_change_that_was_cut_off_is_done_again(dest: Path, second: Bundle, tmp_path: Path) -> None:
-    wanted = wish(second, dest)
+    wanted = spec(second, dest)
     send(second, wanted, missing(wanted), tmp_path / "way")
     # Killed when the images had been exchanged and the lock had not
     os.rename(dest / "oci", tmp_path / "gone")
@@ -137,7 +137,7 @@ def damage(name: str) -> Callable[[Path], None]:
 def test_a_damaged_file_is_named_and_the_served_bundle_stays(
     dest: Path, first: Bundle, second: Bundle, tmp_path: Path
 ) -> None:
-    wanted = wish(second, dest)
+    wanted = spec(second, dest)
     names = missing(wanted)
     damage(names[-1])(second.directory)
     with pytest.raises(ClassroomError) as caught:
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_named_and_the_served_bundle_stays(
 
 
 def test_a_served_file_that_was_damaged_is_sent_again(dest: Path, first: Bundle, second: Bundle) -> None:
-    wanted = wish(second, dest)
+    wanted = spec(second, dest)
     shared = sorted(set(wanted.sizes) - set(missing(wanted)))[0]
     damage(shared)(dest)
     assert shared in missing(wanted)
@@ -163,7 +163,7 @@ def test_a_served_file_that_was_damaged_is_sent_again(dest: Path, first: Bundle,
 def test_a_served_bundle_with_a_file_that_is_gone_is_not_there(
     dest: Path, first: Bundle, change: Callable[[Path], object]
 ) -> None:
-    wanted = wish(first, dest)
+    wanted = spec(first, dest)
     assert is_there(wanted, stamp(dest.parent))
     name = sorted(wanted.sizes)[0]
     change(dest / name)
@@ -175,14 +175,14 @@ def test_a_served_bundle_with_a_file_that_is_gone_is_not_there(
 def test_a_lock_that_points_outside(tmp_path: Path, name: str) -> None:
     text = "schema: 1\nimages:\nfiles:\n  {}: {}\n".format(name, "0" * 64)
     with pytest.raises(ClassroomError, match="names files outside of its bundle"):
-        missing(Wish(str(tmp_path / "srv"), text, {name: 1}))
+        missing(TransferSpec(str(tmp_path / "srv"), text, {name: 1}))
 
 
 def test_no_room(first: Bundle, tmp_path: Path) -> None:
-    wanted = wish(first, tmp_path / "srv")
+    wanted = spec(first, tmp_path / "srv")
     sizes: Mapping[str, int] = dict.fromkeys(wanted.sizes, 1 << 60)
     with pytest.raises(ClassroomError, match=r"MiB free in .*/srv for the files of the bundle, found"):
-        missing(Wish(wanted.dest, wanted.text, sizes))
+        missing(TransferSpec(wanted.dest, wanted.text, sizes))
     assert not (tmp_path / "srv").exists()
 
 

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_changes, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_changes, as_diff
 
 STEPS = [
-    Step("file", "/etc/x", "", "one\ntwo\n", "it is missing"),
-    Step("package", "kubelet", "1.36.2-1.1", "1.36.3", "it has another version"),
+    Change("file", "/etc/x", "", "one\ntwo\n", "it is missing"),
+    Change("package", "kubelet", "1.36.2-1.1", "1.36.3", "it has another version"),
 ]
 
 

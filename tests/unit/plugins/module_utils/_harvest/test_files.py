@@ -20,7 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import files as harvest_files
-from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.files import MEBIBYTE, Wish
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.files import MEBIBYTE, FilesSpec
 
 ODD = ["a b", "-rf", "new\nline", "quote\"s'", "*", "läm", "back\\slash", os.fsdecode(b"\xff\xfe")]
 NFS = "36 35 0:40 / {0} rw,relatime shared:1 - nfs4 server:/export rw\n"
@@ -40,7 +40,7 @@ def write(root: Root, path: str, content: str = "x", mode: int = 0o644) -> Path:
 
 
 def survey(root: Root, *directories: str, excludes: tuple[str, ...] = (), most: int = MEBIBYTE) -> harvest_files.Survey:
-    return harvest_files.survey(root, Wish(directories, excludes, most))
+    return harvest_files.survey(root, FilesSpec(directories, excludes, most))
 
 
 @pytest.mark.parametrize(("path", "pattern", "fits"), [

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
-from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.objects import REDACTED_MARK, Wish
+from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.objects import REDACTED_MARK, ObjectsSpec
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
     ApiError,
     Denied,
@@ -91,7 +91,7 @@ def api() -> Pages:
 
 
 def harvest(api: Pages, *excepted: str, **wish: Any) -> harvest_objects.Harvest:
-    return harvest_objects.harvest(api, Wish(excepted=excepted or ("kube-*",), **wish), lambda _seconds: None)
+    return harvest_objects.harvest(api, ObjectsSpec(excepted=excepted or ("kube-*",), **wish), lambda _seconds: None)
 
 
 def test_every_kind_that_can_be_made_in_a_namespace_is_asked_for(api: Pages) -> None:
@@ -115,7 +115,7 @@ def test_every_kind_that_can_be_made_in_a_namespace_is_asked_for(api: Pages) -> 
 ])
 def test_namespaces(api: Pages, namespaces: tuple[str, ...], excepted: tuple[str, ...], found: list[str]) -> None:
     api.objects["/api/v1/configmaps"] = [item(name, "x") for name in ("default", "kube-system", "student")]
-    harvested = harvest_objects.harvest(api, Wish(namespaces, excepted))
+    harvested = harvest_objects.harvest(api, ObjectsSpec(namespaces, excepted))
     assert list(harvested.namespaces) == found
 
 
@@ -202,7 +202,7 @@ def test_what_a_controller_made_is_nobody_s_work(resource_name: str, found: dict
 def test_only_what_a_person_writes_is_kept(
     version: str, kind: str, found: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
-    assert harvest_objects.manifest_of(version, kind, found, Wish()) == {
+    assert harvest_objects.manifest_of(version, kind, found, ObjectsSpec()) == {
         "apiVersion": version, "kind": kind, **wanted}
 
 
@@ -320,7 +320,7 @@ def test_a_kind_that_cannot_be_listed_is_named(api: Pages) -> None:
 def test_a_control_plane_that_is_down_is_a_reason_and_no_error(lab: Lab, broken: ApiError) -> None:
     lab.write("/etc/kubernetes/admin.conf", kubeconfig_text("https://192.0.2.1:6443", "ca", "c", "k"))
     lab.api.broken = broken
-    found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", Wish(), 1)
+    found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", ObjectsSpec(), 1)
     assert found.namespaces == {} and reason == f"The objects were not harvested: {broken}."
 
 
@@ -329,7 +329,7 @@ def test_a_control_plane_that_is_down_is_a_reason_and_no_error(lab: Lab, broken:
 def test_a_machine_without_a_cluster_is_no_error(lab: Lab, text: str | None, said: str) -> None:
     if text is not None:
         lab.write("/etc/kubernetes/admin.conf", text)
-    found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", Wish(), 1)
+    found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", ObjectsSpec(), 1)
     assert found.namespaces == {} and said in reason
 
 

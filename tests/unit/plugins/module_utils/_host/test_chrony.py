@@ -17,7 +17,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core import ori
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import chrony as time_service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import time_services, time_sync
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import Wish
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import TimeSpec
 
 DEBIAN = "confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n" \
          "sourcedir /etc/chrony/sources.d\n"
@@ -50,14 +50,14 @@ def test_where_chrony_reads_its_servers(
 ) -> None:
     for each, text in files.items():
         machine.write(each, text)
-    found = time_service.wished_files(machine.root, servers)
+    found = time_service.desired_files(machine.root, servers)
     assert [(file.path, file.content) for file in found] == ([(path, content)] if path else [])
 
 
 @pytest.mark.parametrize("server", ["", "a b", "x\nallow", "192.0.2.1 iburst", "-x"])
 def test_a_server_is_a_name_or_an_address(server: str) -> None:
     with pytest.raises(ClassroomError, match="Wanted the name or address of a time server, found"):
-        time_sync.check(Wish(True, (server,)))
+        time_sync.validate(TimeSpec(True, (server,)))
 
 
 class Systemd:
@@ -74,8 +74,8 @@ def all_answer(_servers: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def read(machine: Any, fake_run: Any, wish: Wish, ask: Any) -> time_service.State:
-    return time_service.read_state(machine.root, fake_run, wish, time_services.running(fake_run), ask)
+def read(machine: Any, fake_run: Any, spec: TimeSpec, ask: Any) -> time_service.ChronyState:
+    return time_service.read_state(machine.root, fake_run, spec, time_services.running(fake_run), ask)
 
 
 @pytest.mark.parametrize(("running", "named"), [
@@ -85,7 +85,7 @@ def test_a_clock_that_nobody_keeps_is_named(
     machine: Any, fake_run: Any, running: tuple[str, ...], named: bool,
 ) -> None:
     Systemd(fake_run, *running)
-    found = time_sync.plan(Wish(), time_sync.read_state(machine.root, fake_run, Wish()))
+    found = time_sync.plan(TimeSpec(), time_sync.read_state(machine.root, fake_run, TimeSpec()))
     assert found.steps == ()
     assert ["no service keeps this machine's clock" in each for each in found.findings] == ([True] if named else [])
 
@@ -94,9 +94,9 @@ def test_chrony_that_runs_as_wished_needs_nothing(machine: Any, fake_run: Any) -
     Systemd(fake_run, "chrony.service")
     machine.write("/etc/chrony/chrony.conf", DEBIAN)
     fake_run.on("systemctl", "show", out=RUNNING)
-    wish = Wish(True)
-    state = read(machine, fake_run, wish, all_answer)
-    assert time_service.plan(wish, state) == time_services.Plan()
+    spec = TimeSpec(True)
+    state = read(machine, fake_run, spec, all_answer)
+    assert time_service.plan(spec, state) == time_services.TimePlan()
 
 
 def test_a_server_that_does_not_answer_is_named_and_no_more(machine: Any, fake_run: Any) -> None:
@@ -104,9 +104,9 @@ def test_a_server_that_does_not_answer_is_named_and_no_more(machine: Any, fake_r
     machine.write("/etc/chrony/chrony.conf", DEBIAN)
     machine.write("/etc/chrony/sources.d/classroom-kubeadm.sources", HEADER + "server 192.0.2.1 iburst\n")
     fake_run.on("systemctl", "show", out=RUNNING)
-    wish = Wish(True, SERVERS)
-    state = read(machine, fake_run, wish, tuple)
-    found = time_service.plan(wish, state)
+    spec = TimeSpec(True, SERVERS)
+    state = read(machine, fake_run, spec, tuple)
+    found = time_service.plan(spec, state)
     assert found.steps == ()
     assert [each.partition(",")[0] for each in found.findings] == [
         "time server 192.0.2.1: it does not answer at UDP port 123"]
@@ -119,13 +119,13 @@ def test_another_service_is_replaced_and_brought_back(machine: Any, fake_run: An
     fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n")
     fake_run.on("systemctl", "show", out=RUNNING)
     fake_run.on("systemctl")
-    wish = Wish(True, SERVERS)
-    state = read(machine, fake_run, wish, all_answer)
-    found = time_service.plan(wish, state)
+    spec = TimeSpec(True, SERVERS)
+    state = read(machine, fake_run, spec, all_answer)
+    found = time_service.plan(spec, state)
     assert [step.title for step in found.steps] == [
         "time service systemd-timesyncd.service", "file /etc/chrony/sources.d/classroom-kubeadm.sources",
         "enable chrony.service", "start chrony.service"]
-    time_service.perform(machine.root, fake_run, wish, state)
+    time_service.apply(machine.root, fake_run, spec, state)
     assert fake_run.did("disable", "--now", "systemd-timesyncd.service")
     former = original_state.read(machine.root)["time"]
     assert former == {"chrony": "inactive", "replaced": {"systemd-timesyncd.service": "systemd-timesyncd=1.0"}}
@@ -178,7 +178,7 @@ def server() -> Iterator[int]:
 
 
 def test_who_answers_is_found_by_asking(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_service, "_PATIENCE", 0.5)
+    monkeypatch.setattr(time_service, "_TIMEOUT", 0.5)
     answered: set[str] = set()
     time_service._ask("127.0.0.1", answered, server)
     assert answered == {"127.0.0.1"}

@@ -23,8 +23,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld 
     RULE,
     SOURCE,
     Entry,
-    State,
-    Wish,
+    FirewalldSpec,
+    FirewalldState,
     Zone,
     parse_zones,
     plan,
@@ -39,18 +39,20 @@ STOPPED = systemd.Unit(firewalld.UNIT, "loaded", "inactive", "dead", "disabled")
 ZONES = {name: Zone(name, services=("ssh",)) for name in ("public", "internal")} | {
     "trusted": Zone("trusted", "ACCEPT"), "drop": Zone("drop", "DROP")}
 ADDRESSES = (Address("eth0", "192.168.90.101", 24), Address("eth1", "10.0.2.15", 24))
-FRESH = State(RUNS, "public", {PERMANENT: ZONES, LIVE: ZONES}, ADDRESSES)
-WISH = Wish("auto", ("10250/tcp", "30000-32767/udp"), address="192.168.90.101", trusted=(PODS,))
+FRESH = FirewalldState(RUNS, "public", {PERMANENT: ZONES, LIVE: ZONES}, ADDRESSES)
+SPEC = FirewalldSpec("auto", ("10250/tcp", "30000-32767/udp"), address="192.168.90.101", trusted=(PODS,))
 
 
-def changed(state: State, zone: str, places: tuple[str, ...] = firewalld.PLACES, **fields: Any) -> State:
+def changed(
+    state: FirewalldState, zone: str, places: tuple[str, ...] = firewalld.PLACES, **fields: Any
+) -> FirewalldState:
     zones = {place: dict(named) for place, named in state.zones.items()}
     for place in places:
         zones[place][zone] = replace(zones[place][zone], **fields)
     return replace(state, zones=zones)
 
 
-OPEN = changed(changed(FRESH, "public", ports=WISH.ports), "trusted", sources=(PODS,))
+OPEN = changed(changed(FRESH, "public", ports=SPEC.ports), "trusted", sources=(PODS,))
 
 
 def both(zone: str, kind: str, value: str) -> list[Entry]:
@@ -58,7 +60,7 @@ def both(zone: str, kind: str, value: str) -> list[Entry]:
 
 
 def test_what_is_needed_is_opened_in_both_configurations() -> None:
-    found = plan(WISH, FRESH)
+    found = plan(SPEC, FRESH)
     assert [step.title for step in found.steps] == [
         "firewalld port 10250/tcp in zone public", "firewalld port 30000-32767/udp in zone public",
         "firewalld source 10.244.0.0/16 in zone trusted"]
@@ -71,22 +73,22 @@ def test_what_is_needed_is_opened_in_both_configurations() -> None:
 
 @pytest.mark.parametrize("state", ["auto", "running"])
 def test_what_is_open_needs_nothing(state: str) -> None:
-    found = plan(replace(WISH, state=state), OPEN)
+    found = plan(replace(SPEC, state=state), OPEN)
     assert (found.steps, found.former) == ((), {})
 
 
-@pytest.mark.parametrize(("wish", "unit"), [
+@pytest.mark.parametrize(("spec", "unit"), [
     ("auto", STOPPED), ("auto", systemd.Unit(firewalld.UNIT)), ("unchanged", RUNS),
     ("stopped", STOPPED), ("stopped", systemd.Unit(firewalld.UNIT)),
 ])
-def test_machines_that_are_left_alone(wish: str, unit: systemd.Unit) -> None:
-    assert plan(replace(WISH, state=wish), State(unit)).steps == ()
+def test_machines_that_are_left_alone(spec: str, unit: systemd.Unit) -> None:
+    assert plan(replace(SPEC, state=spec), FirewalldState(unit)).steps == ()
 
 
 @pytest.mark.parametrize(("places", "missing"), [((LIVE,), [PERMANENT]), ((PERMANENT,), [LIVE])])
 def test_only_the_other_configuration_is_changed(places: tuple[str, ...], missing: list[str]) -> None:
-    half = changed(changed(FRESH, "public", places, ports=WISH.ports), "trusted", places, sources=(PODS,))
-    found = plan(WISH, half)
+    half = changed(changed(FRESH, "public", places, ports=SPEC.ports), "trusted", places, sources=(PODS,))
+    found = plan(SPEC, half)
     assert {entry.place for entry in found.add} == set(missing)
     assert all(missing[0] in step.before for step in found.steps)
 
@@ -97,12 +99,12 @@ def test_only_the_other_configuration_is_changed(places: tuple[str, ...], missin
     (("10250/tcp", "30000-31000/udp"), ["30000-32767/udp"]),
 ])
 def test_a_range_that_has_all_of_it_is_enough(ports: tuple[str, ...], missing: list[str]) -> None:
-    found = plan(WISH, changed(OPEN, "public", ports=ports))
+    found = plan(SPEC, changed(OPEN, "public", ports=ports))
     assert list(dict.fromkeys(entry.value for entry in found.add)) == missing
 
 
 def test_a_zone_that_accepts_everything_is_open() -> None:
-    assert plan(replace(WISH, zone="trusted"), OPEN).add == ()
+    assert plan(replace(SPEC, zone="trusted"), OPEN).add == ()
 
 
 @pytest.mark.parametrize(("interfaces", "zone", "expected"), [
@@ -111,24 +113,24 @@ def test_a_zone_that_accepts_everything_is_open() -> None:
 def test_the_zone_is_the_wished_one_or_that_of_the_nodes_interface(
     interfaces: tuple[str, ...], zone: str, expected: str,
 ) -> None:
-    found = plan(replace(WISH, zone=zone), changed(FRESH, "internal", interfaces=interfaces))
+    found = plan(replace(SPEC, zone=zone), changed(FRESH, "internal", interfaces=interfaces))
     assert found.zone == expected
     assert {entry.zone for entry in found.add} == {expected, "trusted"}
 
 
 def test_networks_become_rules_as_firewalld_writes_them() -> None:
-    wish = replace(WISH, ports=("6443/tcp",), sources=("192.168.90.0/24", "fd00::/64"), trusted=())
+    spec = replace(SPEC, ports=("6443/tcp",), sources=("192.168.90.0/24", "fd00::/64"), trusted=())
     rules = [
         'rule family="ipv4" source address="192.168.90.0/24" port port="6443" protocol="tcp" accept',
         'rule family="ipv6" source address="fd00::/64" port port="6443" protocol="tcp" accept']
-    assert [rich_rule(source, "6443/tcp") for source in wish.sources] == rules
-    assert list(dict.fromkeys((entry.kind, entry.value) for entry in plan(wish, FRESH).add)) == [
+    assert [rich_rule(source, "6443/tcp") for source in spec.sources] == rules
+    assert list(dict.fromkeys((entry.kind, entry.value) for entry in plan(spec, FRESH).add)) == [
         (RULE, rule) for rule in rules]
-    assert plan(wish, changed(FRESH, "public", rules=tuple(rules))).steps == ()
+    assert plan(spec, changed(FRESH, "public", rules=tuple(rules))).steps == ()
 
 
-PODS_BY_INTERFACE = replace(WISH, interfaces=("cni0", "flannel.1"))
-CLUSTER = Wish("auto", ("6443/tcp",), address="192.168.90.101", cluster_ports=("10250/tcp", "8472/udp"),
+PODS_BY_INTERFACE = replace(SPEC, interfaces=("cni0", "flannel.1"))
+CLUSTER = FirewalldSpec("auto", ("6443/tcp",), address="192.168.90.101", cluster_ports=("10250/tcp", "8472/udp"),
                cluster_sources=("192.168.90.100", "192.168.91.0/24"))
 
 
@@ -152,7 +154,7 @@ def test_ports_that_an_earlier_run_opened_to_all_are_closed() -> None:
 def test_a_host_is_added_and_no_other_is_taken_away() -> None:
     other = both("public", RULE, rich_rule("192.168.90.7", "10250/tcp"))
     state = replace(changed(FRESH, "public", rules=(other[0].value,)), ours=tuple(other))
-    one = Wish(cluster_ports=("10250/tcp",), cluster_sources=("192.168.90.8",), exclusive=False)
+    one = FirewalldSpec(cluster_ports=("10250/tcp",), cluster_sources=("192.168.90.8",), exclusive=False)
     found = plan(one, state)
     assert (found.remove, {entry.value for entry in found.add}) == ((), {rich_rule("192.168.90.8", "10250/tcp")})
     assert {entry.text for entry in other} < set(found.former["written"]["firewall"])
@@ -165,41 +167,44 @@ def test_pods_are_known_by_their_interfaces_and_not_by_a_source_alone() -> None:
     assert list(found.remove) == mine
     assert sorted(found.add, key=str) == sorted(
         [*both("trusted", INTERFACE, "cni0"), *both("trusted", INTERFACE, "flannel.1")], key=str)
-    bound = changed(changed(FRESH, "public", ports=WISH.ports), "trusted", interfaces=("cni0", "flannel.1"))
+    bound = changed(changed(FRESH, "public", ports=SPEC.ports), "trusted", interfaces=("cni0", "flannel.1"))
     assert plan(PODS_BY_INTERFACE, bound).steps == ()
 
 
 def test_what_was_ours_and_is_not_wanted_is_closed_and_nothing_else() -> None:
     mine = both("public", PORT, "30000-32767/udp")
-    state = replace(changed(OPEN, "public", ports=(*WISH.ports, "9100/tcp")), ours=tuple(mine))
-    found = plan(replace(WISH, ports=("10250/tcp", "30000-31000/udp")), state)
+    state = replace(changed(OPEN, "public", ports=(*SPEC.ports, "9100/tcp")), ours=tuple(mine))
+    found = plan(replace(SPEC, ports=("10250/tcp", "30000-31000/udp")), state)
     assert list(found.remove) == mine
     # Else the smaller range would be closed along with the larger one
     assert list(found.add) == both("public", PORT, "30000-31000/udp")
     assert set(found.former["written"]["firewall"]) == {entry.text for entry in found.add}
 
 
-@pytest.mark.parametrize(("wish", "state", "message"), [
-    (replace(WISH, zone="classroom"), FRESH,
+@pytest.mark.parametrize(("spec", "state", "message"), [
+    (replace(SPEC, zone="classroom"), FRESH,
      "Wanted the zone 'classroom' of firewalld, found no such zone, only drop, internal, public, trusted"),
-    (replace(WISH, zone="new"), replace(FRESH, zones={PERMANENT: {**ZONES, "new": Zone("new")}, LIVE: ZONES}),
+    (replace(SPEC, zone="new"), replace(FRESH, zones={PERMANENT: {**ZONES, "new": Zone("new")}, LIVE: ZONES}),
      "found it in the permanent configuration only.* --reload"),
-    (replace(WISH, ports=("6443",)), FRESH, "Wanted ports like 6443/tcp or 30000-32767/udp, found '6443'"),
-    (replace(WISH, ports=("7-6/tcp", "0/tcp", "70000/udp")), FRESH, "found '7-6/tcp', '0/tcp', '70000/udp'"),
-    (replace(WISH, sources=("192.168.90.7/24",)), FRESH, "an address inside of 192.168.90.0/24"),
-    (WISH, changed(FRESH, "internal", (PERMANENT,), sources=(PODS,)),
+    (replace(SPEC, ports=("6443",)), FRESH, "Wanted ports like 6443/tcp or 30000-32767/udp, found '6443'"),
+    (replace(SPEC, ports=("7-6/tcp", "0/tcp", "70000/udp")), FRESH, "found '7-6/tcp', '0/tcp', '70000/udp'"),
+    (replace(SPEC, sources=("192.168.90.7/24",)), FRESH, "an address inside of 192.168.90.0/24"),
+    (SPEC, changed(FRESH, "internal", (PERMANENT,), sources=(PODS,)),
      "pods' network 10.244.0.0/16 .* in the zone 'internal' .permanent.* --permanent --zone=internal"),
     (replace(CLUSTER, cluster_sources=("node1",)), FRESH, "found 'node1'"),
     (replace(CLUSTER, cluster_ports=("10250",)), FRESH, "found '10250'"),
     (PODS_BY_INTERFACE, changed(FRESH, "internal", (LIVE,), interfaces=("cni0",)),
      "expected 'trusted', found 'internal' .live.* 'firewall-cmd --zone=internal --remove-interface=cni0'"),
-    (replace(WISH, state="running"), State(systemd.Unit(firewalld.UNIT)),
+    (replace(SPEC, state="running"), FirewalldState(systemd.Unit(firewalld.UNIT)),
      "found it not installed. Install the package firewalld"),
-    (replace(WISH, state="running"), State(replace(STOPPED, load_state="masked")), "found it masked. Unmask it"),
+    (replace(SPEC, state="running"), FirewalldState(replace(STOPPED, load_state="masked")),
+     "found it masked. Unmask it"),
 ])
-def test_what_cannot_be_is_said_before_anything_is_done(wish: Wish, state: State, message: str) -> None:
+def test_what_cannot_be_is_said_before_anything_is_done(
+    spec: FirewalldSpec, state: FirewalldState, message: str
+) -> None:
     with pytest.raises(ClassroomError, match=message):
-        plan(wish, state)
+        plan(spec, state)
 
 
 SESSION = Session("192.168.90.1", "192.168.90.101", 22)
@@ -216,13 +221,13 @@ START = replace(FRESH, unit=STOPPED, zones={PERMANENT: ZONES}, session=SESSION)
     (changed(START, "drop", (PERMANENT,), interfaces=("eth0",)), False),
     (changed(START, "trusted", (PERMANENT,), interfaces=("eth0",)), True),
 ])
-def test_a_start_that_would_cut_the_connection_is_refused(state: State, fine: bool) -> None:
-    wish = replace(WISH, state="running")
+def test_a_start_that_would_cut_the_connection_is_refused(state: FirewalldState, fine: bool) -> None:
+    spec = replace(SPEC, state="running")
     if not fine:
         with pytest.raises(ClassroomError, match="the machine would be cut off"):
-            plan(wish, state)
+            plan(spec, state)
         return
-    found = plan(wish, state)
+    found = plan(spec, state)
     assert found.service == "start" and {entry.place for entry in found.add} == {PERMANENT}
     assert found.former["firewall"]["service"] == {"active": False, "enabled": False}
     # What is live after the start is ours, too
@@ -230,12 +235,12 @@ def test_a_start_that_would_cut_the_connection_is_refused(state: State, fine: bo
 
 
 def test_one_that_runs_now_only_is_enabled() -> None:
-    found = plan(replace(WISH, state="running"), replace(OPEN, unit=replace(RUNS, unit_file_state="disabled")))
+    found = plan(replace(SPEC, state="running"), replace(OPEN, unit=replace(RUNS, unit_file_state="disabled")))
     assert ([step.title for step in found.steps], found.service) == (["service firewalld.service"], "start")
 
 
 def test_it_is_stopped_now_and_at_boot() -> None:
-    found = plan(replace(WISH, state="stopped"), FRESH)
+    found = plan(replace(SPEC, state="stopped"), FRESH)
     assert (found.service, [step.after for step in found.steps]) == ("stop", ["stopped, now and at boot"])
     assert found.former == {"firewall": {"service": {"active": True, "enabled": True}}}
 
@@ -291,7 +296,7 @@ trusted
 
 def test_zones_are_read_as_firewall_cmd_lists_them() -> None:
     assert parse_zones(LISTED) == {
-        "public": Zone("public", "default", ("eth0", "eth1"), (), ("dhcpv6-client", "ssh"), WISH.ports,
+        "public": Zone("public", "default", ("eth0", "eth1"), (), ("dhcpv6-client", "ssh"), SPEC.ports,
                        (rich_rule("192.168.90.0/24", "6443/tcp"), 'rule service name="http" accept')),
         "trusted": Zone("trusted", "ACCEPT", sources=(PODS,)),
     }

@@ -19,11 +19,11 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host import net
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import (
     DROPIN,
+    InterfacesSpec,
+    InterfacesState,
     Profile,
-    State,
-    Wish,
+    apply,
     dropin,
-    perform,
     plan,
     read_state,
     split_terse,
@@ -39,8 +39,9 @@ STORED = {"ipv4.method": "manual", "ipv4.addresses": "192.168.90.101/24", "ipv4.
           "ipv4.dns": "", "ipv4.never-default": "no", "connection.zone": ""}
 ETH0 = Profile("Wired connection 1", "u0", "eth0", True, {**STORED, "ipv4.addresses": "10.0.2.15/24"})
 ETH1 = Profile("internal", "u1", "eth1", True, STORED)
-NETWORKS = Wish("192.168.90.0/24", "10.0.2.0/24", "192.168.90.101")
-STATE = State((OUT, IN), True, dropin(UNMANAGED), (ETH0, ETH1), Session("10.0.2.2", "10.0.2.15", 22), ("eth0", ""))
+NETWORKS = InterfacesSpec("192.168.90.0/24", "10.0.2.0/24", "192.168.90.101")
+STATE = InterfacesState((OUT, IN), True, dropin(UNMANAGED), (ETH0, ETH1), Session("10.0.2.2", "10.0.2.15", 22),
+                        ("eth0", ""))
 NEVER = {"internal": {"never_default4": True}}
 
 
@@ -60,46 +61,47 @@ NEVER = {"internal": {"never_default4": True}}
 def test_the_one_interface_is_found(
     wanted: str, addresses: tuple[Address, ...], hint: str, expected: Address,
 ) -> None:
-    found = plan(Wish(internal=wanted, address=hint), State(addresses))
+    found = plan(InterfacesSpec(internal=wanted, address=hint), InterfacesState(addresses))
     assert found.facts()["internal"] == {
         "interface": expected.interface, "address": expected.address, "prefix": expected.prefix}
     assert found.facts()["external"] == {} and found.steps == ()
 
 
-@pytest.mark.parametrize(("wish", "addresses", "message"), [
-    (Wish("192.168.91.0/24"), (OUT, IN),
+@pytest.mark.parametrize(("spec", "addresses", "message"), [
+    (InterfacesSpec("192.168.91.0/24"), (OUT, IN),
      "with an address in 192.168.91.0/24 for the internal network, found 10.0.2.15/24 on eth0, 192.168.90.101/24 on"),
-    (Wish("eth7"), (OUT, IN), "that is called eth7 for the internal network, found 10.0.2.15/24 on eth0"),
-    (Wish(external="eth7"), (), "for the external network, found none. .* cluster_external_network"),
-    (Wish("192.168.90.0/24"), (IN, replace(IN, interface="eth2", address="192.168.90.7")),
+    (InterfacesSpec("eth7"), (OUT, IN), "that is called eth7 for the internal network, found 10.0.2.15/24 on eth0"),
+    (InterfacesSpec(external="eth7"), (), "for the external network, found none. .* cluster_external_network"),
+    (InterfacesSpec("192.168.90.0/24"), (IN, replace(IN, interface="eth2", address="192.168.90.7")),
      "Wanted one interface of this machine .* found 2: .* or a narrower network"),
-    (Wish("eth1"), (IN, replace(IN, address="192.168.90.7")),
+    (InterfacesSpec("eth1"), (IN, replace(IN, address="192.168.90.7")),
      "Wanted one address of eth1 for the internal network, found 192.168.90.101, 192.168.90.7. .* node_address"),
-    (Wish("192.168.90.1/24"), (IN,), "cluster_internal_network: .* an address inside of 192.168.90.0/24"),
-    (Wish("192.168.90/24"), (IN,), "cluster_internal_network: .* which is no network"),
+    (InterfacesSpec("192.168.90.1/24"), (IN,), "cluster_internal_network: .* an address inside of 192.168.90.0/24"),
+    (InterfacesSpec("192.168.90/24"), (IN,), "cluster_internal_network: .* which is no network"),
 ])
-def test_none_and_two_are_refused(wish: Wish, addresses: tuple[Address, ...], message: str) -> None:
+def test_none_and_two_are_refused(spec: InterfacesSpec, addresses: tuple[Address, ...], message: str) -> None:
     with pytest.raises(ClassroomError, match=message):
-        plan(wish, State(addresses))
+        plan(spec, InterfacesState(addresses))
 
 
 def test_a_machine_may_be_elsewhere_where_that_is_fine() -> None:
-    assert plan(Wish("192.168.91.0/24", optional=True), State((OUT,))).facts() == {"internal": {}, "external": {}}
+    assert plan(InterfacesSpec("192.168.91.0/24", optional=True), InterfacesState((OUT,))).facts() == {"internal": {},
+                                                                                                       "external": {}}
 
 
 def test_without_networkmanager_only_the_interfaces_are_found(machine: Any, fake_run: Any) -> None:
     fake_run.on("ip", out="[]").on("systemctl", rc=3, out="inactive\n")
-    state = read_state(machine.root, fake_run, Wish(unmanaged=UNMANAGED, profiles=NEVER))
-    assert not state.managed and plan(Wish(unmanaged=UNMANAGED, profiles=NEVER), state).steps == ()
+    state = read_state(machine.root, fake_run, InterfacesSpec(unmanaged=UNMANAGED, profiles=NEVER))
+    assert not state.managed and plan(InterfacesSpec(unmanaged=UNMANAGED, profiles=NEVER), state).steps == ()
 
 
 def test_interfaces_of_kubernetes_are_left_alone() -> None:
-    found = plan(Wish(unmanaged=UNMANAGED), replace(STATE, dropin=None))
+    found = plan(InterfacesSpec(unmanaged=UNMANAGED), replace(STATE, dropin=None))
     assert [step.title for step in found.steps] == ["file " + DROPIN]
     assert found.text is not None and found.text.endswith(
         "[keyfile]\nunmanaged-devices+=interface-name:cni*;interface-name:veth*\n")
-    assert plan(Wish(unmanaged=UNMANAGED), STATE).steps == ()
-    assert plan(Wish(), replace(STATE, dropin=None)).steps == ()
+    assert plan(InterfacesSpec(unmanaged=UNMANAGED), STATE).steps == ()
+    assert plan(InterfacesSpec(), replace(STATE, dropin=None)).steps == ()
 
 
 @pytest.mark.parametrize(("pattern", "message"), [
@@ -111,13 +113,13 @@ def test_interfaces_of_kubernetes_are_left_alone() -> None:
 ])
 def test_patterns_that_are_refused(pattern: str, message: str) -> None:
     with pytest.raises(ClassroomError, match=message):
-        plan(Wish(unmanaged=("cni*", pattern)), STATE)
+        plan(InterfacesSpec(unmanaged=("cni*", pattern)), STATE)
 
 
 def test_only_what_is_declared_and_different_is_changed() -> None:
-    wish = replace(NETWORKS, profiles={"internal": {"never_default4": True, "gw4": "192.168.90.1", "zone": "internal",
+    spec = replace(NETWORKS, profiles={"internal": {"never_default4": True, "gw4": "192.168.90.1", "zone": "internal",
                                                     "dns4": []}, "external": {"never_default4": False}})
-    found = plan(wish, STATE)
+    found = plan(spec, STATE)
     [change] = found.changes
     assert (change.profile, dict(change.values)) == (
         ETH1, {"ipv4.never-default": "yes", "connection.zone": "internal"})
@@ -127,7 +129,7 @@ def test_only_what_is_declared_and_different_is_changed() -> None:
     assert [step.title for step in found.steps] == ["profile internal of eth1"]
     done = replace(STATE, profiles=(ETH0, replace(ETH1, values={
         **STORED, "ipv4.never-default": "yes", "connection.zone": "internal"})))
-    assert plan(replace(wish, profiles={"internal": {"never_default4": True, "zone": "internal"}}), done).steps == ()
+    assert plan(replace(spec, profiles={"internal": {"never_default4": True, "zone": "internal"}}), done).steps == ()
 
 
 @pytest.mark.parametrize("profiles", [(ETH0,), (ETH0, replace(ETH1, stored=False, values={}))])
@@ -161,14 +163,14 @@ NEIGHBOUR = replace(STATE, session=Session("192.168.90.1", "192.168.90.101", 22)
     ({"never_default4": True, "ip4": "192.168.90.7/24"}, STATE, ""),
 ])
 def test_a_change_that_would_cut_the_connection_is_refused(
-    options: dict[str, Any], state: State, message: str,
+    options: dict[str, Any], state: InterfacesState, message: str,
 ) -> None:
-    wish = replace(NETWORKS, profiles={"internal": options})
+    spec = replace(NETWORKS, profiles={"internal": options})
     if not message:
-        assert len(plan(wish, state).changes) == 1
+        assert len(plan(spec, state).changes) == 1
         return
     with pytest.raises(ClassroomError, match=f"own connection on it: .*{message}.*Nothing was changed"):
-        plan(wish, state)
+        plan(spec, state)
 
 
 @pytest.mark.parametrize(("line", "fields"), [
@@ -197,12 +199,12 @@ def node(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return machine
 
 
-WISH = Wish("192.168.90.0/24", unmanaged=UNMANAGED, profiles=NEVER)
+SPEC = InterfacesSpec("192.168.90.0/24", unmanaged=UNMANAGED, profiles=NEVER)
 MODIFY = ["nmcli", "connection", "modify", "uuid", "u1"]
 
 
 def test_what_networkmanager_says_is_read(node: Any, fake_run: Any) -> None:
-    state = read_state(node.root, fake_run, WISH)
+    state = read_state(node.root, fake_run, SPEC)
     assert state.profiles == (
         Profile("Wired: 1", "u0", "eth0", False), Profile("internal", "u1", "eth1", True, {
             "ipv4.method": "manual", "ipv4.gateway": "192.168.90.1", "ipv4.never-default": "no",
@@ -212,7 +214,7 @@ def test_what_networkmanager_says_is_read(node: Any, fake_run: Any) -> None:
 
 def test_a_change_is_kept_in_force_and_brought_back(node: Any, fake_run: Any) -> None:
     fake_run.on("nmcli")
-    perform(node.root, fake_run, plan(WISH, read_state(node.root, fake_run, WISH)))
+    apply(node.root, fake_run, plan(SPEC, read_state(node.root, fake_run, SPEC)))
     assert fake_run.calls[-3:] == [
         [*MODIFY, "ipv4.never-default", "yes"], ["nmcli", "device", "reapply", "eth1"],
         ["nmcli", "general", "reload", "conf"]]
@@ -238,7 +240,7 @@ def test_a_change_is_kept_in_force_and_brought_back(node: Any, fake_run: Any) ->
 def test_one_that_cannot_be_in_force_is_put_back(node: Any, fake_run: Any) -> None:
     fake_run.on("nmcli", "device", "reapply", rc=1, err="not compatible")
     with pytest.raises(CommandFailed, match="not compatible"):
-        perform(node.root, fake_run, plan(WISH, read_state(node.root, fake_run, WISH)))
+        apply(node.root, fake_run, plan(SPEC, read_state(node.root, fake_run, SPEC)))
     assert fake_run.calls[-1] == [*MODIFY, "ipv4.gateway", "192.168.90.1", "ipv4.never-default", "no"]
 
 

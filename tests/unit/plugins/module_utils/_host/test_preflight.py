@@ -41,19 +41,19 @@ UTILITY = HostRequirements("utility", min_memory_mib=200, min_cpus=1)
 ALL = (MASTER, WORKER, UTILITY)
 
 
-@pytest.mark.parametrize("wish", ALL)
-def test_a_good_machine_may_become_anything(wish: HostRequirements) -> None:
-    assert check(wish, GOOD) == []
+@pytest.mark.parametrize("spec", ALL)
+def test_a_good_machine_may_become_anything(spec: HostRequirements) -> None:
+    assert check(spec, GOOD) == []
 
 
-@pytest.mark.parametrize(("wish", "fine"), [(MASTER, True), (WORKER, True), (UTILITY, False)])
-def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: HostRequirements, fine: bool) -> None:
-    said = check(wish, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
+@pytest.mark.parametrize(("spec", "fine"), [(MASTER, True), (WORKER, True), (UTILITY, False)])
+def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(spec: HostRequirements, fine: bool) -> None:
+    said = check(spec, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
     assert (said == []) is fine
     assert fine or "Wanted a system of the Debian family for a utility, found rocky 9.6" in said[0]
 
 
-@pytest.mark.parametrize(("wish", "different", "message"), [
+@pytest.mark.parametrize(("spec", "different", "message"), [
     (MASTER, {"memory_mib": 1690}, "Wanted at least 1700 MiB of memory for this role, found 1690 MiB"),
     (MASTER, {"cpus": 1}, "Wanted at least 2 CPUs for this role, found 1"),
     (MASTER, {"port_owner": "nginx"}, "Wanted port 6443 for the API server, found 'nginx' listening"),
@@ -70,7 +70,7 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: HostRequire
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {},
      "runtime at /run/crio/crio.sock, found /run/containerd/containerd.sock"),
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {"sockets": ()}, "found no runtime's socket"),
-    (replace(WORKER, runtime=runtimes.Wish("crio")), {"kubelet_socket": "/run/containerd/containerd.sock"},
+    (replace(WORKER, runtime=runtimes.RuntimeSpec("crio")), {"kubelet_socket": "/run/containerd/containerd.sock"},
      "found this machine in a cluster with containerd"),
     (WORKER, {"machine_id": ""}, "machine id in /etc/machine-id, found none"),
     (WORKER, {"machine_id": "uninitialized"}, "machine id in /etc/machine-id, found none"),
@@ -85,13 +85,13 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(wish: HostRequire
     (WORKER, {"blocked": (Blocked("the chain forward of nftables' table inet mine"),)},
      "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet mine drops it"),
 ])
-def test_each_problem_has_its_message(wish: HostRequirements, different: dict[str, Any], message: str) -> None:
-    failures = check(wish, replace(GOOD, **different))
+def test_each_problem_has_its_message(spec: HostRequirements, different: dict[str, Any], message: str) -> None:
+    failures = check(spec, replace(GOOD, **different))
     assert len(failures) == 1
     assert message in failures[0]
 
 
-@pytest.mark.parametrize(("wish", "different"), [
+@pytest.mark.parametrize(("spec", "different"), [
     (MASTER, {"port_owner": "kube-apiserver"}),
     (WORKER, {"port_owner": "nginx"}),
     (WORKER, {"clock_offset": 59.0}),
@@ -99,10 +99,11 @@ def test_each_problem_has_its_message(wish: HostRequirements, different: dict[st
     (UTILITY, {"kernel_features": {"overlay": kernel.MISSING}, "cgroup_version": 0}),
     (WORKER, {"swaps": ("/dev/sda2",)}),
     (replace(WORKER, cri_socket="/run/containerd/containerd.sock"), {}),
-    (replace(WORKER, runtime=runtimes.Wish("containerd")), {"kubelet_socket": "/run/containerd/containerd.sock"}),
+    (replace(WORKER, runtime=runtimes.RuntimeSpec("containerd")),
+     {"kubelet_socket": "/run/containerd/containerd.sock"}),
 ])
-def test_what_is_not_in_the_way(wish: HostRequirements, different: dict[str, Any]) -> None:
-    assert check(wish, replace(GOOD, **different)) == []
+def test_what_is_not_in_the_way(spec: HostRequirements, different: dict[str, Any]) -> None:
+    assert check(spec, replace(GOOD, **different)) == []
 
 
 def test_everything_is_said_at_once() -> None:
@@ -170,12 +171,12 @@ def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
     json.dumps(found.facts())
 
 
-@pytest.mark.parametrize(("wish", "owner"), [(MASTER, "unknown"), (WORKER, None), (UTILITY, None)])
+@pytest.mark.parametrize(("spec", "owner"), [(MASTER, "unknown"), (WORKER, None), (UTILITY, None)])
 def test_the_port_is_looked_at_where_it_is_judged(
-    small: Any, fake_run: Any, wish: HostRequirements, owner: str | None
+    small: Any, fake_run: Any, spec: HostRequirements, owner: str | None
 ) -> None:
     small.write("/proc/net/tcp", "head\n 0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
-    assert read_facts(small.root, fake_run, wish, 0.0, None).port_owner == owner
+    assert read_facts(small.root, fake_run, spec, 0.0, None).port_owner == owner
 
 
 def test_without_the_controllers_time_the_clock_is_not_judged(small: Any, fake_run: Any) -> None:
@@ -190,8 +191,8 @@ def test_redhat_release_decides_before_os_release(small: Any, fake_run: Any) -> 
 
 def test_a_wanted_socket_may_lie_anywhere(small: Any, fake_run: Any) -> None:
     small.write("/run/other.sock", "")
-    wish = replace(WORKER, cri_socket="/run/other.sock")
-    assert read_facts(small.root, fake_run, wish, 0.0, None).sockets == ("/run/other.sock",)
+    spec = replace(WORKER, cri_socket="/run/other.sock")
+    assert read_facts(small.root, fake_run, spec, 0.0, None).sockets == ("/run/other.sock",)
 
 
 @pytest.mark.parametrize(("cgroups", "directories", "expected"), [

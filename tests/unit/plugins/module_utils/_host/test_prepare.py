@@ -17,13 +17,18 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core import ori
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import kernel, prepare, swap
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry, plan_hosts
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import Host, Performer, Wish, plan
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import (
+    HostSpec,
+    HostState,
+    Performer,
+    plan,
+)
 
 ENTRIES = (Entry("192.168.90.101", ("node1.example.com", "node1")),)
 KEY = "net.ipv4.ip_forward"
-WISH = Wish("node1", ENTRIES, False, ("overlay", "br_netfilter"), {KEY: "1"})
+SPEC = HostSpec("node1", ENTRIES, False, ("overlay", "br_netfilter"), {KEY: "1"})
 HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
-READY = Host(
+READY = HostState(
     hostname="node1",
     hostname_text="node1\n",
     hosts=plan_hosts("127.0.0.1 localhost\n", ENTRIES).text,
@@ -37,13 +42,13 @@ SWAP_LINE = "/swap.img none swap sw 0 0"
 
 
 def test_a_ready_host_needs_nothing() -> None:
-    found = plan(WISH, READY)
+    found = plan(SPEC, READY)
     assert (found.steps, found.former, found.warnings) == ((), {}, ())
 
 
 def test_an_empty_wish_changes_nothing() -> None:
-    bare = Host(hostname="debian", hosts="", fstab="", swaps=("/dev/sda2",))
-    assert plan(Wish(swap=True), bare).steps == ()
+    bare = HostState(hostname="debian", hosts="", fstab="", swaps=("/dev/sda2",))
+    assert plan(HostSpec(swap=True), bare).steps == ()
 
 
 @pytest.mark.parametrize(("different", "titles", "former"), [
@@ -70,46 +75,48 @@ def test_an_empty_wish_changes_nothing() -> None:
 def test_each_difference_is_one_step_with_its_former_value(
     different: dict[str, Any], titles: list[str], former: dict[str, Any],
 ) -> None:
-    found = plan(WISH, replace(READY, **different))
+    found = plan(SPEC, replace(READY, **different))
     assert [step.title for step in found.steps] == titles
     assert {key: value for key, value in found.former.items() if key != "written"} == former
     assert all(step.reason for step in found.steps)
 
 
-@pytest.mark.parametrize(("wish", "different", "message"), [
-    (replace(WISH, hostname="Node_1"), {}, "found 'Node_1'"),
-    (replace(WISH, hostname="n" * 64), {}, "Wanted a host name"),
-    (WISH, {"hosts": "10.0.0.9 node1\n"}, "Wanted node1 at 192.168.90.101, found '10.0.0.9 node1'"),
-    (WISH, {"fstab": "garbage\n"}, "found 'garbage' in line 1 of /etc/fstab"),
-    (WISH, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.MISSING}},
+@pytest.mark.parametrize(("spec", "different", "message"), [
+    (replace(SPEC, hostname="Node_1"), {}, "found 'Node_1'"),
+    (replace(SPEC, hostname="n" * 64), {}, "Wanted a host name"),
+    (SPEC, {"hosts": "10.0.0.9 node1\n"}, "Wanted node1 at 192.168.90.101, found '10.0.0.9 node1'"),
+    (SPEC, {"fstab": "garbage\n"}, "found 'garbage' in line 1 of /etc/fstab"),
+    (SPEC, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.MISSING}},
      "kernel features overlay, br_netfilter, found neither built in .* boot the installed one"),
-    (WISH, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.PRESENT}, "container": True},
+    (SPEC, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.PRESENT}, "container": True},
      "kernel feature overlay, .* on the host of this container"),
-    (WISH, {"settings": {KEY: kernel.Setting("0", False)}}, "net.ipv4.ip_forward = 1, found 0, and it is read-only"),
-    (WISH, {"settings": {KEY: kernel.Setting(None, False)}}, "net.ipv4.ip_forward = 1, found no such key"),
+    (SPEC, {"settings": {KEY: kernel.Setting("0", False)}}, "net.ipv4.ip_forward = 1, found 0, and it is read-only"),
+    (SPEC, {"settings": {KEY: kernel.Setting(None, False)}}, "net.ipv4.ip_forward = 1, found no such key"),
 ])
-def test_what_cannot_be_is_said_before_anything_is_done(wish: Wish, different: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_is_said_before_anything_is_done(
+    spec: HostSpec, different: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ClassroomError, match=message):
-        plan(wish, replace(READY, **different))
+        plan(spec, replace(READY, **different))
 
 
 def test_a_read_only_setting_that_is_right_is_right() -> None:
-    assert plan(WISH, replace(READY, settings={KEY: kernel.Setting("1", False)})).steps == ()
+    assert plan(SPEC, replace(READY, settings={KEY: kernel.Setting("1", False)})).steps == ()
 
 
 def test_swap_of_a_container_belongs_to_its_host() -> None:
-    found = plan(WISH, replace(READY, container=True, swaps=("/dev/sda2",)))
+    found = plan(SPEC, replace(READY, container=True, swaps=("/dev/sda2",)))
     assert found.steps == ()
     assert "belongs to the host" in found.warnings[0]
 
 
 def test_swap_stays_when_it_may() -> None:
     host = replace(READY, swaps=("/dev/sda2",), fstab=SWAP_LINE + "\n")
-    assert plan(replace(WISH, swap=True), host).steps == ()
+    assert plan(replace(SPEC, swap=True), host).steps == ()
 
 
 def test_a_later_sysctl_file_is_a_finding() -> None:
-    found = plan(WISH, replace(READY, later=((KEY, "99-x.conf wins"),)))
+    found = plan(SPEC, replace(READY, later=((KEY, "99-x.conf wins"),)))
     assert (found.steps, found.findings) == ((), (f"kernel setting {KEY}: 99-x.conf wins",))
 
 
@@ -119,7 +126,7 @@ def test_a_later_sysctl_file_is_a_finding() -> None:
     ({prepare.SYSCTL_FILE: original_state.digest("ours")}, "it was changed after this collection had written it"),
 ])
 def test_an_edit_of_our_file_is_told_from_another_wish(written: dict[str, str], reason: str) -> None:
-    found = plan(WISH, replace(READY, sysctl_text="edited", written=written))
+    found = plan(SPEC, replace(READY, sysctl_text="edited", written=written))
     assert [step.reason for step in found.steps] == [reason]
 
 
@@ -128,29 +135,29 @@ def test_swap_units_get_drop_ins_of_which_the_way_back_is_kept(machine: Any, fak
     machine.write("/run/systemd/container", "podman")
     machine.write("/etc/systemd/system/dev-vdb.swap", "[Swap]\nWhat=/dev/vdb\n")
     fake_run.on("systemctl")
-    planned = plan(Wish(), prepare.read_host(machine.root, Wish(), fake_run))
+    planned = plan(HostSpec(), prepare.read_host(machine.root, HostSpec(), fake_run))
     assert [step.target for step in planned.steps] == [swap.ALL_SWAP]
     assert "/etc/systemd/system/dev-vdb.swap would switch swap on at boot" in planned.steps[0].reason
-    Performer(machine.root, fake_run).perform(planned, Wish())
+    Performer(machine.root, fake_run).perform(planned, HostSpec())
     assert machine.read(swap.ALL_SWAP) == swap.DROP_IN
     assert fake_run.calls == [["systemctl", "daemon-reload"]]
     former = original_state.read(machine.root)
     assert former["files"] == {swap.ALL_SWAP: {"text": None, "mode": None}}
     assert former["directories"] == [os.path.dirname(swap.ALL_SWAP)]
-    assert plan(Wish(), prepare.read_host(machine.root, Wish(), fake_run)).steps == ()
+    assert plan(HostSpec(), prepare.read_host(machine.root, HostSpec(), fake_run)).steps == ()
 
 
 def test_selinux_is_set_and_kept(machine: Any, fake_run: Any) -> None:
     machine.write("/etc/selinux/config", "SELINUX=enforcing\n")
     machine.write("/sys/fs/selinux/enforce", "1")
-    wish = Wish(swap=True, selinux="permissive")
-    planned = plan(wish, prepare.read_host(machine.root, wish, fake_run))
-    Performer(machine.root, fake_run).perform(planned, wish)
+    spec = HostSpec(swap=True, selinux="permissive")
+    planned = plan(spec, prepare.read_host(machine.root, spec, fake_run))
+    Performer(machine.root, fake_run).perform(planned, spec)
     assert machine.read("/etc/selinux/config") == "SELINUX=permissive\n"
     assert machine.read("/sys/fs/selinux/enforce") == "0"
     former = original_state.read(machine.root)
     assert former["selinux"] == "enforcing" and former["files"]["/etc/selinux/config"]["text"] == "SELINUX=enforcing\n"
-    assert plan(wish, prepare.read_host(machine.root, wish, fake_run)).steps == ()
+    assert plan(spec, prepare.read_host(machine.root, spec, fake_run)).steps == ()
 
 
 @pytest.fixture
@@ -175,8 +182,8 @@ def test_a_bare_machine_becomes_ready_and_stays_so(
     monkeypatch.setattr(socket, "sethostname", named.append)
     for command in ("swapoff", "modprobe"):
         fake_run.on(command)
-    planned = plan(WISH, prepare.read_host(bare.root, WISH, fake_run))
-    Performer(bare.root, fake_run).perform(planned, WISH)
+    planned = plan(SPEC, prepare.read_host(bare.root, SPEC, fake_run))
+    Performer(bare.root, fake_run).perform(planned, SPEC)
 
     assert fake_run.calls == [["swapoff", "/swap.img"], ["modprobe", "br_netfilter"]]
     assert named == ["node1"]
@@ -193,16 +200,16 @@ def test_a_bare_machine_becomes_ready_and_stays_so(
     bare.write("/proc/swaps", "Filename Type Size Used Priority\n")
     bare.write("/proc/sys/kernel/hostname", "node1\n")
     bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
-    assert plan(WISH, prepare.read_host(bare.root, WISH, fake_run)).steps == ()
+    assert plan(SPEC, prepare.read_host(bare.root, SPEC, fake_run)).steps == ()
 
 
 def test_former_values_are_kept_before_the_first_change(bare: Any, fake_run: Any) -> None:
     fake_run.on("hostnamectl")
     bare.path("/run/systemd/system").mkdir(parents=True)
     fake_run.on("swapoff", rc=255, err="Cannot allocate memory")
-    planned = plan(WISH, prepare.read_host(bare.root, WISH, fake_run))
+    planned = plan(SPEC, prepare.read_host(bare.root, SPEC, fake_run))
     with pytest.raises(Exception, match="Cannot allocate memory"):
-        Performer(bare.root, fake_run).perform(planned, WISH)
+        Performer(bare.root, fake_run).perform(planned, SPEC)
     assert original_state.read(bare.root)["sysctls"] == {KEY: "0"}
 
 
@@ -210,28 +217,28 @@ def test_systemd_is_told_the_name_and_of_the_changed_fstab(bare: Any, fake_run: 
     bare.path("/run/systemd/system").mkdir(parents=True)
     for command in ("hostnamectl", "swapoff", "modprobe", "systemctl"):
         fake_run.on(command)
-    Performer(bare.root, fake_run).perform(plan(WISH, prepare.read_host(bare.root, WISH, fake_run)), WISH)
+    Performer(bare.root, fake_run).perform(plan(SPEC, prepare.read_host(bare.root, SPEC, fake_run)), SPEC)
     assert fake_run.calls[0] == ["hostnamectl", "set-hostname", "node1"]
     assert fake_run.calls[-1] == ["systemctl", "daemon-reload"]
 
 
 @pytest.mark.parametrize("there_anyway", [True, False])
 def test_a_refused_module_matters_only_without_the_feature(bare: Any, fake_run: Any, there_anyway: bool) -> None:
-    wish = Wish(swap=True, modules=("br_netfilter",))
-    planned = plan(wish, prepare.read_host(bare.root, wish, fake_run))
+    spec = HostSpec(swap=True, modules=("br_netfilter",))
+    planned = plan(spec, prepare.read_host(bare.root, spec, fake_run))
     fake_run.on("modprobe", rc=1, err="Operation not permitted")
     if there_anyway:
         bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
-        Performer(bare.root, fake_run).perform(planned, wish)
+        Performer(bare.root, fake_run).perform(planned, spec)
     else:
         with pytest.raises(ClassroomError, match="br_netfilter loaded, found that modprobe refuses: Operation not"):
-            Performer(bare.root, fake_run).perform(planned, wish)
+            Performer(bare.root, fake_run).perform(planned, spec)
 
 
 def test_a_setting_that_does_not_take_the_value_is_named(
     bare: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kernel, "write_setting", lambda root, key, value: None)
-    wish = Wish(swap=True, sysctls={KEY: "1"})
+    spec = HostSpec(swap=True, sysctls={KEY: "1"})
     with pytest.raises(ClassroomError, match=r"ip_forward = 1, found 0 after writing it"):
-        Performer(bare.root, fake_run).perform(plan(wish, prepare.read_host(bare.root, wish, fake_run)), wish)
+        Performer(bare.root, fake_run).perform(plan(spec, prepare.read_host(bare.root, spec, fake_run)), spec)

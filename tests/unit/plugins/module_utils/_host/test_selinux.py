@@ -16,7 +16,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.selinux im
     DISABLED,
     ENFORCING,
     PERMISSIVE,
-    State,
+    SelinuxState,
     plan,
 )
 
@@ -28,20 +28,20 @@ def config(mode: str) -> str:
 
 
 @pytest.mark.parametrize(("wanted", "state", "titles"), [
-    (PERMISSIVE, State(), []),
-    (ENFORCING, State(), []),
-    (PERMISSIVE, State(PERMISSIVE, config(PERMISSIVE)), []),
-    (PERMISSIVE, State(ENFORCING, config(ENFORCING)), ["file /etc/selinux/config", "selinux permissive"]),
-    (PERMISSIVE, State(PERMISSIVE, config(ENFORCING)), ["file /etc/selinux/config"]),
-    (PERMISSIVE, State(ENFORCING, config(PERMISSIVE)), ["selinux permissive"]),
-    (ENFORCING, State(PERMISSIVE, config(PERMISSIVE)), ["file /etc/selinux/config", "selinux enforcing"]),
+    (PERMISSIVE, SelinuxState(), []),
+    (ENFORCING, SelinuxState(), []),
+    (PERMISSIVE, SelinuxState(PERMISSIVE, config(PERMISSIVE)), []),
+    (PERMISSIVE, SelinuxState(ENFORCING, config(ENFORCING)), ["file /etc/selinux/config", "selinux permissive"]),
+    (PERMISSIVE, SelinuxState(PERMISSIVE, config(ENFORCING)), ["file /etc/selinux/config"]),
+    (PERMISSIVE, SelinuxState(ENFORCING, config(PERMISSIVE)), ["selinux permissive"]),
+    (ENFORCING, SelinuxState(PERMISSIVE, config(PERMISSIVE)), ["file /etc/selinux/config", "selinux enforcing"]),
     # Disabled, and nobody wants it enforced: nothing to do; disabled for the next boot only: that is another matter
-    (PERMISSIVE, State(None, config(DISABLED)), []),
-    (PERMISSIVE, State(PERMISSIVE, config(DISABLED)), ["file /etc/selinux/config"]),
+    (PERMISSIVE, SelinuxState(None, config(DISABLED)), []),
+    (PERMISSIVE, SelinuxState(PERMISSIVE, config(DISABLED)), ["file /etc/selinux/config"]),
     # Switched off by the kernel's command line
-    (PERMISSIVE, State(None, config(ENFORCING)), ["file /etc/selinux/config"]),
+    (PERMISSIVE, SelinuxState(None, config(ENFORCING)), ["file /etc/selinux/config"]),
 ])
-def test_what_is_to_be_done(wanted: str, state: State, titles: list[str]) -> None:
+def test_what_is_to_be_done(wanted: str, state: SelinuxState, titles: list[str]) -> None:
     found = plan(wanted, state, container=False)
     assert [step.title for step in found.steps] == titles
     assert found.former == (state.live if "selinux " + wanted in titles else None)
@@ -56,23 +56,23 @@ def test_what_is_to_be_done(wanted: str, state: State, titles: list[str]) -> Non
     ("SELINUX=Permissive\n", None),
 ])
 def test_the_configuration_keeps_its_other_lines(text: str, expected: str | None) -> None:
-    assert plan(PERMISSIVE, State(None, text), container=False).config == expected
+    assert plan(PERMISSIVE, SelinuxState(None, text), container=False).config == expected
 
 
 def test_disabled_cannot_become_enforcing() -> None:
     with pytest.raises(ClassroomError, match=r"Wanted SELinux enforcing, found it disabled in /etc/selinux/config"):
-        plan(ENFORCING, State(None, config(DISABLED)), container=False)
+        plan(ENFORCING, SelinuxState(None, config(DISABLED)), container=False)
 
 
 def test_the_mode_of_a_container_is_its_hosts() -> None:
-    found = plan(PERMISSIVE, State(ENFORCING, config(ENFORCING)), container=True)
+    found = plan(PERMISSIVE, SelinuxState(ENFORCING, config(ENFORCING)), container=True)
     assert [step.title for step in found.steps] == ["file /etc/selinux/config"]
     assert found.former is None and "belongs to the host" in found.warnings[0]
 
 
 def test_there_and_back(machine: Any) -> None:
     machine.write(selinux.ENFORCE, "1")
-    assert selinux.read_state(machine.root) == State(ENFORCING, None)
+    assert selinux.read_state(machine.root) == SelinuxState(ENFORCING, None)
     selinux.set_live(machine.root, PERMISSIVE)
     assert machine.read(selinux.ENFORCE) == "0"
     [step] = selinux.back_plan(machine.root, ENFORCING)

@@ -23,13 +23,13 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, Completed, run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.server_certificate import (
-    Wish,
-    check,
+    CertificateSpec,
+    apply,
     made,
-    perform,
     plan,
     presented,
     read_state,
+    validate,
 )
 
 DAY = 86400.0
@@ -37,105 +37,109 @@ NAMES = ("192.0.2.10", "utility.example.com", "2001:db8::1")
 
 
 @pytest.fixture
-def wish(tmp_path: Path) -> Wish:
-    return Wish(str(tmp_path / "tls"), NAMES, "Registry of utility.example.com")
+def spec(tmp_path: Path) -> CertificateSpec:
+    return CertificateSpec(str(tmp_path / "tls"), NAMES, "Registry of utility.example.com")
 
 
-def titles(wish: Wish, now: float) -> list[str]:
-    return [step.action for step in plan(wish, read_state(wish, now))]
+def titles(spec: CertificateSpec, now: float) -> list[str]:
+    return [step.action for step in plan(spec, read_state(spec, now))]
 
 
-def make(wish: Wish, now: float | None = None) -> list[str]:
+def make(spec: CertificateSpec, now: float | None = None) -> list[str]:
     """Carry the plan out and return what it was."""
-    steps = plan(wish, read_state(wish, now or time.time()))
-    perform(wish, steps, run)
+    steps = plan(spec, read_state(spec, now or time.time()))
+    apply(spec, steps, run)
     return [step.action for step in steps]
 
 
-def text(wish: Wish, name: str) -> str:
-    return Path(wish.path(name)).read_text(encoding="ascii")
+def text(spec: CertificateSpec, name: str) -> str:
+    return Path(spec.path(name)).read_text(encoding="ascii")
 
 
-def swap_key(name: str) -> Callable[[Wish], None]:
+def swap_key(name: str) -> Callable[[CertificateSpec], None]:
     """Another key of the same kind in the place of this one."""
-    def act(wish: Wish) -> None:
-        run(["openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", wish.path(name)])
-        os.chmod(wish.path(name), 0o600)
+    def act(spec: CertificateSpec) -> None:
+        run(["openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", spec.path(name)])
+        os.chmod(spec.path(name), 0o600)
 
     return act
 
 
-def test_made_once_with_keys_for_root_only(wish: Wish) -> None:
-    assert make(wish) == ["authority", "certificate"]
-    before = {name: text(wish, name) for name in ("ca.crt", "ca.key", "server.crt", "server.key")}
-    assert sorted(os.listdir(wish.directory)) == sorted(before)
-    modes = {name: stat.S_IMODE(os.stat(wish.path(name)).st_mode) for name in before}
+def test_made_once_with_keys_for_root_only(spec: CertificateSpec) -> None:
+    assert make(spec) == ["authority", "certificate"]
+    before = {name: text(spec, name) for name in ("ca.crt", "ca.key", "server.crt", "server.key")}
+    assert sorted(os.listdir(spec.directory)) == sorted(before)
+    modes = {name: stat.S_IMODE(os.stat(spec.path(name)).st_mode) for name in before}
     assert modes == {"ca.crt": 0o644, "ca.key": 0o600, "server.crt": 0o644, "server.key": 0o600}
-    assert make(wish) == []
-    assert {name: text(wish, name) for name in before} == before
+    assert make(spec) == []
+    assert {name: text(spec, name) for name in before} == before
 
 
 @pytest.mark.parametrize(("change", "days", "expected"), [
-    (lambda wish: None, 0, []),
+    (lambda spec: None, 0, []),
     # The certificate ends after 397 days, and is made anew a month before
-    (lambda wish: None, 366, []),
-    (lambda wish: None, 368, ["certificate"]),
-    (lambda wish: None, 400, ["certificate"]),
-    (lambda wish: None, 3649, ["authority", "certificate"]),
-    (lambda wish: os.unlink(wish.path("server.key")), 0, ["certificate"]),
-    (lambda wish: os.unlink(wish.path("server.crt")), 0, ["certificate"]),
-    (lambda wish: Path(wish.path("server.crt")).write_text("", encoding="ascii"), 0, ["certificate"]),
+    (lambda spec: None, 366, []),
+    (lambda spec: None, 368, ["certificate"]),
+    (lambda spec: None, 400, ["certificate"]),
+    (lambda spec: None, 3649, ["authority", "certificate"]),
+    (lambda spec: os.unlink(spec.path("server.key")), 0, ["certificate"]),
+    (lambda spec: os.unlink(spec.path("server.crt")), 0, ["certificate"]),
+    (lambda spec: Path(spec.path("server.crt")).write_text("", encoding="ascii"), 0, ["certificate"]),
     (swap_key("server.key"), 0, ["certificate"]),
     # There is nothing to sign: whoever trusts this authority may go on to
-    (lambda wish: os.unlink(wish.path("ca.key")), 0, []),
+    (lambda spec: os.unlink(spec.path("ca.key")), 0, []),
     (swap_key("ca.key"), 0, []),
-    (lambda wish: os.unlink(wish.path("ca.key")), 368, ["authority", "certificate"]),
+    (lambda spec: os.unlink(spec.path("ca.key")), 368, ["authority", "certificate"]),
     (swap_key("ca.key"), 368, ["authority", "certificate"]),
-    (lambda wish: os.unlink(wish.path("ca.crt")), 0, ["authority", "certificate"]),
-    (lambda wish: os.chmod(wish.path("ca.key"), 0o640), 0, ["mode"]),
-    (lambda wish: os.chmod(wish.path("server.key"), 0o644), 0, ["mode"]),
+    (lambda spec: os.unlink(spec.path("ca.crt")), 0, ["authority", "certificate"]),
+    (lambda spec: os.chmod(spec.path("ca.key"), 0o640), 0, ["mode"]),
+    (lambda spec: os.chmod(spec.path("server.key"), 0o644), 0, ["mode"]),
 ])
-def test_what_is_made_anew(wish: Wish, change: Callable[[Wish], None], days: int, expected: list[str]) -> None:
-    make(wish)
-    change(wish)
+def test_what_is_made_anew(
+    spec: CertificateSpec, change: Callable[[CertificateSpec], None], days: int, expected: list[str]
+) -> None:
+    make(spec)
+    change(spec)
     now = time.time() + days * DAY
-    assert titles(wish, now) == expected
-    authority = text(wish, "ca.crt") if os.path.exists(wish.path("ca.crt")) else ""
-    assert make(wish, now) == expected
-    assert (text(wish, "ca.crt") == authority) == ("authority" not in expected)
-    assert titles(wish, time.time()) == []
-    assert os.stat(wish.path("server.key")).st_mode & 0o077 == 0
+    assert titles(spec, now) == expected
+    authority = text(spec, "ca.crt") if os.path.exists(spec.path("ca.crt")) else ""
+    assert make(spec, now) == expected
+    assert (text(spec, "ca.crt") == authority) == ("authority" not in expected)
+    assert titles(spec, time.time()) == []
+    assert os.stat(spec.path("server.key")).st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("names", [NAMES[:2], (*NAMES, "utility"), ("192.0.2.11", *NAMES[1:])])
-def test_other_names_mean_another_certificate_of_the_same_authority(wish: Wish, names: tuple[str, ...]) -> None:
-    make(wish)
-    authority = text(wish, "ca.crt")
-    assert make(replace(wish, names=names)) == ["certificate"]
-    assert text(wish, "ca.crt") == authority
+def test_other_names_mean_another_certificate_of_the_same_authority(
+    spec: CertificateSpec, names: tuple[str, ...]
+) -> None:
+    make(spec)
+    authority = text(spec, "ca.crt")
+    assert make(replace(spec, names=names)) == ["certificate"]
+    assert text(spec, "ca.crt") == authority
 
 
-def test_a_clock_that_is_late_believes_it(wish: Wish) -> None:
-    make(wish)
-    assert titles(wish, time.time() - 3600) == []
+def test_a_clock_that_is_late_believes_it(spec: CertificateSpec) -> None:
+    make(spec)
+    assert titles(spec, time.time() - 3600) == []
 
 
-def test_no_certificate_outlives_its_authority(wish: Wish) -> None:
-    short = replace(wish, authority_days=100)
+def test_no_certificate_outlives_its_authority(spec: CertificateSpec) -> None:
+    short = replace(spec, authority_days=100)
     make(short)
     assert titles(short, time.time() + 68 * DAY) == []
     assert titles(short, time.time() + 71 * DAY) == ["authority", "certificate"]
 
 
-def test_what_an_old_authority_signs_is_not_due_at_once(wish: Wish) -> None:
-    make(replace(wish, authority_days=61))
-    assert make(replace(wish, names=("utility",))) == ["certificate"]
-    assert make(replace(wish, names=("utility",))) == []
+def test_what_an_old_authority_signs_is_not_due_at_once(spec: CertificateSpec) -> None:
+    make(replace(spec, authority_days=61))
+    assert make(replace(spec, names=("utility",))) == ["certificate"]
+    assert make(replace(spec, names=("utility",))) == []
 
 
-def test_the_order_of_names_is_no_difference(wish: Wish) -> None:
-    make(wish)
-    assert make(replace(wish, names=NAMES[::-1])) == []
+def test_the_order_of_names_is_no_difference(spec: CertificateSpec) -> None:
+    make(spec)
+    assert make(replace(spec, names=NAMES[::-1])) == []
 
 
 @pytest.mark.parametrize(("names", "found"), [
@@ -143,15 +147,15 @@ def test_the_order_of_names_is_no_difference(wish: Wish) -> None:
     (("x\n[server]",), "found 'x"),
     (("192.0.2.0/24",), "found '192.0.2.0/24'"), (("",), "found ''"), ((), "found none"),
 ])
-def test_names_that_no_certificate_can_have(wish: Wish, names: tuple[str, ...], found: str) -> None:
+def test_names_that_no_certificate_can_have(spec: CertificateSpec, names: tuple[str, ...], found: str) -> None:
     with pytest.raises(ClassroomError, match="Wanted .*certificate.*" + found):
-        check(replace(wish, names=names))
+        validate(replace(spec, names=names))
 
 
-def test_a_failure_half_way_leaves_what_was_there(wish: Wish) -> None:
-    make(wish)
-    before = {name: text(wish, name) for name in sorted(os.listdir(wish.directory))}
-    wanted = replace(wish, names=("other.example.com",))
+def test_a_failure_half_way_leaves_what_was_there(spec: CertificateSpec) -> None:
+    make(spec)
+    before = {name: text(spec, name) for name in sorted(os.listdir(spec.directory))}
+    wanted = replace(spec, names=("other.example.com",))
 
     def stops(argv: Sequence[str], **options: Any) -> Completed:
         if "-cert" in argv:
@@ -159,15 +163,15 @@ def test_a_failure_half_way_leaves_what_was_there(wish: Wish) -> None:
         return run(argv, **options)
 
     with pytest.raises(CommandFailed, match="no more"):
-        perform(wanted, plan(wanted, read_state(wanted, time.time())), stops)
-    assert {name: text(wish, name) for name in sorted(os.listdir(wish.directory))} == before
+        apply(wanted, plan(wanted, read_state(wanted, time.time())), stops)
+    assert {name: text(spec, name) for name in sorted(os.listdir(spec.directory))} == before
 
 
 @contextmanager
-def serving(wish: Wish) -> Iterator[int]:
+def serving(spec: CertificateSpec) -> Iterator[int]:
     """A TLS server with the certificate of `wish`, on a port of this machine."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(wish.path("server.crt"), wish.path("server.key"))
+    context.load_cert_chain(spec.path("server.crt"), spec.path("server.key"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def answer() -> None:
             while True:
@@ -186,28 +190,28 @@ def serving(wish: Wish) -> Iterator[int]:
     thread.join(5)
 
 
-def test_what_a_server_shows(wish: Wish, tmp_path: Path) -> None:
+def test_what_a_server_shows(spec: CertificateSpec, tmp_path: Path) -> None:
     now = time.time()
-    other = replace(wish, directory=str(tmp_path / "other"))
-    assert presented(wish, 1, now).problem == "no authority was made yet"
-    make(wish)
+    other = replace(spec, directory=str(tmp_path / "other"))
+    assert presented(spec, 1, now).problem == "no authority was made yet"
+    make(spec)
     make(other)
-    assert "nothing answers in TLS at port 1" in presented(wish, 1, now).problem
-    with serving(wish) as port:
-        good = presented(wish, port, now)
-        assert good == made(wish)
-        assert (good.problem, good.authority) == ("", text(wish, "ca.crt"))
+    assert "nothing answers in TLS at port 1" in presented(spec, 1, now).problem
+    with serving(spec) as port:
+        good = presented(spec, port, now)
+        assert good == made(spec)
+        assert (good.problem, good.authority) == ("", text(spec, "ca.crt"))
         # The other authority has the same name, so that only its key tells it from the right one
         assert "certificate" in presented(other, port, now).problem
         assert presented(other, port, now).authority == text(other, "ca.crt")
-        assert presented(replace(wish, names=NAMES[:1]), port, now).problem == "it stands for other names"
-        assert "it ends on" in presented(wish, port, now + 380 * DAY).problem
-        os.chmod(wish.path("ca.key"), 0o644)
-        assert presented(wish, port, now).problem == "others could read the key"
+        assert presented(replace(spec, names=NAMES[:1]), port, now).problem == "it stands for other names"
+        assert "it ends on" in presented(spec, port, now + 380 * DAY).problem
+        os.chmod(spec.path("ca.key"), 0o644)
+        assert presented(spec, port, now).problem == "others could read the key"
 
 
-def test_a_server_with_a_former_certificate_is_seen(wish: Wish) -> None:
-    make(wish)
-    with serving(wish) as port:
-        make(replace(wish, names=("utility",)))
-        assert presented(replace(wish, names=("utility",)), port, time.time()).problem == "it stands for other names"
+def test_a_server_with_a_former_certificate_is_seen(spec: CertificateSpec) -> None:
+    make(spec)
+    with serving(spec) as port:
+        make(replace(spec, names=("utility",)))
+        assert presented(replace(spec, names=("utility",)), port, time.time()).problem == "it stands for other names"

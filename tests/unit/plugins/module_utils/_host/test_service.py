@@ -19,37 +19,37 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state as kept
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step, as_diff
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.service import (
     PLACE,
+    FileSpec,
     FileState,
-    FileWish,
     Performer,
-    State,
+    ServiceSpec,
+    ServiceState,
     Trial,
-    Wish,
-    check,
     plan,
     read_files,
     read_state,
     try_files,
+    validate,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.systemd import Unit
 
-CONFIG = FileWish("/etc/web/web.conf", "new\n")
-DROP_IN = FileWish("/etc/systemd/system/web.service.d/10.conf", "[Service]\n")
+CONFIG = FileSpec("/etc/web/web.conf", "new\n")
+DROP_IN = FileSpec("/etc/systemd/system/web.service.d/10.conf", "[Service]\n")
 RUNNING = Unit("web.service", "loaded", "active", "running", "enabled", started=1000.0, changed=1000.0)
 STOPPED = replace(RUNNING, active_state="inactive", sub_state="dead")
-WISH = Wish("web.service", (CONFIG,), enabled=True, state="started")
+SPEC = ServiceSpec("web.service", (CONFIG,), enabled=True, state="started")
 SAME = FileState("new\n", 0o644, 900.0)
 OTHER = FileState("old\n", 0o644, 900.0)
 LATER = replace(SAME, changed=1100.0)
 AHEAD = replace(SAME, changed=9999.0)
 
 
-def titles(wish: Wish, unit: Unit, *files: FileState) -> list[str]:
-    state = State(unit, {file.path: state for file, state in zip(wish.files, files, strict=True)}, now=2000.0)
-    return [step.title for step in plan(wish, state)]
+def titles(spec: ServiceSpec, unit: Unit, *files: FileState) -> list[str]:
+    state = ServiceState(unit, {file.path: state for file, state in zip(spec.files, files, strict=True)}, now=2000.0)
+    return [step.title for step in plan(spec, state)]
 
 
 @pytest.mark.parametrize(("file", "file_steps", "restart"), [
@@ -74,7 +74,7 @@ def test_unit_by_file_by_wish(
         expected.append("restart web.service")
     elif unit is STOPPED and state == "started":
         expected.append("start web.service")
-    assert titles(replace(WISH, state=state), unit, file) == expected
+    assert titles(replace(SPEC, state=state), unit, file) == expected
 
 
 @pytest.mark.parametrize(("active", "sub", "state", "expected"), [
@@ -87,7 +87,7 @@ def test_unit_by_file_by_wish(
     ("activating", "auto-restart", "stopped", ["stop web.service"]),
 ])
 def test_other_states_of_a_unit(active: str, sub: str, state: str | None, expected: list[str]) -> None:
-    assert titles(replace(WISH, state=state), replace(RUNNING, active_state=active, sub_state=sub), SAME) == expected
+    assert titles(replace(SPEC, state=state), replace(RUNNING, active_state=active, sub_state=sub), SAME) == expected
 
 
 @pytest.mark.parametrize(("enabled", "found", "expected"), [
@@ -96,16 +96,16 @@ def test_other_states_of_a_unit(active: str, sub: str, state: str | None, expect
     (False, "static", []), (None, "disabled", []), (None, "enabled", []),
 ])
 def test_enablement(enabled: bool | None, found: str, expected: list[str]) -> None:
-    assert titles(replace(WISH, enabled=enabled), replace(RUNNING, unit_file_state=found), SAME) == expected
+    assert titles(replace(SPEC, enabled=enabled), replace(RUNNING, unit_file_state=found), SAME) == expected
 
 
 def test_a_changed_drop_in_is_read_before_the_restart() -> None:
-    assert titles(replace(WISH, files=(DROP_IN,)), RUNNING, FileState()) == [
+    assert titles(replace(SPEC, files=(DROP_IN,)), RUNNING, FileState()) == [
         "file " + DROP_IN.path, "daemon-reload systemd", "restart web.service"]
 
 
 def test_units_that_an_earlier_run_did_not_make_known() -> None:
-    assert titles(WISH, replace(RUNNING, needs_daemon_reload=True), SAME) == ["daemon-reload systemd"]
+    assert titles(SPEC, replace(RUNNING, needs_daemon_reload=True), SAME) == ["daemon-reload systemd"]
 
 
 @pytest.mark.parametrize(("files", "found", "unit", "expected"), [
@@ -115,8 +115,8 @@ def test_units_that_an_earlier_run_did_not_make_known() -> None:
     ((CONFIG,), (LATER,), replace(RUNNING, changed=1200.0), []),
     ((DROP_IN,), (replace(LATER, content=DROP_IN.content),), replace(RUNNING, changed=1200.0), ["restart web.service"]),
 ])
-def test_reload(files: tuple[FileWish, ...], found: tuple[FileState, ...], unit: Unit, expected: list[str]) -> None:
-    assert titles(replace(WISH, files=files, on_change="reload"), unit, *found) == expected
+def test_reload(files: tuple[FileSpec, ...], found: tuple[FileState, ...], unit: Unit, expected: list[str]) -> None:
+    assert titles(replace(SPEC, files=files, on_change="reload"), unit, *found) == expected
 
 
 @pytest.mark.parametrize(("found", "expected"), [
@@ -125,13 +125,13 @@ def test_reload(files: tuple[FileWish, ...], found: tuple[FileState, ...], unit:
     (LATER, ["file " + DROP_IN.path, "daemon-reload systemd", "restart web.service"]),
 ])
 def test_a_file_that_is_not_wanted(found: FileState, expected: list[str]) -> None:
-    assert titles(replace(WISH, files=(replace(DROP_IN, content=None),)), RUNNING, found) == expected
+    assert titles(replace(SPEC, files=(replace(DROP_IN, content=None),)), RUNNING, found) == expected
 
 
 def test_a_file_that_goes_is_kept(machine: Any, fake_run: Any) -> None:
-    wish = Wish("web.service", (replace(CONFIG, content=None),))
+    spec = ServiceSpec("web.service", (replace(CONFIG, content=None),))
     machine.write(CONFIG.path, "old\n").chmod(0o640)
-    Performer(machine.root, fake_run).perform(wish, [Step("file", CONFIG.path, "old\n", "", "it is not wanted")])
+    Performer(machine.root, fake_run).perform(spec, [Change("file", CONFIG.path, "old\n", "", "it is not wanted")])
     assert machine.read(CONFIG.path) is None
     former = kept.read(machine.root)
     assert former["files"] == {CONFIG.path: {"text": "old\n", "mode": 0o640}} and former["written"] == {}
@@ -139,39 +139,39 @@ def test_a_file_that_goes_is_kept(machine: Any, fake_run: Any) -> None:
 
 def test_secret_content_is_not_shown() -> None:
     secret = replace(CONFIG, content="topsecret", secret=True)
-    state = State(RUNNING, {secret.path: replace(OTHER, content="oldsecret")}, now=2000.0)
-    shown = str(as_diff(plan(replace(WISH, files=(secret,)), state)))
+    state = ServiceState(RUNNING, {secret.path: replace(OTHER, content="oldsecret")}, now=2000.0)
+    shown = str(as_diff(plan(replace(SPEC, files=(secret,)), state)))
     assert "secret" not in shown
     assert "(not shown)" in shown
 
 
 @pytest.mark.parametrize("content", [None, "open\n"])
 def test_a_secret_that_goes_is_not_shown_either(content: str | None) -> None:
-    state = State(RUNNING, {CONFIG.path: FileState("topsecret", 0o600)}, now=2000.0)
-    shown = str(as_diff(plan(replace(WISH, files=(replace(CONFIG, content=content),)), state)))
+    state = ServiceState(RUNNING, {CONFIG.path: FileState("topsecret", 0o600)}, now=2000.0)
+    shown = str(as_diff(plan(replace(SPEC, files=(replace(CONFIG, content=content),)), state)))
     assert "topsecret" not in shown and "(not shown)" in shown and (content or "").strip() in shown
 
 
 @pytest.mark.parametrize("files", [(replace(CONFIG, path="etc/web.conf"),), (CONFIG, CONFIG)])
-def test_a_list_of_files_that_makes_no_sense(files: tuple[FileWish, ...]) -> None:
+def test_a_list_of_files_that_makes_no_sense(files: tuple[FileSpec, ...]) -> None:
     with pytest.raises(ClassroomError, match="Wanted different files with absolute paths"):
-        titles(replace(WISH, files=files), RUNNING, *[SAME] * len(files))
+        titles(replace(SPEC, files=files), RUNNING, *[SAME] * len(files))
 
 
-@pytest.mark.parametrize(("wish", "unit", "message"), [
-    (WISH, Unit("web.service"), "Wanted the unit web.service, found none"),
-    (replace(WISH, state=None), Unit("web.service"), "found none of that name"),
-    (WISH, replace(STOPPED, load_state="masked"), "found it masked"),
-    (replace(WISH, files=(replace(CONFIG, path="/etc/systemd/system/web.service"),)), Unit("web.service"), None),
-    (replace(WISH, state="stopped", enabled=False), Unit("web.service"), None),
-    (WISH, STOPPED, None),
+@pytest.mark.parametrize(("spec", "unit", "message"), [
+    (SPEC, Unit("web.service"), "Wanted the unit web.service, found none"),
+    (replace(SPEC, state=None), Unit("web.service"), "found none of that name"),
+    (SPEC, replace(STOPPED, load_state="masked"), "found it masked"),
+    (replace(SPEC, files=(replace(CONFIG, path="/etc/systemd/system/web.service"),)), Unit("web.service"), None),
+    (replace(SPEC, state="stopped", enabled=False), Unit("web.service"), None),
+    (SPEC, STOPPED, None),
 ])
-def test_what_can_never_come_true(wish: Wish, unit: Unit, message: str | None) -> None:
+def test_what_can_never_come_true(spec: ServiceSpec, unit: Unit, message: str | None) -> None:
     if message is None:
-        check(wish, State(unit))
+        validate(spec, ServiceState(unit))
     else:
         with pytest.raises(ClassroomError, match=message):
-            check(wish, State(unit))
+            validate(spec, ServiceState(unit))
 
 
 def show(active: str, sub: str = "running", result: str = "success") -> str:
@@ -183,11 +183,11 @@ def performer(machine: Any, fake_run: Any) -> Performer:
 
 
 def test_files_are_written_and_systemd_is_asked_in_order(machine: Any, fake_run: Any) -> None:
-    wish = replace(WISH, files=(DROP_IN, replace(CONFIG, mode=0o600)))
+    spec = replace(SPEC, files=(DROP_IN, replace(CONFIG, mode=0o600)))
     fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n")
     fake_run.on("systemctl")
-    steps = plan(wish, read_state(machine.root, fake_run, wish))
-    performer(machine, fake_run).perform(wish, steps)
+    steps = plan(spec, read_state(machine.root, fake_run, spec))
+    performer(machine, fake_run).perform(spec, steps)
     assert machine.read(DROP_IN.path) == "[Service]\n"
     assert machine.path(CONFIG.path).stat().st_mode & 0o777 == 0o600
     assert [call[1] for call in fake_run.calls] == ["show", "daemon-reload", "enable", "reset-failed", "start"]
@@ -196,7 +196,7 @@ def test_files_are_written_and_systemd_is_asked_in_order(machine: Any, fake_run:
 def test_only_the_mode(machine: Any, fake_run: Any) -> None:
     machine.write(CONFIG.path, CONFIG.content).chmod(0o600)
     fake_run.on("systemctl", "show", out=show("active") + "UnitFileState=enabled\n")
-    performer(machine, fake_run).perform(WISH, plan(WISH, read_state(machine.root, fake_run, WISH)))
+    performer(machine, fake_run).perform(SPEC, plan(SPEC, read_state(machine.root, fake_run, SPEC)))
     assert machine.path(CONFIG.path).stat().st_mode & 0o777 == 0o644
 
 
@@ -204,69 +204,69 @@ def test_a_start_that_fails_carries_the_units_last_words(machine: Any, fake_run:
     fake_run.on("systemctl", "show", out=show("failed", "failed", "exit-code"))
     fake_run.on("systemctl", "reset-failed").on("systemctl", "start", rc=1, err="Job failed")
     fake_run.on("journalctl", out="web: unknown key 'colour' in line 3\n")
-    steps = plan(WISH, State(STOPPED, {CONFIG.path: SAME}, 2000.0))
+    steps = plan(SPEC, ServiceState(STOPPED, {CONFIG.path: SAME}, 2000.0))
     with pytest.raises(ClassroomError, match=r"failed \(failed, exit-code\)(.|\n)*unknown key 'colour' in line 3"):
-        performer(machine, fake_run).perform(WISH, steps)
+        performer(machine, fake_run).perform(SPEC, steps)
 
 
 def test_a_failed_enablement_is_systemctls_own_error(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "enable", rc=1, err="Read-only file system")
-    steps = plan(WISH, State(replace(RUNNING, unit_file_state="disabled"), {CONFIG.path: SAME}, 2000.0))
+    steps = plan(SPEC, ServiceState(replace(RUNNING, unit_file_state="disabled"), {CONFIG.path: SAME}, 2000.0))
     with pytest.raises(Exception, match=r"enable -- web\.service' ended with 1: Read-only"):
-        performer(machine, fake_run).perform(WISH, steps)
+        performer(machine, fake_run).perform(SPEC, steps)
 
 
 def test_waiting_for_a_unit_that_ends_right_after_its_start(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("failed", "failed", "exit-code")).on("journalctl")
     with pytest.raises(ClassroomError, match=r"it logged nothing"):
-        performer(machine, fake_run).wait(WISH, acted=True)
+        performer(machine, fake_run).wait(SPEC, acted=True)
 
 
 def test_waiting_for_a_unit_that_is_still_starting(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("activating", "start")).on("systemctl", "show", out=show("active"))
-    performer(machine, fake_run).wait(WISH, acted=True)
+    performer(machine, fake_run).wait(SPEC, acted=True)
     assert len(fake_run.calls) == 2
 
 
 @pytest.mark.parametrize("state", ["stopped", None])
 def test_nothing_to_wait_for(machine: Any, fake_run: Any, state: str | None) -> None:
-    performer(machine, fake_run).wait(replace(WISH, state=state), acted=True)
-    assert performer(machine, fake_run).ready(replace(WISH, state=state), STOPPED)
+    performer(machine, fake_run).wait(replace(SPEC, state=state), acted=True)
+    assert performer(machine, fake_run).ready(replace(SPEC, state=state), STOPPED)
     assert fake_run.calls == []
 
 
 def test_waiting_for_a_socket_that_answers(machine: Any, fake_run: Any) -> None:
     machine.path("/run").mkdir()
     fake_run.on("systemctl", "show", out=show("active"))
-    wish = replace(WISH, socket="/run/web.sock")
+    spec = replace(SPEC, socket="/run/web.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(machine.path("/run/web.sock")))
         server.listen()
-        assert performer(machine, fake_run).ready(wish, RUNNING)
-        performer(machine, fake_run).wait(wish, acted=True)
+        assert performer(machine, fake_run).ready(spec, RUNNING)
+        performer(machine, fake_run).wait(spec, acted=True)
 
 
 def test_waiting_for_a_port_that_opens_later(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("active"))
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        wish = replace(WISH, port=server.getsockname()[1])
-        assert not performer(machine, fake_run).ready(wish, RUNNING)
+        spec = replace(SPEC, port=server.getsockname()[1])
+        assert not performer(machine, fake_run).ready(spec, RUNNING)
         timer = threading.Timer(0.2, server.listen)
         timer.start()
-        Performer(machine.root, fake_run).wait(wish, acted=True)
+        Performer(machine.root, fake_run).wait(spec, acted=True)
         timer.join()
 
 
 def test_an_active_unit_without_an_answer(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("active")).on("journalctl", out="busy")
-    wish = replace(WISH, socket="/run/web.sock", timeout=0.0)
+    spec = replace(SPEC, socket="/run/web.sock", timeout=0.0)
     with pytest.raises(ClassroomError, match=r"it active, but no answer at /run/web.sock within 0 s.*\nbusy"):
-        performer(machine, fake_run).wait(wish, acted=True)
+        performer(machine, fake_run).wait(spec, acted=True)
 
 
-IMAGE = FileWish("/etc/web/image.conf", "new\n", on_change="reload")
-OURS = FileWish("/etc/web/policy.conf", "new\n", force=False)
+IMAGE = FileSpec("/etc/web/image.conf", "new\n", on_change="reload")
+OURS = FileSpec("/etc/web/policy.conf", "new\n", force=False)
 
 
 @pytest.mark.parametrize(("config", "image", "expected"), [
@@ -278,13 +278,13 @@ OURS = FileWish("/etc/web/policy.conf", "new\n", force=False)
     (LATER, LATER, ["restart web.service"]),
 ])
 def test_a_file_may_need_a_reload_only(config: FileState, image: FileState, expected: list[str]) -> None:
-    assert titles(replace(WISH, files=(CONFIG, IMAGE)), RUNNING, config, image) == expected
+    assert titles(replace(SPEC, files=(CONFIG, IMAGE)), RUNNING, config, image) == expected
 
 
 def test_a_reload_since_is_enough_for_a_file_that_needs_no_more() -> None:
     reloaded = replace(RUNNING, changed=1200.0)
-    assert titles(replace(WISH, files=(IMAGE,)), reloaded, LATER) == []
-    assert titles(WISH, reloaded, LATER) == ["restart web.service"]
+    assert titles(replace(SPEC, files=(IMAGE,)), reloaded, LATER) == []
+    assert titles(SPEC, reloaded, LATER) == ["restart web.service"]
 
 
 @pytest.mark.parametrize(("found", "expected"), [
@@ -292,7 +292,7 @@ def test_a_reload_since_is_enough_for_a_file_that_needs_no_more() -> None:
     (OTHER, []), (LATER, []), (replace(OTHER, mode=0o600), []),
 ])
 def test_a_file_that_is_somebodys_stays(found: FileState, expected: list[str]) -> None:
-    assert titles(replace(WISH, files=(OURS,)), RUNNING, found) == expected
+    assert titles(replace(SPEC, files=(OURS,)), RUNNING, found) == expected
 
 
 @pytest.mark.parametrize(("kept", "expected"), [
@@ -307,16 +307,16 @@ def test_a_unit_that_somebody_else_brought_is_left_alone(
     if kept is not None:
         machine.write("/var/lib/classroom-kubeadm/before.json", json.dumps({"format": 1, "packages": kept}))
     fake_run.on("systemctl", "show", out=show("active") + "UnitFileState=enabled\n")
-    wish = Wish("web.service", enabled=False, state="stopped", brought_by=("web",))
-    state = read_state(machine.root, fake_run, wish)
-    check(wish, state)
-    assert [step.title for step in plan(wish, state)] == expected
+    spec = ServiceSpec("web.service", enabled=False, state="stopped", brought_by=("web",))
+    state = read_state(machine.root, fake_run, spec)
+    validate(spec, state)
+    assert [step.title for step in plan(spec, state)] == expected
 
 
-TRIAL = replace(WISH, trial=Trial(("judge", "--dir", PLACE), "/etc/web"))
+TRIAL = replace(SPEC, trial=Trial(("judge", "--dir", PLACE), "/etc/web"))
 
 
-def tried(machine: Any, answer: Completed, wish: Wish = TRIAL, check_mode: bool = False) -> dict[str, str]:
+def tried(machine: Any, answer: Completed, spec: ServiceSpec = TRIAL, check_mode: bool = False) -> dict[str, str]:
     """What the judge saw."""
     seen: dict[str, str] = {}
 
@@ -325,7 +325,7 @@ def tried(machine: Any, answer: Completed, wish: Wish = TRIAL, check_mode: bool 
         seen.update({path.name: path.read_text() for path in place.iterdir()})
         return replace(answer, err=answer.err.replace("HERE", argv[2]))
 
-    try_files(machine.root, judge, wish, plan(wish, read_files(machine.root, wish.files)), check_mode)
+    try_files(machine.root, judge, spec, plan(spec, read_files(machine.root, spec.files)), check_mode)
     return seen
 
 

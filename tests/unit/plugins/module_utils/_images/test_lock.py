@@ -81,7 +81,7 @@ def test_every_cut_of_a_lock_is_noticed(tmp_path: Path) -> None:
 PINNED = "registry.k8s.io/pause:3.10.2@" + B
 
 
-@pytest.mark.parametrize(("platforms", "wished", "update", "said"), [
+@pytest.mark.parametrize(("platforms", "desired", "update", "said"), [
     (("linux/arm64", "linux/amd64"), (PAUSE, APP), (), ""),
     (("linux/amd64", "linux/arm64"), (PAUSE, APP, "quay.io/new:1"), (), ""),
     (("linux/amd64",), (PAUSE, APP), (), "found it for linux/amd64, linux/arm64"),
@@ -92,14 +92,14 @@ PINNED = "registry.k8s.io/pause:3.10.2@" + B
     (("linux/amd64", "linux/arm64"), (PINNED, APP), (PAUSE,), ""),
 ])
 def test_a_lock_of_something_else_is_refused(
-    platforms: tuple[str, ...], wished: tuple[str, ...], update: tuple[str, ...], said: str
+    platforms: tuple[str, ...], desired: tuple[str, ...], update: tuple[str, ...], said: str
 ) -> None:
     lock = Lock(LOCK.platforms, {PAUSE: Entry(A, B), APP: Entry(B, B)})
-    references = {parse(text).name: parse(text) for text in wished}
+    references = {parse(text).name: parse(text) for text in desired}
 
     if not said:
-        image_lock.judge("/srv/lock", lock, platforms, references, update)
+        image_lock.compare("/srv/lock", lock, platforms, references, update)
         return
     with pytest.raises(ClassroomError) as refused:
-        image_lock.judge("/srv/lock", lock, platforms, references, update)
+        image_lock.compare("/srv/lock", lock, platforms, references, update)
     assert said in str(refused.value) and "/srv/lock" in str(refused.value)

@@ -77,8 +77,8 @@ def test_two_digests_for_one_tag_are_refused() -> None:
         asked(["quay.io/b:1@" + DIGEST, "quay.io/b:1@" + OTHER])
 
 
-REGISTRY = endpoints.Wanted("registry", address="utility:5000")
-SCOPED = endpoints.Wanted("registry", address="utility:5000/class", names="scoped")
+REGISTRY = endpoints.EndpointSpec("registry", address="utility:5000")
+SCOPED = endpoints.EndpointSpec("registry", address="utility:5000/class", names="scoped")
 
 
 @pytest.mark.parametrize(("place", "names", "said"), [
@@ -86,29 +86,29 @@ SCOPED = endpoints.Wanted("registry", address="utility:5000/class", names="scope
     (REGISTRY, ("quay.io/a:1", "registry.k8s.io/a:2"), "quay.io/a:1 and registry.k8s.io/a:2"),
     (SCOPED, ("quay.io/a:1", "registry.k8s.io/a:2"), ""),
     (SCOPED, ("utility:5000/a:1",), "names: mirror"),
-    (endpoints.Wanted("dir", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:2"), ""),
-    (endpoints.Wanted("dir", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:1"), "quay.io/a/c:1 and quay.io/b/c:1"),
-    (endpoints.Wanted("dir", "/srv", scoped=True), ("quay.io/a/c:1", "quay.io/b/c:1"), ""),
-    (endpoints.Wanted("oci", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:1", "docker.io/b/c:1"), ""),
+    (endpoints.EndpointSpec("dir", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:2"), ""),
+    (endpoints.EndpointSpec("dir", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:1"), "quay.io/a/c:1 and quay.io/b/c:1"),
+    (endpoints.EndpointSpec("dir", "/srv", scoped=True), ("quay.io/a/c:1", "quay.io/b/c:1"), ""),
+    (endpoints.EndpointSpec("oci", "/srv"), ("quay.io/a/c:1", "quay.io/b/c:1", "docker.io/b/c:1"), ""),
 ])
 def test_names_that_fall_together_are_refused(
-    place: endpoints.Wanted, names: tuple[str, ...], said: str
+    place: endpoints.EndpointSpec, names: tuple[str, ...], said: str
 ) -> None:
     images = asked(names)
     if not said:
-        endpoints.judge_names(place, images)
+        endpoints.check_names(place, images)
         return
     with pytest.raises(ClassroomError, match=said):
-        endpoints.judge_names(place, images)
+        endpoints.check_names(place, images)
 
 
 @pytest.mark.parametrize(("place", "where"), [
-    (endpoints.Wanted("registry"), ("quay.io", "a/b")),
+    (endpoints.EndpointSpec("registry"), ("quay.io", "a/b")),
     (REGISTRY, ("utility:5000", "a/b")),
     (SCOPED, ("utility:5000", "class/quay.io/a/b")),
 ])
-def test_where_a_registry_has_an_image(place: endpoints.Wanted, where: tuple[str, str]) -> None:
-    found = endpoints.RegistryPlace(place, endpoints.Means("/nonexistent"))
+def test_where_a_registry_has_an_image(place: endpoints.EndpointSpec, where: tuple[str, str]) -> None:
+    found = endpoints.RegistryPlace(place, endpoints.TransferOptions("/nonexistent"))
 
     assert found.where(image_reference.parse("quay.io/a/b:1")) == where
 
@@ -118,10 +118,10 @@ def test_whoever_is_logged_in_here_is_not_used(tmp_path: Path) -> None:
     ca = tmp_path / "authority"
     ca.write_text("pem", encoding="utf-8")
 
-    anonymous = endpoints.RegistryPlace(REGISTRY, endpoints.Means(str(tmp_path))).end(image, DIGEST)
+    anonymous = endpoints.RegistryPlace(REGISTRY, endpoints.TransferOptions(str(tmp_path))).end(image, DIGEST)
     plain = endpoints.RegistryPlace(
-        endpoints.Wanted("registry", address="utility:5000", tls=False, ca=str(ca)),
-        endpoints.Means(str(tmp_path), authfile="/srv/auth.json")).end(image, "1")
+        endpoints.EndpointSpec("registry", address="utility:5000", tls=False, ca=str(ca)),
+        endpoints.TransferOptions(str(tmp_path), authfile="/srv/auth.json")).end(image, "1")
 
     assert anonymous.name == "docker://utility:5000/a/b@" + DIGEST and plain.name == "docker://utility:5000/a/b:1"
     assert anonymous.options == ("tls-verify=true", "no-creds")

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiSilent, Kubectl
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiUnreachable, Kubectl
 from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 
@@ -47,7 +47,7 @@ def test_the_kubeconfig_is_always_named(tmp_path: Path) -> None:
     ],
 )
 def test_an_api_server_that_does_not_answer_is_told_from_one_that_refuses(tmp_path: Path, answer: Completed) -> None:
-    with pytest.raises(ApiSilent) as raised:
+    with pytest.raises(ApiUnreachable) as raised:
         connected(tmp_path, FakeKubectl({"get": answer})).get("/api/v1/nodes")
 
     assert "memcache.go" not in str(raised.value)

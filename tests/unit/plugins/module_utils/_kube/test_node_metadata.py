@@ -18,7 +18,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import Change
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import NodeChange
 from tests.unit.support.kubeadm_lab import Lab, kubeconfig_text
 
 CONF = "/etc/kubernetes/admin.conf"
@@ -34,7 +34,7 @@ SETTLED = {
 }
 FRESH = {"metadata": {"name": "node1", "resourceVersion": "7", "labels": {"other": "left alone"}}, "spec": {}}
 NEWER = {"metadata": {"name": "node1", "resourceVersion": "8", "labels": {"other": "changed"}}, "spec": {}}
-WISH = ({"name": "node1", "labels": {"disk": "ssd"}},)
+SPEC = ({"name": "node1", "labels": {"disk": "ssd"}},)
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def has(lab: Lab, node: dict[str, Any]) -> None:
     lab.api.objects[NODES] = {"items": [lab.api.objects[PATH]]}
 
 
-def ensured(lab: Lab, check: bool = False, wish: Sequence[Mapping[str, Any]] = WISH) -> list[Change]:
-    return converge(wish, lab.machine, CONF, check)
+def ensured(lab: Lab, check: bool = False, spec: Sequence[Mapping[str, Any]] = SPEC) -> list[NodeChange]:
+    return converge(spec, lab.machine, CONF, check)
 
 
-def texts(found: list[Change]) -> list[str]:
+def texts(found: list[NodeChange]) -> list[str]:
     return as_changes([step for change in found for step in change.steps])
 
 
@@ -88,12 +88,12 @@ def test_it_patches_what_differs(lab: Lab, node: dict[str, Any], check: bool) ->
 @pytest.mark.parametrize("check", [False, True])
 def test_a_missing_node_is_predicted_or_told(lab: Lab, check: bool) -> None:
     has(lab, SETTLED)
-    wish = [*WISH, {"name": "node2", "labels": {"disk": "hdd"}}]
+    spec = [*SPEC, {"name": "node2", "labels": {"disk": "hdd"}}]
     if check:
-        assert [change.wish.name for change in ensured(lab, check, wish)] == ["node2"]
+        assert [change.spec.name for change in ensured(lab, check, spec)] == ["node2"]
     else:
         with pytest.raises(ClassroomError, match="node2, found only node1"):
-            ensured(lab, check, wish)
+            ensured(lab, check, spec)
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -103,12 +103,12 @@ def test_without_a_cluster_it_predicts_or_says_so(lab: Lab, silent: bool, check:
         lab.api.broken = Unreachable("no answer from 192.168.90.100:6443: Connection refused")
     else:
         lab.remove(CONF)
-    wish: list[dict[str, Any]] = [*WISH, {"name": "node2"}]
+    spec: list[dict[str, Any]] = [*SPEC, {"name": "node2"}]
     if check:
-        assert [change.wish.name for change in ensured(lab, check, wish)] == ["node1"]
+        assert [change.spec.name for change in ensured(lab, check, spec)] == ["node1"]
     else:
         with pytest.raises(ClassroomError, match="API server up" if silent else "no such file"):
-            ensured(lab, check, wish)
+            ensured(lab, check, spec)
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -157,5 +157,5 @@ def test_another_refusal_is_told_at_once(lab: Lab, monkeypatch: pytest.MonkeyPat
 
 def test_bad_syntax_is_refused_before_anything_is_asked(lab: Lab) -> None:
     with pytest.raises(ClassroomError, match="'a b'"):
-        ensured(lab, wish=[{"name": "node1", "labels": {"a b": "c"}}])
+        ensured(lab, spec=[{"name": "node1", "labels": {"a b": "c"}}])
     assert lab.api.calls == []

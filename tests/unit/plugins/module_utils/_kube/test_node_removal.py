@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import Wish, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import NodeRemovalSpec, converge
 from tests.unit.support.kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 NODE = "/api/v1/nodes/node1"
 PODS = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode1"
-WISH = Wish("node1", machine_id="5f1b", timeout=20)
+SPEC = NodeRemovalSpec("node1", machine_id="5f1b", timeout=20)
 
 
 def pod(name: str, owner: str = "ReplicaSet", **more: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def lab(tmp_path: Path) -> Lab:
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 def test_a_node_is_cordoned_drained_and_deleted(lab: Lab, check_mode: bool) -> None:
     before = copy.deepcopy(lab.api.objects)
-    found = converge(WISH, lab.machine, check_mode=check_mode)
+    found = converge(SPEC, lab.machine, check_mode=check_mode)
     assert (found["changed"], found["decision"], found["evicted"], found["warnings"]) == (
         True, "remove", ["default/web"], [])
     assert [change.split(":")[0] for change in found["changes"]] == ["cordon node1", "evict default/web", "node node1"]
@@ -81,7 +81,7 @@ def test_a_node_is_cordoned_drained_and_deleted(lab: Lab, check_mode: bool) -> N
     assert verbs == ["GET", "GET", "PATCH", "POST", "GET", "DELETE"]
     assert lab.api.posted[0]["deleteOptions"] == {"gracePeriodSeconds": 10}
     assert NODE not in lab.api.objects
-    again = converge(WISH, lab.machine)
+    again = converge(SPEC, lab.machine)
     assert (again["changed"], again["decision"]) == (False, "none")
 
 
@@ -96,13 +96,13 @@ def test_a_node_is_cordoned_drained_and_deleted(lab: Lab, check_mode: bool) -> N
 ])
 def test_which_pods_leave(lab: Lab, one: dict[str, Any], leaves: bool) -> None:
     lab.api = Cluster(one)
-    assert bool(converge(WISH, lab.machine, check_mode=True)["evicted"]) is leaves
+    assert bool(converge(SPEC, lab.machine, check_mode=True)["evicted"]) is leaves
 
 
 @pytest.mark.parametrize(("own", "given"), [(30, 10), (3, 3), (0, 0), (None, 10)])
 def test_no_pod_takes_longer_than_it_may(lab: Lab, own: int | None, given: int) -> None:
     lab.api = Cluster(pod("a", spec={"terminationGracePeriodSeconds": own}))
-    converge(WISH, lab.machine)
+    converge(SPEC, lab.machine)
     assert lab.api.posted[0]["deleteOptions"] == {"gracePeriodSeconds": given}
 
 
@@ -113,7 +113,7 @@ def cluster(lab: Lab) -> Cluster:
 
 def test_a_disruption_budget_is_asked_again(lab: Lab) -> None:
     cluster(lab).protected["web"] = 3
-    found = converge(WISH, lab.machine)
+    found = converge(SPEC, lab.machine)
     assert len(lab.api.posted) == 4 and found["warnings"] == [] and NODE not in lab.api.objects
 
 
@@ -124,7 +124,7 @@ def test_a_pod_that_does_not_leave_is_named_when_the_time_is_over(lab: Lab, why:
     else:
         cluster(lab).protected["web"] = 10_000
     begin = lab.clock.moment
-    found = converge(WISH, lab.machine)
+    found = converge(SPEC, lab.machine)
     assert found["left"] == ["default/web"] and NODE not in lab.api.objects
     assert "not gone from node1 after 20 s" in found["warnings"][0]
     assert 20 <= lab.clock.moment - begin < 22
@@ -135,7 +135,7 @@ def test_setting_the_clock_meanwhile_changes_no_timeout(lab: Lab, step: float) -
     cluster(lab).stubborn.add("web")
     begin = lab.clock.moment
     moved = replace(lab.machine, now=lambda: lab.clock.moment + (step if lab.clock.moment > begin + 3 else 0))
-    assert converge(WISH, moved)["left"] == ["default/web"]
+    assert converge(SPEC, moved)["left"] == ["default/web"]
     assert 20 <= lab.clock.moment - begin < 22
 
 
@@ -143,7 +143,7 @@ def test_pods_of_a_machine_that_is_down_are_not_waited_for(lab: Lab) -> None:
     lab.api.objects[NODE]["status"]["conditions"][0]["status"] = "Unknown"
     cluster(lab).stubborn.add("web")
     begin = lab.clock.moment
-    assert converge(WISH, lab.machine)["warnings"] == [] and lab.clock.moment == begin
+    assert converge(SPEC, lab.machine)["warnings"] == [] and lab.clock.moment == begin
     assert len(lab.api.posted) == 1 and NODE not in lab.api.objects
 
 
@@ -155,7 +155,7 @@ def test_a_pod_on_its_way_out_is_waited_for(lab: Lab) -> None:
         lab.api.objects[PODS] = {"items": []}
 
     lab.clock.at.append((lab.clock.moment + 5, ends))
-    found = converge(WISH, lab.machine)
+    found = converge(SPEC, lab.machine)
     assert found["evicted"] == [] and lab.api.posted == [] and found["left"] == []
     assert NODE not in lab.api.objects
 
@@ -166,7 +166,7 @@ def test_a_pod_on_its_way_out_is_waited_for(lab: Lab) -> None:
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 def test_a_control_plane_that_does_not_answer_is_a_warning(lab: Lab, problem: Exception, check_mode: bool) -> None:
     lab.api.broken = problem
-    found = converge(WISH, lab.machine, check_mode=check_mode)
+    found = converge(SPEC, lab.machine, check_mode=check_mode)
     assert (found["changed"], found["decision"]) == (False, "undecided")
     assert "the control plane does not answer" in found["warnings"][0]
     assert "kubectl delete node node1" in found["warnings"][0]
@@ -177,7 +177,7 @@ def test_no_admin_conf_is_a_warning(lab: Lab, text: str | None) -> None:
     lab.remove("/etc/kubernetes/admin.conf")
     if text:
         lab.write("/etc/kubernetes/admin.conf", text)
-    found = converge(WISH, lab.machine)
+    found = converge(SPEC, lab.machine)
     assert found["decision"] == "undecided" and "admin.conf" in found["warnings"][0]
 
 
@@ -187,13 +187,13 @@ def test_an_api_that_goes_away_meanwhile_is_a_warning(lab: Lab, monkeypatch: pyt
         raise lab.api.broken
 
     monkeypatch.setattr(lab.api, "patch", gone)
-    found = converge(WISH, lab.machine)
+    found = converge(SPEC, lab.machine)
     assert "stopped answering" in found["warnings"][0] and found["changed"]
 
 
 @pytest.mark.parametrize(("machine_id", "deleted"), [("5f1b", True), ("", True), ("other", False)])
 def test_a_node_of_another_machine_is_left_alone(lab: Lab, machine_id: str, deleted: bool) -> None:
-    found = converge(Wish("node1", machine_id=machine_id), lab.machine)
+    found = converge(NodeRemovalSpec("node1", machine_id=machine_id), lab.machine)
     assert (NODE not in lab.api.objects) is deleted
     if not deleted:
         assert found["changed"] is False and lab.api.posted == []
@@ -201,5 +201,5 @@ def test_a_node_of_another_machine_is_left_alone(lab: Lab, machine_id: str, dele
 
 
 def test_without_draining_only_the_node_goes(lab: Lab) -> None:
-    found = converge(Wish("node1", drain=False), lab.machine)
+    found = converge(NodeRemovalSpec("node1", drain=False), lab.machine)
     assert found["evicted"] == [] and [call.split()[0] for call in lab.api.calls] == ["GET", "DELETE"]

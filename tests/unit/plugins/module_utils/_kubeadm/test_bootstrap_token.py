@@ -18,7 +18,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
-    Wish,
+    TokenSpec,
     absent,
     present,
     seconds,
@@ -30,7 +30,7 @@ CONF = "/etc/kubernetes/admin.conf"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 LIST = SECRETS + "?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests/"
-WISH = Wish("node1", 600, machine_id="abc", node_address="192.168.90.101")
+SPEC = TokenSpec("node1", 600, machine_id="abc", node_address="192.168.90.101")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def node(ready: str = "True", machine_id: str = "abc", address: str = "192.168.9
 
 
 def test_a_token_is_made_through_the_api(lab: Lab) -> None:
-    found = present(WISH, lab.machine, CONF, False)
+    found = present(SPEC, lab.machine, CONF, False)
     (secret,) = lab.api.posted
     data = secret["stringData"]
     assert secret["metadata"] == {"name": "bootstrap-token-" + found["token_id"], "namespace": "kube-system"}
@@ -65,25 +65,25 @@ def test_a_token_is_made_through_the_api(lab: Lab) -> None:
 
 
 def test_the_discovery_file_grants_nothing(lab: Lab) -> None:
-    found = present(WISH, lab.machine, CONF, False)
+    found = present(SPEC, lab.machine, CONF, False)
     config = kubeconfig.parse(found["discovery"]["kubeconfig"], "discovery")
     assert (config.server, config.ca, config.key) == ("https://192.168.90.100:6443", "THE CA", "")
     assert found["discovery"]["token"].split(".")[1] not in found["discovery"]["kubeconfig"]
     assert "THE KEY" not in as_text(found)
-    other = present(Wish("node1", 600, endpoint="10.0.0.1:8443"), lab.machine, CONF, False)
+    other = present(TokenSpec("node1", 600, endpoint="10.0.0.1:8443"), lab.machine, CONF, False)
     assert kubeconfig.parse(other["discovery"]["kubeconfig"], "x").server == "https://10.0.0.1:8443"
     assert other["discovery"]["token"] != found["discovery"]["token"]
 
 
 def test_the_token_is_in_the_discovery_and_nowhere_else(lab: Lab) -> None:
-    found = present(WISH, lab.machine, CONF, False)
+    found = present(SPEC, lab.machine, CONF, False)
     secret = found.pop("discovery")["token"].split(".")[1]
     assert secret not in as_text(found)
 
 
 def test_check_mode_needs_no_cluster(tmp_path: Path) -> None:
     bare = Lab(tmp_path)
-    found = present(WISH, bare.machine, CONF, True)
+    found = present(SPEC, bare.machine, CONF, True)
     assert found["changed"] is True and "discovery" not in found and "token_id" not in found
     assert bare.api.calls == []
 
@@ -101,7 +101,7 @@ def test_stale_tokens_of_ours_are_removed(lab: Lab) -> None:
     lab.api.objects[LIST] = {"items": [*tokens.values(), {"data": {}}]}
     for token_id in set(tokens) - {"ffffff"}:
         lab.api.objects[f"{SECRETS}/bootstrap-token-{token_id}"] = {}
-    present(WISH, lab.machine, CONF, False)
+    present(SPEC, lab.machine, CONF, False)
     left = sorted(path[-6:] for path in lab.api.objects if "bootstrap-token-" in path)
     assert left == ["cccccc", "dddddd", "eeeeee"]
 
@@ -134,7 +134,7 @@ NODE = "/api/v1/nodes/node1"
 )
 def test_a_ready_node_of_the_same_machine_makes_room(lab: Lab, found: dict[str, Any], deleted: bool) -> None:
     lab.api.objects[NODE] = found
-    present(WISH, lab.machine, CONF, False)
+    present(SPEC, lab.machine, CONF, False)
     assert (NODE not in lab.api.objects) is deleted
 
 
@@ -142,10 +142,10 @@ def test_a_ready_node_of_the_same_machine_makes_room(lab: Lab, found: dict[str, 
 def test_a_ready_node_of_another_machine_is_named(lab: Lab, found: dict[str, Any]) -> None:
     lab.api.objects[NODE] = found
     with pytest.raises(ClassroomError, match=r"Ready Node of that name at 192.168.90.*kubectl delete node node1"):
-        present(WISH, lab.machine, CONF, False)
+        present(SPEC, lab.machine, CONF, False)
     assert lab.api.posted == [] and NODE in lab.api.objects
     with pytest.raises(ClassroomError):
-        present(Wish("node1", 600), lab.machine, CONF, False)
+        present(TokenSpec("node1", 600), lab.machine, CONF, False)
 
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
@@ -189,16 +189,16 @@ def test_a_ttl_that_is_none_is_named(text: str) -> None:
 def test_an_api_that_does_not_help_is_explained(lab: Lab, broken: Exception, words: str) -> None:
     lab.api.broken = broken
     with pytest.raises(ClassroomError, match="make a bootstrap token at 192.168.90.100:6443.*" + words):
-        present(WISH, lab.machine, CONF, False)
+        present(SPEC, lab.machine, CONF, False)
     with pytest.raises(ClassroomError, match="revoke the bootstrap token abcdef.*" + words):
         absent("abcdef", lab.machine, CONF, False)
 
 
 def test_no_admin_conf_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ClassroomError, match="there is no such file on this machine"):
-        present(WISH, Lab(tmp_path).machine, CONF, False)
+        present(SPEC, Lab(tmp_path).machine, CONF, False)
 
 
 def test_the_secret_is_one_that_json_can_carry(lab: Lab) -> None:
-    present(WISH, lab.machine, CONF, False)
+    present(SPEC, lab.machine, CONF, False)
     assert json.loads(json.dumps(lab.api.posted[0])) == lab.api.posted[0]

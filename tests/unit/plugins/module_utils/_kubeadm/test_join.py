@@ -20,12 +20,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import (
-    Outcome,
+    JoinResult,
     converge,
     join_document,
     result,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import Wish, check
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import JoinSpec, validate
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds import Finding
 from tests.unit.support.kubeadm_lab import NOW, Authority, Lab, as_text, kubelet_conf
@@ -58,12 +58,12 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def wish(endpoint: str) -> Wish:
+def spec(endpoint: str) -> JoinSpec:
     config = {
         "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration",
         "nodeRegistration": {"criSocket": "unix:///run/containerd/containerd.sock"},
     }
-    return Wish(endpoint, "node1", "192.168.90.101", config, ignored=("SystemVerification",), timeout=120)
+    return JoinSpec(endpoint, "node1", "192.168.90.101", config, ignored=("SystemVerification",), timeout=120)
 
 
 class Builder:
@@ -168,14 +168,14 @@ STATES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_converges_and_check_mode_predicts(
-    state: str, check_mode: bool, build: Builder, wish: Wish, discovery: dict[str, Any]
+    state: str, check_mode: bool, build: Builder, spec: JoinSpec, discovery: dict[str, Any]
 ) -> None:
     prepare, expected = STATES[state]
     prepare(build)
     lab = build.lab
     joins = expected in ("join", "reset and join")
     before = tree(lab)
-    first = converge(wish, lab.machine, None, check_mode)
+    first = converge(spec, lab.machine, None, check_mode)
     assert first.decision.name == expected and first.decision.reason
     assert first.needs_discovery is joins
     assert first.changed is (expected != "none" and (check_mode or not joins))
@@ -184,10 +184,10 @@ def test_every_state_converges_and_check_mode_predicts(
     if check_mode:
         return
     if joins:
-        second = converge(wish, lab.machine, discovery, False)
+        second = converge(spec, lab.machine, discovery, False)
         assert (second.decision.name, second.changed, second.needs_discovery) == (expected, True, False)
         assert any(line.startswith("kubeadm reset") for line in lab.run.said) is (expected == "reset and join")
-    last = converge(wish, lab.machine, None, False)
+    last = converge(spec, lab.machine, None, False)
     assert (last.decision.name, last.changed) == ("none", False)
     assert not lab.exists("/etc/kubernetes/bootstrap-kubelet.conf")
     assert not lab.exists("/run/classroom-kubeadm")
@@ -218,60 +218,60 @@ REFUSED: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 @pytest.mark.parametrize("state", REFUSED)
 def test_nothing_is_reset_on_a_guess(
-    state: str, check_mode: bool, build: Builder, wish: Wish, discovery: dict[str, Any]
+    state: str, check_mode: bool, build: Builder, spec: JoinSpec, discovery: dict[str, Any]
 ) -> None:
     prepare, words = REFUSED[state]
     prepare(build)
     before = tree(build.lab)
     for given in (None, discovery):
         with pytest.raises(ClassroomError, match=words):
-            converge(wish, build.lab.machine, given, check_mode)
+            converge(spec, build.lab.machine, given, check_mode)
     assert tree(build.lab) == before
     assert build.lab.run.changes() == []
 
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
-def test_a_silent_api_is_no_failure_for_a_healthy_worker(build: Builder, wish: Wish, check_mode: bool) -> None:
+def test_a_silent_api_is_no_failure_for_a_healthy_worker(build: Builder, spec: JoinSpec, check_mode: bool) -> None:
     build.member().silent()
-    outcome = converge(wish, build.lab.machine, None, check_mode)
+    outcome = converge(spec, build.lab.machine, None, check_mode)
     assert (outcome.decision.name, outcome.changed, outcome.needs_discovery) == ("undecided", False, False)
     assert "does not answer" in outcome.warnings[0]
 
 
-def with_(wish: Wish, **values: Any) -> Wish:
-    return Wish(**{**wish.__dict__, **values})
+def with_(spec: JoinSpec, **values: Any) -> JoinSpec:
+    return JoinSpec(**{**spec.__dict__, **values})
 
 
 def test_another_clusters_worker_is_known_by_the_hash_while_the_api_is_silent(
-    build: Builder, wish: Wish, stranger: Authority
+    build: Builder, spec: JoinSpec, stranger: Authority
 ) -> None:
     build.member().identity(server="https://10.0.0.9:6443").silent()
-    strange = with_(wish, ca_hash=x509.discovery_hash(stranger.pem))
+    strange = with_(spec, ca_hash=x509.discovery_hash(stranger.pem))
     with pytest.raises(ClassroomError, match=r"10.0.0.9:6443.*\(CA sha256:.*\(CA sha256:"):
         converge(strange, build.lab.machine, None, False)
 
 
-def test_leaving_another_cluster_can_be_allowed(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_leaving_another_cluster_can_be_allowed(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
     build.member().identity(server="https://10.0.0.9:6443").says(Untrusted("unknown issuer", "ca"))
-    outcome = converge(with_(wish, allow_reset=True), build.lab.machine, None, True)
+    outcome = converge(with_(spec, allow_reset=True), build.lab.machine, None, True)
     assert outcome.decision.name == "reset and join" and "was allowed" in outcome.decision.reason
     build.identity("node2")
-    outcome = converge(with_(wish, allow_reset=True), build.lab.machine, None, True)
+    outcome = converge(with_(spec, allow_reset=True), build.lab.machine, None, True)
     assert outcome.decision.name == "reset and join"
 
 
-def test_a_stranger_at_the_right_address_is_not_believed(build: Builder, wish: Wish, authority: Authority) -> None:
+def test_a_stranger_at_the_right_address_is_not_believed(build: Builder, spec: JoinSpec, authority: Authority) -> None:
     build.member().says(Untrusted("unknown issuer", "ca"))
-    ours = with_(wish, ca_hash=x509.discovery_hash(authority.pem))
+    ours = with_(spec, ca_hash=x509.discovery_hash(authority.pem))
     with pytest.raises(ClassroomError, match="whoever answers at"):
         converge(ours, build.lab.machine, None, False)
 
 
 def test_a_token_of_another_cluster_is_refused_before_anything_is_reset(
-    build: Builder, wish: Wish, discovery: dict[str, Any], stranger: Authority
+    build: Builder, spec: JoinSpec, discovery: dict[str, Any], stranger: Authority
 ) -> None:
     build.bootstrap().ca()
-    strange = with_(wish, ca_hash=x509.discovery_hash(stranger.pem))
+    strange = with_(spec, ca_hash=x509.discovery_hash(stranger.pem))
     with pytest.raises(ClassroomError, match="the token is of one with the CA"):
         converge(strange, build.lab.machine, discovery, False)
     assert build.lab.run.said == []
@@ -285,17 +285,17 @@ def test_a_token_of_another_cluster_is_refused_before_anything_is_reset(
     ],
 )
 def test_a_master_that_went_away_between_the_calls(
-    build: Builder, wish: Wish, discovery: dict[str, Any], problem: Exception, words: str
+    build: Builder, spec: JoinSpec, discovery: dict[str, Any], problem: Exception, words: str
 ) -> None:
     build.bootstrap().ca()
     build.lab.api.broken = problem
     with pytest.raises(ClassroomError, match=words):
-        converge(wish, build.lab.machine, discovery, False)
+        converge(spec, build.lab.machine, discovery, False)
     assert build.lab.run.said == [] and build.lab.exists("/etc/kubernetes/bootstrap-kubelet.conf")
 
 
 def test_a_master_that_forbids_anonymous_requests_answers(
-    build: Builder, wish: Wish, discovery: dict[str, Any]
+    build: Builder, spec: JoinSpec, discovery: dict[str, Any]
 ) -> None:
     build.lab.api.broken = Denied("401", 401)
     effect = build.lab.run.effects["kubeadm join"]
@@ -305,35 +305,35 @@ def test_a_master_that_forbids_anonymous_requests_answers(
         effect()
 
     build.lab.run.effects["kubeadm join"] = join
-    assert converge(wish, build.lab.machine, discovery, False).changed
+    assert converge(spec, build.lab.machine, discovery, False).changed
 
 
-def test_an_unreachable_master_is_named_in_the_first_call(build: Builder, wish: Wish) -> None:
+def test_an_unreachable_master_is_named_in_the_first_call(build: Builder, spec: JoinSpec) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         there = f"127.0.0.1:{unused.getsockname()[1]}"
     with pytest.raises(ClassroomError, match=r"refused.*Nothing was changed") as caught:
-        converge(with_(wish, endpoint=there), build.lab.machine, None, False)
+        converge(with_(spec, endpoint=there), build.lab.machine, None, False)
     assert there in str(caught.value)
-    assert converge(with_(wish, endpoint=there), build.lab.machine, None, True).decision.name == "join"
+    assert converge(with_(spec, endpoint=there), build.lab.machine, None, True).decision.name == "join"
 
 
-def test_bare_machine_in_check_mode(build: Builder, wish: Wish) -> None:
+def test_bare_machine_in_check_mode(build: Builder, spec: JoinSpec) -> None:
     build.lab.programs.clear()
-    outcome = converge(wish, build.lab.machine, None, True)
+    outcome = converge(spec, build.lab.machine, None, True)
     assert (outcome.decision.name, outcome.changed, outcome.needs_discovery) == ("join", True, True)
     assert not outcome.warnings
     with pytest.raises(ClassroomError, match="not installed"):
-        converge(wish, build.lab.machine, None, False)
+        converge(spec, build.lab.machine, None, False)
 
 
-def test_a_missing_runtime_is_named(build: Builder, wish: Wish) -> None:
+def test_a_missing_runtime_is_named(build: Builder, spec: JoinSpec) -> None:
     build.lab.sockets.clear()
     with pytest.raises(ClassroomError, match=r"/run/containerd/containerd\.sock"):
-        converge(wish, build.lab.machine, None, False)
+        converge(spec, build.lab.machine, None, False)
 
 
-def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder, wish: Wish) -> None:
+def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder, spec: JoinSpec) -> None:
     build.lab.process(99, "kubeadm", "join", "--config", "x")
     build.bootstrap().ca()
 
@@ -343,28 +343,28 @@ def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder, wish: Wish) -> 
         build.member()
 
     build.lab.clock.at.append((NOW + 3, end))
-    outcome = converge(wish, build.lab.machine, None, False)
+    outcome = converge(spec, build.lab.machine, None, False)
     assert (outcome.decision.name, outcome.changed) == ("none", False)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_the_private_files_of_a_killed_run_are_removed(build: Builder, wish: Wish, check_mode: bool) -> None:
+def test_the_private_files_of_a_killed_run_are_removed(build: Builder, spec: JoinSpec, check_mode: bool) -> None:
     build.member()
     build.lab.write("/run/classroom-kubeadm/join.yaml", "token: " + TOKEN)
-    assert not converge(wish, build.lab.machine, None, check_mode).changed
+    assert not converge(spec, build.lab.machine, None, check_mode).changed
     assert build.lab.exists("/run/classroom-kubeadm") == check_mode
 
 
-def test_a_kubelet_that_is_bootstrapping_is_waited_for(build: Builder, wish: Wish) -> None:
+def test_a_kubelet_that_is_bootstrapping_is_waited_for(build: Builder, spec: JoinSpec) -> None:
     build.bootstrap().ca().kubelet()
     build.lab.clock.at.append((NOW + 3, lambda: build.identity().node()))
-    outcome = converge(wish, build.lab.machine, None, False)
+    outcome = converge(spec, build.lab.machine, None, False)
     assert (outcome.decision.name, outcome.changed) == ("restart", True)
     assert not build.lab.exists("/etc/kubernetes/bootstrap-kubelet.conf")
 
 
-def test_the_secrets_are_in_private_files_only(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
-    outcome = converge(wish, build.lab.machine, discovery, False)
+def test_the_secrets_are_in_private_files_only(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
+    outcome = converge(spec, build.lab.machine, discovery, False)
     run = build.lab.run
     assert run.seen["modes"] == "0o600"
     document = json.loads(run.seen["join.yaml"])
@@ -372,57 +372,57 @@ def test_the_secrets_are_in_private_files_only(build: Builder, wish: Wish, disco
     assert document["discovery"]["file"]["kubeConfigPath"].endswith("/discovery.conf")
     assert TOKEN not in run.seen["discovery.conf"]
     assert "0123456789abcdef" not in " ".join(run.said)
-    assert "0123456789abcdef" not in as_text(result(wish, build.lab.machine, outcome))
+    assert "0123456789abcdef" not in as_text(result(spec, build.lab.machine, outcome))
 
 
-def test_kubeadms_failure_does_not_show_the_token(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_kubeadms_failure_does_not_show_the_token(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
     message = f"error: could not use token {TOKEN} (0123456789abcdef)"
     build.lab.run.failures["kubeadm join"] = Completed(1, "", message)
     with pytest.raises(ClassroomError) as caught:
-        converge(wish, build.lab.machine, discovery, False)
+        converge(spec, build.lab.machine, discovery, False)
     assert "0123456789abcdef" not in str(caught.value) and "(hidden)" in str(caught.value)
 
 
-def test_a_ready_node_of_the_same_name_is_explained(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_a_ready_node_of_the_same_name_is_explained(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
     build.lab.run.failures["kubeadm join"] = Completed(
         1, "", 'error: error execution phase kubelet-start: a Node with name "node1" and status "Ready" already exists '
         "in the cluster. You must delete the existing Node or change the name of this new joining Node")
     with pytest.raises(ClassroomError, match=r"wanted to join as node1.*kubectl delete node node1"):
-        converge(wish, build.lab.machine, discovery, False)
+        converge(spec, build.lab.machine, discovery, False)
 
 
-def test_a_node_that_does_not_register_is_named(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_a_node_that_does_not_register_is_named(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
     build.lab.run.effects["kubeadm join"] = lambda: build.ca().kubelet().identity()
     with pytest.raises(ClassroomError, match="has no Node node1 after 60 s"):
-        converge(wish, build.lab.machine, discovery, False)
+        converge(spec, build.lab.machine, discovery, False)
 
 
-def test_the_reset_takes_the_pod_network_along(build: Builder, wish: Wish, discovery: dict[str, Any]) -> None:
+def test_the_reset_takes_the_pod_network_along(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
     build.bootstrap().ca()
     for path in ("/var/lib/cni/networks/cbr0/10.244.1.2", "/run/flannel/subnet.env", "/var/log/pods/x/0.log"):
         build.lab.write(path)
-    converge(wish, build.lab.machine, discovery, False)
+    converge(spec, build.lab.machine, discovery, False)
     assert not any(build.lab.exists(path) for path in ("/var/lib/cni", "/run/flannel", "/var/log/pods"))
 
 
 def test_a_reset_that_is_not_complete_ends_the_join(
-    build: Builder, wish: Wish, discovery: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    build: Builder, spec: JoinSpec, discovery: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build.bootstrap().ca()
     left = Finding("interface", "cni0", "ip -br link show cni0", "it is busy")
     monkeypatch.setattr(residue, "find", lambda machine, hashes=(): (left,))
     monkeypatch.setattr(residue, "remove", lambda machine, findings: tuple(findings))
     with pytest.raises(ClassroomError, match=r"interface cni0 \(it is busy; see it with 'ip -br link show cni0'\)"):
-        converge(wish, build.lab.machine, discovery, False)
+        converge(spec, build.lab.machine, discovery, False)
     assert not any(line.startswith("kubeadm join") for line in build.lab.run.said)
 
 
-def test_the_document_keeps_what_was_given(wish: Wish) -> None:
+def test_the_document_keeps_what_was_given(spec: JoinSpec) -> None:
     given = {
         "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration", "timeouts": {"tlsBootstrap": "1m"},
         "nodeRegistration": {"name": "ignored", "kubeletExtraArgs": [{"name": "v", "value": "2"}], "taints": []},
     }
-    found = join_document(with_(wish, config=given), "/d.conf", TOKEN)
+    found = join_document(with_(spec, config=given), "/d.conf", TOKEN)
     assert found["nodeRegistration"] == {
         "name": "node1", "taints": [],
         "kubeletExtraArgs": [{"name": "v", "value": "2"}, {"name": "node-ip", "value": "192.168.90.101"}],
@@ -430,7 +430,7 @@ def test_the_document_keeps_what_was_given(wish: Wish) -> None:
     assert found["timeouts"] == {"discovery": "30s", "tlsBootstrap": "1m"}
     assert "discovery" not in given
     own = dict(given, nodeRegistration={"kubeletExtraArgs": [{"name": "node-ip", "value": "10.0.0.1"}]})
-    registration = join_document(with_(wish, config=own), "/d.conf", TOKEN)["nodeRegistration"]
+    registration = join_document(with_(spec, config=own), "/d.conf", TOKEN)["nodeRegistration"]
     assert registration["kubeletExtraArgs"] == [{"name": "node-ip", "value": "10.0.0.1"}]
 
 
@@ -443,47 +443,47 @@ def test_the_document_keeps_what_was_given(wish: Wish) -> None:
         ({"controlPlane": {}}, "Leave it out"),
     ],
 )
-def test_a_configuration_that_is_none_is_named(wish: Wish, change: dict[str, Any], words: str) -> None:
-    check(wish)
+def test_a_configuration_that_is_none_is_named(spec: JoinSpec, change: dict[str, Any], words: str) -> None:
+    validate(spec)
     with pytest.raises(ClassroomError, match=words):
-        check(with_(wish, config={**wish.document, **change}))
+        validate(with_(spec, config={**spec.document, **change}))
 
 
-def test_discovery_of_another_form_is_named(build: Builder, wish: Wish) -> None:
+def test_discovery_of_another_form_is_named(build: Builder, spec: JoinSpec) -> None:
     with pytest.raises(ClassroomError, match="kubeadm_token returned"):
-        converge(wish, build.lab.machine, {"kubeconfig": "", "token": ""}, False)
+        converge(spec, build.lab.machine, {"kubeconfig": "", "token": ""}, False)
 
 
-def test_what_is_returned(build: Builder, wish: Wish) -> None:
-    found = result(wish, build.lab.machine, converge(wish, build.lab.machine, None, True))
+def test_what_is_returned(build: Builder, spec: JoinSpec) -> None:
+    found = result(spec, build.lab.machine, converge(spec, build.lab.machine, None, True))
     assert (found["node_name"], found["machine_id"], found["needs_discovery"]) == ("node1", "5f1b7a0f", True)
     assert found["node"] is None
     assert "belongs to no cluster" in found["diff"]["after"]
     build.member()
-    outcome: Outcome = converge(wish, build.lab.machine, None, True)
-    assert result(wish, build.lab.machine, outcome)["diff"] == {"before": "", "after": ""}
+    outcome: JoinResult = converge(spec, build.lab.machine, None, True)
+    assert result(spec, build.lab.machine, outcome)["diff"] == {"before": "", "after": ""}
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
-    build: Builder, wish: Wish, check_mode: bool
+    build: Builder, spec: JoinSpec, check_mode: bool
 ) -> None:
     machine = build.member().lab.machine
-    found = result(wish, machine, converge(wish, machine, None, check_mode))
+    found = result(spec, machine, converge(spec, machine, None, check_mode))
     assert found["decision"] == "none" and found["node"]["metadata"]["name"] == "node1"
     build.lab.kubelet = False
     build.lab.run.effects["systemctl"] = build.lab.kubelet_starts
-    found = result(wish, machine, converge(wish, machine, None, check_mode))
+    found = result(spec, machine, converge(spec, machine, None, check_mode))
     assert found["decision"] == "start" and found["node"] is None
 
 
-def test_nothing_to_do_costs_one_request_and_no_command(build: Builder, wish: Wish) -> None:
+def test_nothing_to_do_costs_one_request_and_no_command(build: Builder, spec: JoinSpec) -> None:
     build.member()
-    converge(wish, build.lab.machine, None, False)
+    converge(spec, build.lab.machine, None, False)
     assert build.lab.api.calls == ["GET " + NODE] and build.lab.run.said == []
 
 
-def test_an_expired_certificate_is_the_reason_that_is_given(build: Builder, wish: Wish) -> None:
+def test_an_expired_certificate_is_the_reason_that_is_given(build: Builder, spec: JoinSpec) -> None:
     build.member().says(Denied("401 Unauthorized", 401))
     build.lab.clock.moment = NOW + 5 * 365 * 86400
-    assert "expired on" in converge(wish, build.lab.machine, None, True).decision.reason
+    assert "expired on" in converge(spec, build.lab.machine, None, True).decision.reason

@@ -75,14 +75,14 @@ def test_a_signature_is_proven_not_guessed_from_names(authority: Authority, tmp_
     assert "expired" in x509.signing_problem(authority.pem, str(late), str(late_key))
 
 
-def drift(wished: dict[str, Any], actual: str) -> list[str]:
+def drift(desired: dict[str, Any], actual: str) -> list[str]:
     return kubeadm_drift.sentences(
-        {"ClusterConfiguration": wished}, {"kubeadm-config": {"ClusterConfiguration": actual}}
+        {"ClusterConfiguration": desired}, {"kubeadm-config": {"ClusterConfiguration": actual}}
     )
 
 
 @pytest.mark.parametrize(
-    "wished",
+    "desired",
     [
         {"kubernetesVersion": "1.36.3"},
         {"networking": {"podSubnet": "10.244.0.0/16"}},
@@ -92,8 +92,8 @@ def drift(wished: dict[str, Any], actual: str) -> list[str]:
         {"count": "-3"},
     ],
 )
-def test_the_same_said_otherwise_is_no_drift(wished: dict[str, Any]) -> None:
-    assert drift(wished, CONFIGURATION) == []
+def test_the_same_said_otherwise_is_no_drift(desired: dict[str, Any]) -> None:
+    assert drift(desired, CONFIGURATION) == []
 
 
 def test_drift_is_a_sentence_per_value() -> None:

@@ -23,8 +23,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import reset as kubeadm_reset
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import teardown
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import (
-    Facts,
-    Wish,
+    ResetSpec,
+    ResetState,
     converge,
     failure_of,
     plan,
@@ -40,7 +40,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds i
 from tests.unit.support.kubeadm_lab import Authority, FakeRunner, Lab, kubeconfig_text, kubelet_conf
 
 ENDPOINT = "192.168.90.100:6443"
-WISH = Wish(endpoint=ENDPOINT, cri_socket="unix:///run/containerd/containerd.sock")
+SPEC = ResetSpec(endpoint=ENDPOINT, cri_socket="unix:///run/containerd/containerd.sock")
 CNI0 = Finding("interface", "cni0", "ip -br link show cni0", "the next network gives it another address", "flannel")
 RESET = ("stop the kubelet", "kubeadm reset", "remove what is left")
 SOCKET = "/run/containerd/containerd.sock"
@@ -148,7 +148,7 @@ def test_every_state_ends_clean_and_check_mode_predicts(state: str, check_mode: 
     prepare, name, words, actions = STATES[state]
     prepare(build)
     before = tree(build.lab)
-    outcome = converge(WISH, build.lab.machine, check_mode)
+    outcome = converge(SPEC, build.lab.machine, check_mode)
     assert (outcome.decision.name, outcome.decision.actions) == (name, actions)
     assert words in outcome.decision.reason and outcome.changed is (name == "reset")
     if check_mode or name == "none":
@@ -157,12 +157,12 @@ def test_every_state_ends_clean_and_check_mode_predicts(state: str, check_mode: 
         return
     assert left_of_a_cluster(build.lab) == [] and outcome.left == ()
     assert any(line.startswith("kubeadm reset") for line in build.run.said) is ("kubeadm reset" in actions)
-    assert converge(WISH, build.lab.machine, False).decision.name == "none"
+    assert converge(SPEC, build.lab.machine, False).decision.name == "none"
 
 
 def test_kubeadm_is_told_all_it_needs_without_a_file_and_without_an_api(build: Builder) -> None:
     build.control_plane()
-    converge(WISH, build.lab.machine, False)
+    converge(SPEC, build.lab.machine, False)
     line = next(line for line in build.run.said if line.startswith("kubeadm"))
     assert "--config=/dev/stdin" in line
     assert not build.lab.exists(line.split("--kubeconfig=")[1][len(str(build.lab.base)):])
@@ -178,7 +178,7 @@ def test_the_kubelet_stops_before_anything_is_deleted(build: Builder) -> None:
     build.run.failures["systemctl stop"] = Completed(1, "", "timed out.")
     before = tree(build.lab)
     with pytest.raises(ClassroomError, match=r"the kubelet does not stop: timed out\. It would make anew"):
-        converge(WISH, build.lab.machine, False)
+        converge(SPEC, build.lab.machine, False)
     assert {path: text for path, text in tree(build.lab).items() if "lock" not in path} == before
 
 
@@ -214,12 +214,12 @@ def test_what_is_refused_is_left_as_it_is(state: str, check_mode: bool, build: B
     prepare(build)
     before = tree(build.lab)
     with pytest.raises(ClassroomError, match=words):
-        converge(WISH, build.lab.machine, check_mode)
+        converge(SPEC, build.lab.machine, check_mode)
     assert tree(build.lab) == before
     assert not any(line.startswith(("kubeadm", "systemctl")) for line in build.run.said)
 
 
-@pytest.mark.parametrize(("servers", "ca_hash", "wish", "foreign"), [
+@pytest.mark.parametrize(("servers", "ca_hash", "spec", "foreign"), [
     (["https://10.0.0.9:6443"], "sha256:a", {}, True),
     (["https://10.0.0.9:6443"], "sha256:a", {"ca_hash": "sha256:b"}, True),
     (["https://10.0.0.9:6443"], "sha256:a", {"ca_hash": "sha256:a"}, False),
@@ -230,28 +230,29 @@ def test_what_is_refused_is_left_as_it_is(state: str, check_mode: bool, build: B
     (["https://192.168.90.100:7443"], "sha256:a", {"ca_hash": "sha256:b"}, True),
     ([], "sha256:a", {"ca_hash": "sha256:b"}, False),
 ])
-def test_whose_machine_it_is(servers: list[str], ca_hash: str, wish: dict[str, Any], foreign: bool) -> None:
-    facts = Facts(membership="worker", servers=tuple(servers), ca_hash=ca_hash)
-    assert (plan(Wish(**{"endpoint": ENDPOINT, **wish}), facts).name == "undecided") is foreign
+def test_whose_machine_it_is(servers: list[str], ca_hash: str, spec: dict[str, Any], foreign: bool) -> None:
+    facts = ResetState(membership="worker", servers=tuple(servers), ca_hash=ca_hash)
+    assert (plan(ResetSpec(**{"endpoint": ENDPOINT, **spec}), facts).name == "undecided") is foreign
 
 
 @pytest.mark.parametrize(("facts", "first"), [
-    (Facts(membership="worker", runtime=Runtime(SOCKET, "containerd.service", False)), "start the container runtime"),
-    (Facts(membership="worker", runtime=Runtime(SOCKET, "containerd.service", True)), "stop the kubelet"),
-    (Facts(membership="worker"), "stop the kubelet"),
+    (ResetState(membership="worker", runtime=Runtime(SOCKET, "containerd.service", False)),
+     "start the container runtime"),
+    (ResetState(membership="worker", runtime=Runtime(SOCKET, "containerd.service", True)), "stop the kubelet"),
+    (ResetState(membership="worker"), "stop the kubelet"),
 ])
-def test_the_runtime_is_started_first(facts: Facts, first: str) -> None:
-    assert plan(WISH, facts).actions[0] == first
+def test_the_runtime_is_started_first(facts: ResetState, first: str) -> None:
+    assert plan(SPEC, facts).actions[0] == first
 
 
 def test_a_mount_alone_is_something_to_do() -> None:
-    decision = plan(WISH, Facts(mounts=("/var/lib/kubelet/pods/x",)))
+    decision = plan(SPEC, ResetState(mounts=("/var/lib/kubelet/pods/x",)))
     assert "unmount" in decision.actions and "mount /var/lib/kubelet/pods/x" in decision.reason
 
 
 def test_long_lists_are_cut() -> None:
     found = tuple(Finding("interface", f"veth{number}", "", "") for number in range(9))
-    assert plan(WISH, Facts(found=found)).reason.endswith("interface veth4 and 4 more")
+    assert plan(SPEC, ResetState(found=found)).reason.endswith("interface veth4 and 4 more")
 
 
 @pytest.mark.parametrize("comes_up", [True, False])
@@ -262,7 +263,7 @@ def test_a_stopped_runtime(build: Builder, comes_up: bool) -> None:
         build.run.effects["systemctl start"] = lambda: build.lab.sockets.add(SOCKET)
     else:
         build.run.failures["systemctl start"] = Completed(1, "", "Job failed.")
-    outcome = converge(WISH, build.lab.machine, False)
+    outcome = converge(SPEC, build.lab.machine, False)
     assert build.run.said.index("systemctl start -- containerd.service") < build.run.said.index(
         "systemctl stop -- kubelet.service")
     assert left_of_a_cluster(build.lab) == []
@@ -309,30 +310,31 @@ def test_two_runtimes_and_none_chosen(
     build.lab.sockets = sockets
     sentence = teardown.ambiguity(build.lab.machine, uri)
     assert ("and no socket chosen" in sentence) is asked
-    assert plan(WISH, Facts(membership="unfinished", ambiguity=sentence)).name == ("undecided" if asked else "reset")
+    assert plan(SPEC, ResetState(membership="unfinished",
+                                 ambiguity=sentence)).name == ("undecided" if asked else "reset")
 
 
 def test_what_needs_no_runtime_is_not_refused_for_two() -> None:
     found = (Finding("interface", "cni0", "", ""),)
-    assert plan(WISH, Facts(found=found, ambiguity="two")).name == "reset"
+    assert plan(SPEC, ResetState(found=found, ambiguity="two")).name == "reset"
 
 
 def test_a_failing_kubeadm_is_a_warning_and_its_work_is_done(build: Builder) -> None:
     build.control_plane()
     build.run.failures["kubeadm reset"] = Completed(1, "", "error: no such thing")
-    outcome = converge(WISH, build.lab.machine, False)
+    outcome = converge(SPEC, build.lab.machine, False)
     assert "'kubeadm reset' failed, and its work was done without it: error: no such thing" in outcome.warnings[0]
     assert left_of_a_cluster(build.lab) == []
 
 
 @pytest.mark.parametrize(
-    ("containers", "wished", "given"), [(0, 120, 10), (8, 120, 26), (100, 120, 120), (8, 15, 15)])
+    ("containers", "desired", "given"), [(0, 120, 10), (8, 120, 26), (100, 120, 120), (8, 15, 15)])
 def test_a_network_plugin_that_hangs_is_not_waited_for_long(
-    build: Builder, containers: int, wished: float, given: float
+    build: Builder, containers: int, desired: float, given: float
 ) -> None:
     build.worker()
     found = [Finding("container", str(number), "", "") for number in range(containers)]
-    reset_machine(build.lab.machine, timeout=wished, found=found)
+    reset_machine(build.lab.machine, timeout=desired, found=found)
     assert build.run.patience["kubeadm"] == given
 
 
@@ -343,7 +345,7 @@ def test_pods_end_before_kubeadm_deletes_what_they_write(build: Builder) -> None
     build.lab.process(78, "nginx")
     build.write("/proc/78/cgroup", "0::/system.slice/nginx.service\n")
     build.run.effects["kill -KILL 77"] = lambda: build.lab.remove("/proc/77/cmdline")
-    converge(WISH, build.lab.machine, False)
+    converge(SPEC, build.lab.machine, False)
     said = [line.split(" --config")[0] for line in build.run.said]
     assert said.index("systemctl stop -- kubelet.service") < said.index("kill -KILL 77") < said.index("kubeadm reset")
     assert not any("78" in line for line in said)
@@ -355,7 +357,7 @@ def test_nothing_is_deleted_through_a_mount(build: Builder, monkeypatch: pytest.
     monkeypatch.setattr(mounts, "unmount_below", lambda root, directory: ((), (stuck,)))
     before = tree(build.lab)
     with pytest.raises(ClassroomError, match=r"/var/lib/kubelet/pods/x below it cannot be unmounted.*fuser -vm"):
-        converge(WISH, build.lab.machine, False)
+        converge(SPEC, build.lab.machine, False)
     assert {path: text for path, text in tree(build.lab).items() if "lock" not in path} == before
 
 
@@ -363,7 +365,7 @@ def test_a_mount_that_was_busy_is_a_warning(build: Builder, monkeypatch: pytest.
     busy = mounts.Lazily(mounts.Mount("/var/lib/kubelet/pods/x", "nfs4", "10.0.0.1:/a", False), ("bash (7)",))
     monkeypatch.setattr(mounts, "unmount_below", lambda root, directory: ((busy,), ()))
     build.worker()
-    assert "bash (7) holds it" in converge(WISH, build.lab.machine, False).warnings[0]
+    assert "bash (7) holds it" in converge(SPEC, build.lab.machine, False).warnings[0]
 
 
 def test_what_cannot_be_removed_is_returned_and_named(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +377,7 @@ def test_what_cannot_be_removed_is_returned_and_named(build: Builder, monkeypatc
         return tuple(one.left("it is busy") for one in found)
 
     monkeypatch.setattr(residue, "remove", remove)
-    outcome = converge(WISH, build.lab.machine, False)
+    outcome = converge(SPEC, build.lab.machine, False)
     assert [one.reason for one in outcome.left] == ["it is busy"]
     assert "interface cni0 (it is busy; see it with 'ip -br link show cni0')" in left_sentence(outcome.left)
     # Once for copies of kubeconfigs, once for all; again would bring nothing
@@ -392,7 +394,7 @@ def test_removing_goes_on_until_nothing_is_left(build: Builder, monkeypatch: pyt
         return tuple(there)
 
     monkeypatch.setattr(residue, "remove", remove)
-    assert converge(WISH, build.lab.machine, False).left == ()
+    assert converge(SPEC, build.lab.machine, False).left == ()
 
 
 def test_what_is_to_be_kept_stays(build: Builder) -> None:
@@ -408,10 +410,10 @@ def test_a_kubeadm_of_a_killed_run_is_waited_for(build: Builder) -> None:
     build.lab.process(99, "kubeadm", "reset", "--force")
     build.worker()
     build.lab.clock.at.append((build.lab.clock.moment + 5, lambda: build.lab.remove("/proc/99/cmdline")))
-    assert converge(WISH, build.lab.machine, False).changed
+    assert converge(SPEC, build.lab.machine, False).changed
     build.lab.process(99, "kubeadm", "join")
     with pytest.raises(ClassroomError, match="'kubeadm join' that an earlier run left"):
-        converge(WISH, build.lab.machine, False)
+        converge(SPEC, build.lab.machine, False)
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])
@@ -435,16 +437,16 @@ def test_setting_the_clock_neither_shortens_nor_lengthens_a_wait(build: Builder,
 def test_the_clock_that_is_set_meanwhile_is_no_other_run(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decided is decided again only where another run had the lock, and not because the date jumps."""
     build.worker()
-    reads: list[Wish] = []
+    reads: list[ResetSpec] = []
     before = kubeadm_reset.read_facts
 
-    def read(wish: Wish, machine: NodeContext) -> Facts:
-        reads.append(wish)
-        return before(wish, machine)
+    def read(spec: ResetSpec, machine: NodeContext) -> ResetState:
+        reads.append(spec)
+        return before(spec, machine)
 
     monkeypatch.setattr(kubeadm_reset, "read_facts", read)
     moments = iter(range(0, 10**9, 10**6))
-    assert converge(WISH, replace(build.lab.machine, now=lambda: float(next(moments))), False).changed
+    assert converge(SPEC, replace(build.lab.machine, now=lambda: float(next(moments))), False).changed
     assert len(reads) == 1
 
 
@@ -453,14 +455,14 @@ def test_etcds_data_that_cannot_be_removed_is_a_warning(build: Builder) -> None:
     (build.lab.base / "srv/etcd").rename(build.lab.base / "srv/real")
     (build.lab.base / "srv/etcd").symlink_to("real")
     (build.lab.base / "srv").chmod(0o777)
-    warnings = converge(WISH, build.lab.machine, False).warnings
+    warnings = converge(SPEC, build.lab.machine, False).warnings
     assert "leads through the symbolic link /srv/etcd" in warnings[0]
     assert build.lab.exists("/srv/real/member/wal/0")
 
 
 def test_what_is_returned(build: Builder, authority: Authority) -> None:
     build.worker().write("/etc/machine-id", "5f1b7a0f\n")
-    found = result(WISH, build.lab.machine, converge(WISH, build.lab.machine, True))
+    found = result(SPEC, build.lab.machine, converge(SPEC, build.lab.machine, True))
     assert (found["level"], found["decision"], found["membership"], found["changed"]) == (
         "prepared", "reset", "worker", True)
     assert (found["endpoint"], found["machine_id"]) == (ENDPOINT, "5f1b7a0f")
@@ -472,26 +474,26 @@ def test_what_is_returned(build: Builder, authority: Authority) -> None:
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 def test_the_level_bare_brings_back_what_was_kept(build: Builder, check_mode: bool) -> None:
-    root, wish = build.lab.machine.root, replace(WISH, level="bare")
+    root, spec = build.lab.machine.root, replace(SPEC, level="bare")
     build.worker().write("/etc/x.conf", "ours")
     kept.keep(root, {"files": {"/etc/x.conf": {"text": None, "mode": None}},
                      "written": {"/etc/x.conf": kept.digest("ours")}})
     before = tree(build.lab)
-    outcome = converge(wish, build.lab.machine, check_mode)
-    found = result(wish, build.lab.machine, outcome)
+    outcome = converge(spec, build.lab.machine, check_mode)
+    found = result(spec, build.lab.machine, outcome)
     assert found["actions"] == [*RESET, "bring back what was there before this collection"]
     assert found["changes"][0] == "file /etc/x.conf: this collection brought it" and failure_of(outcome) == ""
     if check_mode:
         assert tree(build.lab) == before
         return
     assert left_of_a_cluster(build.lab) == []
-    assert converge(wish, build.lab.machine, False).decision.name == "none"
+    assert converge(spec, build.lab.machine, False).decision.name == "none"
 
 
 def test_without_a_cluster_bare_needs_no_kubeadm(build: Builder) -> None:
     kept.keep(build.lab.machine.root, {"packages": {}})
-    assert converge(WISH, build.lab.machine, False).decision.name == "none"
-    outcome = converge(replace(WISH, level="bare"), build.lab.machine, False)
+    assert converge(SPEC, build.lab.machine, False).decision.name == "none"
+    outcome = converge(replace(SPEC, level="bare"), build.lab.machine, False)
     assert outcome.changed and not any(line.startswith("kubeadm") for line in build.run.said)
     assert left_of_a_cluster(build.lab) == []
 
@@ -499,6 +501,6 @@ def test_without_a_cluster_bare_needs_no_kubeadm(build: Builder) -> None:
 def test_what_cannot_be_brought_back_is_a_failure(build: Builder) -> None:
     kept.keep(build.lab.machine.root, {"swaps": ["/swap.img"]})
     build.run.failures["swapon"] = Completed(255, "", "no such device")
-    outcome = converge(replace(WISH, level="bare"), build.lab.machine, False)
+    outcome = converge(replace(SPEC, level="bare"), build.lab.machine, False)
     assert "swap /swap.img could not be brought back to 'on'" in failure_of(outcome)
     assert build.lab.exists(kept.FILE)

@@ -35,13 +35,13 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import Kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_paths import ADMIN_CONF
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
-    Wish,
-    check,
+    UserSpec,
     converge,
     end_of,
     entries,
     remove,
     subject_lines,
+    validate,
 )
 from tests.unit.support.kubeadm_lab import Authority, FakeApi, Lab, kubeconfig_text
 
@@ -51,7 +51,7 @@ BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 RBAC = "/apis/rbac.authorization.k8s.io/v1/"
 ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles/"
 CONFIG = "/home/student/.kube/config"
-WISH = Wish("student", cluster_role="edit")
+SPEC = UserSpec("student", cluster_role="edit")
 DAY = 86400.0
 
 
@@ -161,11 +161,11 @@ class Seat:
             raise KeyError(name)
         return SimpleNamespace(pw_dir="/home/student", pw_uid=os.geteuid(), pw_gid=os.getegid())
 
-    def __call__(self, wish: Wish = WISH, check_mode: bool = False, path: str | None = None) -> list[str]:
+    def __call__(self, wish: UserSpec = SPEC, check_mode: bool = False, path: str | None = None) -> list[str]:
         machine = replace(self.lab.machine, run=run)
         return as_changes(converge(wish, machine, ADMIN_CONF, path, check_mode, self.lookup)[0])
 
-    def without(self, wish: Wish = WISH, check_mode: bool = False) -> list[str]:
+    def without(self, wish: UserSpec = SPEC, check_mode: bool = False) -> list[str]:
         machine = replace(self.lab.machine, run=run)
         return as_changes(remove(wish, machine, ADMIN_CONF, None, check_mode, self.lookup)[0])
 
@@ -212,21 +212,21 @@ def test_the_key_is_made_on_a_tmpfs_and_taken_away(seat: Seat) -> None:
     private = seat.lab.machine.root(PRIVATE)
     Path(private).mkdir(parents=True)
     Path(private, "key").write_text("of a run that was killed")
-    converge(WISH, replace(seat.lab.machine, run=watched), ADMIN_CONF, None, False, seat.lookup)
+    converge(SPEC, replace(seat.lab.machine, run=watched), ADMIN_CONF, None, False, seat.lookup)
     [argv] = made
     assert argv[argv.index("-keyout") + 1] == private + "/key"
     assert not os.path.exists(private)
 
 
 def test_the_request_asks_for_a_client_and_the_wished_time(seat: Seat) -> None:
-    seat(replace(WISH, days=7, renew_days=1))
+    seat(replace(SPEC, days=7, renew_days=1))
     [request] = [body for body in seat.api.posted if body.get("kind") == "CertificateSigningRequest"]
     assert request["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
     assert request["spec"]["usages"] == ["client auth"] and request["spec"]["expirationSeconds"] == 7 * DAY
 
 
 def test_groups_are_in_the_certificate(seat: Seat) -> None:
-    wish = replace(WISH, groups=("class a", "$mentors"))
+    wish = replace(SPEC, groups=("class a", "$mentors"))
     seat(wish)
     assert seat(wish) == []
     assert seat() == [f"kubeconfig {CONFIG}: it is of student with the groups $mentors, class a"]
@@ -363,14 +363,14 @@ def test_another_cluster_beside_a_spoilt_entry_is_left_alone(seat: Seat) -> None
 
 def test_a_binding_follows_the_wish(seat: Seat) -> None:
     seat()
-    assert seat(replace(WISH, cluster_role="view")) == ["role of student: another is bound"]
+    assert seat(replace(SPEC, cluster_role="view")) == ["role of student: another is bound"]
     assert seat.api.objects[BINDINGS + "/classroom-kubeadm:student"]["roleRef"]["name"] == "view"
     seat.api.objects[BINDINGS + "/classroom-kubeadm:student"]["subjects"] = []
-    assert seat(replace(WISH, cluster_role="view")) == ["role of student: another is bound"]
-    assert seat(replace(WISH, cluster_role="")) == []
+    assert seat(replace(SPEC, cluster_role="view")) == ["role of student: another is bound"]
+    assert seat(replace(SPEC, cluster_role="")) == []
 
 
-OWN = Wish("student", cluster_role="admin", namespace="student", make_namespace=True)
+OWN = UserSpec("student", cluster_role="admin", namespace="student", make_namespace=True)
 OWN_BINDING = RBAC + "namespaces/student/rolebindings/classroom-kubeadm:student"
 
 
@@ -447,11 +447,11 @@ def test_what_was_bound_elsewhere_counts_no_longer(seat: Seat) -> None:
 
 def test_a_certificate_until_a_day(seat: Seat) -> None:
     """The days to its end are not looked at: it is not made anew every day of the last month."""
-    wish = replace(WISH, until=in_days(20))
+    wish = replace(SPEC, until=in_days(20))
     seat(wish)
     assert abs(ends(seat) - end_of(wish.until)) < 120
     assert seat(wish) == []
-    sooner = replace(WISH, until=in_days(10))
+    sooner = replace(SPEC, until=in_days(10))
     [change] = seat(sooner)
     assert "its certificate ends on " in change and "and is wished until the end of " + sooner.until in change
     assert abs(ends(seat) - end_of(sooner.until)) < 120 and seat(sooner) == []
@@ -467,14 +467,14 @@ def test_a_certificate_until_a_day(seat: Seat) -> None:
 def test_a_day_that_cannot_be_is_refused(seat: Seat, until: str, later_days: int, says: str, check_mode: bool) -> None:
     seat.lab.clock.moment += later_days * DAY
     with pytest.raises(ClassroomError, match=says):
-        seat(replace(WISH, until=until), check_mode)
+        seat(replace(SPEC, until=until), check_mode)
     assert not seat.config.exists() and writes(seat) == []
 
 
 def test_a_cluster_that_signs_for_less_says_so(seat: Seat) -> None:
     seat.api.longest = 5 * DAY
     with pytest.raises(ClassroomError, match=r"found that the cluster signs until 20.* only. Name an earlier day, or"):
-        seat(replace(WISH, until=in_days(20)))
+        seat(replace(SPEC, until=in_days(20)))
     assert not seat.config.exists()
 
 
@@ -506,23 +506,24 @@ def test_nobody_has_to_leave_where_there_is_no_cluster(seat: Seat) -> None:
         seat.without()
 
 
-REFUSED: dict[str, tuple[Wish, str]] = {
-    "no such user": (Wish("nobody"), "found no such user on this machine. Create it first"),
-    "masters": (Wish("student", ("system:masters",)), "the cluster signs no certificate for it"),
-    "no such role": (Wish("student", cluster_role="head"), "Wanted the cluster role head for student, found no such"),
-    "no such namespace": (replace(WISH, namespace="none"), "Wanted the role edit in none for student, found that the"),
-    "a namespace without a role": (Wish("student", namespace="x"), "found no cluster_role"),
-    "a namespace without a name": (replace(WISH, make_namespace=True), "found no name. Give it as namespace"),
-    "no days": (replace(WISH, days=0), "it has to be 1 to 365 days"),
-    "too many days": (replace(WISH, days=366), "it has to be 1 to 365 days"),
-    "always due": (replace(WISH, days=30, renew_days=30), "and less for the renewal"),
+REFUSED: dict[str, tuple[UserSpec, str]] = {
+    "no such user": (UserSpec("nobody"), "found no such user on this machine. Create it first"),
+    "masters": (UserSpec("student", ("system:masters",)), "the cluster signs no certificate for it"),
+    "no such role": (UserSpec("student", cluster_role="head"),
+                     "Wanted the cluster role head for student, found no such"),
+    "no such namespace": (replace(SPEC, namespace="none"), "Wanted the role edit in none for student, found that the"),
+    "a namespace without a role": (UserSpec("student", namespace="x"), "found no cluster_role"),
+    "a namespace without a name": (replace(SPEC, make_namespace=True), "found no name. Give it as namespace"),
+    "no days": (replace(SPEC, days=0), "it has to be 1 to 365 days"),
+    "too many days": (replace(SPEC, days=366), "it has to be 1 to 365 days"),
+    "always due": (replace(SPEC, days=30, renew_days=30), "and less for the renewal"),
 }
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
 @pytest.mark.parametrize(("wish", "says"), REFUSED.values(), ids=REFUSED)
 def test_bad_input_is_refused_before_anything_is_changed(
-    seat: Seat, wish: Wish, says: str, check_mode: bool
+    seat: Seat, wish: UserSpec, says: str, check_mode: bool
 ) -> None:
     with pytest.raises(ClassroomError, match=says):
         seat(wish, check_mode)
@@ -578,7 +579,7 @@ def test_a_user_without_a_home_is_named(seat: Seat, home: str) -> None:
         return SimpleNamespace(pw_dir=home, pw_uid=1, pw_gid=1)
 
     with pytest.raises(ClassroomError, match="Give the user a home"):
-        converge(WISH, seat.lab.machine, ADMIN_CONF, None, False, lookup)
+        converge(SPEC, seat.lab.machine, ADMIN_CONF, None, False, lookup)
 
 
 @pytest.mark.parametrize(("groups", "lines"), [
@@ -587,7 +588,7 @@ def test_a_user_without_a_home_is_named(seat: Seat, home: str) -> None:
     (("$x",), ["0.O = \\$x", "CN = student"]),
 ])
 def test_subjects_for_openssl(groups: Sequence[str], lines: list[str]) -> None:
-    assert subject_lines(Wish("student", tuple(groups))).splitlines() == lines
+    assert subject_lines(UserSpec("student", tuple(groups))).splitlines() == lines
 
 
 def test_the_current_context_comes_first() -> None:
@@ -600,4 +601,4 @@ def test_the_current_context_comes_first() -> None:
 
 
 def test_check_takes_what_is_right() -> None:
-    check(WISH)
+    validate(SPEC)

@@ -17,9 +17,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import STATUS, Apt
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import (
     Installed,
+    PackagesSpec,
     Purged,
     Repository,
-    Wish,
 )
 
 FLAT = Repository("classroom", "http://192.168.90.10/apt", "\n-----BEGIN PGP-----\nx\n-----END PGP-----\n\n")
@@ -72,7 +72,7 @@ def test_a_machine_without_dpkg(machine: Any, fake_run: Any) -> None:
 
 
 def test_the_files_of_a_flat_repository(machine: Any, fake_run: Any) -> None:
-    files = Apt(machine.root, fake_run).files(Wish((), FLAT))
+    files = Apt(machine.root, fake_run).files(PackagesSpec((), FLAT))
     assert list(files) == ["/etc/apt/keyrings/classroom.asc", "/etc/apt/sources.list.d/classroom.sources"]
     assert files["/etc/apt/keyrings/classroom.asc"] == "-----BEGIN PGP-----\nx\n-----END PGP-----\n"
     assert files["/etc/apt/sources.list.d/classroom.sources"].splitlines()[1:] == [
@@ -83,7 +83,7 @@ def test_further_addresses_are_of_the_same_source(machine: Any, fake_run: Any) -
     both = replace(FLAT, further_uris=("http://192.168.90.10/os/debian-13",))
     backend = Apt(machine.root, fake_run)
     source = "/etc/apt/sources.list.d/classroom.sources"
-    text = backend.files(Wish((), both))[source]
+    text = backend.files(PackagesSpec((), both))[source]
     assert "\nURIs: http://192.168.90.10/apt http://192.168.90.10/os/debian-13\nSuites: ./\n" in text
     lists = ["/var/lib/apt/lists/192.168.90.10_" + name for name in ("apt_._Release", "os_debian-13_._Packages", "x")]
     for path in lists:
@@ -93,7 +93,7 @@ def test_further_addresses_are_of_the_same_source(machine: Any, fake_run: Any) -
 
 
 def test_the_files_of_a_suite(machine: Any, fake_run: Any) -> None:
-    source = Apt(machine.root, fake_run).files(Wish((), SUITE))["/etc/apt/sources.list.d/vendor.sources"]
+    source = Apt(machine.root, fake_run).files(PackagesSpec((), SUITE))["/etc/apt/sources.list.d/vendor.sources"]
     assert "Suites: trixie\nComponents: main extra\nArchitectures: amd64\nSigned-By: " in source
 
 

@@ -18,12 +18,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import (
     Installed,
     Package,
+    PackagesSpec,
+    PackagesState,
     Purged,
     Removable,
     Repository,
-    State,
-    Wish,
-    perform,
+    apply,
     plan,
     read_state,
     with_checked_key,
@@ -32,9 +32,9 @@ from tests.unit.support.made_up_keys import fingerprint_of, made_up_key
 
 REPOSITORY = Repository("classroom", "http://192.168.90.10/apt", "KEY")
 FILES = {"/etc/key": "KEY\n", "/etc/source": "http://192.168.90.10/apt\n"}
-WISH = Wish((Package("kubelet", "1.36.3"), Package("kubectl", "1.36.3-1.1")), REPOSITORY)
+SPEC = PackagesSpec((Package("kubelet", "1.36.3"), Package("kubectl", "1.36.3-1.1")), REPOSITORY)
 NOW = {"kubelet": Installed("1.36.3-1.1", True), "kubectl": Installed("1.36.3-1.1", True)}
-DONE = State(NOW, FILES)
+DONE = PackagesState(NOW, FILES)
 
 
 @pytest.mark.parametrize(("wanted", "found", "accepted"), [
@@ -47,23 +47,23 @@ def test_which_versions_are_the_wanted_one(wanted: str | None, found: str, accep
     assert Package("kubelet", wanted).accepts(found) is accepted
 
 
-@pytest.mark.parametrize(("wish", "different", "titles"), [
-    (WISH, {}, []),
-    (WISH, {"installed": {}}, ["package kubelet", "package kubectl", "hold kubelet", "hold kubectl"]),
-    (WISH, {"installed": {**NOW, "kubelet": Installed("1.36.2-1.1", True)}}, ["package kubelet"]),
-    (WISH, {"installed": {**NOW, "kubelet": Installed("1.37.0-1.1", True)}}, ["package kubelet"]),
-    (WISH, {"installed": {**NOW, "kubelet": Installed("1.36.3-1.1", False)}}, ["hold kubelet"]),
-    (replace(WISH, hold=False), {}, ["hold kubelet", "hold kubectl"]),
-    (replace(WISH, hold=False), {"installed": {}}, ["package kubelet", "package kubectl"]),
-    (WISH, {"texts": {"/etc/key": None, "/etc/source": None}}, ["file /etc/key", "file /etc/source"]),
-    (WISH, {"texts": {**FILES, "/etc/key": "OLD\n"}}, ["file /etc/key"]),
-    (WISH, {"interrupted": True}, ["packages of the whole machine"]),
-    (Wish((Package("nginx"),)), {"installed": {}}, ["package nginx"]),
-    (Wish((Package("nginx"),)), {"installed": {"nginx": Installed("1.26", False)}}, []),
+@pytest.mark.parametrize(("spec", "different", "titles"), [
+    (SPEC, {}, []),
+    (SPEC, {"installed": {}}, ["package kubelet", "package kubectl", "hold kubelet", "hold kubectl"]),
+    (SPEC, {"installed": {**NOW, "kubelet": Installed("1.36.2-1.1", True)}}, ["package kubelet"]),
+    (SPEC, {"installed": {**NOW, "kubelet": Installed("1.37.0-1.1", True)}}, ["package kubelet"]),
+    (SPEC, {"installed": {**NOW, "kubelet": Installed("1.36.3-1.1", False)}}, ["hold kubelet"]),
+    (replace(SPEC, hold=False), {}, ["hold kubelet", "hold kubectl"]),
+    (replace(SPEC, hold=False), {"installed": {}}, ["package kubelet", "package kubectl"]),
+    (SPEC, {"texts": {"/etc/key": None, "/etc/source": None}}, ["file /etc/key", "file /etc/source"]),
+    (SPEC, {"texts": {**FILES, "/etc/key": "OLD\n"}}, ["file /etc/key"]),
+    (SPEC, {"interrupted": True}, ["packages of the whole machine"]),
+    (PackagesSpec((Package("nginx"),)), {"installed": {}}, ["package nginx"]),
+    (PackagesSpec((Package("nginx"),)), {"installed": {"nginx": Installed("1.26", False)}}, []),
 ])
-def test_the_plan(wish: Wish, different: dict[str, Any], titles: list[str]) -> None:
-    files = FILES if wish.repository else {}
-    assert [step.title for step in plan(wish, replace(DONE, **different), files)] == titles
+def test_the_plan(spec: PackagesSpec, different: dict[str, Any], titles: list[str]) -> None:
+    files = FILES if spec.repository else {}
+    assert [step.title for step in plan(spec, replace(DONE, **different), files)] == titles
 
 
 class FakeBackend:
@@ -86,8 +86,8 @@ class FakeBackend:
     def names(self) -> frozenset[str]:
         return frozenset(self.installed)
 
-    def files(self, wish: Wish) -> Mapping[str, str]:
-        return FILES if wish.repository else {}
+    def files(self, spec: PackagesSpec) -> Mapping[str, str]:
+        return FILES if spec.repository else {}
 
     def removable(self, names: Sequence[str]) -> Removable:
         raise NotImplementedError
@@ -119,9 +119,9 @@ class FakeBackend:
         self.installed.update({name: replace(self.installed[name], held=held) for name in names})
 
 
-def make(machine: Any, backend: FakeBackend, wish: Wish = WISH) -> None:
-    files = backend.files(wish)
-    perform(machine.root, backend, wish, read_state(machine.root, backend, wish, files), files)
+def make(machine: Any, backend: FakeBackend, spec: PackagesSpec = SPEC) -> None:
+    files = backend.files(spec)
+    apply(machine.root, backend, spec, read_state(machine.root, backend, spec, files), files)
 
 
 def test_a_bare_machine(machine: Any) -> None:
@@ -133,7 +133,7 @@ def test_a_bare_machine(machine: Any) -> None:
         ("hold", ["kubelet", "kubectl"], True),
     ]
     assert {path: machine.read(path) for path in FILES} == FILES
-    assert plan(WISH, read_state(machine.root, backend, WISH, FILES), FILES) == []
+    assert plan(SPEC, read_state(machine.root, backend, SPEC, FILES), FILES) == []
 
 
 def test_only_the_hold(machine: Any) -> None:
@@ -152,7 +152,7 @@ def test_an_interrupted_installation_is_finished_first(machine: Any) -> None:
 
 def test_a_package_of_any_version_is_neither_looked_up_nor_held(machine: Any) -> None:
     backend = FakeBackend()
-    make(machine, backend, Wish((Package("nginx"),), REPOSITORY))
+    make(machine, backend, PackagesSpec((Package("nginx"),), REPOSITORY))
     assert backend.asked == [("install", {"nginx": None})]
 
 

@@ -21,15 +21,15 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import (
     Installed,
     Package,
+    PackagesSpec,
     Purged,
     Repository,
-    Wish,
 )
 from tests.unit.support.made_up_keys import made_up_key
 
 PATH = "/etc/yum.repos.d/classroom.repo"
 CLASSROOM = Repository("classroom", "http://192.168.90.10/rpm", made_up_key("classroom"))
-WISH = Wish((Package("kubelet", "1.36.3"), Package("kubectl", "1.36.3"), Package("socat")), CLASSROOM)
+SPEC = PackagesSpec((Package("kubelet", "1.36.3"), Package("kubectl", "1.36.3"), Package("socat")), CLASSROOM)
 KUBELET = ("kubelet", "1.36.3-1.1")
 
 
@@ -209,15 +209,15 @@ def test_a_hold_is_an_exclude_and_others_stay(
     if text:
         machine.write(PATH, text)
     repository = replace(CLASSROOM, excludes=excludes)
-    files = dnf(machine, rpm, repository).files(replace(WISH, repository=repository, hold=hold))
+    files = dnf(machine, rpm, repository).files(replace(SPEC, repository=repository, hold=hold))
     last = files[PATH].splitlines()[-1]
     assert (last if last.startswith("exclude") else None) == expected
     machine.write(PATH, files[PATH])
-    assert dnf(machine, rpm, repository).files(replace(WISH, repository=repository, hold=hold)) == files
+    assert dnf(machine, rpm, repository).files(replace(SPEC, repository=repository, hold=hold)) == files
 
 
 def test_the_files_of_a_repository(machine: Any, rpm: Rpm) -> None:
-    files = dnf(machine, rpm).files(WISH)
+    files = dnf(machine, rpm).files(SPEC)
     assert list(files) == ["/etc/pki/rpm-gpg/RPM-GPG-KEY-classroom", PATH]
     assert files["/etc/pki/rpm-gpg/RPM-GPG-KEY-classroom"] == made_up_key("classroom")
     assert files[PATH].splitlines()[1:] == [
@@ -225,18 +225,18 @@ def test_the_files_of_a_repository(machine: Any, rpm: Rpm) -> None:
         "repo_gpgcheck=1", "gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-classroom", "exclude=kubelet kubectl"]
 
 
-@pytest.mark.parametrize(("wish", "refused"), [
-    (Wish((Package("kubelet", "1.36.3"),)), True),
-    (Wish((Package("kubelet", "1.36.3"),), hold=False), False),
-    (Wish((Package("nginx"),)), False),
+@pytest.mark.parametrize(("spec", "refused"), [
+    (PackagesSpec((Package("kubelet", "1.36.3"),)), True),
+    (PackagesSpec((Package("kubelet", "1.36.3"),), hold=False), False),
+    (PackagesSpec((Package("nginx"),)), False),
 ])
-def test_without_a_repository_nothing_can_be_held(machine: Any, rpm: Rpm, wish: Wish, refused: bool) -> None:
+def test_without_a_repository_nothing_can_be_held(machine: Any, rpm: Rpm, spec: PackagesSpec, refused: bool) -> None:
     backend = dnf(machine, rpm, None)
     if refused:
         with pytest.raises(ClassroomError, match="Wanted kubelet held, found no repository to hold them in"):
-            backend.files(wish)
+            backend.files(spec)
     else:
-        assert backend.files(wish) == {}
+        assert backend.files(spec) == {}
 
 
 def test_only_the_one_repository_is_looked_into_with_its_excludes_lifted(machine: Any, rpm: Rpm) -> None:
@@ -391,7 +391,7 @@ def test_another_dnf_is_waited_for(machine: Any, rpm: Rpm) -> None:
 
 
 def test_another_dnf_that_does_not_end_is_named(machine: Any, rpm: Rpm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages_rpm, "_LOCK_PATIENCE", -1)
+    monkeypatch.setattr(packages_rpm, "_LOCK_TIMEOUT", -1)
     rpm.on("install", rc=200, err=LOCKED)
     with pytest.raises(ClassroomError, match=r"found another dnf or rpm at work(?s:.*)PID 26881 is: dnf"):
         dnf(machine, rpm).install({"kubelet": "1.36.3-1.1"}, {})

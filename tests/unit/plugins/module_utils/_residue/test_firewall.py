@@ -136,8 +136,8 @@ def test_the_order_of_removal() -> None:
 
 def test_only_what_is_wished_goes() -> None:
     rules = parse_save("ip", SAVED)[0]
-    wished = {"filter KUBE-FIREWALL (ip)", "filter STAFF (ip)", "nat KUBE-FORWARD (ip)"}
-    script = restore_script(rules, plan(rules), wished)
+    desired = {"filter KUBE-FIREWALL (ip)", "filter STAFF (ip)", "nat KUBE-FORWARD (ip)"}
+    script = restore_script(rules, plan(rules), desired)
     assert script == "*filter\n-D INPUT -j KUBE-FIREWALL\n-F KUBE-FIREWALL\n-X KUBE-FIREWALL\nCOMMIT\n"
     assert restore_script(rules, plan(rules), {"filter STAFF (ip)"}) == ""
 

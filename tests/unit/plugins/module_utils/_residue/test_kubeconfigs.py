@@ -20,7 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kubecon
     take_caches,
     take_copies,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding, Look
+from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding, Scan
 from tests.unit.support.kubeadm_lab import Authority, kubeconfig_text
 from tests.unit.support.own_mounts import apart, mount
 from tests.unit.support.residue_lab import Host, addressed
@@ -52,7 +52,7 @@ def config(authority: Authority, server: str = "https://192.168.90.1:6443") -> s
     return kubeconfig_text(server, authority.pem, "c", "k")
 
 
-def copies(look: Look) -> list[str]:
+def copies(look: Scan) -> list[str]:
     return [finding.subject for finding in see_copies(look)]
 
 
@@ -63,7 +63,7 @@ def test_a_copy_is_told_by_the_ca(host: Host, ours: Authority, theirs: Authority
     host.write(ANNA, config(theirs))
     if believed != "given":
         host.write(believed, ours.pem if believed.endswith(".crt") else config(ours))
-    look = Look(host.machine, [discovery_hash(ours.pem)] if believed == "given" else [])
+    look = Scan(host.machine, [discovery_hash(ours.pem)] if believed == "given" else [])
     assert copies(look) == [ROOT]
 
 

@@ -19,14 +19,19 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import read_text
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Step
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import fstab, hosts_file, prepare, service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Installed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import plan as restore_plan
 from ansible_collections.classroom.kubeadm.plugins.module_utils._restore import restorers
-from ansible_collections.classroom.kubeadm.plugins.module_utils._restore.plan import State, perform, plan, read_state
+from ansible_collections.classroom.kubeadm.plugins.module_utils._restore.plan import (
+    RestoreState,
+    perform,
+    plan,
+    read_state,
+)
 from tests.unit.support.kubeadm_lab import Lab
 
 SWAP = "/swap.img none swap sw 0 0"
@@ -105,7 +110,7 @@ WARNED = {
 @pytest.mark.parametrize("case", PLANS)
 def test_the_plan(case: str) -> None:
     former, now, titles = PLANS[case]
-    found = plan(replace(State(kept={"format": 1, **former} if former else {}), **now))
+    found = plan(replace(RestoreState(kept={"format": 1, **former} if former else {}), **now))
     assert [step.title for step in found.steps] == titles
     assert bool(found.warnings) is (case in WARNED)
 
@@ -169,12 +174,12 @@ def tree(lab: Lab) -> dict[str, str]:
 
 def install(lab: Lab) -> None:
     """What the roles do to the machine, apart from packages."""
-    wish = prepare.Wish(hostname="node1", hosts=(Entry("192.168.90.101", ("node1",)),), modules=("overlay",),
-                        sysctls={KEY: "1"})
+    spec = prepare.HostSpec(hostname="node1", hosts=(Entry("192.168.90.101", ("node1",)),), modules=("overlay",),
+                         sysctls={KEY: "1"})
     prepare.Performer(lab.machine.root, lab.run).perform(
-        prepare.plan(wish, prepare.read_host(lab.machine.root, wish, lab.run)), wish)
-    files = tuple(service.FileWish(path, OURS) for path in (FILE, "/etc/containerd/conf.d/50-x.toml"))
-    service_wish = service.Wish("containerd.service", files)
+        prepare.plan(spec, prepare.read_host(lab.machine.root, spec, lab.run)), spec)
+    files = tuple(service.FileSpec(path, OURS) for path in (FILE, "/etc/containerd/conf.d/50-x.toml"))
+    service_wish = service.ServiceSpec("containerd.service", files)
     state = service.read_state(lab.machine.root, lab.run, service_wish)
     service.Performer(lab.machine.root, lab.run).perform(
         service_wish, [step for step in service.plan(service_wish, state) if step.action == "file"])
@@ -261,10 +266,11 @@ def test_parts_go_before_and_after_the_packages(lab: Lab, monkeypatch: pytest.Mo
     said: list[str] = []
 
     def part(key: str, first: bool) -> restorers.Restorer:
-        def look(_machine: object, former: str) -> restorers.Found:
-            return restorers.Found((Step(key, "it", "ours", former, "this collection changed it"),), (key + " warns",))
+        def look(_machine: object, former: str) -> restorers.RestorePart:
+            return restorers.RestorePart((Change(key, "it", "ours", former, "this collection changed it"),),
+                                         (key + " warns",))
 
-        def bring_back(_machine: object, step: Step, former: str) -> list[str]:
+        def bring_back(_machine: object, step: Change, former: str) -> list[str]:
             said.append(f"{step.action} back to {former}")
             return [key + " stays"] if key == "later" else []
 
@@ -295,7 +301,7 @@ def test_packages_go_and_nothing_else(lab: Lab) -> None:
     lab.write(STATUS, "".join(ENTRY.format(*each) for each in (
         ("kubelet", "hold"), ("runc", "install"), ("bash", "install"))))
     original_state.keep(lab.machine.root, {"packages": {"kubelet": None, "runc": None, "socat": None},
-                                           "units": {"kubelet.service": "disabled"}})
+                                 "units": {"kubelet.service": "disabled"}})
     lab.write("/var/lib/kubelet/x")
     lab.run.effects["dpkg --purge"] = lambda: lab.write(STATUS, ENTRY.format("bash", "install"))
     assert back(lab) == ()
@@ -394,8 +400,9 @@ def in_home(lab: Lab, path: str) -> None:
               f"student:x:{1000}:{1000}::/srv/student:/bin/sh\n")
     original_state.keep(lab.machine.root, {
         "files": {path: {"text": "#!/bin/sh\nid\n", "mode": 0o755}, "/etc/x.conf": {"text": "theirs\n", "mode": 0o644}},
-        "written": {path: original_state.digest(OURS), "/etc/x.conf": original_state.digest(OURS)},
-        "directories": [os.path.dirname(path)]})
+
+            "written": {path: original_state.digest(OURS), "/etc/x.conf": original_state.digest(OURS)},
+            "directories": [os.path.dirname(path)]})
     lab.write("/etc/x.conf", OURS)
 
 
@@ -427,8 +434,8 @@ def test_a_kubeconfig_where_none_was_before_is_not_touched_and_not_named(lab: La
     """As the first versions of this collection recorded each of a user."""
     path = "/home/student/.kube/config"
     original_state.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}},
-                                           "written": {path: original_state.digest(OURS)},
-                                           "directories": ["/home/student/.kube"]})
+        "written": {path: original_state.digest(OURS)},
+                                 "directories": ["/home/student/.kube"]})
     (lab.base / "home/student/.kube").mkdir(parents=True)
     os.mkfifo(lab.base / path.lstrip("/"))
     found = plan(read_state(lab.machine))
@@ -477,7 +484,7 @@ def test_a_directory_of_a_group_without_members_is_roots(lab: Lab, group: str, p
     os.chown(directory, 0, 50)
     directory.chmod(0o2775)
     original_state.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}},
-                                           "written": {path: original_state.digest(OURS)}})
+        "written": {path: original_state.digest(OURS)}})
     back(lab)
     assert lab.exists(path) is not restored
 
@@ -497,7 +504,7 @@ def test_a_former_kubeconfig_is_the_users_again(lab: Lab) -> None:
     lab.write("/home/student/.kube/config.before-classroom", "own\n")
     lab.write("/etc/x.conf", OURS)
     original_state.keep(lab.machine.root, {"files": {"/etc/x.conf": {"text": None, "mode": None}},
-                                           "written": {"/etc/x.conf": original_state.digest(OURS)}})
+                                 "written": {"/etc/x.conf": original_state.digest(OURS)}})
     assert "kubeconfig /home/student/.kube/config" in [step.title for step in plan(read_state(lab.machine)).steps]
     assert back(lab) == ()
     assert os.listdir(lab.base / "home/student/.kube") == ["config"]

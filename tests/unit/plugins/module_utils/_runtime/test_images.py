@@ -16,7 +16,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images import (
     Containerd,
     Image,
-    RuntimeSilent,
+    RuntimeUnreachable,
     backend_for,
     failures,
     full_reference,
@@ -101,7 +101,7 @@ def test_a_socket_may_be_a_path() -> None:
 def test_a_runtime_that_does_not_answer_is_told(code: int) -> None:
     ctr = Ctr({"--quiet": [Completed(code, "", "ctr: cannot access socket: no such file or directory\n")]})
 
-    with pytest.raises(RuntimeSilent, match="systemctl status containerd"):
+    with pytest.raises(RuntimeUnreachable, match="systemctl status containerd"):
         ctr.backend().present([])
 
 
@@ -185,7 +185,7 @@ def test_a_pull_in_the_background_is_a_unit(answer: Completed, state: str) -> No
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (Completed(127, "", "kubeadm: command not found"), RuntimeSilent, "install it first"),
+        (Completed(127, "", "kubeadm: command not found"), RuntimeUnreachable, "install it first"),
         (Completed(1, "", "could not parse\nTo see the stack trace of this error execute with --v=5\n"),
          ClassroomError, "could not parse;"),
     ],
@@ -224,5 +224,5 @@ def test_crio_with_neither() -> None:
 
 def test_a_crio_that_does_not_answer_is_told() -> None:
     silent = Completed(1, "", "FATA[0000] validate service connection: connection refused")
-    with pytest.raises(RuntimeSilent, match="systemctl status crio"):
+    with pytest.raises(RuntimeUnreachable, match="systemctl status crio"):
         crio("crictl", Ctr({"json": [silent]})).present([])

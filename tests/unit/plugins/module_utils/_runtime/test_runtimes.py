@@ -13,11 +13,11 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.runtimes import (
     CONTAINERD,
     CRIO,
-    Wish,
+    RuntimeSpec,
     ambiguity,
     kubelets_socket,
     owner_of,
-    refusals,
+    problems,
 )
 
 CONTAINERDS, CRIOS = "unix://" + CONTAINERD.socket, "unix://" + CRIO.socket
@@ -52,32 +52,32 @@ def test_whose_socket_it_is(socket: str, title: str | None) -> None:
     assert (owner.title if owner else None) == title
 
 
-@pytest.mark.parametrize(("wish", "kubelets"), [
-    (Wish("crio", CRIOS, "", "1.36.3"), ""),
-    (Wish("crio", CRIOS, "1.36", "1.36.3"), CRIO.socket),
-    (Wish("crio", CRIOS, "1.36.1", "1.36.3"), ""),
+@pytest.mark.parametrize(("spec", "kubelets"), [
+    (RuntimeSpec("crio", CRIOS, "", "1.36.3"), ""),
+    (RuntimeSpec("crio", CRIOS, "1.36", "1.36.3"), CRIO.socket),
+    (RuntimeSpec("crio", CRIOS, "1.36.1", "1.36.3"), ""),
     # Nobody's socket that is known: somebody means it
-    (Wish("crio", "unix:///run/own.sock", "", "1.36.3"), ""),
-    (Wish("containerd", CONTAINERDS, "", "1.36.3"), CONTAINERD.socket),
-    (Wish("containerd", CONTAINERDS), "/run/cri-dockerd.sock"),
+    (RuntimeSpec("crio", "unix:///run/own.sock", "", "1.36.3"), ""),
+    (RuntimeSpec("containerd", CONTAINERDS, "", "1.36.3"), CONTAINERD.socket),
+    (RuntimeSpec("containerd", CONTAINERDS), "/run/cri-dockerd.sock"),
 ])
-def test_what_a_machine_can_have(wish: Wish, kubelets: str) -> None:
-    assert list(refusals(wish, kubelets)) == []
+def test_what_a_machine_can_have(spec: RuntimeSpec, kubelets: str) -> None:
+    assert list(problems(spec, kubelets)) == []
 
 
-@pytest.mark.parametrize(("wish", "kubelets", "words"), [
-    (Wish("crio", CONTAINERDS), "", (
+@pytest.mark.parametrize(("spec", "kubelets", "words"), [
+    (RuntimeSpec("crio", CONTAINERDS), "", (
         "Wanted the container runtime CRI-O", CONTAINERDS, "which is containerd's", "Leave cluster_cri_socket out")),
-    (Wish("containerd", CRIOS), "", ("Wanted the container runtime containerd", CRIOS, "which is CRI-O's")),
-    (Wish("crio", CRIOS), CONTAINERD.socket, (
+    (RuntimeSpec("containerd", CRIOS), "", ("Wanted the container runtime containerd", CRIOS, "which is CRI-O's")),
+    (RuntimeSpec("crio", CRIOS), CONTAINERD.socket, (
         "found this machine in a cluster with containerd", "by reset.yml and then site.yml")),
-    (Wish("containerd", CONTAINERDS), CRIO.socket, ("found this machine in a cluster with CRI-O",)),
-    (Wish("crio", CRIOS, "1.35.2", "1.36.3"), "", (
+    (RuntimeSpec("containerd", CONTAINERDS), CRIO.socket, ("found this machine in a cluster with CRI-O",)),
+    (RuntimeSpec("crio", CRIOS, "1.35.2", "1.36.3"), "", (
         "Wanted CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")),
-    (Wish("crio", CRIOS, "1.3", "1.36.3"), "", ("found 1.3 (crio_version)",)),
+    (RuntimeSpec("crio", CRIOS, "1.3", "1.36.3"), "", ("found 1.3 (crio_version)",)),
 ])
-def test_what_a_machine_is_refused(wish: Wish, kubelets: str, words: tuple[str, ...]) -> None:
-    [sentence] = refusals(wish, kubelets)
+def test_what_a_machine_is_refused(spec: RuntimeSpec, kubelets: str, words: tuple[str, ...]) -> None:
+    [sentence] = problems(spec, kubelets)
     assert all(word in sentence for word in words), sentence
 
 

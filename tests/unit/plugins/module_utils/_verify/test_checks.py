@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import (
     Check,
-    Clock,
+    Deadline,
     NodeRow,
     lease_checks,
     node_checks,
@@ -35,9 +35,9 @@ class Time:
         self.value += seconds
 
 
-def clock(timeout: float = 2.0) -> Clock:
+def clock(timeout: float = 2.0) -> Deadline:
     time = Time()
-    return Clock(timeout, pause=0.5, now=time.now, sleep=time.sleep)
+    return Deadline(timeout, pause=0.5, now=time.now, sleep=time.sleep)
 
 
 def node(name: str, ready: str = "True", role: str = "", address: str = "192.168.90.101") -> dict[str, Any]:

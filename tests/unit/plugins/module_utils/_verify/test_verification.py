@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiSilent
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiUnreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify import pods as verify_pods
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify import verification
-from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Check, Clock
+from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Check, Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     ProofPod,
     Verdict,
-    Wish,
+    VerifySpec,
     pairs,
     prove,
     sentence,
@@ -28,7 +28,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
 from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
 NODES = ("master", "node1", "node2")
-WISH = Wish(NODES, "agnhost:1", "kubernetes.default.svc.cluster.local", ("kube-system",))
+SPEC = VerifySpec(NODES, "agnhost:1", "kubernetes.default.svc.cluster.local", ("kube-system",))
 TIMED_OUT = Completed(1, "", "TIMEOUT\ncommand terminated with exit code 1\n")
 
 
@@ -91,7 +91,7 @@ def agnhost(broken: dict[str, Completed]) -> Callable[[list[str]], Completed]:
 
 
 def proof(tmp_path: Path, fake: FakeKubectl, *, touch: bool = True, timeout: float = 0.2) -> Verdict:
-    return prove(connected(tmp_path, fake), WISH, Clock(timeout, pause=0.01), touch=touch)
+    return prove(connected(tmp_path, fake), SPEC, Deadline(timeout, pause=0.01), touch=touch)
 
 
 def test_a_working_cluster_passes_and_nothing_is_left(tmp_path: Path) -> None:
@@ -124,17 +124,17 @@ def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
     dead = {**pod("proxy-node2", "node2"), "status": {"phase": "Unknown"}}
     pods = listed(pod("proxy-master", "master"), pod("proxy-node1", "node1"), dead)
     fake = working_cluster(**{"get --raw /api/v1/namespaces/kube-system/pods": pods})
-    wish = Wish(("master", "node1"), WISH.image, WISH.service, WISH.namespaces, frozenset(left_out))
+    spec = VerifySpec(("master", "node1"), SPEC.image, SPEC.service, SPEC.namespaces, frozenset(left_out))
 
-    verdict = prove(connected(tmp_path, fake), wish, Clock(0.2, pause=0.01), touch=True)
+    verdict = prove(connected(tmp_path, fake), spec, Deadline(0.2, pause=0.01), touch=True)
 
     assert [check.name for check in verdict.failed] == failed
 
 
 def test_without_names_it_is_the_nodes_that_there_are(tmp_path: Path) -> None:
-    wish = Wish((), WISH.image, WISH.service, WISH.namespaces)
+    spec = VerifySpec((), SPEC.image, SPEC.service, SPEC.namespaces)
 
-    verdict = prove(connected(tmp_path, working_cluster()), wish, Clock(20, pause=0.01), touch=False)
+    verdict = prove(connected(tmp_path, working_cluster()), spec, Deadline(20, pause=0.01), touch=False)
 
     assert {check.node for check in verdict.checks if check.name == "ready"} == set(NODES)
 
@@ -194,7 +194,7 @@ def test_an_interrupted_proof_is_cleaned_up(tmp_path: Path) -> None:
 
 
 def test_an_api_server_that_is_not_there_is_an_error_before_anything(tmp_path: Path) -> None:
-    with pytest.raises(ApiSilent):
+    with pytest.raises(ApiUnreachable):
         proof(tmp_path, FakeKubectl({"get": CONNECTION_REFUSED}))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place, Run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Run, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import errors
 
 SEATS, MACHINES = 20, ("master", "node1", "node2")
@@ -19,8 +19,8 @@ def a_class() -> Run:
     run = Run(clock=lambda: 0.0)
     for name in ADDRESSES:
         seat = name.split("-")[0]
-        run.add(name, Place(seat, "Anna" if seat == "seat01" else "", seat + "-master", True))
-    run.add("utility", Place("utility"))
+        run.add(name, SeatPlacement(seat, "Anna" if seat == "seat01" else "", seat + "-master", True))
+    run.add("utility", SeatPlacement("utility"))
     run.stage_begins("Preflight")
     return run
 

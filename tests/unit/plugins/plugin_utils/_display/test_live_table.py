@@ -15,7 +15,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.live_ta
     frame,
     seat_table,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import URGENCY, Place, Row, Run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import URGENCY, Row, Run, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import width
 
 NAMES = ["Anna Müller", "王小明 (Wáng Xiǎomíng)", "Łukasz Żak", "นภา", "[bold]x[/bold] :smile:"]
@@ -71,7 +71,7 @@ def test_what_needs_a_person_has_a_place_on_a_small_screen(most: int, states: li
 def test_a_frame_is_never_higher_than_the_screen(seats: int, lines: int) -> None:
     run = Run(total=7, check=True)
     for number in range(seats):
-        run.add(f"m{number}", Place(f"seat{number:03}"))
+        run.add(f"m{number}", SeatPlacement(f"seat{number:03}"))
     run.stage_begins("Run preflight checks")
     run.task_begins("Check host requirements")
     file = io.StringIO()

@@ -14,7 +14,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry i
     retry_command,
     without_limit,
 )
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place, Run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Run, SeatPlacement
 
 PLAYBOOK = ["/usr/bin/ansible-playbook", "site.yml", "-i", "class.yml"]
 
@@ -31,8 +31,8 @@ PLAYBOOK = ["/usr/bin/ansible-playbook", "site.yml", "-i", "class.yml"]
 def test_what_failed(failed: list[str], group: bool, hosts: list[str]) -> None:
     run = Run()
     for machine in ("s-master", "s-node1", "s-node2"):
-        run.add(machine, Place("s", "", "s-master", group))
-    run.add("utility", Place("utility"))
+        run.add(machine, SeatPlacement("s", "", "s-master", group))
+    run.add("utility", SeatPlacement("utility"))
     for machine in failed:
         run.fails(Failure(machine, "x", "y"))
     run.fails(Failure("utility", "x", "y", tolerated=True))

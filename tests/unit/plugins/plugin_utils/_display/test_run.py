@@ -10,9 +10,9 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import (
     Failure,
-    Place,
     Row,
     Run,
+    SeatPlacement,
     place_of,
     short,
 )
@@ -32,8 +32,8 @@ def run(**more: Any) -> tuple[Run, Clock]:
     found = Run(total=2, clock=clock, **more)
     for seat in ("seat01", "seat02"):
         for machine in ("master", "node1"):
-            found.add(f"{seat}-{machine}", Place(seat, "Anna", seat + "-master", True))
-    found.add("utility", Place("utility"))
+            found.add(f"{seat}-{machine}", SeatPlacement(seat, "Anna", seat + "-master", True))
+    found.add("utility", SeatPlacement("utility"))
     found.stage_begins("Preflight")
     for machine in ("seat01-master", "seat01-node1", "utility"):
         found.machine_begins(machine)
@@ -51,15 +51,16 @@ def row(found: Run, seat: str) -> Row:
 
 @pytest.mark.parametrize(("variables", "groups", "place"), [
     ({"seat_name": "seat01", "seat_student": "Łukasz", "cluster_control_plane": "m"}, ["seat01"],
-     Place("seat01", "Łukasz", "m", True)),
-    ({"seat_name": "seat01", "cluster_name": "other", "cluster_machines": ["x", "y"]}, [], Place("seat01", size=2)),
-    ({"cluster_name": "lab"}, ["k8s_cluster", "workers"], Place("lab")),
-    ({"cluster_name": "lab"}, ["utility"], Place("x")),
-    ({}, ["control_plane"], Place("kubernetes")),
-    ({"cluster_name": "{{ name }}"}, ["workers"], Place("kubernetes")),
-    ({}, [], Place("x")),
+     SeatPlacement("seat01", "Łukasz", "m", True)),
+    ({"seat_name": "seat01", "cluster_name": "other", "cluster_machines": ["x", "y"]}, [],
+     SeatPlacement("seat01", size=2)),
+    ({"cluster_name": "lab"}, ["k8s_cluster", "workers"], SeatPlacement("lab")),
+    ({"cluster_name": "lab"}, ["utility"], SeatPlacement("x")),
+    ({}, ["control_plane"], SeatPlacement("kubernetes")),
+    ({"cluster_name": "{{ name }}"}, ["workers"], SeatPlacement("kubernetes")),
+    ({}, [], SeatPlacement("x")),
 ])
-def test_the_seat_of_a_machine(variables: dict[str, Any], groups: list[str], place: Place) -> None:
+def test_the_seat_of_a_machine(variables: dict[str, Any], groups: list[str], place: SeatPlacement) -> None:
     assert place_of("x", variables, groups) == place
 
 
@@ -127,7 +128,7 @@ def test_a_seat_in_which_nothing_was_to_do_is_ready(settled: tuple[str, ...], si
     found = Run()
     found.stage_begins("Workers")
     for machine in ("master", "node1"):
-        found.add(machine, Place("seat01", size=size))
+        found.add(machine, SeatPlacement("seat01", size=size))
         found.machine_begins(machine)
         found.machine_ends(machine, settled=machine in settled)
     found.ends(lambda machine: False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place, Row, Run
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Row, Run, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import (
     CENSORED,
     SILENT,
@@ -90,8 +90,8 @@ def finished(check: bool = False) -> Run:
     run = Run(total=1, check=check, clock=lambda: 0.0)
     for seat, student in (("seat01", "王小明"), ("seat02", "")):
         for machine in ("master", "node1", "node2"):
-            run.add(f"{seat}-{machine}", Place(seat, student, seat + "-master", True))
-    run.add("utility", Place("utility"))
+            run.add(f"{seat}-{machine}", SeatPlacement(seat, student, seat + "-master", True))
+    run.add("utility", SeatPlacement("utility"))
     run.stage_begins("Machines")
     for seat in ("seat01", "seat02"):
         for machine in ("master", "node1", "node2"):
@@ -120,7 +120,7 @@ def test_the_last_line(check: bool, text: str) -> None:
 
 def test_machines_count_where_there_are_no_seats() -> None:
     run = Run(clock=lambda: 0.0)
-    run.add("localhost", Place("localhost"))
+    run.add("localhost", SeatPlacement("localhost"))
     assert summary(run) == "1 machine: 1 waiting; 0 changes; 0:00"
 
 
@@ -128,7 +128,7 @@ def test_machines_count_where_there_are_no_seats() -> None:
     (False, False, "failed"), (True, False, "was not reached"), (False, True, "waits")])
 def test_a_failure_in_one_line(unreachable: bool, waits: bool, verb: str) -> None:
     run = Run(clock=lambda: 0.0)
-    run.add("m", Place("s", "Ann"))
+    run.add("m", SeatPlacement("s", "Ann"))
     run.stage_begins("Machines")
     failure = run.fails(Failure("m", "Packages", "bad\nmore", unreachable, waits=waits))
     assert at_once(run.seats["s"], failure) == f"s (Ann): m {verb} at Machines, Packages: bad"

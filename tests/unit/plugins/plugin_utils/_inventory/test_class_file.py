@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.class_file import (
     Class,
     ClassFileError,
-    Machine,
+    SeatHost,
     read_class,
 )
 
@@ -39,8 +39,8 @@ def test_twenty_seats_of_three_machines() -> None:
     assert [seat.name for seat in found.seats] == [f"seat{number:02}" for number in range(1, 21)]
     assert len(machines(found)) == 60
     assert found.seats[19].machines == (
-        Machine("seat20-master", "10.20.0.200"), Machine("seat20-node1", "10.20.0.201"),
-        Machine("seat20-node2", "10.20.0.202"))
+        SeatHost("seat20-master", "10.20.0.200"), SeatHost("seat20-node1", "10.20.0.201"),
+        SeatHost("seat20-node2", "10.20.0.202"))
     assert found.name == "class" and found.utility is None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Place
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     REGISTERED,
     Watched,
@@ -18,7 +18,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect 
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report, SeatReport, merged
 
-PLACE = Place("seat01", "Anna", "m")
+PLACE = SeatPlacement("seat01", "Anna", "m")
 NODES = [{"name": "n", "role": "worker", "version": "v1.36.3"},
          {"name": "m", "role": "control-plane", "version": "v1.36.4"}]
 AUDITED: dict[str, Any] = {
@@ -98,7 +98,7 @@ def test_changes_are_drift_only_where_they_were_looked_for() -> None:
 
 @pytest.mark.parametrize(("contacted", "state"), [(True, "answers"), (False, "")])
 def test_what_stands_for_itself_is_no_cluster_and_answers_only_if_it_was_contacted(contacted: bool, state: str) -> None:
-    (found,) = seat_reports([Watched("utility", Place("utility"), contacted=contacted)], "now")
+    (found,) = seat_reports([Watched("utility", SeatPlacement("utility"), contacted=contacted)], "now")
     assert (found.cluster, found.state, found.machines[0].role) == (False, state, "")
     assert (found.machines[0].state, found.seen) == (state, "now" if state else "")
     # Nothing is known of it, unless an earlier report knows something
@@ -118,8 +118,8 @@ ODD: list[Any] = [
     "decision", "msg", "failed", "unreachable", "skipped", "changed"])
 def test_a_value_of_another_type_costs_no_host_the_report(name: str, value: Any) -> None:
     answer = kept({**AUDITED, "nodes": NODES, name: value})
-    places = [Watched("bad", Place("s1", "", "bad"), "", dict.fromkeys(REGISTERED, answer)),
-              Watched("good", Place("s2", "", "good"), "", {"__verify": {"nodes": NODES}})]
+    places = [Watched("bad", SeatPlacement("s1", "", "bad"), "", dict.fromkeys(REGISTERED, answer)),
+              Watched("good", SeatPlacement("s2", "", "good"), "", {"__verify": {"nodes": NODES}})]
     found = {seat.name: seat.state for seat in seat_reports(places, "now")}
     assert found["s2"] == "ready"
 
