@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.test.network import network
+from ansible_collections.classroom.kubeadm.plugins.test.ip_network import ip_network
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -16,5 +16,5 @@ from ansible_collections.classroom.kubeadm.plugins.test.network import network
     ("192.0.2.7/24", False), ("192.0.2.0/33", False), ("utility.example.com", False), ("all", False), ("", False),
     ("192.0.2", False), ("192.0.2.0/24; allow all", False), (3221225994, False), (None, False),
 ])
-def test_network(text: Any, expected: bool) -> None:
-    assert network(text) is expected
+def test_ip_network(text: Any, expected: bool) -> None:
+    assert ip_network(text) is expected

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a text is a network or an address."""
+"""Test whether a text is a network or an address."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: network
-short_description: Whether a text is an IP network or a single address
+name: ip_network
+short_description: Test whether a text is an IP network or a single address
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -23,9 +23,9 @@ options:
 """
 
 EXAMPLES = r"""
-- name: All of these are networks
+- name: Assert that all of these are networks
   ansible.builtin.assert:
-    that: "['192.168.90.0/24', '192.168.91.7'] | reject('classroom.kubeadm.pod_network') | length == 0"
+    that: "['192.168.90.0/24', '192.168.91.7'] | reject('classroom.kubeadm.ip_network') | length == 0"
 """
 
 RETURN = r"""
@@ -38,8 +38,8 @@ import ipaddress
 from typing import Any
 
 
-def network(text: Any) -> bool:
-    """See DOCUMENTATION. Numbers are refused, which the library would take for addresses."""
+def ip_network(text: Any) -> bool:
+    """See DOCUMENTATION. Numbers are rejected, because the library would take them for addresses."""
     try:
         ipaddress.ip_network(str(text))
     except ValueError:
@@ -51,4 +51,4 @@ class TestModule:
     """Ansible's entry point."""
 
     def tests(self) -> dict[str, Any]:
-        return {"network": network}
+        return {"ip_network": ip_network}
