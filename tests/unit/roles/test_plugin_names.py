@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each filter, test, module and role of this collection that a YAML file names exists; Ansible looks it up at run time."""
+"""Each filter, test, module and role that a YAML file names exists; Ansible looks it up at run time only."""
 
 from __future__ import annotations
 
