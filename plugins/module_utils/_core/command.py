@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""External commands, run one way everywhere and replaceable in a unit test."""
+"""Run external commands; a unit test can replace the runner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GRACE = 60.0
 
 @dataclass(frozen=True)
 class Completed:
-    """What a finished command left: its exit status and both outputs, decoded as UTF-8."""
+    """The result of a command: its exit status and both outputs, decoded as UTF-8."""
 
     rc: int
     out: str
@@ -29,12 +29,12 @@ class Completed:
 
     @property
     def text(self) -> str:
-        """The more telling of the two outputs, for a message to a person."""
+        """Return the end of the error output, or of the output if that is empty, for a message."""
         return (self.err.strip() or self.out.strip())[-4000:]
 
 
 class CommandFailed(ClassroomError):
-    """A command that had to succeed failed. The message names the command and has the end of its output."""
+    """A command that failed. The message names the command and has the end of its output."""
 
     def __init__(self, argv: Sequence[str], completed: Completed) -> None:
         self.argv = list(argv)
@@ -55,12 +55,12 @@ def run(
     argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60, check: bool = True,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
-    """Run `argv` without a shell and return what it printed.
+    """Run `argv` without a shell and return its exit status and outputs.
 
-    `timeout` is in seconds; a command that exceeds it is asked to end (SIGTERM), killed when it does not, and counts
-    as exit status 124, one that is not installed as 127 (the shell's own numbers, one thing for callers to check).
-    Raises CommandFailed for a status other than 0 unless `check` is false. Secrets belong into `stdin` or a file,
-    never into `argv`: it becomes part of the message.
+    `timeout` is in seconds. A command that exceeds it gets SIGTERM, then SIGKILL, and has the exit status 124; a
+    command that is not installed has 127. Both are the shell's numbers, so that callers check one thing. Raises
+    CommandFailed for a status other than 0 unless `check` is false. Pass secrets in `stdin` or in a file, never in
+    `argv`, which becomes part of the message.
     """
     # The C locale keeps messages comparable; sbin is missing from the path of some sudo configurations.
     environment = dict(os.environ, LC_ALL="C.UTF-8", PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
@@ -79,10 +79,10 @@ def run(
 
 
 def _communicate(process: subprocess.Popen[str], stdin: str | None, timeout: float) -> Completed:
-    """Wait for the command's end for `timeout` seconds, then end it.
+    """Wait up to `timeout` seconds for the end of the command, then end it.
 
-    A package manager that is killed in the middle leaves half-installed packages, and its children go on alone. So it
-    is asked first, and all processes that have its outputs open are waited for, for a tenth of the timeout at most.
+    A package manager that is killed leaves half-installed packages, and its children continue without it. So SIGTERM
+    comes first, and all processes that have its outputs open are waited for, for a tenth of the timeout at most.
     """
     try:
         out, err = process.communicate(stdin, timeout=timeout)
@@ -95,7 +95,7 @@ def _communicate(process: subprocess.Popen[str], stdin: str | None, timeout: flo
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=min(timeout / 10, _GRACE))
     process.kill()
-    # Not communicate(): a child that has left may hold the outputs open for ever
+    # Not communicate(): a detached child may keep the outputs open for ever
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):

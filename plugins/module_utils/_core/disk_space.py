@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether something fits on a disk, judged before it is written."""
+"""Check free disk space before something is written."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ import os
 from .errors import ClassroomError
 
 MIB = 1 << 20
-# What else is written meanwhile: logs, and files of which nobody knows the size
+# Reserve for what is written at the same time: logs, and files of unknown size
 SPARE = 64 * MIB
 
 
 def require(path: str, wanted: int, what: str) -> None:
-    """Refuse when the file system of a path, which need not be there yet, has not room for `wanted` bytes."""
+    """Raise ClassroomError unless the file system of `path` has room for `wanted` bytes.
+
+    `path` need not exist yet. `what` names the data in the message.
+    """
     place = _existing(path)
     found = free(place)
     if wanted and found < wanted + SPARE:
         raise ClassroomError(
-            f"Wanted {_mib(wanted + SPARE)} MiB free in {path} for {what}, found {found // MIB} MiB on the file system "
-            f"of {place}. Make room there, or give "
-            "it another place; nothing was changed.")
+            f"Not enough disk space: expected {_mib(wanted + SPARE)} MiB free in {path} for {what}, found "
+            f"{found // MIB} MiB on the file system of {place}. Make room there, or choose another directory. Nothing "
+            "was changed.")
 
 
 def free(path: str) -> int:
-    """Bytes that a program may still write where `path`, which exists, is."""
+    """Return how many bytes an unprivileged program can still write to the file system of an existing path."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 
@@ -43,5 +46,5 @@ def _mib(size: int) -> int:
 
 
 def free_mib(path: str) -> int:
-    room = os.statvfs(path)
-    return room.f_bavail * room.f_frsize // 1024 // 1024
+    """Return the free space of an existing path in whole MiB."""
+    return free(path) // MIB

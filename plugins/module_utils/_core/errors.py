@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one exception that a module of this collection turns into a failed task."""
+"""The exception that a module of this collection turns into a failed task."""
 
 from __future__ import annotations
 
 
 class ClassroomError(Exception):
-    """Something cannot be as wished. The message is for a person: what was wanted, what was found, what to do."""
+    """An error to show to the user: expected state, current state and fix."""

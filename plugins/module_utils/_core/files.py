@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of the machine: read without exceptions for a missing one, written whole or not at all."""
+"""Read and write files of the host: a missing file is no error, and a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .errors import ClassroomError
 # Bytes that are read at a time
 PIECE = 1 << 20
 _SELINUX = "security.selinux"
-# In the name of a file that is being written; its end is different for each writer
+# Part of the name of a file that is being written; the end of the name is different for each writer
 _NEW = ".classroom-new"
 _ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
 class Root:
-    """Where the machine's "/" is: the empty string on a machine, a temporary directory in a unit test."""
+    """The root directory of the host: the empty string on a host, a temporary directory in a unit test."""
 
     path: str = ""
 
@@ -36,7 +36,10 @@ class Root:
 
 
 def read_text(path: str) -> str | None:
-    """The file's content, None when there is no such file (or no directory on the way to it)."""
+    """Return the content of a file, None if the file or a directory of its path is missing.
+
+    Raises ClassroomError for any other reason why it cannot be read.
+    """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
@@ -47,7 +50,7 @@ def read_text(path: str) -> str | None:
 
 
 def mode_of(path: str) -> int | None:
-    """The permission bits of a file, None when there is none."""
+    """Return the permission bits of a file, None if it is missing."""
     try:
         return os.stat(path).st_mode & 0o7777
     except (FileNotFoundError, NotADirectoryError):
@@ -55,7 +58,7 @@ def mode_of(path: str) -> int | None:
 
 
 def checksum_of(path: str, algorithm: str = "sha256") -> str:
-    """The checksum of a file's content in hexadecimal digits, read in pieces; empty when it cannot be read."""
+    """Return the checksum of a file's content in hexadecimal digits, empty if the file cannot be read."""
     total = hashlib.new(algorithm)
     try:
         with open(path, "rb") as stream:
@@ -67,10 +70,10 @@ def checksum_of(path: str, algorithm: str = "sha256") -> str:
 
 
 def write_text(path: str, content: str, mode: int | None = None) -> None:
-    """Replace the file's content in one step: no reader sees half of it, and of two writers at once the later one wins.
+    """Replace the content of a file atomically: no reader sees half of it, and the later of two writers wins.
 
-    Mode, owner and SELinux label of an existing file stay unless `mode` says otherwise; a new file gets 0644.
-    Missing parent directories are made. A symbolic link stays one: its target is written.
+    An existing file keeps its mode (unless `mode` is given), owner and SELinux label; a new file gets 0644. Missing
+    parent directories are created. If `path` is a symbolic link, its target is written. Raises ClassroomError.
     """
     target = os.path.realpath(path)
     try:
@@ -81,7 +84,7 @@ def write_text(path: str, content: str, mode: int | None = None) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file that may be gone already."""
+    """Remove a file if it exists."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
@@ -108,12 +111,12 @@ def _replace(target: str, content: str, mode: int | None) -> None:
 
 @contextlib.contextmanager
 def _fresh(directory: str, name: str) -> Iterator[tuple[str, int]]:
-    """Make a file of a name that no other writer has, and lock it, so that no other writer takes it for left over."""
+    """Create a file with a unique name and lock it, so that no other writer takes it for a leftover."""
     for _attempt in range(_ATTEMPTS):
         path = os.path.join(directory, f".{name}{_NEW}.{secrets.token_hex(6)}")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            # Another writer may have swept it in the moment between the two calls
+            # Another writer may have removed it between the two calls
             if _lock(descriptor, without=True) and os.fstat(descriptor).st_nlink == 1:
                 yield path, descriptor
                 return
@@ -123,10 +126,10 @@ def _fresh(directory: str, name: str) -> Iterator[tuple[str, int]]:
 
 
 def _sweep(directory: str, name: str) -> None:
-    """Remove what killed writers of this file left: the files of such a name that no process has locked."""
+    """Remove the files that killed writers of this file left: those with such a name that no process has locked."""
     start = f".{name}{_NEW}"
     for entry in os.listdir(directory):
-        # Without a dot behind it, it is of the first versions of this collection
+        # The first versions of this collection used the name without a dot and a suffix
         if entry != start and not entry.startswith(start + "."):
             continue
         path = os.path.join(directory, entry)
@@ -140,7 +143,7 @@ def _sweep(directory: str, name: str) -> None:
 
 
 def _lock(descriptor: int, without: bool) -> bool:
-    """Return whether the file could be locked, or `without` on a file system that has no locks."""
+    """Lock the file and return whether that worked; on a file system without locks return `without`."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -151,7 +154,7 @@ def _lock(descriptor: int, without: bool) -> bool:
 
 
 def _sync_directory(directory: str) -> None:
-    """Make the new name last, too; a file system that cannot do it has at least the file."""
+    """Write the new name to the disk, too, if the file system can; without it only the name may be lost."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -161,7 +164,7 @@ def _sync_directory(directory: str) -> None:
 
 
 def _dress(descriptor: int, target: str, mode: int | None) -> None:
-    """Give the new file what the old one had."""
+    """Give the new file the owner, mode and SELinux label of the old one."""
     try:
         old = os.stat(target)
     except FileNotFoundError:
@@ -174,7 +177,7 @@ def _dress(descriptor: int, target: str, mode: int | None) -> None:
 
 
 def _overwrite(target: str, content: str, mode: int | None) -> None:
-    """The way for a bind-mounted file (/etc/hosts in a container), which cannot be renamed over."""
+    """Write into the file itself: a bind-mounted file (/etc/hosts in a container) cannot be replaced by renaming."""
     with open(target, "r+", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(content)
         stream.truncate()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of a home directory, with the rights of its user and never through a link.
+"""Access files of a home directory with the rights of its user and never through a link.
 
-The way from the home on is walked by descriptors, so that a link in the home leads nowhere, whatever it points to and
-whenever it is made. Nothing but directories and regular files is opened, and nothing is removed across a mount.
+Paths below the home are walked by descriptors, so that a link in the home is never followed, whatever it points to and
+whenever it is made. Only directories and regular files are opened, and nothing is removed across a mount.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .trusted_path import UntrustedPath, target_of
 
 
 class HomeFiles:
-    """An open home. All paths are relative to it; a directory on the way that is none, or a link, counts as missing."""
+    """An open home directory. All paths are relative to it; a path through a link or a non-directory is missing."""
 
     def __init__(self, account: Account, home: int) -> None:
         self._account = account
@@ -33,7 +33,7 @@ class HomeFiles:
         self._first = rights_within(account, None, os.fstat(home))
 
     def names(self, path: str) -> list[str]:
-        """Return the sorted entries of a directory; none when there is no such directory or it cannot be read."""
+        """Return the sorted entries of a directory; none if the directory is missing or cannot be read."""
         try:
             with self._inside(path + "/.") as (directory, _name):
                 descriptor = listable(directory)
@@ -53,7 +53,7 @@ class HomeFiles:
             return None
 
     def exists(self, path: str) -> bool:
-        """Whether there is something of this name, a dangling link included."""
+        """Return whether the path exists, as a dangling link, too."""
         try:
             with self._inside(path) as (directory, name):
                 os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -62,7 +62,7 @@ class HomeFiles:
         return True
 
     def unlink(self, path: str) -> tuple[Left, ...]:
-        """Remove a file, or a link itself; returns it if that was not possible, as for a directory."""
+        """Remove a file, or a link itself; return what could not be removed, for example a directory."""
         try:
             with self._inside(path) as (directory, name):
                 os.unlink(name, dir_fd=directory)
@@ -73,7 +73,7 @@ class HomeFiles:
         return ()
 
     def remove(self, path: str) -> tuple[Left, ...]:
-        """Remove an entry, with everything in it if it is a directory; a link itself. Returns what could not be.
+        """Remove a file, a link itself, or a directory with its content; return what could not be removed.
 
         Raises tree_removal.MountInTheWay when something in it is mounted.
         """
@@ -87,7 +87,7 @@ class HomeFiles:
             return (Left(self._shown(path), problem.strerror or str(problem)),)
 
     def rename(self, path: str, new: str) -> bool:
-        """Give an entry another name in its directory; whether it has it. An entry of that name is not replaced."""
+        """Rename an entry within its directory and return whether that worked. An existing entry is not replaced."""
         try:
             with self._inside(path) as (directory, name):
                 target = new.rpartition("/")[2]
@@ -101,12 +101,12 @@ class HomeFiles:
         return False
 
     def remove_empty(self, path: str) -> None:
-        """Remove a directory if nothing is in it."""
+        """Remove a directory if it is empty."""
         try:
             with self._inside(path) as (directory, name):
                 os.rmdir(name, dir_fd=directory)
         except OSError:
-            # Not empty, not there, a link, or not the user's: what was to be removed of it is reported for itself
+            # Not empty, missing, a link, or not the user's: entries that could not be removed are reported themselves
             return
 
     def _shown(self, path: str) -> str:
@@ -114,21 +114,21 @@ class HomeFiles:
 
     @contextmanager
     def _inside(self, path: str) -> Iterator[tuple[int, str]]:
-        """The directory of an entry and the entry's name, with the rights that count in the directory."""
+        """Yield the directory of an entry and the entry's name, with the rights that apply in the directory."""
         with self._at(path) as (directory, account, name):
-            those_of_owner = rights(account)
-            with those_of_owner:
+            owner_rights = rights(account)
+            with owner_rights:
                 yield directory, name
 
     @contextmanager
     def _at(self, path: str) -> Iterator[tuple[int, Account | None, str]]:
-        """The directory of an entry, whose rights count in it, and the entry's name."""
-        *way, name = path.split("/")
-        # A directory of root's in the home itself is root's: as one that was made with sudo, in which the user could
-        # change nothing either
+        """Yield the directory of an entry, the account whose rights apply in it, and the entry's name."""
+        *parents, name = path.split("/")
+        # A directory in the home that belongs to root was created with sudo: the user can change nothing in it, so
+        # root's rights apply
         here, account, above = os.dup(self._home), self._first, None
         try:
-            for part in way:
+            for part in parents:
                 with rights(account):
                     there = locate(here, part)
                 os.close(here)
@@ -144,10 +144,10 @@ class HomeFiles:
 
 @contextmanager
 def open_home(account: Account, base: str = "") -> Iterator[HomeFiles | None]:
-    """Open the home of a user, None when there is none that can be reached.
+    """Open the home of a user; yield None if it does not exist or cannot be opened.
 
-    Links on the way to it are followed as far as they are root's alone (see trusted_path). `base` is the root directory
-    of the host (`Root.path`).
+    Links in its path are followed if only root can have made them (see trusted_path). `base` is the root directory of
+    the host (`Root.path`).
     """
     try:
         with target_of(account.home, base) as place:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The outside world as the code about a host uses it, so that a unit test can replace it."""
+"""The interface to the host: files, commands and clocks; a unit test can replace each of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _POLL_INTERVAL = 0.5
 class Host:
     """A file system, a way to run commands, and clocks.
 
-    `now` is the date, in seconds since 1970, for what ends at a date. `monotonic` measures durations: it goes on evenly
-    while the host's clock is set, as chrony does when it starts.
+    `now` is the time in seconds since 1970, for expiry dates. `monotonic` measures durations in seconds: it is not
+    affected when the clock of the host is set, as chrony does when it starts.
     """
 
     root: Root = field(default_factory=Root)
@@ -33,7 +33,7 @@ class Host:
     sleep: Callable[[float], None] = time.sleep
 
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Poll until `done` returns true or the timeout has passed, at least once; return whether it did."""
+        """Call `done` until it returns true or `seconds` have passed, at least once; return whether it was true."""
         end = self.monotonic() + seconds
         while not done():
             if self.monotonic() >= end:

@@ -4,11 +4,11 @@
 
 """The host-wide lock: one process of this collection changes a host at a time.
 
-It is a lock of the kernel (flock) on a file on a tmpfs, so it ends with its holder, however that ends. A function that
-takes it may be called by one that holds it: a second flock of the same process would wait for the first one for ever.
+It is a lock of the kernel (flock) on a file on a tmpfs, so it ends with its holder, however that ends. It is reentrant,
+because a second flock of the same process would wait for the first one for ever.
 
-A task that reaches its time limit ends on the controller only, and its module goes on: this lock is what the next run
-waits for. The file names the holder, for the message of a run that waited in vain.
+A task that reaches its time limit ends on the controller only, and its module continues: this lock makes the next run
+wait for it. The file names the holder, for the message when the timeout has passed.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from typing import Callable
 from .errors import ClassroomError
 
 LOCK = "/run/classroom-kubeadm.lock"
-# Seconds that a module without a timeout of its own waits, as long as for the lock of a package manager
+# Seconds that a module without its own timeout waits, the same as for the lock of a package manager
 WAIT = 300.0
-# Where the root directory of the host of a module is; another one in unit tests
+# The root directory of the host of a module; unit tests set another one
 ROOT = ""
 _POLL_INTERVAL = 0.1
-# Of the holder's line; nothing else is read of a file that another process may be writing
+# Longest line about the holder, in bytes; another process may be writing the file
 _LINE = 200
 
-# Asks until something is so, for so many seconds at most, and returns whether it is
+# Polls a condition for at most so many seconds and returns whether it became true
 Wait = Callable[[Callable[[], bool], float], bool]
 
 _depths: dict[str, int] = {}
 
 
 def changing(reads: bool) -> contextlib.AbstractContextManager[bool]:
-    """Hold the lock while a module changes the host. One that only reads, as in check mode, does not wait."""
+    """Return a context that holds the lock, or none if the module only reads (`reads`), as in check mode."""
     return contextlib.nullcontext(False) if reads else held(ROOT, WAIT)
 
 
@@ -64,9 +64,8 @@ def held(base: str, seconds: float, wait: Wait | None = None) -> Iterator[bool]:
         if not (wait or _wait)(lambda: _locked(descriptor), seconds):
             raise ClassroomError(
                 f"Another run of this collection works on this host: expected the lock {path} to be free within "
-                f"{seconds:g} s, "
-                f"found it held by {_holder(descriptor)}. Wait until that has ended, then run this again. Nothing was "
-                "changed.")
+                f"{seconds:g} s, found it held by {_holder(descriptor)}. Wait until that has ended, then run this "
+                "again. Nothing was changed.")
         _write_holder(descriptor)
         _depths[path] = 1
         try:
@@ -78,14 +77,14 @@ def held(base: str, seconds: float, wait: Wait | None = None) -> Iterator[bool]:
 
 
 def _holder(descriptor: int) -> str:
-    """Return what the holder has written about itself."""
+    """Return the line that the holder has written about itself."""
     line = os.pread(descriptor, _LINE, 0).decode("ascii", "replace").split("\n")[0]
     return line if line.isprintable() and line else "an unknown process"
 
 
 def _write_holder(descriptor: int) -> None:
-    """Write module, process and time; a lock whose file cannot be written is a lock all the same."""
-    # What Ansible's wrapper sets in the module that it runs
+    """Write module, process and time; the lock is valid even if its file cannot be written."""
+    # Ansible's wrapper sets this name in the module that it runs
     module = str(getattr(sys.modules.get("__main__"), "_module_fqn", "")).rsplit(".", 1)[-1] or "this collection"
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     with contextlib.suppress(OSError):

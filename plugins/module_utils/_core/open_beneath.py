@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Open what is in a directory by its descriptor, and never through a symbolic link.
+"""Open entries of a directory by its descriptor, and never through a symbolic link.
 
-A path is resolved anew by each call that gets it, and a user may exchange a part of it in between. A descriptor stays
-what it is. Nothing but directories and regular files is opened: a FIFO would block, and a device may act.
+Each call resolves its path again, and a user may exchange a part of it between two calls; a descriptor is stable. Only
+directories and regular files are opened: opening a FIFO would block, and opening a device may have effects.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import errno
 import os
 import stat
 
-# Without O_DIRECTORY: then the kernel does not mount what an automounter only offers here (see open(2), O_PATH)
+# Without O_DIRECTORY the kernel does not trigger an automount here (see open(2), O_PATH)
 _LOCATE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def locate(directory: int, name: str) -> int:
-    """Return a descriptor (O_PATH) of an entry, whatever it is: a link itself, and a FIFO without opening it."""
+    """Return a descriptor (O_PATH) of an entry of any type: of a link itself, and of a FIFO without opening it."""
     return os.open(name, _LOCATE, dir_fd=directory)
 
 
 def listable(located: int) -> int:
-    """Return a descriptor with which the directory behind one of `locate` can be listed.
+    """Return a descriptor for listing the directory that `locate` returned.
 
-    Raises NotADirectoryError for everything else, a link to a directory included.
+    Raises NotADirectoryError for everything else, also for a link to a directory.
     """
     if not stat.S_ISDIR(os.fstat(located).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -36,7 +36,7 @@ def listable(located: int) -> int:
 
 
 def open_directory(directory: int, name: str) -> int:
-    """Return a descriptor of the directory `name`; raises NotADirectoryError for a link, even to a directory."""
+    """Return a descriptor of the directory `name`; raise NotADirectoryError for a link, even to a directory."""
     located = locate(directory, name)
     try:
         return listable(located)
@@ -50,7 +50,7 @@ def read_regular(directory: int, name: str, most: int) -> bytes | None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > most:
         return None
     with open(os.open(name, _READ, dir_fd=directory), "rb") as stream:
-        # Another entry may have its name by now, and the file may have grown
+        # Another entry may have this name by now, and the file may have grown
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             return None
         content = stream.read(most + 1)
@@ -60,7 +60,7 @@ def read_regular(directory: int, name: str, most: int) -> bytes | None:
 def mount_id(descriptor: int) -> int:
     """Return the number of the mount on which an open file lies (proc(5), `/proc/pid/fdinfo`).
 
-    Unlike the device number it is another one behind a bind mount of the same file system. Not to be called within
+    Unlike the device number it differs behind a bind mount of the same file system. Do not call it within
     `owner_rights.acting_as`.
     """
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as stream:
@@ -68,4 +68,4 @@ def mount_id(descriptor: int) -> int:
             name, _colon, value = line.partition(":")
             if name == "mnt_id":
                 return int(value)
-    raise OSError(errno.ENOTSUP, "The kernel does not tell the mount of an open file")
+    raise OSError(errno.ENOTSUP, "The kernel does not report the mount of an open file")

@@ -2,28 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine was like before this collection changed it, for the way back; nothing from home directories is in it.
+"""Record the original state of a host, from before this collection changed it, so that a reset can restore it.
 
-The file is JSON, readable by root only. Every value is the one that was there before this collection's first change of
-it; later runs add what they touch for the first time and never replace anything. Its keys, each there only when the
-collection changed that thing:
+The file is JSON, readable by root only, and has nothing from home directories. Every value is from before the first
+change by this collection; later runs add what they change for the first time and never replace a value. Its keys, each
+present only if the collection changed its subject:
 
     format       1
     hostname     text: the live host name
     hosts        text: all of /etc/hosts
-    fstab        list: the lines of /etc/fstab that were put out of force
+    fstab        list: the lines of /etc/fstab that were commented out
     swaps        list: the swap devices and files that were switched off
     modules      list: the kernel modules that were loaded
     sysctls      mapping: the live value of each kernel setting
     selinux      text: the live mode
-    time         mapping: `chrony`, its state (empty: it was not installed), and `replaced`, the services in whose place
-                 it came, each with the package that brings it (`name=version`)
+    time         mapping: `chrony`, its state (empty: it was not installed), and `replaced`, the services that it
+                 replaced, each with its package (`name=version`)
     packages     mapping: the version of each package, null where it was not installed
-    holds        mapping: whether each package that was there was held
+    holds        mapping: whether each installed package was held
     files        mapping: `text` (null: there was no such file) and `mode` of each file that was written
-    directories  list: the directories that were made for them
-    units        mapping: what systemd called each unit's file before (`disabled`; empty: there was no such unit)
-    written      mapping: what this collection wrote last, by which a person's later change is known: the SHA-256 digest
+    directories  list: the directories that were created for them
+    units        mapping: the state of each unit's file in systemd (`disabled`; empty: there was no such unit)
+    written      mapping: what this collection wrote last, to recognize later changes by the user: the SHA-256 digest
                  of a file's content by its path, and the host name as `hostname`. Only this is replaced.
 """
 
@@ -43,23 +43,23 @@ from .files import Root, mode_of, read_text, remove, write_text
 
 FILE = "/var/lib/classroom-kubeadm/before.json"
 FORMAT = 1
-# Seconds to wait for another run that works on the host: an installation, or kubeadm's own timeouts
+# Seconds to wait for another run on this host, for example an installation or kubeadm with its timeouts
 _LOCK_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
 class Added:
-    """One change of the file: all that was recorded before it, and after it."""
+    """One change of the file: its whole content before and after."""
 
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
 
 
 def keep(root: Root, former: Mapping[str, Any]) -> Added:
-    """Add the former values that are not kept yet; the result is for `take_back`.
+    """Record the former values that are not recorded yet, and return the change for `take_back`.
 
-    Under the host-wide lock: of two runs that read, merge and write at once, the later one would drop what the other
-    one has added.
+    The host-wide lock is held: of two runs that read, merge and write at the same time, the later one would drop the
+    additions of the other one.
     """
     if not former:
         return Added()
@@ -72,7 +72,7 @@ def keep(root: Root, former: Mapping[str, Any]) -> Added:
 
 
 def take_back(root: Root, *changes: Added) -> None:
-    """Remove what these changes added, the last one first, and nothing that another run has recorded since."""
+    """Undo these changes, the last one first, and keep everything that another run has recorded since."""
     if all(change.after == change.before for change in changes):
         return
     with host_lock.held(root.path, _LOCK_TIMEOUT):
@@ -84,7 +84,7 @@ def take_back(root: Root, *changes: Added) -> None:
 
 
 def replace(root: Root, kept: Mapping[str, Any]) -> None:
-    """Record this and nothing else; without any entry the file goes, and its directory where that is empty."""
+    """Replace the record; without any entry remove the file, and its directory if that is empty."""
     with host_lock.held(root.path, _LOCK_TIMEOUT):
         _write(root, kept)
 
@@ -99,7 +99,7 @@ def _write(root: Root, kept: Mapping[str, Any]) -> None:
 
 
 def without(kept: Mapping[str, Any], change: Added) -> dict[str, Any]:
-    """`kept` as it would be without a change; entries that have another value by now stay."""
+    """Return the record as it would be without a change; entries that have another value by now stay."""
     left = dict(kept)
     for key, after in change.after.items():
         before = change.before.get(key)
@@ -130,7 +130,7 @@ def _entries_without(value: Mapping[str, Any], before: Mapping[str, Any], after:
 
 
 def read(root: Root) -> dict[str, Any]:
-    """What is kept; nothing when the collection changed nothing yet."""
+    """Return the record, empty if the collection has changed nothing yet. Raises ClassroomError for an invalid file."""
     text = read_text(root(FILE))
     if text is None:
         return {}
@@ -138,22 +138,23 @@ def read(root: Root) -> dict[str, Any]:
         kept = json.loads(text)
     except ValueError as problem:
         raise ClassroomError(
-            f"Wanted this machine's former settings in {FILE}, found a file that is not JSON ({problem}). "
-            "Move it away if they are not needed any more.") from problem
+            f"The original state of this host cannot be read: expected JSON in {FILE}, found a file that is not JSON "
+            f"({problem}). Move the file away if the original state is no longer needed.") from problem
     if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise ClassroomError(
-            f"Wanted format {FORMAT} of {FILE}, found another one. Use the version of this collection that wrote it.")
+            f"The original state of this host cannot be read: expected format {FORMAT} of {FILE}, found another one. "
+            "Use the version of this collection that wrote it.")
     return kept
 
 
 def brought(root: Root, packages: Collection[str]) -> bool:
-    """Whether this collection installed one of these packages, which were not there before."""
+    """Return whether this collection installed one of these packages, that is, it was not installed before."""
     former = read(root).get("packages", {})
     return any(name in former and former[name] is None for name in packages)
 
 
 def merge(kept: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
-    """`kept` with what only `former` has; mappings and lists grow, single values stay."""
+    """Return the record with the additions of `former`; mappings and lists grow, single values stay."""
     merged: dict[str, Any] = {"format": FORMAT, **kept}
     for key, value in former.items():
         if key not in merged:
@@ -168,7 +169,7 @@ def merge(kept: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def former_files(root: Root, contents: Mapping[str, str | None]) -> dict[str, Any]:
-    """What `keep` is to be given before files are written with these contents, or removed (None)."""
+    """Return the argument of `keep` for files that will get these contents, or be removed (None)."""
     former: dict[str, Any] = {"files": {}, "directories": [], "written": {}}
     for path, content in contents.items():
         former["files"][path] = {"text": read_text(root(path)), "mode": mode_of(root(path))}
@@ -179,11 +180,12 @@ def former_files(root: Root, contents: Mapping[str, str | None]) -> dict[str, An
 
 
 def digest(content: str) -> str:
+    """Return the SHA-256 digest of a text in hexadecimal digits."""
     return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _missing(root: Root, path: str) -> list[str]:
-    """The directories above a file that have to be made for it, the outermost first."""
+    """Return the parent directories of a file that do not exist, the outermost first."""
     found: list[str] = []
     directory = os.path.dirname(path)
     while len(directory) > 1 and not os.path.isdir(root(directory)):

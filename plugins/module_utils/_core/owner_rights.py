@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Act with the rights of a user of the host, for everything that is done in a home directory."""
+"""Act with the rights of a user of the host, for everything that happens in a home directory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def acting_as(account: Account) -> Iterator[None]:
     """Run a block with the file permissions of `account`: its user, its group and its supplementary groups.
 
     Only the effective ids change, so that the user can neither send signals to this process nor attach to it, and root
-    returns afterwards. Without root's rights, and for an account that has them, nothing changes. The ids are those of
-    the whole process: do not use it beside other threads. `/proc/self/fdinfo` may be closed to the block, because a
-    process that changed its user is not dumpable. Raises OSError where the kernel does not know such an id, as in a
-    user namespace.
+    is restored afterwards. Nothing changes if the process does not run as root, or if the account is root. The ids are
+    those of the whole process: do not use this with other threads. `/proc/self/fdinfo` may be unreadable within the
+    block, because a process that changed its user is not dumpable. Raises OSError if the kernel does not know such an
+    id, for example in a user namespace.
     """
     if os.geteuid() != 0 or account.uid == 0:
         yield

@@ -7,5 +7,5 @@
 from __future__ import annotations
 
 STATE = "/var/lib/classroom-kubeadm"
-# On a tmpfs, so what a killed run left there is gone after the next boot at the latest
+# On a tmpfs, so leftovers of a killed run are gone after the next boot at the latest
 PRIVATE = "/run/classroom-kubeadm"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A plan as a list of steps, and how it is shown."""
+"""A plan as a list of changes, and its representation in results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """One difference between wish and machine, with the reason to act on it.
+    """A planned change: one difference between desired and current state, with the reason to act on it.
 
-    `action` is the kind of thing that changes (`file`, `kernel setting`), under which a performer knows what to do,
-    and `target` which one of them; `before` and `after` are shown, never executed.
+    `action` is the kind of object that changes (`file`, `kernel setting`) and selects the code that performs the
+    change; `target` names the object. `before` and `after` are shown, never executed.
     """
 
     action: str
@@ -26,6 +26,7 @@ class Change:
 
     @property
     def title(self) -> str:
+        """Return kind and name of the changed object."""
         return f"{self.action} {self.target}"
 
 
@@ -34,10 +35,10 @@ def _indented(text: str) -> str:
 
 
 def as_diff(steps: Sequence[Change]) -> dict[str, str]:
-    """The plan in the form of Ansible's diff.
+    """Return the plan in the form of Ansible's diff.
 
-    The reasons stand only in the second text: a line that were in both could fall out of the few lines of context
-    that a unified diff shows.
+    The reasons are only in the second text: a line that is in both may be outside the few lines of context that a
+    unified diff shows.
     """
     return {
         "before": "".join(f"{step.title}:\n{_indented(step.before)}" for step in steps),
@@ -46,5 +47,5 @@ def as_diff(steps: Sequence[Change]) -> dict[str, str]:
 
 
 def as_changes(steps: Sequence[Change]) -> list[str]:
-    """One line a step, for a returned list."""
+    """Return one line per change."""
     return [f"{step.title}: {step.reason}" for step in steps]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs that a module calls, looked for before anything is begun."""
+"""Find the programs that a module calls, before it starts to work."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .errors import ClassroomError
 
 
 def require(needed: Mapping[str, str]) -> None:
-    """Name every missing program at once, with the Debian package that brings it (program -> package)."""
+    """Raise ClassroomError that names all missing programs, with their Debian packages (program -> package)."""
     missing = [f"{tool} (Debian: {package})" for tool, package in needed.items() if not shutil.which(tool)]
     if missing:
-        raise ClassroomError("Wanted these programs, found none of them in PATH: {}; install them.".format(
+        raise ClassroomError("Required programs are missing: {}. Install them and try again.".format(
             ", ".join(missing)))
 
 
 def find_program(name: str) -> str | None:
-    """Where a program is; sbin is missing from the path of some sudo configurations."""
+    """Return the path of a program, None if it is missing; PATH lacks sbin in some sudo configurations."""
     return shutil.which(name, path=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin:/usr/local/bin")

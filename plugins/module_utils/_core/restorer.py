@@ -19,7 +19,7 @@ from .plan import Change
 
 @dataclass(frozen=True)
 class RestorePart:
-    """What a part has to bring back, and what else is to be said."""
+    """The planned changes of one component, and its warnings."""
 
     steps: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -27,10 +27,11 @@ class RestorePart:
 
 @dataclass(frozen=True)
 class Restorer:
-    """One thing, and the key under which `kept` has what it was before.
+    """A component, and the key of its original state in the record (see `original_state`).
 
-    `plan` gets what was kept, reads the machine and changes nothing. `perform` carries one of its steps out and returns
-    what could not be brought back, a sentence each. `first` is for what needs the programs of packages that go.
+    `plan` gets the recorded value, reads the host and changes nothing. `perform` carries out one change of the plan and
+    returns a message for each thing that could not be restored. `first`: the component needs the programs of packages
+    that are removed, so it is restored before them.
     """
 
     key: str

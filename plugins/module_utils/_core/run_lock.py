@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run at a time on what two runs would damage."""
+"""Let only one run at a time work on a directory or file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ POLL = 0.2
 
 @contextlib.contextmanager
 def alone(path: str, what: str, wait: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a file's lock, after waiting up to `wait` seconds for who holds it.
+    """Hold the lock of the file `path`, after waiting up to `wait` seconds for its holder.
 
-    The kernel gives a lock back when its holder ends, however it ends, so a killed run blocks nobody. The file has
-    the holder's process id for people to read, and is removed afterwards.
+    `what` names the protected object in messages; `say` gets one message when the wait starts. The kernel releases the
+    lock when its holder ends, however it ends, so a killed run blocks no other one. The file has the process id of the
+    holder and is removed afterwards. Raises ClassroomError when another run keeps the lock for longer.
     """
     descriptor = _acquired(path, what, wait, say)
     try:
         yield
     finally:
-        # Removed while it is held: who opened it meanwhile sees that it is no longer the file of that name
+        # Removed while it is held: a process that opened it before sees that it is no longer the file of that name
         with contextlib.suppress(OSError):
             os.unlink(path)
         os.close(descriptor)
@@ -46,9 +47,8 @@ def _acquired(path: str, what: str, wait: float, say: Callable[[str], None]) -> 
             os.close(descriptor)
             if time.monotonic() >= deadline:
                 raise ClassroomError(
-                    f"Wanted to work on {what} alone, found another run at it (process {holder}) after {wait:g} s; let "
-                    "it end and "
-                    "run this again.") from problem
+                    f"Another run is using {what}: expected the lock to be free within {wait:g} s, found it held by "
+                    f"process {holder}. Wait until that run has ended, then run this again.") from problem
             if not told:
                 say(f"waits for another run on {what} (process {holder})")
                 told = True

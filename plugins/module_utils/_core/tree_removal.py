@@ -4,9 +4,9 @@
 
 """Remove directory trees by descriptors: never through a link, and never across a mount.
 
-What is removed is decided by open directories and by the kernel's number of the mount on which each of them lies, not
-by comparing paths: neither a link on the way nor a mount that comes meanwhile changes what is removed. Only one
-directory is open at a time, so that no depth is too large.
+Open directories, and the kernel's number of the mount on which each of them lies, decide what is removed; paths are not
+compared. So neither a link in the path nor a later mount changes what is removed. Only one directory is open at a time,
+so that the depth is not limited.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class MountInTheWay(ClassroomError):
-    """A directory that was to be removed lies on another mount; `path` is where it is mounted."""
+    """A mount point below the directory to remove; `path` is where it is mounted."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -46,7 +46,7 @@ class Left:
 
 @dataclass
 class _Level:
-    """An open directory on the way down. `account` is None where root's rights are used."""
+    """A directory of the current path. `account` is None where root's rights apply."""
 
     name: str
     identity: tuple[int, int]
@@ -66,7 +66,7 @@ class _Removal:
     levels: list[_Level] = field(default_factory=list)
 
     def empty(self, top: int, account: Account | None) -> bool:
-        """Remove everything in a directory; whether nothing is left."""
+        """Remove everything in a directory and return whether nothing is left."""
         here = self._enter(top, "", account)
         try:
             while True:
@@ -91,7 +91,7 @@ class _Removal:
         return there
 
     def _deeper(self, here: int, level: _Level, name: str) -> int | None:
-        """Enter a directory; None when there is nothing to enter, because it is gone or cannot be opened."""
+        """Enter a directory and return its descriptor, None if it is gone or cannot be opened."""
         try:
             with rights(level.account):
                 located = locate(here, name)
@@ -126,7 +126,7 @@ class _Removal:
         return here
 
     def _list(self, here: int, level: _Level) -> None:
-        """Remove the files of a directory and note its directories; called with the rights that count in it."""
+        """Remove the files of a directory and note its directories; called with the rights that apply in it."""
         files: list[str] = []
         level.directories.clear()
         level.rounds += 1
@@ -152,7 +152,7 @@ class _Removal:
                 self._fail(level, name, problem)
 
     def _above(self, here: int) -> int:
-        """The directory above, which has to be the one from which this one was entered."""
+        """Open the parent directory, which must be the one from which this directory was entered."""
         expected = self.levels[-1]
         above = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
         status = os.fstat(above)
@@ -162,7 +162,7 @@ class _Removal:
         return above
 
     def _close(self, here: int, level: _Level) -> None:
-        """Remove a directory that was emptied, `here` being the one above it."""
+        """Remove an emptied directory; `here` is its parent."""
         above = self.levels[-1]
         if level.failed:
             above.failed = True
@@ -176,7 +176,7 @@ class _Removal:
             if problem.errno != errno.ENOTEMPTY or not self.files:
                 self._fail(above, level.name, problem)
             elif above.rounds < _ROUNDS:
-                # Another process made something in it
+                # Another process created something in it
                 above.rounds += 1
                 above.directories.append(level.name)
             else:
@@ -191,7 +191,7 @@ class _Removal:
 
 
 def _listable(located: int, status: os.stat_result, account: Account | None) -> int:
-    """Open a directory for listing; the owner of one without the permissions for that gets them first."""
+    """Open a directory for listing; give its owner the permissions for that first, if they are missing."""
     if account is not None and status.st_uid == account.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
         os.chmod(f"/proc/self/fd/{located}", stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
     return listable(located)
@@ -199,7 +199,7 @@ def _listable(located: int, status: os.stat_result, account: Account | None) -> 
 
 @contextmanager
 def rights(account: Account | None) -> Iterator[None]:
-    """The rights of a user, or root's for None."""
+    """Run a block with the rights of a user, or with root's for None."""
     if account is None:
         yield
     else:
@@ -208,10 +208,10 @@ def rights(account: Account | None) -> Iterator[None]:
 
 
 def rights_within(owner: Account | None, above: Account | None, status: os.stat_result) -> Account | None:
-    """Whose rights count in a directory of a home: those of the home's owner, as an account; root's are None.
+    """Return the account whose rights apply in a directory of a home: the owner of the home, or None for root.
 
-    A directory that belongs to root, is not writable by others and lies in nothing but such directories (`above` None)
-    was made by root there, as with sudo: no user can have moved it in. `owner` None is a tree of root's.
+    If a directory belongs to root, is not writable by others and lies only in such directories (`above` is None), root
+    created it there, for example with sudo: no user can have moved it in. `owner` None means a tree of root.
     """
     if owner is None or (above is None and status.st_uid == 0 and not status.st_mode & _OTHERS_WRITE):
         return None
@@ -222,13 +222,13 @@ def remove_entry(
     directory: int, name: str, shown: str, *, keep: bool = False, files: bool = True, owner: Account | None = None,
     account: Account | None = None, mount: int | None = None,
 ) -> tuple[Left, ...]:
-    """Remove the entry `name` of an open directory (O_PATH is enough) with everything in it; what could not be.
+    """Remove the entry `name` of an open directory (O_PATH is enough) with its content; return what is left.
 
-    A link is removed itself. `shown` is the path for messages. `keep` leaves the directory and removes what is in it;
-    that is also done with one that is a mount itself, unless `mount` says on which mount it has to lie. Without `files`
-    only empty directories go. `owner` is the user of the home to which all of it belongs, and `account` whose rights
-    count in `directory` (see `rights_within`). Raises MountInTheWay for a directory on another mount, before anything
-    of that one is removed.
+    A link is removed itself. `shown` is the path for messages. With `keep` only the content of the directory is
+    removed; so it is if the directory is a mount point, unless `mount` names the mount on which it must lie. Without
+    `files` only empty directories are removed. `owner` is the user of the home to which the entry belongs, and
+    `account` the one whose rights apply in `directory` (see `rights_within`). Raises MountInTheWay for a directory on
+    another mount, before anything on that mount is removed.
     """
     try:
         with rights(account):
@@ -270,8 +270,8 @@ def _remove_file(directory: int, name: str, shown: str, keep: bool, account: Acc
     return ()
 
 
-def sentence(left: tuple[Left, ...]) -> str:
-    """Why a tree is still there; empty when nothing is left of it."""
+def left_message(left: tuple[Left, ...]) -> str:
+    """Return why a tree still exists, empty if nothing is left of it."""
     if not left:
         return ""
     more = f", and {len(left) - 1} more" if len(left) > 1 else ""

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find the place of a file of root, through symbolic links only where nobody but root can have made them.
+"""Resolve the path of a file of root, through symbolic links only where only root can have made them.
 
 An administrator may have moved `/var/lib` to a data disk and left a link. A link that another user made, or could
-exchange, leads root to where that user wants.
+exchange, would redirect root to any place.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 from .errors import ClassroomError
 
 _WALK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-# As the kernel counts, see path_resolution(7)
+# The kernel's limit, see path_resolution(7)
 _MOST_LINKS = 40
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class UntrustedPath(ClassroomError):
-    """A path leads through a link, and another user than root decides where to."""
+    """A path through a link that another user than root can redirect."""
 
 
 @dataclass(frozen=True)
 class TrustedPlace:
-    """Where a file is, or would be: the descriptor (O_PATH) of its directory, and its name there.
+    """The place of a file that need not exist: the descriptor (O_PATH) of its directory, and its name there.
 
-    `path` is the same as text, without links and with the root directory of the host in front. `linked`: the path
-    itself was a link.
+    `path` is the same as text, without links and with the root directory of the host in front. `linked`: the last part
+    of the path was a link.
     """
 
     directory: int
@@ -48,16 +48,16 @@ class TrustedPlace:
 def parent_of(path: str, base: str = "", make: int | None = None) -> Iterator[TrustedPlace]:
     """Open the directory of an absolute path. The last part of the path is not followed when it is a link itself.
 
-    `base` is the root directory of the host (`Root.path`). Missing directories are made with the mode `make`, if given.
-    Raises UntrustedPath for a link that must not be followed, OSError (FileNotFoundError, NotADirectoryError) where
-    there is no such directory. The descriptor is closed at the end of the block.
+    `base` is the root directory of the host (`Root.path`). Missing directories are created with the mode `make`, if
+    given. Raises UntrustedPath for a link that must not be followed, OSError (FileNotFoundError, NotADirectoryError)
+    if there is no such directory. The descriptor is closed at the end of the block.
     """
     yield from _opened(_Walk(base, make), path, follow_last=False)
 
 
 @contextmanager
 def target_of(path: str, base: str = "", make: int | None = None) -> Iterator[TrustedPlace]:
-    """Open the directory of the file to which an absolute path leads: as `parent_of`, but also through a last link."""
+    """Open the directory of an absolute path like `parent_of`, but follow the last part, too, if it is a link."""
     yield from _opened(_Walk(base, make), path, follow_last=True)
 
 
@@ -69,7 +69,7 @@ def _opened(walk: _Walk, path: str, follow_last: bool) -> Iterator[TrustedPlace]
 
 
 class _Walk:
-    """The way along a path, one open directory at a time."""
+    """The resolution of a path, with one open directory at a time."""
 
     def __init__(self, base: str, make: int | None) -> None:
         self._base = base.rstrip("/")
@@ -111,13 +111,13 @@ class _Walk:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
     def _start(self, full: str) -> deque[str]:
-        """Begin at the root directory of the host, or of the controller for a link that leads out of a test's."""
+        """Begin at the root directory of the host, or at the real one for a link that leads out of a test's root."""
         inside = bool(self._base) and full.startswith(self._base + "/")
         self.close()
         self._path = self._base if inside else ""
         self._here = os.open(self._path or "/", _WALK | os.O_DIRECTORY)
         if not inside:
-            self._judge("/")
+            self._check("/")
         return _parts(full[len(self._path):])
 
     def _enter(self, name: str) -> None:
@@ -136,15 +136,15 @@ class _Walk:
             entered = os.open(name, _WALK | os.O_DIRECTORY, dir_fd=self._here)
         os.close(self._here)
         self._here, self._path = entered, path
-        self._judge(path)
+        self._check(path)
 
-    def _judge(self, path: str) -> None:
+    def _check(self, path: str) -> None:
         status = os.fstat(self._here)
         if not self._weak and (status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE):
             self._weak = f"{path} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o})"
 
     def _link(self, name: str) -> str | None:
-        """Where a link leads to, None for what is none or is not there."""
+        """Return the target of a link, None if the entry is no link or is missing."""
         try:
             status = os.stat(name, dir_fd=self._here, follow_symlinks=False)
         except FileNotFoundError:
@@ -163,10 +163,9 @@ class _Walk:
         if self._links and self._weak:
             raise UntrustedPath(
                 f"{given} leads through the symbolic link {self._links[0][len(self._base):]}, which other users could "
-                "redirect: expected every link and "
-                f"directory on the way to belong to root and to be writable by root only, found {self._weak}. Use a "
-                "bind mount "
-                "instead of the link, or correct owner and mode. Nothing was changed there.")
+                "redirect: expected every link and directory on the way to belong to root and to be writable by root "
+                f"only, found {self._weak}. Use a bind mount instead of the link, or correct owner and mode. Nothing "
+                "was changed there.")
 
     def _place(self, name: str, linked: bool) -> TrustedPlace:
         return TrustedPlace(self._here, name, f"{self._path}/{name}", linked)

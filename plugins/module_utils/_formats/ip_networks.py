@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""IP networks as Kubernetes takes them: one CIDR, or two of different families separated by a comma."""
+"""IP networks in the form of Kubernetes: one CIDR, or two of different families separated by a comma."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from .._core.errors import ClassroomError
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
-# kube-controller-manager's defaults, the part of the pod subnet that one node gets
+# The part of the pod subnet that one node gets: the defaults of kube-controller-manager
 NODE_PREFIX = {4: 24, 6: 64}
-# kubeadm's limits: nodes are counted in a bitmap of 16 bits, services in one of 20
+# kubeadm's limits: the bitmap of nodes has 16 bits, that of services 20
 MAX_NODE_BITS = 16
 MAX_SERVICE_BITS = 20
 MIN_SERVICES = 10
 
 
 class SubnetError(ClassroomError):
-    """A text is not the network, or list of networks, that was wanted; the message is a sentence."""
+    """A text that is not the expected network or list of networks; the message continues that of the caller."""
 
 
 def parse_subnet(text: str) -> Network:
-    """Read one CIDR, and refuse one whose address lies inside of the network: it is nearly always a slip."""
+    """Return the network of one CIDR.
+
+    Raises SubnetError for any other text, and if the address is not that of the network, which is nearly always a
+    mistake.
+    """
     if "/" not in text:
         raise SubnetError(f"found '{text}', which has no prefix length; write it like {text}/16")
     try:
@@ -43,7 +47,7 @@ def parse_subnet(text: str) -> Network:
 
 
 def parse_subnets(text: str) -> list[Network]:
-    """Read one CIDR, or two of different families (dual-stack)."""
+    """Return the networks of one CIDR, or of two of different families (dual-stack); raise SubnetError otherwise."""
     networks: list[Network] = [parse_subnet(part.strip()) for part in text.split(",")]
     if len(networks) > 2:
         raise SubnetError(f"found {len(networks)} networks; write one, or one for IPv4 and one for IPv6")
@@ -55,16 +59,17 @@ def parse_subnets(text: str) -> list[Network]:
 
 
 def overlaps(left: Network, right: Network) -> bool:
-    """Whether two networks share an address; those of two families never do."""
+    """Return whether two networks share an address; networks of different families never do."""
     return left.version == right.version and left.overlaps(right)
 
 
 def contains(network: Network, address: Address) -> bool:
+    """Return whether an address, of either family, is in a network."""
     return network.version == address.version and address in network
 
 
 def pod_subnet_problems(network: Network, nodes: int) -> Iterator[str]:
-    """Say what keeps a pod subnet from giving each of so many nodes its part."""
+    """Yield the reasons why a pod subnet cannot give each of so many nodes its part."""
     prefix = NODE_PREFIX[network.version]
     bits = prefix - network.prefixlen
     if bits > MAX_NODE_BITS:
@@ -76,7 +81,7 @@ def pod_subnet_problems(network: Network, nodes: int) -> Iterator[str]:
 
 
 def service_subnet_problems(network: Network) -> Iterator[str]:
-    """Say why kubeadm would refuse a service subnet for its size."""
+    """Yield the reasons why kubeadm would reject a service subnet for its size."""
     bits = network.max_prefixlen - network.prefixlen
     if bits > MAX_SERVICE_BITS:
         yield f"found {network}, too wide for kubeadm; write /{network.max_prefixlen - MAX_SERVICE_BITS} or longer"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fingerprints of OpenPGP public keys, read without gpg, which not every machine has (RFC 4880 and 9580)."""
+"""Read fingerprints of OpenPGP public keys without gpg, which not every host has (RFC 4880 and 9580)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from collections.abc import Iterator
 from .._core.errors import ClassroomError
 
 _BEGIN, _END = (f"-----{word} PGP PUBLIC KEY BLOCK-----" for word in ("BEGIN", "END"))
-# The armour of RFC 9580, section 6.2: headers are a word, a colon, a blank and a text
+# The armour of RFC 9580, section 6.2: a header is a word, a colon, a blank and a text
 _BLOCK = re.compile(
     _BEGIN + r"[ \t]*\n(?:[A-Za-z]+: [^\n]*\n)*[ \t]*\n(?P<body>[A-Za-z0-9+/=\n \t]+?)"
     r"(?:\n=(?P<checksum>[A-Za-z0-9+/]{4})[ \t]*)?\n" + _END + r"[ \t]*(?:\n|$)")
 _PUBLIC_KEY = 6
-# What a published key may consist of: keys, subkeys, user ids and attributes, signatures, trust, marker, padding
+# Packets of a published key: keys, subkeys, user ids and attributes, signatures, trust, marker, padding
 _TAGS = frozenset({2, 6, 10, 12, 13, 14, 17, 21})
 
 
 def fingerprints(armoured: str) -> list[str]:
     """Return the fingerprints of the primary keys in an ASCII-armoured text, as upper-case hexadecimal digits.
 
-    Raises ClassroomError for a text of which not all is understood, because programs disagree on what such a text is:
-    one takes the first block only, another one skips what it does not know.
+    Raises ClassroomError for a text that is not understood completely, because programs treat such a text differently:
+    one reads only the first block, another one skips unknown parts.
     """
     return [
         _fingerprint(body) for data in _blocks(armoured) for tag, body, _whole in _packets(data) if tag == _PUBLIC_KEY
@@ -38,8 +38,8 @@ def fingerprints(armoured: str) -> list[str]:
 def normalized(armoured: str, separate: bool = False) -> str:
     """Return the keys of a text in plain armour, with exactly the packets that `fingerprints` has seen.
 
-    All keys are in one block, because apt reads only the first one, or `separate` in one block each, because rpm reads
-    only the first key of a block. Raises ClassroomError as `fingerprints` does.
+    All keys are in one block, because apt reads only the first block. With `separate` each key has its own block,
+    because rpm reads only the first key of a block. Raises ClassroomError like `fingerprints`.
     """
     keys: list[bytes] = []
     for data in _blocks(armoured):
@@ -58,7 +58,7 @@ def _armoured(data: bytes) -> str:
 
 
 def _blocks(armoured: str) -> list[bytes]:
-    """Return the packets of each block of public keys; raises ClassroomError for anything else in the text."""
+    """Return the packets of each block of public keys; raise ClassroomError for anything else in the text."""
     text = armoured.replace("\r\n", "\n")
     outside = _BLOCK.sub("", text).strip()
     found = []
@@ -79,7 +79,7 @@ def _blocks(armoured: str) -> list[bytes]:
 
 
 def _check_packets(data: bytes) -> None:
-    """Raise ValueError unless the data begins with a primary key and consists of what belongs to public keys."""
+    """Raise ValueError unless the data begins with a primary key and has only packets of public keys."""
     tags = [tag for tag, _body, _whole in _packets(data)]
     if tags[0] != _PUBLIC_KEY or not _TAGS.issuperset(tags):
         raise ValueError("not a public key")
@@ -107,7 +107,7 @@ def _fingerprint(body: bytes) -> str:
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Each packet's tag and body, and all of it."""
+    """Yield tag, body and whole data of each packet."""
     at = 0
     while at < len(data):
         start = at
@@ -127,7 +127,7 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _new_length(data: bytes, at: int) -> tuple[int, int]:
-    """The length of a packet in the newer form, and how many bytes say it. Keys do not come in parts."""
+    """Return the length of a packet in the newer format, and the size of that field. Keys have no partial lengths."""
     first = data[at]
     if first < 192:
         return first, 1

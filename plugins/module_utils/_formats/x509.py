@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a certificate says, without a library or an openssl program that a managed machine need not have.
+"""Read certificates without a library and without the openssl program, which a managed host need not have.
 
-Dates, name and public key come from a walk over the certificate's DER; whether one certificate really was signed by
-another is asked of the TLS implementation itself, by a handshake that never leaves the process.
+Dates, names and public key are read from the DER of the certificate. Signatures are verified by the TLS implementation,
+with a handshake inside this process.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _COMMON_NAME = bytes.fromhex("0603550403")
 _ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
 _UTC_TIME = 0x17
 _EXTENSIONS = 0xA3
-# Tags of the two kinds of alternative names that a server is found by
+# Tags of the two kinds of alternative names that identify a server
 _DNS_NAME, _ADDRESS = 0x82, 0x87
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The few facts of a certificate that decisions need. Times are seconds since the epoch."""
+    """The fields of a certificate that decisions need. Times are seconds since the epoch."""
 
     common_name: str
     not_before: float
@@ -38,20 +38,24 @@ class Certificate:
     public_key_hash: str
 
     def date_problem(self, now: float) -> str:
-        """Empty when the certificate is valid at `now`."""
+        """Return why the certificate is not valid at `now`, empty if it is. The text continues that of the caller."""
         if now > self.not_after:
             return f"expired on {as_date(self.not_after)}"
         if now < self.not_before:
-            return f"is valid from {as_date(self.not_before)} only, and this machine's clock says {as_date(now)}"
+            return f"is valid from {as_date(self.not_before)} only, and the clock of this host says {as_date(now)}"
         return ""
 
 
 def as_date(moment: float) -> str:
+    """Return a time (seconds since the epoch) as text in UTC."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def first_pem(text: str) -> str:
-    """The first certificate of a PEM file, which may hold a key and further certificates too."""
+    """Return the first certificate of a PEM text, which may have a key and other certificates, too.
+
+    Raises ClassroomError if there is none.
+    """
     found = _PEM.search(text)
     if not found:
         raise ClassroomError("no certificate was found in the PEM text.")
@@ -59,7 +63,7 @@ def first_pem(text: str) -> str:
 
 
 def read(text: str) -> Certificate:
-    """The first certificate of a PEM text."""
+    """Return the fields of the first certificate of a PEM text; raise ClassroomError if it cannot be read."""
     try:
         return _read_der(ssl.PEM_cert_to_DER_cert(first_pem(text)))
     except (ValueError, IndexError) as problem:
@@ -67,12 +71,12 @@ def read(text: str) -> Certificate:
 
 
 def discovery_hash(text: str) -> str:
-    """The hash that kubeadm knows as discovery-token-ca-cert-hash: of the public key, so it survives a renewal."""
+    """Return kubeadm's discovery-token-ca-cert-hash: the hash of the public key, which a renewal does not change."""
     return read(text).public_key_hash
 
 
 def alternative_names(text: str) -> tuple[str, ...]:
-    """The names and addresses for which the first certificate of a PEM text stands, in its order."""
+    """Return the alternative names and addresses of the first certificate of a PEM text, in its order."""
     try:
         return _alternative_names(ssl.PEM_cert_to_DER_cert(first_pem(text)))
     except (ValueError, IndexError) as problem:
@@ -80,7 +84,7 @@ def alternative_names(text: str) -> tuple[str, ...]:
 
 
 def _element(data: bytes, at: int) -> tuple[int, int, int]:
-    """Tag, first byte of the content, and first byte behind the DER element at `at`."""
+    """Return the tag of the DER element at `at`, and the offsets of its content and of its end."""
     length, start = data[at + 1], at + 2
     if length & 0x80:
         octets = length & 0x7F
@@ -102,7 +106,7 @@ def _children(data: bytes, at: int) -> list[bytes]:
 
 def _read_der(der: bytes) -> Certificate:
     fields = _children(_children(der, 0)[0], 0)
-    # The version stands in front with a tag of its own and is left out in version 1.
+    # The version comes first, with its own tag, and is omitted in version 1.
     if fields[0][0] == 0xA0:
         fields = fields[1:]
     _serial, _algorithm, _issuer, validity, subject, public_key = fields[:6]
@@ -122,7 +126,7 @@ def _alternative_names(der: bytes) -> tuple[str, ...]:
         for extension in _children(_children(field, 0)[0], 0):
             parts = _children(extension, 0)
             if parts[0] == _ALTERNATIVE_NAME:
-                # The value, an octet string, comes last: whether it is critical may stand before it.
+                # The value, an octet string, comes last: the optional critical flag is before it.
                 _tag, start, _end = _element(parts[-1], 0)
                 names = (_name(each) for each in _children(parts[-1], start))
                 return tuple(name for name in names if name)
@@ -155,9 +159,9 @@ def _common_name(subject: bytes) -> str:
 
 
 def signing_problem(ca_pem: str, certificate_file: str, key_file: str) -> str:
-    """Why a server with this certificate and key would not be believed by whoever trusts the CA; empty if it would.
+    """Return why a client that trusts the CA rejects a server with this certificate and key, empty if it does not.
 
-    A comparison of names would not do: every CA that kubeadm makes is called "kubernetes".
+    Comparing names is not enough: every CA of kubeadm has the name "kubernetes".
     """
     try:
         server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -177,7 +181,7 @@ def _shake_hands(client_side: ssl.SSLContext, server_side: ssl.SSLContext) -> No
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_side.wrap_bio(to_client, to_server)
     server = server_side.wrap_bio(to_server, to_client, server_side=True)
-    # A handshake takes two rounds; the bound only keeps a surprise from becoming an endless loop.
+    # A handshake takes two rounds; the limit only prevents an endless loop.
     for _round in range(10):
         waiting = 0
         for side in (client, server):

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read YAML in the plain form in which kubeadm, the kubelet and kubectl write it.
+"""Read YAML in the plain form that kubeadm, the kubelet and kubectl write.
 
 A managed host need not have PyYAML. What Kubernetes writes (kubeconfigs, the configurations in its ConfigMaps) uses
 a small part of the language: block mappings, block sequences, literal blocks and one-line scalars. The result is that
-of PyYAML's safe loader; everything beyond this part of the language is rejected rather than guessed. That includes
-values that YAML 1.1 and 1.2 read differently (`yes`, `0777`, `1e3`, `12:30`) and keys that occur twice.
+of PyYAML's safe loader. Everything beyond this part of the language is rejected, including values that YAML 1.1 and 1.2
+read differently (`yes`, `0777`, `1e3`, `12:30`) and keys that occur twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMMENT = re.compile(r"(?:^| +)#.*$")
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False, "{}": {}, "[]": []}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]*(e[+-][0-9]+)?$")
-# What some version of YAML takes for something else than text (the types of YAML 1.1, yaml.org/type, and of YAML 1.2)
+# Values that some version of YAML does not read as text (the types of YAML 1.1, yaml.org/type, and of YAML 1.2)
 _AMBIGUOUS = re.compile(
     r"yes$|no$|on$|off$|true$|false$|null$|<<$|=$|[-+]?\.inf$|\.nan$"
     r"|[-+]?0[xob][0-9a-f_]+$"
@@ -31,7 +31,7 @@ _AMBIGUOUS = re.compile(
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?$", re.IGNORECASE)
 _NOT_PLAIN = tuple("&*!|>%@`{}[],#\"'")
-# Line breaks of YAML 1.1 other than a line feed, a byte order mark, and what it calls not printable
+# Line breaks of YAML 1.1 other than a line feed, a byte order mark, and characters that are not printable for YAML
 _FORBIDDEN = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 # YAML's limit for a key before its colon is 1024 characters
@@ -40,11 +40,11 @@ _DEEPEST = 60
 
 
 class NotPlainYaml(ValueError):
-    """The text uses more of YAML than this reader knows."""
+    """A text that uses more of YAML than this reader knows."""
 
 
 def load(text: str) -> Any:
-    """Return the one document in `text`, which may be JSON too; raise NotPlainYaml for everything else."""
+    """Return the single document in `text`, which may be JSON, too; raise NotPlainYaml for everything else."""
     text = text.replace("\r\n", "\n")
     if _FORBIDDEN.search(text):
         raise NotPlainYaml("a control character or a line break that is no line feed")
@@ -130,7 +130,7 @@ def _quoted(text: str) -> str:
 
 
 class _Reader:
-    """Walks over the lines; every method leaves `at` on the first line it did not use."""
+    """A position in the lines; every method leaves `at` on the first line that it did not use."""
 
     def __init__(self, lines: list[str], whole: bool) -> None:
         self.lines = lines
@@ -140,7 +140,7 @@ class _Reader:
         self.depth = 0
 
     def peek(self) -> str | None:
-        """The next line that is neither empty nor a comment."""
+        """Return the next line that is neither empty nor a comment, None at the end."""
         while self.at < len(self.lines):
             line = self.lines[self.at]
             if "\t" in line:
@@ -181,7 +181,7 @@ class _Reader:
                 self.at += 1
                 items.append(self.block(indent + 1))
                 continue
-            # The item's first line stands behind the dash: seen from the item it is a line of its own, further in.
+            # The first line of the item follows the dash: for the item it is a separate line with more indentation.
             self.lines[self.at] = " " * (line.index("-") + 1 + len(line.strip(" ")[1:]) - len(rest)) + rest
             items.append(self.block(indent + 1))
 
@@ -206,7 +206,7 @@ class _Reader:
         if text and not text.startswith("#"):
             return _scalar(text)
         line = self.peek()
-        # A sequence may stand as far left as the key it belongs to; anything else stands further right.
+        # A sequence may have the same indentation as its key; anything else has more.
         if line is not None and _indent(line) == indent and (line.strip(" ") + " ").startswith("- "):
             return self.sequence(indent)
         return self.block(indent + 1)

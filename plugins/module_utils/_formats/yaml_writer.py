@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes YAML as a person would, without a YAML library, which a managed machine need not have.
+"""Write readable YAML without a YAML library, which a managed host need not have.
 
-What came as JSON goes out as block style: any YAML reader gets back exactly the same values.
+Values that came as JSON are written in block style: any YAML reader gets back exactly the same values.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Beyond doubt a text for every version of YAML; a colon only within a word, as in an image's name
+# A text for every version of YAML; a colon only within a word, as in the name of an image
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*")
-# ... unless it is a word that some version of YAML takes for something else
+# ... unless it is a word that some version of YAML does not read as text
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-# What YAML wants escaped
+# Characters that must be escaped in YAML
 _UNPRINTABLE = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def dump(value: Any) -> str:
-    """One document, without marks at its begin or end."""
+    """Return a value as one document, without document markers."""
     return "\n".join(_lines(value, 0)) + "\n"
 
 
 def _lines(value: Any, depth: int) -> Iterator[str]:
-    """The lines of a value that begins a line of its own."""
+    """Yield the lines of a value that begins a new line."""
     pad = "  " * depth
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
@@ -46,10 +46,10 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
 
 
 def _headed(head: str, value: Any, depth: int) -> Iterator[str]:
-    """The lines of a value behind its key or dash."""
+    """Yield the lines of a value after its key or dash."""
     if isinstance(value, (Mapping, list)) and value:
         yield head
-        # A list may stand as far left as the key it belongs to.
+        # A list may have the same indentation as its key.
         yield from _lines(value, depth if isinstance(value, list) else depth + 1)
     elif isinstance(value, str) and _fits_block(value):
         yield "{} |{}".format(head, "" if value.endswith("\n") else "-")
@@ -60,10 +60,10 @@ def _headed(head: str, value: Any, depth: int) -> Iterator[str]:
 
 
 def _fits_block(text: str) -> bool:
-    """A text of several lines that a literal block gives back as it was.
+    """Return whether a text of several lines can be a literal block without a change.
 
-    Not one that begins with a blank or an empty line (the block's indentation is told by its first line), nor one that
-    ends with more than one line break.
+    It must not begin with a blank or an empty line (the first line determines the indentation of the block), nor end
+    with more than one line break.
     """
     return "\n" in text.rstrip("\n") and text[0] not in " \n" and not text.endswith("\n\n") \
         and not _UNPRINTABLE.search(text)
@@ -78,6 +78,6 @@ def _scalar(value: Any) -> str:
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    # JSON's quotes are YAML's, but for pairs of surrogates, and what JSON lets pass unescaped
+    # JSON's quotes are those of YAML, except for pairs of surrogates and for characters that JSON does not escape
     quoted = json.dumps(text, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)

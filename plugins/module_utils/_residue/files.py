@@ -296,7 +296,7 @@ def clear(look: Scan, path: str, keep: bool = False) -> str:
     try:
         with target_of(path, look.root.path) as place:
             shown = place.path[len(look.root.path):]
-            return tree_removal.sentence(
+            return tree_removal.left_message(
                 tree_removal.remove_entry(place.directory, place.name, shown, keep=keep or place.linked))
     except (FileNotFoundError, NotADirectoryError):
         return ""

@@ -213,7 +213,7 @@ def _taken_copy(look: Scan, path: str) -> str:
                     "'delete-context' and 'delete-user'")
         left = home.unlink(inner) if home else ()
         _close(home, inner)
-    return tree_removal.sentence(left)
+    return tree_removal.left_message(left)
 
 
 def take_caches(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -228,7 +228,7 @@ def take_caches(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
 def _removed(home: HomeFiles | None, inner: str) -> str:
     """Remove the cache of kubectl; why that was not possible."""
     try:
-        return tree_removal.sentence(home.remove(inner)) if home and inner == _CACHE else ""
+        return tree_removal.left_message(home.remove(inner)) if home and inner == _CACHE else ""
     except tree_removal.MountInTheWay as problem:
         return str(problem)
 

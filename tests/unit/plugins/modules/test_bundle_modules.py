@@ -247,7 +247,7 @@ def test_two_runs_at_once_are_refused(run_main: Run, options: dict[str, Any], bu
     before = files_of(bundle)
     with run_lock.alone(str(bundle.parent / f".{place.name}.running"), "it", 0, lambda _words: None):
         result = run_main(seal_main, {**options, "images": []})
-    assert result["failed"] and "found another run at it" in result["msg"]
+    assert result["failed"] and "Another run is using" in result["msg"]
     assert files_of(bundle) == before
 
 
@@ -761,5 +761,5 @@ def test_two_runs_on_one_archive_or_place_are_refused(
     asked = {"bundle": str(bundle), "archive": str(hidden)} if work == "packing" else unpacking(packed, tmp_path)
     with run_lock.alone(str(tmp_path / f".{hidden.name}.running"), "it", 0, lambda _words: None):
         result = run_main(archive_main, asked)
-    assert result["failed"] and "found another run at it" in result["msg"]
+    assert result["failed"] and "Another run is using" in result["msg"]
     assert not hidden.exists()

@@ -151,7 +151,7 @@ def test_two_runs_at_once_are_refused(run_main: Run, served: Path, tmp_path: Pat
     target = tmp_path / "packages"
     with run_lock.alone(str(target / ".running"), "it", 0, lambda _words: None):
         result = run_main(download_main, options(served, target, family))
-    assert result["failed"] and "found another run at it" in result["msg"]
+    assert result["failed"] and "Another run is using" in result["msg"]
     assert list(target.iterdir()) == []
 
 

@@ -20,8 +20,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.owner_righ
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.tree_removal import (
     Left,
     MountInTheWay,
+    left_message,
     remove_entry,
-    sentence,
 )
 from tests.unit.support.own_mounts import apart, mount
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(tmp_path: Path) -> No
     ((Left("/a", "busy"), Left("/b", "busy"), Left("/c", "x")), "/a cannot be removed: busy, and 2 more"),
 ])
 def test_the_sentence(left: tuple[Left, ...], text: str) -> None:
-    assert sentence(left) == text
+    assert left_message(left) == text
 
 
 # Mounts

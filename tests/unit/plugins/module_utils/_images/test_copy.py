@@ -159,7 +159,7 @@ def test_a_lock_is_waited_for_and_given_back(tmp_path: Path) -> None:
 
     with run_lock.alone(str(path), "the layout", 0, said.append):
         assert path.read_text(encoding="ascii") == str(os.getpid())
-        with pytest.raises(ClassroomError, match=rf"the layout alone.*process {os.getpid()}\)"), \
+        with pytest.raises(ClassroomError, match=rf"using the layout: .* process {os.getpid()}\. Wait"), \
                 run_lock.alone(str(path), "the layout", 0, said.append):
             raise AssertionError("not reached")
         assert said == []
