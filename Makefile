@@ -8,63 +8,63 @@ PYTHON := .venv/bin/python
 SCENARIO ?= cluster
 CYCLES ?= 20
 
-help: ## This list
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Ansible in .venv, for the playbooks: any Unix, no root
+setup: ## Install Ansible in .venv, for the playbooks: any Unix, no root
 	@tools/setup
 
-setup-dev: ## The same with the development tools: any Unix, no root
+setup-dev: ## Install the development tools as well: any Unix, no root
 	@tools/setup dev
 
-setup-lab: ## And what the lab and a compiled bundle need: Debian, root, Go
+setup-lab: ## Install the requirements of lab and bundle: Debian, root, Go
 	@tools/setup lab
 
-setup-tests: ## And what only the tests need
+setup-tests: ## Install the requirements of the tests as well
 	@tools/setup tests
 
 requirements: ## Write the pinned Python packages with their hashes
 	@tools/requirements
 
-bundle: setup-lab ## What a cluster is made of: compiled once, then kept
+bundle: setup-lab ## Compile the bundle: once, then it is kept
 	@$(PYTHON) -m bundle build
 
-lab: setup-lab ## Four machines and a cluster on them
+lab: setup-lab ## Create four hosts in containers and install a cluster on them
 	@$(PYTHON) tools/lab.py up
 
-lab-down: ## Remove the lab's machines and network; the bundle stays
+lab-down: ## Remove the lab's hosts and network; the bundle stays
 	@$(PYTHON) tools/lab.py down
 
-test: setup-tests ## Everything that proves the project right
+test: setup-tests ## Run all tests, from lint to real clusters
 	@$(PYTHON) tools/check.py
 
-test-long: setup-tests ## What does not fit into make test
+test-long: setup-tests ## Run the tests that take too long for make test
 	@$(PYTHON) tools/check.py --long
 
-lint: setup-dev ## ruff, mypy, ansible-lint, documentation and argument specs
+lint: setup-dev ## Run ruff, mypy, ansible-lint, checks of documentation and argument specs
 	@$(PYTHON) tools/check.py lint
 
-unit: setup-tests ## Unit tests, no machines
+unit: setup-tests ## Run the unit tests, without hosts
 	@$(PYTHON) tools/check.py unit
 
-sanity: setup-dev ## ansible-test sanity
+sanity: setup-dev ## Run ansible-test sanity
 	@$(PYTHON) tools/check.py sanity
 
-molecule: setup-tests ## One scenario on real machines: make molecule SCENARIO=cluster
+molecule: setup-tests ## Run one scenario on hosts in containers: make molecule SCENARIO=cluster
 	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
 
-bench: setup-tests ## The playbooks beside scripts by hand, on the same machines
+bench: setup-tests ## Compare the playbooks with a script, on the same hosts
 	@$(PYTHON) benchmarks/install.py
 
-scale: setup-tests ## What a class costs its controller, by machines and forks
+scale: setup-tests ## Measure the controller's load by a class, by hosts and forks
 	@$(PYTHON) benchmarks/scale.py
 
-soak: setup-lab ## Reset and install again and again: make soak CYCLES=20
+soak: setup-lab ## Repeat reset, audit and installation: make soak CYCLES=20
 	@$(PYTHON) benchmarks/soak.py --cycles $(CYCLES)
 
-docs: setup-dev ## Write the module reference again
+docs: setup-dev ## Write the reference of modules and role variables
 	@$(PYTHON) tools/reference.py
 
-clean: lab-down ## Remove the machines, the cache and the Python environment
+clean: lab-down ## Remove the lab's hosts, the cache and the Python environment
 	@for place in . .cache/places/2; do [ ! -d $$place/testbed ] || $(PYTHON) $$place/testbed/cli.py down --set molecule; done
 	rm -rf .cache .venv bin build
