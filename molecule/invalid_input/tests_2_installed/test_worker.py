@@ -20,7 +20,7 @@ NET = os.environ.get("CLASSROOM_NET", "192.168.91")
 ANOTHER_SOCKET = ("--extra-vars", "cluster_cri_socket=unix:///run/own.sock")
 ALONE = ("--limit", "node2")
 NO_RUNTIME = (
-    "wanted the container runtime at /run/containerd/containerd.sock, but there is no", "Install and start a runtime",
+    "expected it at /run/containerd/containerd.sock, found no socket", "Install and start a runtime",
 )
 # The kubeconfig of a kubelet that another CA has let into another cluster
 FOREIGN = f"""
@@ -90,8 +90,8 @@ def other_cluster() -> Iterator[None]:
 
 @pytest.mark.usefixtures("closed_port")
 def test_the_master_does_not_answer() -> None:
-    found = f"wanted to join the cluster at {NET}.100:6443, but it does not answer"
-    refused("node2", *ALONE, says=(found, "refused", "Nothing was changed", "is its port open to this machine"))
+    found = f"Cannot join the cluster at {NET}.100:6443, which is unreachable"
+    refused("node2", *ALONE, says=(found, "refused", "Nothing was changed", "that its port is open to this host"))
 
 
 def test_the_master_itself_is_away(tmp_path: Path) -> None:
@@ -112,8 +112,9 @@ def test_the_master_failed_before_in_the_same_run(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("other_cluster")
 def test_it_belongs_to_another_cluster() -> None:
-    found = f"this machine belongs to the cluster at {NET}.200:6443 (CA sha256:"
-    refused("node2", *ALONE, says=(found, f"wished in the one at {NET}.100:6443", "Correct the inventory"))
+    expected = f"This host belongs to another cluster: expected the one at {NET}.100:6443"
+    found = f"found the one at {NET}.200:6443 (CA sha256:"
+    refused("node2", *ALONE, says=(expected, found, "Correct the inventory"))
 
 
 @pytest.mark.usefixtures("stopped_runtime")
@@ -129,8 +130,8 @@ def test_no_runtime_for_a_control_plane(tmp_path: Path) -> None:
 
 
 def test_another_runtime_than_the_one_that_is_there() -> None:
-    found = "there is no /run/own.sock; /run/containerd/containerd.sock answers instead"
-    says = ("wanted the container runtime at /run/own.sock", found, "Name that one as criSocket")
+    found = "found no socket; /run/containerd/containerd.sock answers instead"
+    says = ("expected it at /run/own.sock", found, "Set that one as criSocket")
     refused("node2", *ALONE, "--tags", "preflight,join", *ANOTHER_SOCKET, says=says)
 
 

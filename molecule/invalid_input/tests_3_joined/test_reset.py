@@ -60,8 +60,8 @@ def other_cluster() -> Iterator[None]:
 
 @pytest.mark.usefixtures("other_cluster")
 def test_a_machine_of_another_cluster() -> None:
-    says = (f"this machine belongs to the cluster at {NET}.200:6443 (CA sha256:", f"for the one at {NET}.100:6443",
-            "allow_foreign")
+    says = (f"This host belongs to another cluster: expected the one at {NET}.100:6443",
+            f"found the one at {NET}.200:6443 (CA sha256:", "allow_foreign")
     refused("node1", "--limit", "node1", *SURE, playbook_name="reset.yml", says=says)
 
 
@@ -74,7 +74,8 @@ def read_only(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_a_directory_that_cannot_be_written(read_only: str) -> None:
-    says = (f"wanted to delete what is in {read_only}, found it mounted read-only", "Nothing was changed", "remount,rw")
+    says = (f"Cannot delete the content of {read_only}: expected it to be writable, found it mounted read-only",
+            "Nothing was changed", "remount,rw")
     refused("node1", "--limit", "node1", *SURE, playbook_name="reset.yml", says=says)
 
 

@@ -130,8 +130,8 @@ def test_what_cannot_stay_is_made_anew_and_the_namespace_kept() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no such user": ({"name": "nobody-here"}, "found no such user on this machine"),
-    "a group without limits": ({"groups": ["system:masters"]}, "the cluster signs no certificate for it"),
+    "no such user": ({"name": "nobody-here"}, "found no such user on this host"),
+    "a group without limits": ({"groups": ["system:masters"]}, "the API server does not sign such certificates"),
     "no such role": ({"cluster_role": "headmaster"}, "found no such role"),
     "no such namespace": ({"namespace": "nowhere"}, "the cluster has no such namespace"),
     "no cluster": ({"kubeconfig": "/etc/kubernetes/none.conf"}, "there is no such file on this machine"),

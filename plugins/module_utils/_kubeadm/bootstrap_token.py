@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bootstrap tokens that live as long as one join, made through the API so that no command line ever shows them."""
+"""Bootstrap tokens for a single join, created through the API so that no command line ever shows them."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _TOKEN_ID = re.compile(r"[a-z0-9]{6}$")
 
 @dataclass(frozen=True)
 class Token:
-    """What the Secret of a token says, its secret part left out."""
+    """A bootstrap token without its secret part. `expires` is in seconds since the epoch, None without expiry."""
 
     token_id: str
     description: str
     expires: float | None
 
     def is_stale(self, node: str, now: float) -> bool:
-        """Ours, and either expired or left by an earlier join of the same machine."""
+        """Return whether this collection made the token and it is expired or left by an earlier join of the node."""
         if not self.description.startswith(_PURPOSE):
             return False
         return self.description == _PURPOSE + node or (self.expires is not None and self.expires <= now)
@@ -55,7 +55,10 @@ class Token:
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """A token for one machine. `machine_id` and `node_address` tell whether a Node of that name is that machine."""
+    """A token for one host, valid for `ttl` seconds.
+
+    `machine_id` and `node_address` identify the host: a Ready Node of its name may belong to another one.
+    """
 
     node_name: str
     ttl: float
@@ -65,17 +68,20 @@ class TokenSpec:
 
 
 def seconds(ttl: str) -> float:
-    """`10m`, `1h30m` or `90s` in seconds."""
+    """Return a duration such as `10m`, `1h30m` or `90s` in seconds."""
     found = _TTL.match(ttl)
     total = sum(int(part or 0) * factor for part, factor in zip(found.groups(), (3600, 60, 1))) if found else 0
     if not total:
-        raise ClassroomError(f"ttl is '{ttl}'. Give it like 10m, 90s or 1h30m; a token that never expires is not made "
-                             "here.")
+        raise ClassroomError(f"The option ttl is invalid: expected a duration such as 10m, 90s or 1h30m, found "
+                             f"'{ttl}'. Correct it; tokens that never expire are not created.")
     return float(total)
 
 
 def present(spec: TokenSpec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
-    """Make a token. In check mode there may be no cluster yet, so nobody is asked."""
+    """Create a token and return the result of the module.
+
+    Check mode does not query the API, because the cluster may not exist yet.
+    """
     result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(spec)])}
     if check_mode:
         return result
@@ -97,9 +103,11 @@ def present(spec: TokenSpec, machine: NodeContext, kubeconfig: str, check_mode: 
 
 
 def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
-    """Revoke a token; one that is gone is as good."""
+    """Revoke a token and return the result of the module; a missing token is no error."""
     if not _TOKEN_ID.match(token_id):
-        raise ClassroomError("token_id has to be the first part of a token: six small letters or digits.")
+        # The value is not shown, because it may be a whole token.
+        raise ClassroomError("The option token_id is invalid: expected six lower-case letters or digits, found another "
+                             "form. Set it to the first part of the token.")
     admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
     path = f"{_SECRETS}/bootstrap-token-{token_id}"
@@ -114,7 +122,10 @@ def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: boo
 
 
 def secret_of(token_id: str, secret: str, node: str, expires: float) -> dict[str, Any]:
-    """The Secret of a token. It may authenticate and nothing else: signing is for discovery without a file."""
+    """Return the Secret of a token.
+
+    The token may authenticate only. Signing is left out, because it serves discovery without a file.
+    """
     moment = datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
@@ -137,7 +148,10 @@ def _random(length: int) -> str:
 
 
 def _make_room(spec: TokenSpec, api: Api) -> None:
-    """kubeadm refuses the name of a Ready Node: one of the same machine is deleted, another machine's is named."""
+    """Delete a Ready Node of the same host; kubeadm rejects a join under the name of a Ready Node.
+
+    Raise ClassroomError if the Node belongs to another host.
+    """
     try:
         node = api.get("/api/v1/nodes/" + segment(spec.node_name))
     except NotFound:
@@ -148,15 +162,18 @@ def _make_room(spec: TokenSpec, api: Api) -> None:
         return
     if not _is_same_machine(spec, status):
         raise ClassroomError(
-            "wanted to let {0} join, but the cluster has a Ready Node of that name at {1}, which is another machine. "
-            "Delete it ('kubectl delete node {0}') or give one of them another name.".format(
+            "{0} cannot join: expected no Ready Node of that name, found one at {1}, which is another host. "
+            "Delete it ('kubectl delete node {0}') or rename one of the two hosts.".format(
                 spec.node_name, ", ".join(_addresses(status)) or "an unknown address")
         )
     api.delete("/api/v1/nodes/" + segment(spec.node_name))
 
 
 def _is_same_machine(spec: TokenSpec, status: Mapping[str, Any]) -> bool:
-    """Copied machines share the id, a new machine may get an old address: only both together tell."""
+    """Return whether a Node is this host.
+
+    Both machine ID and address have to match: cloned hosts share the ID, and a new host may get an old address.
+    """
     same_id = bool(spec.machine_id) and (status.get("nodeInfo") or {}).get("machineID") == spec.machine_id
     return same_id and (not spec.node_address or spec.node_address in _addresses(status))
 
@@ -166,9 +183,10 @@ def _addresses(status: Mapping[str, Any]) -> list[str]:
 
 
 def used(api: Api) -> tuple[str, ...]:
-    """Tokens of ours for which the cluster has issued a certificate: nobody needs them any more.
+    """Return the IDs of this collection's tokens for which the cluster has issued a certificate.
 
-    The run that made them revokes them, unless it was killed; the join itself goes on without it.
+    They are not needed any more. The run that created them revokes them, unless it was killed: the join itself goes
+    on without that run.
     """
     ours = [token.token_id for token in _tokens(api) if token.description.startswith(_PURPOSE)]
     if not ours:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What kubeadm_init, kubeadm_join and kubeadm_token share: the machine, its paths, kubeadm's own command."""
+"""The kubeadm command: whether it is installed, how it is run, and what its output says about a failure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from .._kube.context import NodeContext
 
 
 def missing_programs(machine: NodeContext) -> tuple[str, ...]:
+    """Return which of kubeadm and kubelet are not in PATH."""
     return tuple(name for name in ("kubeadm", "kubelet") if not machine.find_program(name))
 
 
 def missing_programs_message(missing: Sequence[str]) -> str:
+    """Return the error message for programs that `missing_programs` reported."""
     return "{} not installed. Install the packages of Kubernetes first (role kubernetes).".format(
         " and ".join(missing) + (" are" if len(missing) > 1 else " is")
     )
@@ -26,7 +28,11 @@ def missing_programs_message(missing: Sequence[str]) -> str:
 def run_kubeadm(
     machine: NodeContext, arguments: Sequence[str], timeout: float, hidden: Sequence[str] = ()
 ) -> Completed:
-    """Run kubeadm; its failure becomes a sentence that begins with what it calls errors."""
+    """Run kubeadm and return its output.
+
+    Raise ClassroomError on failure, with the errors from kubeadm's output; the strings in `hidden` are masked in it.
+    `timeout` is in seconds.
+    """
     try:
         return machine.run(["kubeadm", *arguments], timeout=timeout)
     except CommandFailed as problem:
@@ -48,7 +54,7 @@ def _verb(arguments: Sequence[str]) -> list[str]:
 
 
 def failure(completed: Completed) -> str:
-    """The part of kubeadm's output that a person needs, the preflight errors first."""
+    """Return the part of kubeadm's output that explains a failure: preflight errors, if there are any."""
     if completed.rc in (124, 127):
         return completed.err
     lines = [line.strip() for line in (completed.err + "\n" + completed.out).splitlines() if line.strip()]
@@ -57,4 +63,4 @@ def failure(completed: Completed) -> str:
         return "\n".join(errors)
     said = [line for line in lines if line.startswith(("error:", "error execution", "W", "E", "[kubelet-check]"))]
     said = [line for line in said if "error" in line.lower() or "fail" in line.lower()]
-    return "\n".join((said or lines)[-6:]) or f"it said nothing (exit status {completed.rc})."
+    return "\n".join((said or lines)[-6:]) or f"there was no output (exit status {completed.rc})."

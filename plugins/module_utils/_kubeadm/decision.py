@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is to be done about the state of a node."""
+"""The planned actions for the current state of a node."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NodePlan:
-    """What is to be done about the state of a machine, why, and by which actions in which order.
+    """The planned actions for the current state of a node, in their order, and the reason for them.
 
-    `tolerable`: not to know more is no failure, because the machine does what it is there for.
+    `tolerable`: an undetermined state is only a warning, because the node is healthy.
     """
 
     name: str
@@ -23,4 +23,5 @@ class NodePlan:
 
     @property
     def acts(self) -> bool:
+        """Return whether there is anything to do."""
         return bool(self.actions)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The difference between the configuration that is wished for and the one that a running cluster has."""
+"""Compare the desired configuration with that of the running cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from .._formats import yaml_reader
 
-# Where kubeadm keeps each document once the cluster runs: ConfigMap in kube-system, and the key in it.
+# Where kubeadm stores each document once the cluster runs: the ConfigMap in kube-system and the key in it.
 PLACES = {
     "ClusterConfiguration": ("kubeadm-config", "ClusterConfiguration"),
     "KubeletConfiguration": ("kubelet-config", "kubelet"),
@@ -20,12 +20,12 @@ PLACES = {
 }
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# What Go leaves out of a document that it writes.
+# Values that Go omits from a document that it writes.
 _NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {}, "0s")
 
 
 def sentences(desired: Mapping[str, Mapping[str, Any]], config_maps: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """One sentence for every wished value that the cluster has otherwise. Values that are not wished do not count."""
+    """Return a message for every desired value that differs in the cluster; values that are not set do not count."""
     found: list[str] = []
     for kind, (name, key) in PLACES.items():
         text = (config_maps.get(name) or {}).get(key)
@@ -46,7 +46,7 @@ def _differences(kind: str, desired: Mapping[str, Any], actual: Any) -> Iterator
             continue
         there = _at(actual, path)
         if not _same(value, there):
-            yield "{}: {} is wished to be {!r}, the running cluster has {!r}.".format(
+            yield "{}: {} differs: expected {!r}, found {!r} in the running cluster.".format(
                 kind, ".".join(path), value, there
             )
 
@@ -80,7 +80,7 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _normal(value: Any) -> Any:
-    """The same for 1m and 1m0s, for v1.36.3 and 1.36.3, for 5 and "5"."""
+    """Return a value in a normal form: the same for 1m and 1m0s, for v1.36.3 and 1.36.3, for 5 and "5"."""
     text = str(value)
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes a machine the control plane that a configuration describes, whatever state an earlier try left it in.
+"""Make a host the control plane that a configuration describes, whatever state an earlier attempt left it in.
 
-`plan` decides from facts alone; `converge` reads, decides, acts and reads again until nothing is left to do. The line
-that is never crossed: data of etcd and a CA that a cluster may depend on are only thrown away when they are proven to
-stem from an `kubeadm init` of this collection that never came to its end.
+`plan` decides from facts alone; `converge` reads, decides, acts and reads again until nothing is left to do. Data of
+etcd and a CA that a cluster may depend on are discarded only when they are verified to come from a `kubeadm init` of
+this collection that never completed.
 """
 
 from __future__ import annotations
@@ -45,63 +45,62 @@ from .kubelet import kubelet_log_message, restart_kubelet, wait_for_kubelet
 from .private_files import exclusive, private_files, remove_private_files
 from .running import wait_for_other_kubeadm
 
-# A control plane that is started with its machine needs about ten seconds here; the rest is for slow disks.
+# Seconds. A control plane needs about ten of them after a boot of its host; the rest is for slow disks.
 _BOOT = 60.0
 _BOOT_SEEN_FROM_CHECK_MODE = 20.0
 _NODE = 60.0
-# Files that are written a little later than the command ended still belong to it.
+# Files written within this many seconds after the end of the command still belong to it.
 _LEEWAY = 60.0
 _ROUNDS = 5
 DISCARD, INIT, KUBELET, NODE = "discard", "init", "restart kubelet", "wait for node"
 
 
 def plan(spec: InitSpec, facts: InitState, tried: frozenset[str] = frozenset()) -> NodePlan:
-    """What to do about the facts. `tried` are the actions that this run took already."""
+    """Return what to do about the facts. `tried` are the actions that this run took already."""
     if facts.answer.state == "ready":
         return _plan_answering(spec, facts, tried)
     if facts.answer.state in ("denied", "untrusted"):
-        return _undecided(spec, facts, f"the API server does not accept what {spec.kubeconfig} says: "
-                                       f"{facts.answer.detail}")
+        return _undecided(
+            spec, facts, f"The API server does not accept {spec.kubeconfig}: {facts.answer.detail}")
     if _is_worker(facts):
         return NodePlan(
             "undecided",
-            f"this machine is a worker of the cluster at {facts.kubelet_server}, and it is wished to be a control "
-            "plane. "
-            "Correct the inventory, or reset the machine first.",
+            "This host cannot become a control plane: expected no cluster membership, found a worker of the cluster "
+            f"at {facts.kubelet_server}. Correct the inventory or reset the host first.",
         )
     if _never_begun(facts):
         kept = f"; the certificates in {spec.pki} are used" if facts.pki else ""
-        return NodePlan("init", "there is no control plane on this machine" + kept, (INIT,))
+        return NodePlan("init", "there is no control plane on this host" + kept, (INIT,))
     if facts.kubelet_configured and spec.manifests <= facts.manifests:
         return _plan_silent(spec, facts, tried)
     return _plan_half(spec, facts)
 
 
 def _plan_answering(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> NodePlan:
-    """The API answers: what is missing can be added to it."""
+    """Return the plan for a reachable API: what is missing is added to it."""
     answer, marker = facts.answer, facts.marker
     if facts.pki_problem:
         return _undecided(spec, facts, facts.pki_problem)
     if marker and marker.digest != spec.digest and _nothing_stored(spec, facts):
         return NodePlan(
             "resume", "an interrupted 'kubeadm init' had another configuration and had not stored it yet, so no other "
-            "machine can depend on it", (DISCARD, INIT),
+            "host can depend on it", (DISCARD, INIT),
         )
     reasons, actions = _kubeconfig_actions(spec, facts)
     if not facts.kubelet_healthy:
         if KUBELET in tried:
-            return NodePlan("undecided", "the kubelet was restarted and does not become healthy")
+            return NodePlan("undecided", "The kubelet was restarted and does not become healthy.")
         reasons.append("the kubelet does not answer")
         actions.append(KUBELET)
     if answer.missing:
-        reasons.append("the API answers, but these phases of 'kubeadm init' did not end, or somebody removed what they "
-                       "made: {}".format(", ".join(answer.missing)))
+        reasons.append("the API answers, but these phases of 'kubeadm init' did not complete, or their objects were "
+                       "removed: {}".format(", ".join(answer.missing)))
     if not answer.node and not answer.detail:
         reasons.append(f"there is no Node {spec.node}")
         actions.extend(action for action in (KUBELET, NODE) if action not in actions)
     actions.extend("phase " + name for name in answer.missing)
     if answer.used_tokens:
-        reasons.append("an interrupted run did not revoke the tokens of joins that came to their end")
+        reasons.append("an interrupted run did not revoke the tokens of completed joins")
         actions.extend("revoke " + token_id for token_id in answer.used_tokens)
     if not actions:
         return NodePlan("none", "the control plane is complete and answers")
@@ -109,7 +108,7 @@ def _plan_answering(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> 
 
 
 def _plan_silent(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> NodePlan:
-    """Everything is in place, but no API answers."""
+    """Return the plan for a complete set of files with an API that does not answer."""
     changed = facts.marker is not None and facts.marker.digest != spec.digest
     if changed and _discardable(facts):
         return NodePlan("resume", "an interrupted 'kubeadm init' had another configuration", (DISCARD, INIT))
@@ -125,20 +124,19 @@ def _plan_silent(spec: InitSpec, facts: InitState, tried: frozenset[str]) -> Nod
             (DISCARD, INIT),
         )
     what = "the kubelet does not become healthy" if not facts.kubelet_healthy else "the API server does not answer"
-    return _undecided(spec, facts, "the control plane is set up, but {} ({})".format(
+    return _undecided(spec, facts, "The control plane is set up, but {} ({})".format(
         what, facts.answer.detail or "there is no usable " + spec.kubeconfig))
 
 
 def _plan_half(spec: InitSpec, facts: InitState) -> NodePlan:
-    """Some of the files are there, so the control plane cannot run as it is."""
+    """Return the plan for an incomplete set of files, with which the control plane cannot run."""
     absent = sorted(spec.manifests - facts.manifests)
     if _discardable(facts) or not (facts.etcd_data or facts.kubelet_configured or spec.external_etcd):
         return NodePlan(
             "resume", f"'kubeadm init' was interrupted before the control plane ran ({_half(absent, facts)}); nothing "
-                      "is lost by beginning "
-            "again", (DISCARD, INIT),
+            "is lost by starting again", (DISCARD, INIT),
         )
-    return _undecided(spec, facts, f"the control plane is incomplete: {_half(absent, facts)}")
+    return _undecided(spec, facts, f"The control plane is incomplete: {_half(absent, facts)}")
 
 
 def _half(absent: list[str], facts: InitState) -> str:
@@ -148,7 +146,7 @@ def _half(absent: list[str], facts: InitState) -> str:
 
 
 def _nothing_stored(spec: InitSpec, facts: InitState) -> bool:
-    """Whether the API has nothing of what kubeadm stores in it: no other machine can have joined then."""
+    """Return whether the API has none of the objects of kubeadm, so that no other host can have joined."""
     stored = set(spec.phases) - {"kubelet-finalize all", "mark-control-plane"}
     ended = facts.rotated and facts.finalized
     return stored <= set(facts.answer.missing) and not ended
@@ -161,10 +159,10 @@ def _undecided(spec: InitSpec, facts: InitState, what: str) -> NodePlan:
     if facts.pki_problem and facts.pki_problem != what:
         parts.append(facts.pki_problem)
     if facts.etcd_data:
-        parts.append(f"{facts.etcd_data} holds the data of a cluster, which is never thrown away on a guess")
+        parts.append(f"{facts.etcd_data} holds the data of a cluster, which is not discarded without verification")
     return NodePlan(
-        "undecided", "{}. Look at 'journalctl -u kubelet' and at the containers of the control plane; if the cluster "
-        "is not needed any more, reset the machine and run this again.".format("; ".join(parts)),
+        "undecided", "{}. Check 'journalctl -u kubelet' and the containers of the control plane; if the cluster is "
+        "not needed any more, reset the host and try again.".format("; ".join(parts)),
     )
 
 
@@ -173,13 +171,13 @@ def _is_worker(facts: InitState) -> bool:
 
 
 def _never_begun(facts: InitState) -> bool:
-    """A marker alone counts as begun only if it left something."""
+    """Return whether no init began on this host; a marker alone counts only if certificates were added since."""
     left = facts.manifests or facts.kubeconfigs or facts.kubelet_configured or facts.etcd_data
     return not left and not (facts.marker and facts.pki - facts.marker.pki_before)
 
 
 def _kubeconfig_actions(spec: InitSpec, facts: InitState) -> tuple[list[str], list[str]]:
-    """Kubeconfig files that are gone are made again, if the CA's key is there to sign them."""
+    """Return reasons and actions to re-create missing kubeconfig files, which takes the key of the CA."""
     absent = [name for name in KUBECONFIGS if name not in facts.kubeconfigs]
     if not absent or "ca.key" not in facts.pki:
         return [], []
@@ -190,11 +188,11 @@ def _kubeconfig_actions(spec: InitSpec, facts: InitState) -> tuple[list[str], li
 
 
 def _discardable(facts: InitState) -> bool:
-    """Whether all that is on the machine is proven to be of an init of ours that never came to its end.
+    """Return whether everything on the host is verified to come from an init of this collection that never completed.
 
-    The proof: our marker is there (it is only written where etcd has no data), and either the change that `kubeadm
-    init` makes to the kubelet's identity near its end is still outstanding, or etcd was not written any more after the
-    command had to be over.
+    The marker has to be there (it is only written where etcd has no data). In addition, either the change that
+    `kubeadm init` makes to the kubelet's identity near its end is outstanding, or etcd was not written any more after
+    the timeout of the command.
     """
     marker = facts.marker
     if marker is None or not facts.etcd_data:
@@ -205,7 +203,7 @@ def _discardable(facts: InitState) -> bool:
 
 @dataclass(frozen=True)
 class InitResult:
-    """What the module returns."""
+    """The result of the module, not yet in its documented form."""
 
     decision: NodePlan
     changed: bool
@@ -214,7 +212,10 @@ class InitResult:
 
 
 def converge(spec: InitSpec, machine: NodeContext, check_mode: bool) -> InitResult:
-    """Bring the machine to where it is wished, or in check mode say what that would take."""
+    """Bring the host to the desired state, or in check mode return what that would take.
+
+    Raise ClassroomError if the current state leaves no safe action.
+    """
     facts = settled(spec, machine, _BOOT_SEEN_FROM_CHECK_MODE if check_mode else _BOOT)
     decision = plan(spec, facts)
     if decision.name == "undecided":
@@ -243,11 +244,11 @@ def _act(spec: InitSpec, machine: NodeContext) -> InitState:
         for action in decision.actions:
             _perform(action, spec, machine)
         tried |= set(decision.actions)
-    raise ClassroomError(f"the control plane is still not complete: {decision.reason}.")
+    raise ClassroomError(f"The control plane is still not complete: {decision.reason}.")
 
 
-def settled(spec: InitSpec, machine: NodeContext, patience: float) -> InitState:
-    """The facts, once whatever is under way has come to its end."""
+def settled(spec: InitSpec, machine: NodeContext, timeout: float) -> InitState:
+    """Return the facts once other kubeadm processes have ended and a starting control plane had `timeout` seconds."""
     wait_for_other_kubeadm(machine, spec.timeout)
     facts = read_facts(spec, machine)
     if not _may_come_up(spec, facts):
@@ -258,19 +259,19 @@ def settled(spec: InitSpec, machine: NodeContext, patience: float) -> InitState:
         seen.append(read_facts(spec, machine))
         return not _may_come_up(spec, seen[-1])
 
-    machine.wait(answers, patience)
+    machine.wait(answers, timeout)
     return seen[-1]
 
 
 def _may_come_up(spec: InitSpec, facts: InitState) -> bool:
-    """A kubelet that runs is about to start the control plane, unless it has no reason to."""
+    """Return whether a running kubelet is likely to start the control plane soon."""
     outdated = facts.marker is not None and facts.marker.digest != spec.digest
     complete = spec.manifests <= facts.manifests and facts.kubelet_configured
     return facts.answer.state == "unreachable" and facts.kubelet_healthy and complete and not outdated
 
 
 def _warnings(decision: NodePlan, facts: InitState) -> tuple[str, ...]:
-    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    """Return what would make a real run fail; missing packages are expected to be installed by the same run."""
     needed = bool({DISCARD, INIT} & set(decision.actions)) and not facts.absent_programs
     return (facts.runtime,) if needed and facts.runtime else ()
 
@@ -279,12 +280,12 @@ def _ensure_possible(decision: NodePlan, facts: InitState) -> None:
     if facts.absent_programs:
         raise ClassroomError(missing_programs_message(facts.absent_programs))
     if {DISCARD, INIT} & set(decision.actions) and facts.runtime:
-        # Also for what is thrown away: with the runtime stopped its containers would go on running.
+        # Required before discarding, too: containers keep running while the runtime is stopped.
         raise ClassroomError(facts.runtime)
 
 
 def _finish(facts: InitState, machine: NodeContext) -> None:
-    """From here on what is in etcd counts."""
+    """Remove the marker: from here on, the data in etcd must not be discarded."""
     if facts.marker is not None:
         remove_marker(machine.root)
 
@@ -303,20 +304,20 @@ def _perform(action: str, spec: InitSpec, machine: NodeContext) -> None:
 
 def _restart(spec: InitSpec, machine: NodeContext) -> None:
     restart_kubelet(machine)
-    # If it does not become healthy, the next look at the facts says so and knows what else is wrong.
+    # A kubelet that does not become healthy is reported by the next round, together with the other facts.
     wait_for_kubelet(machine, *spec.health_address)
 
 
 def _await_node(spec: InitSpec, machine: NodeContext) -> None:
     if not machine.wait(lambda: node_registered(spec, machine), _NODE):
-        raise ClassroomError(f"the kubelet runs, but there is no Node {spec.node} after {_NODE:g} "
-                             f"s.{kubelet_log_message(machine)}")
+        raise ClassroomError(f"The kubelet runs, but there is no Node {spec.node} after {_NODE:g} s."
+                             f"{kubelet_log_message(machine)}")
 
 
 def _phase(words: list[str], spec: InitSpec, machine: NodeContext) -> None:
     path = machine.root(KUBECONFIGS[words[1]]) if words[0] == "kubeconfig" else ""
     if path and os.path.exists(path):
-        # It counts as missing because it is empty: a killed writer's. kubeadm would call it invalid and stop.
+        # The file counts as missing because it is empty, which a killed process leaves. kubeadm would reject it.
         os.unlink(path)
     _run_init(["phase", *words] + (["--skip-token-print"] if words[0] == "bootstrap-token" else []), spec, machine)
 
@@ -330,23 +331,23 @@ def _init(spec: InitSpec, machine: NodeContext) -> None:
 def _run_init(arguments: list[str], spec: InitSpec, machine: NodeContext) -> None:
     with private_files(machine, {"init.yaml": as_yaml(list(spec.documents.values()))}) as directory:
         run_kubeadm(machine, ["init", *arguments, "--config", os.path.join(directory, "init.yaml")], spec.timeout)
-    # kubeadm restarts the kubelet near its end; taken for a broken one, it would be restarted again.
+    # kubeadm restarts the kubelet near its end. Without this wait it would look broken and be restarted again.
     wait_for_kubelet(machine, *spec.health_address)
 
 
 def _new_marker(spec: InitSpec, machine: NodeContext) -> Marker:
-    """What was there before the very first try stays what counts as given by somebody else."""
+    """Return the marker for a new attempt; files from before the first attempt keep counting as the user's own."""
     pki, old = files_below(machine.root(spec.pki)), read_marker(machine.root)
     return Marker(machine.now(), spec.timeout, spec.digest, old.pki_before & pki if old else pki)
 
 
 def _discard(spec: InitSpec, machine: NodeContext) -> None:
-    """Take an init back that never came to its end. Certificates that somebody put there before are kept."""
-    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    """Undo an init that never completed. Certificates that were there before it are kept."""
+    # Imported here because few hosts need it, and the search for residue takes a while to load.
     from . import teardown
 
     root, marker, data = machine.root, read_marker(machine.root), etcd_directories(spec, machine.root)
-    # The marker says whose the certificates are, until the next try has written its own
+    # The marker is kept until the next attempt writes its own: it tells which certificates were there before.
     _warnings, left = teardown.reset_machine(machine, spec.cri_socket, spec.timeout, keep=(spec.pki, MARKER))
     if left:
         raise ClassroomError(teardown.left_sentence(left))
@@ -361,7 +362,7 @@ def _discard(spec: InitSpec, machine: NodeContext) -> None:
 
 
 def result(spec: InitSpec, machine: NodeContext, outcome: InitResult) -> dict[str, Any]:
-    """What the module returns: nothing in it is secret."""
+    """Return the result of the module, which contains no secrets."""
     decision, facts = outcome.decision, outcome.facts
     node = None if decision.acts else facts.answer.node_object
     ca = read_text(machine.root(spec.pki + "/ca.crt")) or ""
@@ -372,7 +373,7 @@ def result(spec: InitSpec, machine: NodeContext, outcome: InitResult) -> dict[st
         "reason": decision.reason,
         "actions": list(decision.actions),
         "version": facts.answer.version,
-        # Only of a control plane that was left alone: what acts may change the Node
+        # Only for an unchanged control plane: actions may change the Node.
         "node": declared_part(node) if node else None,
         "drift": list(facts.answer.drift),
         "ca_hash": x509.discovery_hash(ca) if ca.strip() else "",

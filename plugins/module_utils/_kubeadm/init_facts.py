@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is on a machine that is, or is to become, a control plane: read, not judged."""
+"""Read the current state of a host that is, or is to become, a control plane."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .runtime_socket import socket_message
 MARKER = STATE + "/init.json"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 # The kubeconfig files without which the control plane does not work. super-admin.conf is not among them:
-# administrators are told to move it away.
+# administrators are advised to move it away.
 KUBECONFIGS = {
     "admin": ADMIN_CONF,
     "kubelet": KUBELET_CONF,
@@ -43,8 +43,8 @@ KUBECONFIGS = {
 }
 _SYSTEM = "/api/v1/namespaces/kube-system"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-# The phases of `kubeadm init` behind the start of the control plane, in kubeadm's order, each with what it creates
-# last: whoever finds that knows that the phase came to its end.
+# The phases of `kubeadm init` after the start of the control plane, in kubeadm's order, each with the objects that it
+# creates last: if they exist, the phase completed.
 PHASES: dict[str, tuple[str, ...]] = {
     "upload-config kubeadm": (
         _SYSTEM + "/configmaps/kubeadm-config",
@@ -75,7 +75,7 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 @dataclass(frozen=True)
 class InitSpec:
-    """The control plane that is wanted."""
+    """The desired control plane. `documents` are kubeadm's configuration by kind, `timeout` is in seconds."""
 
     documents: Mapping[str, Mapping[str, Any]]
     ignored: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class InitSpec:
 
     @property
     def server(self) -> str:
-        """The API server of this machine itself, empty when the configuration leaves its address to kubeadm."""
+        """The URL of the API server on this host, empty when the configuration leaves its address to kubeadm."""
         endpoint = self.documents["InitConfiguration"].get("localAPIEndpoint") or {}
         host = str(endpoint.get("advertiseAddress") or "")
         form = "https://[{0}]:{1}" if ":" in host else "https://{0}:{1}"
@@ -129,7 +129,7 @@ class InitSpec:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """The phases behind the start of the control plane that this configuration asks for."""
+        """The phases after the start of the control plane that this configuration asks for."""
         skipped = {str(name).replace("/", " ") for name in self.documents["InitConfiguration"].get("skipPhases") or ()}
         for phase, switch in (("addon coredns", "dns"), ("addon kube-proxy", "proxy")):
             if (self._cluster.get(switch) or {}).get("disabled"):
@@ -145,14 +145,14 @@ class InitSpec:
 def spec_of(
     config: Sequence[Mapping[str, Any]], ignored: Sequence[str], timeout: float, kubeconfig: str = ADMIN_CONF
 ) -> InitSpec:
-    """Raises ClassroomError for a configuration that is not one."""
+    """Return the desired control plane. Raise ClassroomError for an invalid configuration."""
     allowed = {"InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"}
     documents = validate_documents(config, allowed, {"InitConfiguration", "ClusterConfiguration"})
     return InitSpec(documents, tuple(ignored), timeout, kubeconfig)
 
 
 def secrets_of(value: Any) -> set[str]:
-    """Bootstrap tokens and keys that somebody wrote into the configuration: they are not to be shown anywhere."""
+    """Return the bootstrap tokens and keys in a configuration, which must not be shown anywhere."""
     if isinstance(value, Mapping):
         found = {str(value[key]) for key in ("token", "certificateKey") if isinstance(value.get(key), str)}
         return found.union(*(secrets_of(each) for each in value.values()))
@@ -163,7 +163,11 @@ def secrets_of(value: Any) -> set[str]:
 
 @dataclass(frozen=True)
 class Marker:
-    """Written before `kubeadm init` begins and removed once all of it is there: what may be thrown away in between."""
+    """The mark of an unfinished `kubeadm init`: what was created since `started` may be discarded.
+
+    It is written before `kubeadm init` starts and removed once the control plane is complete. `started` is in seconds
+    since the epoch, `timeout` in seconds; `pki_before` are the files that were there before.
+    """
 
     started: float
     timeout: float
@@ -172,6 +176,7 @@ class Marker:
 
 
 def read_marker(root: Root) -> Marker | None:
+    """Return the marker of an unfinished init, or None if there is no usable one."""
     text = read_text(root(MARKER))
     try:
         content = json.loads(text or "null")
@@ -180,7 +185,7 @@ def read_marker(root: Root) -> Marker | None:
             frozenset(content["pki_before"]),
         )
     except (ValueError, LookupError, TypeError):
-        # Without a marker more is kept, never less.
+        # Safe, because without a marker less is discarded.
         return None
 
 
@@ -198,9 +203,9 @@ def remove_marker(root: Root) -> None:
 
 @dataclass(frozen=True)
 class ApiStatus:
-    """What the API server of this machine said.
+    """The state of the API server on this host.
 
-    `state` is `none` (there is no admin.conf to ask with), `ready`, `unreachable`, `denied` or `untrusted`.
+    `state` is `none` (there is no admin.conf to query it with), `ready`, `unreachable`, `denied` or `untrusted`.
     """
 
     state: str = "none"
@@ -216,7 +221,7 @@ class ApiStatus:
 
 @dataclass(frozen=True)
 class InitState:
-    """The state of the machine, as far as a decision depends on it."""
+    """The current state of the host, as far as the plan depends on it."""
 
     absent_programs: tuple[str, ...] = ()
     runtime: str = ""
@@ -238,6 +243,7 @@ class InitState:
 
 
 def read_facts(spec: InitSpec, machine: NodeContext) -> InitState:
+    """Read the current state of the host and of its API server."""
     root = machine.root
     admin, admin_problem = _kubeconfig(root, spec.kubeconfig)
     kubelet, kubelet_problem = _kubeconfig(root, KUBELET_CONF)
@@ -248,7 +254,7 @@ def read_facts(spec: InitSpec, machine: NodeContext) -> InitState:
     etcd_data, written = ("", 0.0) if ready else _etcd_data(spec, root)
     return InitState(
         absent_programs=missing_programs(machine),
-        # Asking the runtime is worth its time only where something is to be made.
+        # The runtime is only queried where a control plane may have to be created: it takes a while.
         runtime="" if ready else socket_message(machine, spec.cri_socket),
         manifests=frozenset(name for name in (*COMPONENTS, "etcd") if _filled(root(_manifest(name)))),
         kubeconfigs=frozenset(name for name, path in KUBECONFIGS.items() if _filled(root(path))),
@@ -273,7 +279,7 @@ def _manifest(name: str) -> str:
 
 
 def _filled(path: str) -> bool:
-    """An empty file is what a killed writer leaves."""
+    """Return whether a file exists and is not empty; a killed process leaves an empty one."""
     try:
         return os.stat(path).st_size > 0
     except OSError:
@@ -295,7 +301,7 @@ def files_below(directory: str) -> frozenset[str]:
 
 
 def etcd_directories(spec: InitSpec, root: Root) -> tuple[str, ...]:
-    """Where etcd's data may be: where it is wished, where the manifest on the machine has it, and the usual place."""
+    """Return where etcd's data may be: as configured, as in the manifest on the host, and the default directory."""
     found = [spec.etcd_directory, "/var/lib/etcd"]
     for line in (read_text(root(_manifest("etcd"))) or "").splitlines():
         if "--data-dir=" in line:
@@ -304,7 +310,7 @@ def etcd_directories(spec: InitSpec, root: Root) -> tuple[str, ...]:
 
 
 def _etcd_data(spec: InitSpec, root: Root) -> tuple[str, float]:
-    """The directory that holds a database, and when it was last written."""
+    """Return the directory that holds a database, and when it was last written in seconds since the epoch."""
     for directory in etcd_directories(spec, root):
         files = files_below(root(directory + "/member"))
         if files:
@@ -314,9 +320,9 @@ def _etcd_data(spec: InitSpec, root: Root) -> tuple[str, float]:
 
 
 def _pki_problem(spec: InitSpec, machine: NodeContext, admin: Kubeconfig | None, thorough: bool) -> str:
-    """What does not fit together among CA, API server and admin.conf.
+    """Return what does not match among CA, API server and admin.conf, empty if all match.
 
-    An API that answered has proven its own certificate; only what it cannot prove is looked at then.
+    An API that answered has verified its own certificate; `thorough` checks the signatures in addition.
     """
     root = machine.root
     ca = read_text(root(spec.pki + "/ca.crt"))
@@ -324,8 +330,8 @@ def _pki_problem(spec: InitSpec, machine: NodeContext, admin: Kubeconfig | None,
         return ""
     try:
         if admin and x509.first_pem(ca) != x509.first_pem(admin.ca):
-            return (f"{spec.kubeconfig} trusts another CA ({x509.discovery_hash(admin.ca)}) than {spec.pki}/ca.crt "
-                    f"({x509.discovery_hash(ca)})")
+            return (f"{spec.kubeconfig} trusts the wrong CA: expected that of {spec.pki}/ca.crt "
+                    f"({x509.discovery_hash(ca)}), found {x509.discovery_hash(admin.ca)}")
         return _unsigned(spec, root, ca) if thorough else ""
     except ClassroomError as problem:
         return f"{spec.pki}/ca.crt or {spec.kubeconfig}: {problem}"
@@ -338,14 +344,14 @@ def _unsigned(spec: InitSpec, root: Root, ca: str) -> str:
             continue
         problem = x509.signing_problem(signer, certificate, key)
         if problem:
-            return f"{spec.pki}/{name}.crt does not pass for a certificate of its CA: {problem}"
+            return f"{spec.pki}/{name}.crt is not signed by its CA: {problem}"
     return ""
 
 
 def broken_pki(spec: InitSpec, root: Root) -> frozenset[str]:
-    """Files on which `kubeadm init` would stumble: a key without its certificate, or either of them empty.
+    """Return the files that make `kubeadm init` fail: a key without its certificate, or an empty file.
 
-    kubeadm writes the key first. A certificate without a key is left alone: it may be an external CA's.
+    kubeadm writes the key first. A certificate without a key is left alone: it may be that of an external CA.
     """
     base = root(spec.pki)
     names = files_below(base)
@@ -359,7 +365,7 @@ def broken_pki(spec: InitSpec, root: Root) -> frozenset[str]:
 
 
 def _ask(spec: InitSpec, machine: NodeContext, admin: Kubeconfig, finalized: bool) -> ApiStatus:
-    """Everything the API is asked, on one connection."""
+    """Query the API server, all on one connection."""
     api = machine.connect(spec.server or admin.server, admin.ca, admin)
     try:
         api.get("/readyz")
@@ -376,8 +382,8 @@ def _ask(spec: InitSpec, machine: NodeContext, admin: Kubeconfig, finalized: boo
 def _trust(problem: Untrusted) -> str:
     hints = {
         "ca": "it was signed by another CA than the one in admin.conf",
-        "dates": "look at this machine's clock, and at 'kubeadm certs check-expiration'",
-        "name": "the address of this machine is not in it: did it change since 'kubeadm init'?",
+        "dates": "check the clock of this host, and 'kubeadm certs check-expiration'",
+        "name": "it does not contain the address of this host; the address may have changed since 'kubeadm init'",
     }
     return f"{problem} ({hints[problem.why]})" if problem.why in hints else str(problem)
 
@@ -387,7 +393,7 @@ def _admin_dates(admin: Kubeconfig, machine: NodeContext) -> str:
         problem = x509.read(admin.certificate).date_problem(machine.now())
     except ClassroomError:
         return ""
-    return f"; its client certificate {problem}: 'kubeadm certs renew admin.conf' makes a new one" if problem else ""
+    return f"; its client certificate {problem}: renew it with 'kubeadm certs renew admin.conf'" if problem else ""
 
 
 def _phases(spec: InitSpec, api: Api, version: str, finalized: bool) -> ApiStatus:
@@ -402,7 +408,7 @@ def _phases(spec: InitSpec, api: Api, version: str, finalized: bool) -> ApiStatu
     except Denied as problem:
         if problem.status != 403:
             raise
-        # kubeadm gives admin.conf its rights in the first of these phases.
+        # kubeadm grants admin.conf its rights in the first of these phases, so all of them are missing.
         return ApiStatus("ready", str(problem), version, False, spec.phases)
     maps = {name: (found.get(f"{_SYSTEM}/configmaps/{name}") or {}).get("data") or {}
             for name, _key in kubeadm_drift.PLACES.values()}
@@ -432,7 +438,7 @@ def _get(api: Api, path: str) -> Any:
 
 
 def node_registered(spec: InitSpec, machine: NodeContext) -> bool:
-    """Whether the Node of this machine is there by now."""
+    """Return whether the Node of this host exists by now."""
     admin, _problem = _kubeconfig(machine.root, spec.kubeconfig)
     if admin is None:
         return False

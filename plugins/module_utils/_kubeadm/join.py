@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes a machine a worker of a cluster, or finds out that it is one.
+"""Make a host a worker of a cluster, unless it is a member already.
 
-The truth is asked of the cluster itself, with the identity that the machine has: the files and the kubelet of a worker
-whose control plane was made anew look as good as those of a member. No answer is no answer: nothing is ever reset
-because of it.
+The cluster itself is queried with the identity of the host, because the files and the kubelet of a worker whose
+control plane was re-created look like those of a member. An unreachable cluster never leads to a reset.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from .private_files import exclusive, private_files, remove_private_files
 from .running import wait_for_other_kubeadm
 from .runtime_socket import socket_message
 
-# A kubelet whose kubeadm was killed goes on with its bootstrap for itself.
+# Seconds. A kubelet continues its bootstrap by itself when kubeadm is killed.
 _BOOTSTRAP = 15.0
 _REGISTRATION = 60.0
 _DISCOVERY = "30s"
@@ -43,11 +42,10 @@ KUBELET, NODE, CREDENTIAL, RESET, JOIN = "restart kubelet", "wait for node", "re
 
 
 def plan(spec: JoinSpec, facts: JoinState) -> NodePlan:
-    """The decision and its reason; no action where nothing is to be done or nothing may be."""
+    """Return the planned actions and their reason; no action where there is nothing to do or no safe action."""
     if facts.control_plane:
-        return NodePlan("undecided", "this machine has a control plane of its own, or what is left of one, and is "
-                        f"wished to be a worker of {address(spec.endpoint)}. Correct the inventory, or reset the "
-                        "machine first.")
+        return NodePlan("undecided", "This host has control plane files, but the inventory makes it a worker of "
+                        f"{address(spec.endpoint)}. Correct the inventory or reset the host first.")
     if not facts.identity:
         return _plan_without_identity(spec, facts)
     planners = {
@@ -59,13 +57,12 @@ def plan(spec: JoinSpec, facts: JoinState) -> NodePlan:
 
 def _plan_without_identity(spec: JoinSpec, facts: JoinState) -> NodePlan:
     if not facts.left:
-        return NodePlan("join", "this machine belongs to no cluster", (JOIN, NODE))
+        return NodePlan("join", "this host belongs to no cluster", (JOIN, NODE))
     if facts.unreadable:
-        # Somebody wrote it; of which cluster it is cannot be told, so it is nobody's to wipe
-        return NodePlan("undecided", f"{facts.identity_problem} Whose cluster this machine is in cannot be told, and "
-                                     "nothing was changed. "
-                        "Write it as kubeadm does, or reset the machine if it is to be in the one at "
-                        f"{address(spec.endpoint)}.")
+        # The file was not written by kubeadm and may be of another cluster, so the host must not be reset.
+        return NodePlan("undecided", f"{facts.identity_problem} Cannot determine to which cluster this host belongs. "
+                        "Nothing was changed. Write the file as kubeadm does, or reset the host if it is to join the "
+                        f"cluster at {address(spec.endpoint)}.")
     why = facts.identity_problem or f"the kubelet has no {KUBELET_CONF}"
     return NodePlan("reset and join", "a join was not finished: {}, but there is {}".format(
         why.rstrip("."), ", ".join(facts.left)), (RESET, JOIN, NODE))
@@ -73,67 +70,64 @@ def _plan_without_identity(spec: JoinSpec, facts: JoinState) -> NodePlan:
 
 def _plan_member(spec: JoinSpec, facts: JoinState) -> NodePlan:
     if not facts.kubelet_healthy:
-        return NodePlan("start", "the cluster knows this machine, but its kubelet does not answer", (KUBELET,))
+        return NodePlan("start", "the cluster knows this host, but its kubelet does not answer", (KUBELET,))
     if BOOTSTRAP_CONF in facts.left:
         return NodePlan("restart", "a join was interrupted after the kubelet had registered; the bootstrap token is "
                         f"still in {BOOTSTRAP_CONF}", (CREDENTIAL, KUBELET, NODE))
-    return NodePlan("none", f"the cluster at {address(spec.endpoint)} knows this machine, and its kubelet is healthy")
+    return NodePlan("none", f"the cluster at {address(spec.endpoint)} knows this host, and its kubelet is healthy")
 
 
 def _plan_deleted(spec: JoinSpec, facts: JoinState) -> NodePlan:
-    """There is no Node: either it never was, which an interrupted join shows, or somebody deleted it.
+    """Return the plan for a missing Node: it never existed, as an interrupted join shows, or it was deleted.
 
-    A kubelet would register a deleted one again by itself. But the new Node may get another subnet for its pods, and
-    nothing of the former one's network fits then: the bridge keeps its address, and the network plugin, which runs on,
-    does not tell the new Node what the others need of it.
+    A kubelet would register a deleted Node again by itself. But the new Node may get another pod subnet, and the
+    network of the former one does not match it then: the bridge keeps its address, and the running network plugin
+    does not publish for the new Node what the others need.
     """
     if BOOTSTRAP_CONF in facts.left:
-        return NodePlan("restart", f"the cluster trusts this machine but has no Node {spec.node}; a kubelet registers "
-                                   "it when "
-                        "it starts", (CREDENTIAL, KUBELET, NODE))
-    return NodePlan("reset and join", f"the cluster trusts this machine, but its Node {spec.node} was deleted; a new "
-                                      "one may "
-                    "get another pod subnet, for which the machine's pod network is made anew",
+        return NodePlan("restart", f"the cluster trusts this host but has no Node {spec.node}; a kubelet registers "
+                        "it when it starts", (CREDENTIAL, KUBELET, NODE))
+    return NodePlan("reset and join", f"the cluster trusts this host, but its Node {spec.node} was deleted; a new "
+                    "one may get another pod subnet, for which the pod network of the host is re-created",
                     (RESET, JOIN, NODE))
 
 
 def _plan_foreign(spec: JoinSpec, facts: JoinState) -> NodePlan:
-    """Another CA at the wished address: the cluster there was made anew, or this machine is another cluster's."""
+    """Return the plan for another CA at the endpoint: a re-created cluster, or a host of another cluster."""
     if spec.ca_hash and facts.ca_hash == spec.ca_hash:
-        return NodePlan("undecided", f"this machine has the CA of the wished cluster ({spec.ca_hash}), but whoever "
-                                     f"answers at {address(spec.endpoint)} "
-                        f"has not: {facts.detail}. Look at the address.")
+        return NodePlan("undecided", f"The server at {address(spec.endpoint)} does not belong to the requested "
+                        f"cluster: expected the CA {spec.ca_hash}, which this host has, found another one "
+                        f"({facts.detail}). Check the address.")
     if address(facts.server) == address(spec.endpoint):
-        return NodePlan("reset and join", f"the cluster at {address(spec.endpoint)} has a new CA; this machine "
-                                          "belonged to the one "
-                        "before", (RESET, JOIN, NODE))
+        return NodePlan("reset and join", f"the cluster at {address(spec.endpoint)} has a new CA; this host belonged "
+                        "to the one before", (RESET, JOIN, NODE))
     return _other_cluster(spec, facts)
 
 
 def _other_cluster(spec: JoinSpec, facts: JoinState) -> NodePlan:
     wanted = address(spec.endpoint) + (f" (CA {spec.ca_hash})" if spec.ca_hash else "")
-    found = (f"this machine belongs to the cluster at {address(facts.server)} (CA {facts.ca_hash}), and is wished in "
-             f"the one at {wanted}")
+    found = (f"belongs to another cluster: expected the one at {wanted}, found the one at {address(facts.server)} "
+             f"(CA {facts.ca_hash})")
     if spec.allow_reset:
-        return NodePlan("reset and join", found + "; leaving it was allowed", (RESET, JOIN, NODE))
-    return NodePlan("undecided", found + ". Correct the inventory, or allow this machine to be reset (allow_reset).")
+        return NodePlan("reset and join", f"this host {found}; leaving it is allowed", (RESET, JOIN, NODE))
+    return NodePlan("undecided", f"This host {found}. Correct the inventory, or allow this host to be reset "
+                    "(allow_reset).")
 
 
 def _plan_denied(spec: JoinSpec, facts: JoinState) -> NodePlan:
     why = facts.identity_problem or facts.detail
     return NodePlan("reset and join", f"the cluster at {address(spec.endpoint)} does not accept the kubelet's "
-                                      "certificate any more: "
-                    f"{why}", (RESET, JOIN, NODE))
+                    f"certificate any more: {why}", (RESET, JOIN, NODE))
 
 
 def _plan_other_name(spec: JoinSpec, facts: JoinState) -> NodePlan:
-    found = f"the kubelet of this machine is registered as {facts.name}, and is wished as {spec.node}"
+    found = f"kubelet has another name: expected {spec.node}, found {facts.name}"
     if spec.ca_hash and facts.ca_hash and facts.ca_hash != spec.ca_hash:
         return _other_cluster(spec, facts)
     if spec.allow_reset:
-        return NodePlan("reset and join", found + "; a reset was allowed", (RESET, JOIN, NODE))
-    return NodePlan("undecided", found + ". Is it a copy of another machine? Put the name right, or allow this machine "
-                    "to be reset (allow_reset).")
+        return NodePlan("reset and join", f"the {found}; a reset is allowed", (RESET, JOIN, NODE))
+    return NodePlan("undecided", f"The {found}. This host may be a clone of another one. Correct the name, or allow "
+                    "this host to be reset (allow_reset).")
 
 
 def _plan_undecided(spec: JoinSpec, facts: JoinState) -> NodePlan:
@@ -141,20 +135,19 @@ def _plan_undecided(spec: JoinSpec, facts: JoinState) -> NodePlan:
         address(facts.server) != address(spec.endpoint)
     ):
         return _other_cluster(spec, facts)
-    where = f"the control plane at {address(spec.endpoint)}"
+    where = f"control plane {address(spec.endpoint)}"
+    unknown = f"Cannot determine whether {spec.node} is a cluster member"
     if facts.membership == "unreachable":
-        return NodePlan("undecided", f"whether {spec.node} is a member cannot be told: {where} does not answer "
-                                     f"({facts.detail}). Nothing was "
-                        "changed. Start it, or look at the network between them.",
+        return NodePlan("undecided", f"{unknown}: {where} is unreachable ({facts.detail}). Nothing was changed. Start "
+                        "it, or check the network between the hosts.",
                         tolerable=facts.kubelet_healthy and not facts.identity_problem)
-    return NodePlan("undecided", f"whether {spec.node} is a member cannot be told: {facts.detail}. Nothing was "
-                                 "changed. Look at the clocks "
-                    f"of both machines and at the address of {where}.")
+    return NodePlan("undecided", f"{unknown}: {facts.detail}. Nothing was changed. Check the clocks of both hosts and "
+                    f"the address of {where}.")
 
 
 @dataclass(frozen=True)
 class JoinResult:
-    """What the module returns."""
+    """The result of the module, not yet in its documented form."""
 
     decision: NodePlan
     changed: bool
@@ -164,7 +157,11 @@ class JoinResult:
 
 
 def converge(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] | None, check_mode: bool) -> JoinResult:
-    """Bring the machine into the cluster, or say what that takes; a join without `discovery` is only announced."""
+    """Join the host to the cluster, or in check mode return what that takes.
+
+    A join without `discovery` is not performed: the result has `needs_discovery` set. Raise ClassroomError if the
+    current state leaves no safe action.
+    """
     facts = settled(spec, machine)
     decision = plan(spec, facts)
     if decision.name == "undecided":
@@ -185,7 +182,7 @@ def converge(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] 
 
 
 def _act(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] | None) -> JoinResult:
-    """Decide once more: while this run waited for its turn, another one may have finished the work."""
+    """Plan again and act: while this run waited for the lock, another run may have finished the work."""
     facts = settled(spec, machine)
     decision = plan(spec, facts)
     if decision.name == "undecided":
@@ -201,7 +198,7 @@ def _act(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] | No
 
 
 def settled(spec: JoinSpec, machine: NodeContext) -> JoinState:
-    """The facts, once whatever is under way has come to its end."""
+    """Return the facts, once other kubeadm processes and a pending bootstrap have ended."""
     wait_for_other_kubeadm(machine, spec.timeout)
     facts = read_facts(spec, machine)
     if facts.bootstrapping:
@@ -211,14 +208,14 @@ def settled(spec: JoinSpec, machine: NodeContext) -> JoinState:
 
 
 def _undecided(decision: NodePlan) -> JoinResult:
-    """Not to know is only a failure where something might have to be done."""
+    """Return a warning for a tolerable undetermined state, raise ClassroomError for any other."""
     if decision.tolerable:
         return JoinResult(decision, False, warnings=(decision.reason,))
     raise ClassroomError(decision.reason)
 
 
 def _warnings(spec: JoinSpec, machine: NodeContext, decision: NodePlan, facts: JoinState) -> tuple[str, ...]:
-    """What the real run would stop at. On a machine without the packages the same run is expected to bring them."""
+    """Return what would make a real run fail; missing packages are expected to be installed by the same run."""
     if facts.absent_programs:
         return ()
     try:
@@ -243,28 +240,26 @@ def _ensure_reachable(spec: JoinSpec) -> None:
 
 
 def _unreachable(where: str, problem: str) -> str:
-    return f"wanted to join the cluster at {where}, but it does not answer: {problem}. Nothing was changed. Is the " \
-           "control " \
-           "plane up, and is its port open to this machine?"
+    return (f"Cannot join the cluster at {where}, which is unreachable: {problem}. Nothing was changed. Check that the "
+            "control plane is running and that its port is open to this host.")
 
 
 def _ensure_answers(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any]) -> None:
-    """Before anything is reset: is the cluster there, and is it the one whose token this is?"""
+    """Check, before a reset, that the cluster is reachable and that the token belongs to it."""
     config = _discovered(discovery)
     if spec.ca_hash and _hash(config.ca) != spec.ca_hash:
-        raise ClassroomError(f"wanted to join the cluster with the CA {spec.ca_hash}, but the token is of one with the "
-                             f"CA {_hash(config.ca)}. "
-                             "Nothing was changed. Make the token on the control plane of the wished cluster.")
+        raise ClassroomError(f"The token belongs to another cluster: expected the CA {spec.ca_hash}, found "
+                             f"{_hash(config.ca)}. Nothing was changed. Create the token on the control plane of the "
+                             "requested cluster.")
     api: Api = machine.connect(config.server, config.ca)
     try:
         api.get("/readyz")
     except Denied:
-        # Anonymous requests may be forbidden; who forbids them answers.
+        # Anonymous requests may be forbidden, but the server is reachable.
         return
     except Untrusted as problem:
-        raise ClassroomError(f"wanted to join the cluster at {address(config.server)}, but {problem}. Nothing was "
-                             "changed. Look at the clocks of "
-                             "both machines and at the address.") from problem
+        raise ClassroomError(f"Cannot join the cluster at {address(config.server)}: {problem}. Nothing was changed. "
+                             "Check the clocks of both hosts and the address.") from problem
     except ApiError as problem:
         raise ClassroomError(_unreachable(address(config.server), str(problem))) from problem
 
@@ -272,14 +267,15 @@ def _ensure_answers(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str
 def _discovered(discovery: Mapping[str, Any]) -> Kubeconfig:
     text = str(discovery.get("kubeconfig") or "")
     if not text or not discovery.get("token"):
-        raise ClassroomError("discovery has to be what classroom.kubeadm.kubeadm_token returned under that name.")
+        raise ClassroomError("The option discovery is invalid: expected the value that classroom.kubeadm.kubeadm_token "
+                             "returned under that name, with kubeconfig and token. Pass it unchanged.")
     return parse_kubeconfig(text, "the discovery kubeconfig")
 
 
 def _perform(
     action: str, spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] | None
 ) -> tuple[str, ...]:
-    """Returns what a person should know although it is no failure."""
+    """Perform an action and return its warnings."""
     if action == RESET:
         return reset_worker(spec, machine)
     if action == CREDENTIAL:
@@ -297,18 +293,18 @@ def _restart(machine: NodeContext) -> None:
     restart_kubelet(machine)
     if not wait_for_kubelet(machine, *_health_address(machine.root)):
         raise ClassroomError(
-            f"the kubelet was started and does not become healthy.{kubelet_log_message(machine)}")
+            f"The kubelet was started and does not become healthy.{kubelet_log_message(machine)}")
 
 
 def _await_node(spec: JoinSpec, machine: NodeContext) -> None:
     if not machine.wait(lambda: read_facts(spec, machine).membership == "member", _REGISTRATION):
-        raise ClassroomError(f"the kubelet runs, but the cluster at {address(spec.endpoint)} has no Node {spec.node} "
+        raise ClassroomError(f"The kubelet runs, but the cluster at {address(spec.endpoint)} has no Node {spec.node} "
                              f"after {_REGISTRATION:g} s.{kubelet_log_message(machine)}")
 
 
 def reset_worker(spec: JoinSpec, machine: NodeContext) -> tuple[str, ...]:
-    """Take the membership back, with all that would disturb the next one; returns warnings."""
-    # Only here, where few machines come: looking for leftovers of every kind takes its time to load
+    """Remove the membership and all residue that would disturb the next one; return warnings."""
+    # Imported here because few hosts need it, and the search for residue takes a while to load.
     from . import teardown
 
     warnings, left = teardown.reset_machine(machine, spec.cri_socket, spec.timeout)
@@ -318,11 +314,11 @@ def reset_worker(spec: JoinSpec, machine: NodeContext) -> tuple[str, ...]:
 
 
 def join_document(spec: JoinSpec, discovery_file: str, token: str) -> dict[str, Any]:
-    """The JoinConfiguration with everything in it that kubeadm needs."""
+    """Return the JoinConfiguration with everything that kubeadm needs."""
     document = spec.document
     document["nodeRegistration"] = spec.registration
     document["discovery"] = {"file": {"kubeConfigPath": discovery_file}, "tlsBootstrapToken": token}
-    # kubeadm's own patience with a control plane that does not answer is five minutes.
+    # kubeadm's default timeout for an unreachable control plane is five minutes.
     document["timeouts"] = dict({"discovery": _DISCOVERY}, **(document.get("timeouts") or {}))
     return document
 
@@ -342,15 +338,14 @@ def _join(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any]) ->
 
 def _readable(message: str, spec: JoinSpec) -> str:
     if "already exists in the cluster" in message and "a Node with name" in message:
-        return f"wanted to join as {spec.node}, but the cluster at {address(spec.endpoint)} has a Ready Node of that " \
-               "name: another machine, or " \
-               f"this one a moment ago. Delete it ('kubectl delete node {spec.node}') or give this machine another " \
-               "name."
+        return (f"Cannot join as {spec.node}: the cluster at {address(spec.endpoint)} has a Ready Node of that name, "
+                "of another host or of this one from a moment ago. Delete it "
+                f"('kubectl delete node {spec.node}') or give this host another name.")
     return message
 
 
 def result(spec: JoinSpec, machine: NodeContext, outcome: JoinResult) -> dict[str, Any]:
-    """What the module returns: nothing in it is secret."""
+    """Return the result of the module, which contains no secrets."""
     decision = outcome.decision
     return {
         "changed": outcome.changed,
@@ -360,7 +355,7 @@ def result(spec: JoinSpec, machine: NodeContext, outcome: JoinResult) -> dict[st
         "needs_discovery": outcome.needs_discovery,
         "node_name": spec.node,
         "machine_id": machine_id(machine.root),
-        # Only of a membership that was left alone: what acts may change the Node
+        # Only for an unchanged membership: actions may change the Node.
         "node": declared_part(outcome.node) if outcome.node else None,
         "diff": as_diff([_as_step(spec, decision)] if decision.acts else []),
         "warnings": list(outcome.warnings),

@@ -31,7 +31,7 @@ _NODE_PREFIX = "system:node:"
 
 @dataclass(frozen=True)
 class JoinSpec:
-    """The membership that is wanted. `discovery` is secret and never shown."""
+    """The desired membership of a host. `timeout` is in seconds."""
 
     endpoint: str
     node_name: str = ""
@@ -48,7 +48,7 @@ class JoinSpec:
 
     @property
     def registration(self) -> dict[str, Any]:
-        """nodeRegistration with the Node's name and address in it."""
+        """The nodeRegistration with the Node's name and address."""
         found = dict(self.document.get("nodeRegistration") or {})
         found["name"] = self.node
         arguments = list(found.get("kubeletExtraArgs") or [])
@@ -67,18 +67,18 @@ class JoinSpec:
 
 
 def validate(spec: JoinSpec) -> None:
-    """Raises ClassroomError for a configuration that kubeadm join could not use."""
+    """Raise ClassroomError for a configuration that kubeadm join could not use."""
     document = validate_documents([spec.document], {"JoinConfiguration"}, {"JoinConfiguration"})["JoinConfiguration"]
-    for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm's own means")):
+    for key, instead in (("discovery", "the option discovery"), ("controlPlane", "kubeadm itself for that")):
         if key in document:
-            raise ClassroomError(f"the JoinConfiguration has '{key}'. Leave it out: that is for {instead}.")
+            raise ClassroomError(f"The JoinConfiguration must not contain '{key}'. Remove it and use {instead}.")
 
 
 @dataclass(frozen=True)
 class JoinState:
-    """The state of the machine and of its membership.
+    """The current state of the host and of its membership.
 
-    `membership` is `none` (no identity to ask with), `member`, `deleted`, `foreign` (the API belongs to another CA),
+    `membership` is `none` (no identity to query with), `member`, `deleted`, `foreign` (the API belongs to another CA),
     `denied`, `other name`, `unreachable` or `unclear`.
     """
 
@@ -99,7 +99,7 @@ class JoinState:
 
 
 class _MembershipStatus(NamedTuple):
-    """What the cluster said of this machine, and its Node if it has one."""
+    """The membership of this host according to the cluster, and its Node if it has one."""
 
     membership: str
     detail: str = ""
@@ -107,6 +107,7 @@ class _MembershipStatus(NamedTuple):
 
 
 def read_facts(spec: JoinSpec, machine: NodeContext) -> JoinState:
+    """Read the current state of the host and query the cluster for its membership."""
     root = machine.root
     identity, problem = _identity(root)
     ca = identity.ca if identity else (read_text(root(CA)) or "")
@@ -132,7 +133,7 @@ def read_facts(spec: JoinSpec, machine: NodeContext) -> JoinState:
 
 
 def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
-    """kubelet.conf, if it is whole and has a certificate behind it."""
+    """Return kubelet.conf and what is wrong with it; None if it is not complete or its certificate is missing."""
     try:
         found = load_kubeconfig(root, KUBELET_CONF)
     except ClassroomError as problem:
@@ -145,7 +146,7 @@ def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
 
 
 def _is_unreadable(root: Root) -> bool:
-    """Whether kubelet.conf is of another form than kubeadm's, and not one of which writing was broken off.
+    """Return whether kubelet.conf is complete but has another form than kubeadm's.
 
     A kubeconfig ends with its users and a line feed (client-go writes the keys in alphabetical order).
     """
@@ -177,7 +178,7 @@ def _hash(ca: str) -> str:
 
 
 def _health_address(root: Root) -> tuple[str, int]:
-    """As the kubelet's own configuration on the machine says, which came from the cluster."""
+    """Return address and port of the health check from the kubelet's configuration, which came from the cluster."""
     try:
         content = load_yaml(read_text(root(KUBELET_CONFIG)) or "") or {}
         return str(content.get("healthzBindAddress") or "127.0.0.1"), int(content.get("healthzPort") or 10248)
@@ -188,7 +189,7 @@ def _health_address(root: Root) -> tuple[str, int]:
 def _ask(
     spec: JoinSpec, machine: NodeContext, identity: Kubeconfig, certificate: x509.Certificate | None
 ) -> _MembershipStatus:
-    """Ask the cluster that is wished for whether it knows this machine."""
+    """Query the requested cluster for the Node of this host, with the identity of the host."""
     if certificate is None:
         return _MembershipStatus("denied", "the kubelet has no certificate that can be read")
     if certificate.common_name != _NODE_PREFIX + spec.node:

@@ -22,7 +22,7 @@ def exclusive(machine: NodeContext, seconds: float) -> Iterator[None]:
     """Hold the host-wide lock; wait up to `seconds` for the module of another run."""
     with host_lock.held(machine.root.path, seconds, machine.wait) as taken:
         if taken:
-            # No other module works now: these are a killed run's.
+            # The lock is held, so these files were left by a killed run.
             shutil.rmtree(machine.root(PRIVATE), ignore_errors=True)
         yield
 
@@ -36,7 +36,7 @@ def remove_private_files(machine: NodeContext, seconds: float) -> None:
 
 @contextlib.contextmanager
 def private_files(machine: NodeContext, contents: Mapping[str, str]) -> Iterator[str]:
-    """A directory that only root can read, with these files, for as long as a command needs them.
+    """Write the files into a directory that only root can read, and remove it at the end; the value is its path.
 
     The caller holds the host-wide lock, so what is there already was left by a run that was killed.
     """

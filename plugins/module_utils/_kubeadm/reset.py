@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decides whether and how a machine is taken out of its cluster, and has it done.
+"""Decide whether and how a host leaves its cluster, and perform the reset.
 
-`plan` decides from facts alone: what a reset would destroy is looked at before anything is changed, and a machine that
-is another cluster's, or that cannot be reset, is left as it is. The work itself is `machine_reset`'s.
+`plan` decides from facts alone: what a reset would destroy is read before anything is changed, and a host of another
+cluster, or one that cannot be reset, stays unchanged. `teardown` does the work.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ RUNTIME, STOP, UNMOUNT, KUBEADM, SWEEP, BACK = (
 
 @dataclass(frozen=True)
 class ResetSpec:
-    """How far back, and which cluster the machine may be taken out of: `endpoint` empty for any."""
+    """The level of the reset, and the cluster that the host may leave: any if `endpoint` is empty.
+
+    `timeout` is in seconds.
+    """
 
     level: str = "prepared"
     endpoint: str = ""
@@ -62,9 +65,9 @@ class ResetSpec:
 
 @dataclass(frozen=True)
 class ResetState:
-    """The state of the machine. `membership` is `none`, `control plane`, `worker` or `unfinished`.
+    """The current state of the host. `membership` is `none`, `control plane`, `worker` or `unfinished`.
 
-    `back` is what was kept of before this collection, read for the level `bare` only.
+    `back` is the recorded original state of the host, read for the level `bare` only.
     """
 
     kubeadm: bool = True
@@ -82,6 +85,7 @@ class ResetState:
 
 
 def read_facts(spec: ResetSpec, machine: NodeContext) -> ResetState:
+    """Read the current state of the host."""
     root = machine.root
     configs, unreadable = read_kubeconfigs(root)
     table = mounts.table(root)
@@ -108,12 +112,12 @@ def _is_read_only(root: Root, table: Sequence[mounts.Mount], path: str) -> bool:
 
 
 def plan(spec: ResetSpec, facts: ResetState) -> NodePlan:
-    """What is to be done: `none`, `reset`, or `undecided` with the reason why nothing may be."""
+    """Return the plan: `none`, `reset`, or `undecided` with the reason why a reset is not allowed."""
     back = (BACK,) if restore_plan.plan(facts.back).steps else ()
     if facts.membership == "none" and not facts.found and not facts.mounts:
         if back:
-            return NodePlan("reset", "this collection changed this machine; of a cluster there is nothing", back)
-        return NodePlan("none", "there is nothing of a cluster on this machine")
+            return NodePlan("reset", "this collection changed this host; there is nothing of a cluster", back)
+        return NodePlan("none", "there is nothing of a cluster on this host")
     by_kubeadm = facts.kubeadm and is_kubeadms(facts.membership, facts.found)
     refusal = _foreign(spec, facts) or _unwritable(facts) or facts.mounted or (facts.ambiguity if by_kubeadm else "")
     if refusal:
@@ -130,34 +134,35 @@ def plan(spec: ResetSpec, facts: ResetState) -> NodePlan:
 
 
 def _foreign(spec: ResetSpec, facts: ResetState) -> str:
-    """Why this machine is not the wished cluster's to reset; empty when it is, or is nobody's."""
+    """Return why this host belongs to another cluster; empty if it belongs to the requested one or to none."""
     if spec.allow_foreign or not spec.endpoint:
         return ""
-    allow = "Correct the inventory, or allow this machine to be reset nevertheless (allow_foreign)."
+    allow = "Correct the inventory, or allow this host to be reset nevertheless (allow_foreign)."
     if facts.unreadable:
-        return f"{facts.unreadable} Whose cluster this machine is in cannot be told, and nothing was changed. {allow}"
+        return f"{facts.unreadable} Cannot determine to which cluster this host belongs. Nothing was changed. {allow}"
     same_ca = bool(spec.ca_hash) and facts.ca_hash == spec.ca_hash
     if not facts.servers or same_ca or address(spec.endpoint) in {address(server) for server in facts.servers}:
         return ""
     wanted = address(spec.endpoint) + (f" (CA {spec.ca_hash})" if spec.ca_hash else "")
-    return "this machine belongs to the cluster at {} (CA {}), and the reset is for the one at {}. Nothing was " \
-           "changed. {}".format(address(facts.servers[0]), facts.ca_hash or "unknown", wanted, allow)
+    return ("This host belongs to another cluster: expected the one at {}, found the one at {} (CA {}). Nothing was "
+            "changed. {}".format(wanted, address(facts.servers[0]), facts.ca_hash or "unknown", allow))
 
 
 def _unwritable(facts: ResetState) -> str:
     if not facts.read_only:
         return ""
-    return "wanted to delete what is in {}, found it mounted read-only. Nothing was changed. Make it writable " \
-           "('mount -o remount,rw'), or look at the disk if nobody made it so.".format(" and ".join(facts.read_only))
+    return ("Cannot delete the content of {}: expected it to be writable, found it mounted read-only. Nothing was "
+            "changed. Make it writable ('mount -o remount,rw'), or check the disk if that was not done on "
+            "purpose.".format(" and ".join(facts.read_only)))
 
 
 def _reason(facts: ResetState) -> str:
     where = f" of the cluster at {address(facts.servers[0])}" if facts.servers else ""
     ca = f" (CA {facts.ca_hash})" if facts.ca_hash else ""
     if facts.membership in ("control plane", "worker"):
-        return f"this machine is a {facts.membership}{where}{ca}"
+        return f"this host is a {facts.membership}{where}{ca}"
     if facts.membership == "unfinished":
-        return f"an init, a join or a reset was not finished here{ca}"
+        return f"an init, a join or a reset was not finished on this host{ca}"
     names = [f"{finding.kind} {finding.subject}" for finding in facts.found]
     names += [f"mount {path}" for path in facts.mounts]
     more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
@@ -166,7 +171,7 @@ def _reason(facts: ResetState) -> str:
 
 @dataclass(frozen=True)
 class ResetResult:
-    """What the module returns. `left` is what could not be removed, `problems` what could not be brought back."""
+    """The result of the module. `left` is what could not be removed, `problems` what could not be restored."""
 
     decision: NodePlan
     changed: bool
@@ -177,7 +182,10 @@ class ResetResult:
 
 
 def converge(spec: ResetSpec, machine: NodeContext, check_mode: bool) -> ResetResult:
-    """Take the machine out of its cluster, or say what that would take."""
+    """Take the host out of its cluster, or in check mode return what that would take.
+
+    Raise ClassroomError, before any change, if the host must not or cannot be reset.
+    """
     wait_for_other_kubeadm(machine, spec.timeout)
     facts, decision = _decided(spec, machine)
     if check_mode:
@@ -188,7 +196,7 @@ def converge(spec: ResetSpec, machine: NodeContext, check_mode: bool) -> ResetRe
     asked = machine.monotonic()
     with exclusive(machine, spec.timeout):
         if machine.monotonic() - asked > 1:
-            # Another run had the machine meanwhile: what was true may not be any more.
+            # Another run held the lock meanwhile, so the facts may be outdated.
             facts, decision = _decided(spec, machine)
             if not decision.acts:
                 return ResetResult(decision, False, facts)
@@ -217,17 +225,17 @@ def _decided(spec: ResetSpec, machine: NodeContext) -> tuple[ResetState, NodePla
 
 
 def failure_of(outcome: ResetResult) -> str:
-    """Why the machine is not as it was wished, empty when it is."""
+    """Return why the host is not in the desired state, empty if it is."""
     if outcome.left:
         return left_sentence(outcome.left)
     if outcome.problems:
-        return "not everything is as it was before this collection: {} What was kept of before is still there: run " \
-               "this again when that is solved.".format(" ".join(outcome.problems))
+        return ("The original state of this host was not restored completely: {} The record of the original state is "
+                "still there. Solve that and try again.".format(" ".join(outcome.problems)))
     return ""
 
 
 def result(spec: ResetSpec, machine: NodeContext, outcome: ResetResult) -> dict[str, Any]:
-    """What the module returns: nothing in it is secret."""
+    """Return the result of the module, which contains no secrets."""
     decision, facts = outcome.decision, outcome.facts
     back = list(restore_plan.plan(facts.back).steps)
     steps = [_as_step(facts, decision)] if SWEEP in decision.actions else []

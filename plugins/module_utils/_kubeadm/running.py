@@ -14,7 +14,7 @@ from .._kube.context import NodeContext
 
 
 def running_kubeadm(root: Root) -> list[tuple[int, str]]:
-    """Process id and verb of every kubeadm that changes this machine right now.
+    """Return process ID and verb of every kubeadm that is changing this host.
 
     A playbook that was killed leaves its kubeadm running. Processes in other containers do not count.
     """
@@ -51,11 +51,14 @@ def _command_line(root: Root, process: str) -> list[str]:
 
 
 def wait_for_other_kubeadm(machine: NodeContext, seconds: float) -> None:
-    """Let a kubeadm of a killed run come to its end: judging, or worse acting, in its middle would be wrong."""
+    """Wait for a kubeadm of a killed run, because the state of the host is not final while it runs.
+
+    Raise ClassroomError if it still runs after `seconds`.
+    """
     if machine.wait(lambda: not running_kubeadm(machine.root), seconds):
         return
     pid, verb = running_kubeadm(machine.root)[0]
     raise ClassroomError(
-        f"a 'kubeadm {verb}' that an earlier run left (process {pid}) is still running after {seconds:g} s. "
-        "Wait for it or end it, then run this again."
+        f"A 'kubeadm {verb}' of an earlier run (process {pid}) is still running after {seconds:g} s. "
+        "Wait for it or end it, then try again."
     )

@@ -19,19 +19,17 @@ KNOWN_SOCKETS = (
 
 
 def socket_message(machine: NodeContext, uri: str) -> str:
-    """Why kubeadm could not speak to the container runtime; empty when it can."""
+    """Return why kubeadm cannot reach the container runtime, empty if it can."""
     wanted = [socket_path(uri)] if uri else list(KNOWN_SOCKETS)
     answering = [path for path in wanted if machine.socket_answers(machine.root(path))]
     if answering:
         return ambiguity(answering)
     name = wanted[0] if uri else "the socket of a container runtime"
     present = [path for path in KNOWN_SOCKETS if path not in wanted and machine.socket_answers(machine.root(path))]
-    if os.path.exists(machine.root(wanted[0])):
-        found = f"{wanted[0]} exists, but nobody answers there"
-    else:
-        found = f"there is no {name}"
+    found = "a socket on which no process answers" if os.path.exists(machine.root(wanted[0])) else "no socket"
     if present:
-        return "wanted the container runtime at {}, but {}; {} answers instead. Name that one as criSocket in the " \
-               "configuration, or install the runtime that is meant.".format(name, found, " and ".join(present))
-    return f"wanted the container runtime at {name}, but {found}, and no other runtime answers. " \
-           "Install and start a runtime first (role containerd or crio)."
+        return ("The container runtime is not available: expected it at {}, found {}; {} answers instead. Set that one "
+                "as criSocket in the configuration, or install the intended runtime.".format(
+                    name, found, " and ".join(present)))
+    return (f"The container runtime is not available: expected it at {name}, found {found}, and no other runtime "
+            "answers. Install and start a runtime first (role containerd or crio).")

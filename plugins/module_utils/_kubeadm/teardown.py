@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Takes a machine out of its cluster: the work itself, for everybody who has decided that it is to be done.
+"""Take a host out of its cluster: the work itself, for callers that have decided to do it.
 
-Each step may find its work done already, and what says that there is work goes last: a reset that was killed is
-finished by the next one. Nothing is deleted below a mount, nothing waits for an API server, and no file has to be
-written, so that a full disk is no reason to fail.
+Each step may find its work done already, and the files that show a membership are removed last, so that the next reset
+finishes one that was killed. Nothing is deleted below a mount, nothing waits for an API server, and no file has to be
+written, so that a reset works with a full disk.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .._runtime.runtimes import socket_path
 from .command import failure
 from .config import API_VERSION
 
-# The runtimes by the sockets at which kubeadm knows them.
+# The units of the container runtimes by the sockets that kubeadm knows.
 RUNTIMES = {
     "/run/containerd/containerd.sock": "containerd.service",
     "/run/crio/crio.sock": "crio.service",
@@ -45,23 +45,22 @@ RUNTIMES = {
 }
 _UNITS = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _RUNTIME_START = 30.0
-# kubeadm asks the runtime up to five times for each pod, some seconds each: a network plugin that hangs would make
-# minutes of it. One that works takes a fraction of a second, so more than this (for all, and for each container) is no
-# use.
+# Seconds, for all and for each container. kubeadm tries up to five times to remove each pod, some seconds each: with a
+# network plugin that hangs this takes minutes. With one that works it takes a fraction of a second.
 _KUBEADM, _KUBEADM_EACH = 10.0, 2.0
 _ROUNDS = 3
-# What kubeadm is given instead of a way to the API, which need not be there and would be waited for.
+# A path that does not exist, given as kubeconfig: kubeadm would wait for an API that may be down.
 _NOWHERE = PRIVATE + "/nowhere"
 # The place from which kubeadm reads a configuration that is not written to a disk.
 _STDIN = "/dev/stdin"
-# The files by which a machine belongs to a cluster, or was about to.
+# The files of a member of a cluster, or of a host whose join or init was not finished.
 _MEMBERSHIP = (KUBELET_CONF, BOOTSTRAP_CONF, ADMIN_CONF, CA, KUBELET_CONFIG, MANIFESTS + "/etcd.yaml",
                MANIFESTS + "/kube-apiserver.yaml")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The container runtime of the machine. `unit` is empty for one that this collection does not know."""
+    """The container runtime of the host. `unit` is empty for one that this collection does not know."""
 
     socket: str
     unit: str
@@ -69,13 +68,13 @@ class Runtime:
 
 
 def read_kubeconfigs(root: Root) -> tuple[list[Kubeconfig], str]:
-    """Those by which the machine says where it belongs, and what is wrong with one that does not say it."""
+    """Return the kubeconfig files that tell the cluster of this host, and what is wrong if none can be read."""
     found, problem = [], ""
     for path in (KUBELET_CONF, ADMIN_CONF):
         try:
             config = load_kubeconfig(root, path)
         except ClassroomError as error:
-            # Half a file is what a killed kubeadm leaves; a whole one of another form is somebody's.
+            # An incomplete file is what a killed kubeadm leaves. A complete one in another form is the user's.
             text = read_text(root(path)) or ""
             problem = problem or (str(error) if text.endswith("\n") and "users" in text else "")
             continue
@@ -85,6 +84,7 @@ def read_kubeconfigs(root: Root) -> tuple[list[Kubeconfig], str]:
 
 
 def read_ca_hash(root: Root, configs: Sequence[Kubeconfig]) -> str:
+    """Return the discovery hash of the cluster's CA, empty if there is no readable one."""
     for text in (*(config.ca for config in configs), _readable(root(CA))):
         try:
             return x509.discovery_hash(text)
@@ -105,6 +105,7 @@ def known_hashes(ca_hash: str) -> tuple[str, ...]:
 
 
 def membership(root: Root) -> str:
+    """Return `control plane`, `worker`, `unfinished` or `none`."""
     if is_control_plane(root) and os.path.exists(root(ADMIN_CONF)):
         return "control plane"
     if is_control_plane(root):
@@ -115,8 +116,10 @@ def membership(root: Root) -> str:
 
 
 def find_runtime(machine: NodeContext, uri: str = "") -> Runtime | None:
-    """The runtime that the kubelet has, even where another one is wished for by now; else that of the socket, or the
-    one that the machine has. None when it has none that could run.
+    """Return the container runtime to clean up, or None if there is none that could run.
+
+    The runtime that the kubelet uses takes precedence, even if another one is requested by now; then the one at `uri`,
+    then the one that is installed.
     """
     own = runtimes.kubelets_socket(machine.root)
     wanted = [socket_path(uri)] if uri else list(RUNTIMES)
@@ -128,20 +131,20 @@ def find_runtime(machine: NodeContext, uri: str = "") -> Runtime | None:
 
 
 def ambiguity(machine: NodeContext, uri: str = "") -> str:
-    """Why nobody can tell which runtime has the containers; empty where the kubelet, or the caller, names one."""
+    """Return why it is unclear which runtime has the containers; empty if the kubelet or the caller names one."""
     if uri or runtimes.kubelets_socket(machine.root):
         return ""
     return runtimes.ambiguity([path for path in RUNTIMES if machine.socket_answers(machine.root(path))])
 
 
 def _unit(root: Root, path: str) -> str:
-    """The unit behind a socket, if there is such a unit."""
+    """Return the unit of a socket, empty if it is not installed."""
     name = RUNTIMES.get(path, "")
     return name if name and any(os.path.exists(root(directory + name)) for directory in _UNITS) else ""
 
 
 def is_kubeadms(membership: str, found: Sequence[Finding]) -> bool:
-    """Whether there is something that kubeadm removes; of what it leaves it knows nothing."""
+    """Return whether there is anything that `kubeadm reset` would remove."""
     return membership != "none" or any(finding.kind in ("container", "process") for finding in found)
 
 
@@ -149,11 +152,11 @@ def reset_machine(
     machine: NodeContext, cri_socket: str = "", timeout: float = 120, *, keep: Collection[str] = (),
     found: Sequence[Finding] | None = None,
 ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Do it, whatever the machine is: the caller has the lock and has made sure that it may be done.
+    """Reset the host. The caller holds the lock and has checked that the reset is allowed.
 
-    `keep` are files and directories that stay although they are of the cluster, `found` what `residue.find` said a
-    moment ago. Returns warnings and what could not be removed. Raises ClassroomError where going on would delete what
-    is behind a mount; everything else that fails is a warning, and what it leaves is among what is left.
+    `keep` are files and directories of the cluster that stay, `found` is a recent result of `residue.find`. Return
+    warnings and what could not be removed. Raise ClassroomError if the reset would delete data through a mount; any
+    other failure is a warning, and what it leaves is part of what could not be removed.
     """
     configs, _unreadable = read_kubeconfigs(machine.root)
     known = known_hashes(read_ca_hash(machine.root, configs))
@@ -166,39 +169,41 @@ def reset_machine(
     warnings = _started(machine, runtime)
     _stop_kubelet(machine)
     warnings += _unmounted(machine)
-    # Without the CA, which kubeadm deletes, nobody could tell whose they were, should this be killed.
+    # Removed before kubeadm deletes the CA: without it, a reset after a killed one could not identify them.
     copies = [finding for finding in found if finding.kind in ("kubeconfig", "kubectl cache")]
     residue.remove(machine, _without(copies, keep))
     if machine.find_program("kubeadm") and is_kubeadms(membership(machine.root), found):
         _end_pods(machine)
-        patience = _KUBEADM + _KUBEADM_EACH * sum(finding.kind == "container" for finding in found)
-        warnings += _kubeadm(machine, runtime, min(timeout, patience), keep)
+        limit = _KUBEADM + _KUBEADM_EACH * sum(finding.kind == "container" for finding in found)
+        warnings += _kubeadm(machine, runtime, min(timeout, limit), keep)
     if etcd:
-        # Once more, because etcd may have written while kubeadm deleted.
+        # Cleared again, because etcd may have written while kubeadm deleted.
         warnings += clear_etcd(machine, etcd)
     return warnings, _swept(machine, known, keep)
 
 
 def mounted_in_the_way(machine: NodeContext) -> str:
-    """Why no reset may begin: `kubeadm reset` deletes what is behind a mount, except below /var/lib/kubelet."""
+    """Return why a mount blocks the reset, empty if none does.
+
+    `kubeadm reset` deletes data through mounts, except below /var/lib/kubelet.
+    """
     look = Scan(machine)
     for directory in (MANIFESTS, ETC + "/pki", ETC + "/tmp", _etcd_directory(machine.root) or "/var/lib/etcd"):
         path = mounted_below(look, directory)
         if path:
-            return f"{directory} cannot be emptied: expected no mount below it, found {path}, and nothing is deleted " \
-                   "through a " \
-                   f"mount. Unmount it ('umount {path}'), then run this again. Nothing was changed."
+            return (f"{directory} cannot be emptied: expected no mount below it, found {path}, and nothing is deleted "
+                    f"through a mount. Unmount it ('umount {path}'), then try again. Nothing was changed.")
     return ""
 
 
 def clear_etcd(machine: NodeContext, directory: str) -> tuple[str, ...]:
-    """Remove etcd's data from its directory, wherever the manifest or the configuration has it; warnings."""
+    """Remove etcd's data from its directory and return warnings."""
     problem = clear(Scan(machine), directory + "/member")
     return (problem + ".",) if problem else ()
 
 
 def _started(machine: NodeContext, runtime: Runtime | None) -> tuple[str, ...]:
-    """With the runtime stopped its containers would go on running, and nobody could remove them."""
+    """Start the runtime and return warnings: while it is stopped, containers keep running and cannot be removed."""
     if runtime is None or runtime.answers:
         return ()
     machine.run(["systemctl", "reset-failed", "--", runtime.unit], check=False)
@@ -207,8 +212,7 @@ def _started(machine: NodeContext, runtime: Runtime | None) -> tuple[str, ...]:
         return ()
     words = (systemd.journal(machine.run, runtime.unit, 3) or answer.text).rstrip(".")
     return (f"{runtime.unit} does not start, so its containers can only be killed, and what it stores about them stays "
-            "until it "
-            f"runs again. Its last words: {words}.",)
+            f"until it runs again. Its last log lines: {words}.",)
 
 
 def _stop_kubelet(machine: NodeContext) -> None:
@@ -217,24 +221,24 @@ def _stop_kubelet(machine: NodeContext) -> None:
     try:
         systemd.act(machine.run, "stop", "kubelet.service")
     except CommandFailed as problem:
-        raise ClassroomError("the kubelet does not stop: {}. It would make anew what is removed; nothing was "
-                             "deleted.".format(problem.completed.text.rstrip("."))) from problem
+        raise ClassroomError("The kubelet does not stop: {}. It would re-create what is removed, so nothing was "
+                             "deleted. Stop it and try again.".format(problem.completed.text.rstrip("."))) from problem
 
 
 def _unmounted(machine: NodeContext) -> tuple[str, ...]:
     lazily, left = mounts.unmount_below(machine.root, KUBELET_DIR)
     if left:
         raise ClassroomError(
-            "wanted to delete {}, but {} below it cannot be unmounted, and nothing is deleted through a mount. End "
-            "the processes that use it ('fuser -vm {}'), then run this again; the kubelet is stopped.".format(
+            "Cannot delete {}: {} below it cannot be unmounted, and nothing is deleted through a mount. End the "
+            "processes that use it ('fuser -vm {}'), then try again. The kubelet is stopped.".format(
                 KUBELET_DIR, " and ".join(mount.path for mount in left), left[0].path))
     return tuple(one.sentence for one in lazily)
 
 
 def _end_pods(machine: NodeContext) -> None:
-    """End all processes of pods at once, now that no kubelet starts them again.
+    """Kill all processes of pods at once, now that the kubelet does not start them again.
 
-    Whatever becomes of kubeadm then, nothing is written any more to what is deleted: etcd would make its files anew.
+    Otherwise they could write to what is being deleted, even if kubeadm fails: etcd would re-create its files.
     """
     pids = [str(process.pid) for process in read_processes(machine.root) if process.of_pod]
     if pids:
@@ -242,7 +246,7 @@ def _end_pods(machine: NodeContext) -> None:
 
 
 def _etcd_directory(root: Root) -> str:
-    """Where the manifest has etcd's data, if not in the usual place."""
+    """Return etcd's data directory according to its manifest, empty if there is none."""
     for line in _readable(root(MANIFESTS + "/etcd.yaml")).splitlines():
         if "--data-dir=" in line:
             return line.split("--data-dir=", 1)[1].strip()
@@ -250,14 +254,14 @@ def _etcd_directory(root: Root) -> str:
 
 
 def _kubeadm(machine: NodeContext, runtime: Runtime | None, timeout: float, keep: Collection[str]) -> tuple[str, ...]:
-    """Run `kubeadm reset`. It is best effort in any case: what it leaves, or fails at, is removed afterwards."""
+    """Run `kubeadm reset` and return warnings. What it leaves, even when it fails, is removed afterwards."""
     document: dict[str, Any] = {
         "apiVersion": API_VERSION, "kind": "ResetConfiguration", "force": True, "cleanupTmpDir": True,
     }
     if runtime is not None:
         document["criSocket"] = "unix://" + runtime.socket
     if keep:
-        # It empties the certificates' directory whole.
+        # kubeadm deletes everything in the directory of the certificates.
         document["certificatesDir"] = machine.root(_NOWHERE)
     answer = machine.run(
         ["kubeadm", "reset", "--config=" + _STDIN, "--kubeconfig=" + machine.root(_NOWHERE)],
@@ -268,7 +272,7 @@ def _kubeadm(machine: NodeContext, runtime: Runtime | None, timeout: float, keep
 
 
 def _swept(machine: NodeContext, known: Collection[str], keep: Collection[str]) -> tuple[Finding, ...]:
-    """Remove what is left until nothing is; what is returned could not be removed."""
+    """Remove residue, in several rounds if needed, and return what could not be removed."""
     left: tuple[Finding, ...] = ()
     for _round in range(_ROUNDS):
         found = _without(residue.find(machine, known), keep)
@@ -281,7 +285,7 @@ def _swept(machine: NodeContext, known: Collection[str], keep: Collection[str]) 
 
 
 def _without(found: Sequence[Finding], keep: Collection[str]) -> list[Finding]:
-    """The findings that are not, and do not hold, something that is to be kept."""
+    """Return the findings that are not, are not below and do not contain a path to keep."""
     def holds(subject: str) -> bool:
         return any((path + "/").startswith(subject.rstrip("/") + "/") or subject.startswith(path + "/")
                    for path in keep)
@@ -289,8 +293,8 @@ def _without(found: Sequence[Finding], keep: Collection[str]) -> list[Finding]:
 
 
 def left_sentence(left: Sequence[Finding]) -> str:
-    """The failure of a reset that is not complete."""
+    """Return the error message for an incomplete reset."""
     parts = ["{} {} ({}; see it with '{}')".format(one.kind, one.subject, one.reason.rstrip("."), one.command)
              for one in left]
-    return "the machine is out of its cluster, but this could not be removed and would disturb the next one: {}. " \
-           "Remove it, or boot the machine, then run this again.".format("; ".join(parts))
+    return ("The host is out of its cluster, but this could not be removed and would disturb the next one: {}. "
+            "Remove it, or reboot the host, then try again.".format("; ".join(parts)))

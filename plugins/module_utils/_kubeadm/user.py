@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A kubeconfig of one's own for an ordinary user: a certificate that the cluster signed, and a role bound to its name.
+"""A kubeconfig for an ordinary user: a certificate that the cluster signed, and a role bound to the user's name.
 
-The key is made on the machine and never leaves it. Files in a home are read and written with the rights of its owner,
-so that a link there leads nobody further than its owner could go.
+The key is created on the host and never leaves it. Files in a home are read and written with the rights of its owner,
+so that a symbolic link there gives no access beyond that of the owner.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _AUTHENTICATED = "system:authenticated"
 _NAMESPACES = "/api/v1/namespaces"
 _MANAGED = {"app.kubernetes.io/managed-by": "classroom.kubeadm"}
-# What a pod may ask for in a namespace, https://kubernetes.io/docs/concepts/security/pod-security-standards/
+# The levels of https://kubernetes.io/docs/concepts/security/pod-security-standards/
 POD_SECURITY = ("privileged", "baseline", "restricted")
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _DAY = 86400.0
-# The API takes no shorter time, and the controller manager signs for a year at most
+# The controller manager signs for a year at most, the API accepts no shorter validity than this many seconds.
 _MOST_DAYS = 365
 _SHORTEST = 600.0
-# What is signed ends some seconds or minutes beside the wished moment
+# Seconds. The end of a signed certificate differs from the requested one by some seconds or minutes.
 _NEAR = 3600.0
 _SIGNING = 30.0
 _SECRET = 0o600
@@ -57,10 +57,10 @@ _CONFLICT = 409
 
 @dataclass(frozen=True)
 class UserSpec:
-    """Who gets a kubeconfig, for which groups and with which role. Without a namespace the role counts everywhere.
+    """The desired user: groups, role and kubeconfig. Without a namespace the role applies to the whole cluster.
 
-    `until` is the last day of the certificate as a date, and goes before the days. `account` is the machine's user to
-    whom the file belongs, where that is somebody else.
+    `until` is the last day of the certificate as a date and takes precedence over `days`. `account` is the user of the
+    host who owns the file, if that is not `user`.
     """
 
     user: str
@@ -77,12 +77,12 @@ class UserSpec:
 
     @property
     def binding(self) -> str:
-        """Where the API has the binding."""
+        """The path of the binding in the API."""
         return _binding(self.namespace, self.binding_name)
 
     @property
     def end(self) -> float:
-        """The end of the last day, 0 where none is wished."""
+        """The end of the last day in seconds since the epoch, 0 if none is requested."""
         return end_of(self.until) if self.until else 0.0
 
     @property
@@ -92,7 +92,7 @@ class UserSpec:
 
 @dataclass(frozen=True)
 class KubeconfigFile:
-    """What is at the place of the kubeconfig. `mode` and `owner` are None where there is nothing."""
+    """The file at the path of the kubeconfig. All attributes are None if there is none."""
 
     text: str | None = None
     mode: int | None = None
@@ -101,7 +101,7 @@ class KubeconfigFile:
 
 @dataclass(frozen=True)
 class KubeconfigEntries:
-    """One context of a kubeconfig: where it leads, and as whom."""
+    """One context of a kubeconfig with its cluster and its user."""
 
     server: str
     ca: str
@@ -113,14 +113,17 @@ class KubeconfigEntries:
 
 @dataclass(frozen=True)
 class UserState:
-    """What is to be changed, and why; empty reasons where nothing is."""
+    """The current state of the user's kubeconfig, roles and namespace.
+
+    `kubeconfig_problem` is the reason to replace the kubeconfig, empty if it can stay.
+    """
 
     kubeconfig_problem: str = ""
     namespace: str = ""
-    # What the bindings of the user's name give, by where the API has them; None where no role is wished
+    # The roles of the bindings of the user's name by their paths in the API; None if no role is requested.
     roles: Mapping[str, str] | None = None
     no_namespace: bool = False
-    # The level of pod security that the namespace enforces, "" for none; None where it is not this collection's to set
+    # The pod security level that the namespace enforces, "" for none; None if this collection must not set it.
     pod_security: str | None = None
     warning: str = ""
     file: KubeconfigFile = KubeconfigFile()
@@ -133,66 +136,67 @@ def _binding(namespace: str, name: str) -> str:
 
 
 def end_of(date: str) -> float:
-    """The moment at which a day ends, everywhere at the same time."""
+    """Return the end of a day in UTC, in seconds since the epoch."""
     try:
         day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     except ValueError as problem:
         raise ClassroomError(
-            f"Wanted the last day of a certificate, found '{date}'. Write a date as 2026-12-18.") from problem
+            f"The last day of a certificate is invalid: expected a date such as 2026-12-18, found '{date}'. "
+            "Correct until.") from problem
     return (day + timedelta(days=1)).timestamp()
 
 
 def validate(spec: UserSpec) -> None:
-    """Refuse what the cluster would refuse, or what would give a user more than a user's rights."""
+    """Raise ClassroomError for a user that the cluster would reject or whose rights could not be revoked."""
     if "system:masters" in spec.groups:
         raise ClassroomError(
-            f"Wanted the group system:masters for {spec.user}, found that the cluster signs no certificate for it: "
-            "nobody could "
-            "ever take its rights away. Use cluster_role 'cluster-admin' instead.")
+            f"system:masters cannot be granted to {spec.user}: the API server does not sign such certificates and the "
+            "group cannot be revoked. Use cluster_role 'cluster-admin' instead.")
     if not spec.until and (not 1 <= spec.days <= _MOST_DAYS or not 0 <= spec.renew_days < spec.days):
         raise ClassroomError(
-            f"Wanted a certificate for {spec.days} days that is renewed {spec.renew_days} days before its end, found "
-            "that it has to be 1 to "
-            f"{_MOST_DAYS} days, and less for the renewal. Correct days or renew_days.")
+            f"The validity of the certificate is invalid: expected 1 to {_MOST_DAYS} days and fewer renew_days, found "
+            f"{spec.days} days and {spec.renew_days} renew_days. Correct days or renew_days.")
     if spec.make_namespace and not spec.namespace:
         raise ClassroomError(
-            f"Wanted a namespace to be made for {spec.user}, found no name. Give it as namespace.")
+            f"The namespace for {spec.user} has no name: expected the option namespace, found none. Set namespace.")
     if spec.namespace and not spec.cluster_role:
         raise ClassroomError(
-            f"Wanted the rights of {spec.user} in the namespace {spec.namespace}, found no cluster_role. Name one, "
-            "such as 'edit'.")
+            f"The rights of {spec.user} in the namespace {spec.namespace} are missing: expected the option "
+            "cluster_role, found none. Set cluster_role, for example to 'edit'.")
 
 
 def validate_end(spec: UserSpec, now: float, admin: Kubeconfig) -> None:
-    """Refuse a last day that is over, or one that no certificate of this cluster can have."""
+    """Raise ClassroomError for a last day that is over, or that no certificate of this cluster can have."""
     if not spec.until:
         return
-    wanted = f"Wanted a certificate for {spec.user} until {spec.until}, found that "
+    wanted = f"The certificate for {spec.user} cannot be valid until {spec.until}: "
     if spec.end - now < _SHORTEST:
-        raise ClassroomError(wanted + f"this day is over, by this machine's clock ({x509.as_date(now)}). Name a day to "
-                                      "come.")
+        raise ClassroomError(wanted + f"this day is over by the clock of this host ({x509.as_date(now)}). Set until to "
+                                      "a later day.")
     if spec.end - now > (_MOST_DAYS + 1) * _DAY:
-        raise ClassroomError(wanted + f"clusters sign for {_MOST_DAYS} days at most. Name an earlier day; later a run "
-                                      "makes "
-                             "another.")
+        raise ClassroomError(wanted + f"clusters sign for {_MOST_DAYS} days at most. Set until to an earlier day; a "
+                                      "later run creates the next certificate.")
     authority = x509.read(admin.ca).not_after
     if spec.end > authority:
-        raise ClassroomError(wanted + f"the cluster's own CA ends on {x509.as_date(authority)}. Name an earlier day, "
-                                      "or renew the CA.")
+        raise ClassroomError(wanted + f"the cluster's own CA ends on {x509.as_date(authority)}. Set until to an "
+                                      "earlier day, or renew the CA.")
 
 
 def account_of(name: str, lookup: Callable[[str], Any]) -> Account:
-    """`lookup` is pwd.getpwnam: users of a school's directory count as well."""
+    """Return the account of a user of the host.
+
+    `lookup` is pwd.getpwnam, so that users of a directory service count as well. Raise ClassroomError for an unknown
+    user or one without a home.
+    """
     try:
         found = lookup(name)
     except KeyError as problem:
         raise ClassroomError(
-            f"Wanted a kubeconfig for the user {name}, found no such user on this machine. Create it first, or correct "
-            "the "
-            "name.") from problem
+            f"The kubeconfig has no owner: expected the user {name}, found no such user on this host. Create the user "
+            "first, or correct the name.") from problem
     if not os.path.isabs(found.pw_dir) or found.pw_dir == "/":
         raise ClassroomError(
-            f"Wanted a kubeconfig in the home of {name}, found '{found.pw_dir}' as home. Give the user a home.")
+            f"The user {name} has no usable home: expected a directory, found '{found.pw_dir}'. Give the user a home.")
     return Account(name, found.pw_uid, found.pw_gid, found.pw_dir)
 
 
@@ -201,6 +205,7 @@ def path_of(account: Account, given: str | None) -> str:
 
 
 def read_file(machine: NodeContext, account: Account, path: str) -> KubeconfigFile:
+    """Read the kubeconfig with the rights of its owner; raise ClassroomError if that is not possible."""
     with acting_as(account):
         try:
             found = os.stat(machine.root(path))
@@ -208,18 +213,18 @@ def read_file(machine: NodeContext, account: Account, path: str) -> KubeconfigFi
             return KubeconfigFile()
         except OSError as problem:
             raise ClassroomError(
-                f"Wanted to read {path} as {account.name}, found: {problem.strerror}. Let it belong to that "
-                "user.") from problem
+                f"Cannot read {path} as {account.name}: {problem.strerror}. Make that user its owner.") from problem
         if not stat.S_ISREG(found.st_mode):
-            raise ClassroomError(f"Wanted the kubeconfig {path}, found something that is no file. Move it away.")
+            raise ClassroomError(f"{path} is not a kubeconfig: expected a regular file, found another type. Move it "
+                                 "away.")
         if not os.access(machine.root(path), os.R_OK, effective_ids=True):
             raise ClassroomError(
-                f"Wanted to read {path} as {account.name}, found that this user may not. Let it belong to that user.")
+                f"Cannot read {path} as {account.name}: permission denied. Make that user its owner.")
         return KubeconfigFile(read_text(machine.root(path)), stat.S_IMODE(found.st_mode), found.st_uid)
 
 
 def entries(text: str) -> list[KubeconfigEntries]:
-    """All contexts of a kubeconfig in the form in which kubectl writes it, the current one first."""
+    """Return all contexts of a kubeconfig in the form in which kubectl writes it, the current one first."""
     try:
         document = yaml_reader.load(text)
         if not document:
@@ -258,6 +263,7 @@ def _decoded(entry: Mapping[str, Any], key: str) -> str:
 def read_state(
     spec: UserSpec, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account, path: str
 ) -> UserState:
+    """Read the current state of the user from the host and from the API."""
     file = read_file(machine, account, path)
     problem, namespace = _checked_entries(spec, machine, admin, file, path)
     roles = _bound_roles(spec, api) if spec.cluster_role else None
@@ -268,7 +274,7 @@ def read_state(
 def _checked_entries(
     spec: UserSpec, machine: NodeContext, admin: Kubeconfig, file: KubeconfigFile, path: str
 ) -> tuple[str, str]:
-    """Why the kubeconfig cannot stay (empty: it can), and the namespace that the user has chosen in it."""
+    """Return why the kubeconfig has to be replaced (empty if it can stay), and the namespace that is set in it."""
     if file.text is None or not file.text.strip():
         return "there is none", ""
     try:
@@ -290,19 +296,18 @@ def _checked_entries(
 
 def _rejection(spec: UserSpec, path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted {path} to be the kubeconfig of {spec.user} for this cluster, found that {found}. It is left as it is: "
-        "move it away, "
-        "or give another path.")
+        f"{path} was not replaced: expected the kubeconfig of {spec.user} for this cluster, but {found}. Move the file "
+        "away, or set another path.")
 
 
 def _is_this_clusters(entry: KubeconfigEntries, admin: Kubeconfig) -> bool:
-    """By its CA, or by its address: then it is of a cluster that stood there before."""
+    """Return whether a context belongs to this cluster, by CA or address; the address may be of a former cluster."""
     return entry.ca.strip() == admin.ca.strip() or address(entry.server) == address(admin.server)
 
 
 def _unfit(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: KubeconfigEntries) -> str:
     if entry.ca.strip() != admin.ca.strip():
-        return "it is of a cluster that is no more"
+        return "it is of a former cluster"
     if address(entry.server) != address(admin.server):
         return "the cluster is at another address"
     if not entry.certificate or not entry.key:
@@ -316,8 +321,7 @@ def _unfit(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: Kubec
     if certificate.date_problem(machine.now()):
         return "its certificate " + certificate.date_problem(machine.now())
     if spec.until and abs(certificate.not_after - spec.end) > _NEAR:
-        return (f"its certificate ends on {x509.as_date(certificate.not_after)}, and is wished until the end of "
-                f"{spec.until}")
+        return f"its certificate ends on {x509.as_date(certificate.not_after)}, expected the end of {spec.until}"
     if not spec.until and certificate.not_after - machine.now() < spec.renew_days * _DAY:
         return f"its certificate ends on {x509.as_date(certificate.not_after)}"
     if spec.make_namespace and not entry.namespace:
@@ -326,16 +330,16 @@ def _unfit(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: Kubec
 
 
 def _unknown(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: KubeconfigEntries) -> str:
-    """What the API itself says: only it knows whether key and certificate serve, and for which groups."""
+    """Return what the API server has against key and certificate, empty if it knows the user with these groups."""
     identity = Kubeconfig("of the user", admin.server, admin.ca, entry.certificate, entry.key)
     client = machine.connect(admin.server, admin.ca, identity)
     try:
         answer = client.post(_REVIEW, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
         info = answer["status"]["userInfo"]
     except Denied:
-        return "the cluster does not take its certificate"
+        return "the cluster does not accept its certificate"
     except ApiError as problem:
-        return f"the cluster cannot be asked with it: {problem}"
+        return f"the cluster cannot be queried with it: {problem}"
     groups = set(info.get("groups") or []) - {_AUTHENTICATED}
     if info.get("username") != spec.user or groups != set(spec.groups):
         return "it is of {} with the groups {}".format(info.get("username"), ", ".join(sorted(groups)) or "none")
@@ -343,7 +347,7 @@ def _unknown(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: Kub
 
 
 def _bound_roles(spec: UserSpec, api: Api) -> dict[str, str]:
-    """The roles that bindings of this name give, everywhere and in namespaces, by where they are."""
+    """Return the roles of all bindings of this name, cluster-wide and in namespaces, by their paths in the API."""
     found = {}
     try:
         everywhere = _binding("", spec.binding_name)
@@ -367,7 +371,8 @@ def _role_of(spec: UserSpec, binding: Mapping[str, Any]) -> str:
 def _read_namespace(spec: UserSpec, api: Api) -> tuple[bool, str | None, str]:
     """Return whether the namespace is missing, the level of pod security that it enforces, and a warning.
 
-    The level is None, and there may be a warning, where another has made the namespace: its labels are left alone.
+    The level is None, and there may be a warning, for a namespace that this collection did not create: its labels are
+    left alone.
     """
     try:
         found = api.get(f"{_NAMESPACES}/{segment(spec.namespace)}")
@@ -380,12 +385,13 @@ def _read_namespace(spec: UserSpec, api: Api) -> tuple[bool, str | None, str]:
     if enforced == spec.pod_security:
         return False, None, ""
     return False, None, (
-        "The namespace {0} was not made by this collection, and its pod security is left as it is: expected {1} to be "
-        "enforced, found {2}. Set it with 'kubectl label --overwrite namespace {0} {3}={1}'.".format(
+        "The namespace {0} was not created by this collection, and its pod security was not changed: expected {1} to "
+        "be enforced, found {2}. Set it with 'kubectl label --overwrite namespace {0} {3}={1}'.".format(
             spec.namespace, spec.pod_security, enforced or "no level", _ENFORCE))
 
 
 def plan(spec: UserSpec, state: UserState, account: Account, path: str) -> list[Change]:
+    """Return the changes from the current to the desired state, in their order."""
     steps = []
     if state.no_namespace:
         steps.append(Change("namespace", spec.namespace, "absent", "present", "there is none"))
@@ -404,7 +410,7 @@ def plan(spec: UserSpec, state: UserState, account: Account, path: str) -> list[
 
 
 def _role_steps(spec: UserSpec, roles: Mapping[str, str]) -> list[Change]:
-    """The wished binding, and an end to what earlier wishes bound elsewhere, which would otherwise go on to count."""
+    """Return the changes for the desired binding, and for the removal of bindings that earlier runs made elsewhere."""
     steps = []
     role = roles.get(spec.binding, "")
     if role != spec.cluster_role:
@@ -431,7 +437,7 @@ def _role_words(spec: UserSpec) -> str:
 
 
 class Performer:
-    """Carries a plan out. The role is bound first: a kubeconfig that is there works."""
+    """The performer of planned changes. The role is bound first, so that a kubeconfig works once it exists."""
 
     def __init__(self, spec: UserSpec, machine: NodeContext, admin: Kubeconfig, api: Api, account: Account) -> None:
         self._spec = spec
@@ -461,13 +467,13 @@ class Performer:
                     os.remove(self._machine.root(path))
 
     def _bind(self, state: UserState) -> None:
-        # A binding's role cannot be changed
+        # The role of a binding is immutable.
         if (state.roles or {}).get(self._spec.binding):
             self._api.delete(self._spec.binding)
         self._make(self._spec.binding.rpartition("/")[0], binding_of(self._spec))
 
     def _unbind(self, path: str) -> None:
-        # Gone meanwhile is gone
+        # The binding may have been removed meanwhile.
         with suppress(NotFound):
             self._api.delete(path)
 
@@ -475,7 +481,7 @@ class Performer:
         try:
             self._api.post(collection, body)
         except Refused as problem:
-            # Another run was as fast; the next one sees whether it wanted the same
+            # Another run created the object meanwhile; the next run compares it with the desired state.
             if problem.status != _CONFLICT:
                 raise
 
@@ -488,7 +494,8 @@ class Performer:
         former = (state.file.text or "").strip()
         with acting_as(self._account):
             if former and not entries(former):
-                # One of no cluster is the user's own. Not in before.json: root writes nothing into homes
+                # A kubeconfig without a cluster is the user's own. It is not recorded in before.json, because root
+                # writes nothing into homes.
                 set_aside(self._machine.root(path))
             directory = os.path.dirname(self._machine.root(path))
             if not os.path.isdir(directory):
@@ -498,7 +505,7 @@ class Performer:
     def _key_and_request(self) -> tuple[str, str]:
         """Return a new private key and the request for its certificate, both PEM.
 
-        openssl writes the key into root's directory on a tmpfs, which is removed also after a run that was killed.
+        openssl writes the key into a directory of root on a tmpfs; if this run is killed, the next one removes it.
         """
         settings = ("[req]\ndistinguished_name = subject\nprompt = no\nstring_mask = utf8only\n[subject]\n"
                     + subject_lines(self._spec))
@@ -521,13 +528,16 @@ class Performer:
             self._forget(path)
 
     def _check_signed(self, certificate: str) -> None:
-        """A cluster may have been told to sign for less than a year; the next run would find it wrong again."""
+        """Raise ClassroomError for a certificate that ends early, because each run would replace it again.
+
+        The controller manager may be configured to sign for less than a year.
+        """
         end = x509.read(certificate).not_after
         if self._spec.until and abs(end - self._spec.end) > _NEAR:
             raise ClassroomError(
-                f"Wanted a certificate for {self._spec.user} until the end of {self._spec.until}, found that the "
-                f"cluster signs until {x509.as_date(end)} only. Name "
-                "an earlier day, or see --cluster-signing-duration of the controller manager.")
+                f"The certificate for {self._spec.user} ends too early: expected the end of {self._spec.until}, found "
+                f"that the cluster signs until {x509.as_date(end)} only. Set until to an earlier day, or see "
+                "--cluster-signing-duration of the controller manager.")
 
     def _certificate(self, path: str) -> str:
         found: dict[str, Any] = {}
@@ -537,33 +547,32 @@ class Performer:
             failed = [one for one in found.get("conditions") or [] if one.get("type") in ("Denied", "Failed")]
             if failed:
                 raise ClassroomError(
-                    "Wanted a certificate for {}, found that the cluster refuses to sign it: {}. Correct what it "
-                    "names.".format(self._spec.user, failed[0].get("message") or "no reason given"))
+                    "The cluster rejects the certificate request for {}: {}. Correct the cause and try again.".format(
+                        self._spec.user, failed[0].get("message") or "no reason given"))
             return bool(found.get("certificate"))
 
         if not self._machine.wait(there, _SIGNING):
             raise ClassroomError(
-                f"Wanted a certificate for {self._spec.user}, found that nobody signed it within {_SIGNING:g} s. Does "
-                "the controller manager "
-                "run? See 'kubectl -n kube-system get pods'.")
+                f"The certificate for {self._spec.user} was not signed within {_SIGNING:g} s. Check that the "
+                "controller manager is running ('kubectl -n kube-system get pods').")
         return base64.b64decode(found["certificate"]).decode("ascii")
 
     def _forget(self, path: str) -> None:
         try:
             self._api.delete(path)
         except ApiError:
-            # The cluster removes what was signed after an hour itself
+            # The cluster removes signed requests itself after an hour.
             return
 
 
 def subject_lines(spec: UserSpec) -> str:
-    """The subject for openssl: groups are organisations, the user is the common name."""
+    """Return the subject for openssl: groups are organizations, the user is the common name."""
     lines = [f"{number}.O = {_escaped(group)}\n" for number, group in enumerate(spec.groups)]
     return "".join(lines) + f"CN = {_escaped(spec.user)}\n"
 
 
 def _escaped(text: str) -> str:
-    """A value in openssl's settings; its own signs stand for themselves."""
+    """Return a value with the special characters of openssl's settings escaped."""
     return re.sub(r"([\\$#\"'])", r"\\\1", text)
 
 
@@ -597,7 +606,7 @@ def binding_of(spec: UserSpec) -> dict[str, Any]:
 
 
 def kubeconfig_text(spec: UserSpec, admin: Kubeconfig, certificate: str, key: str, namespace: str = "") -> str:
-    """JSON is YAML, and kubectl writes its own form at the first change."""
+    """Return the kubeconfig as JSON, which is valid YAML; kubectl rewrites it in its own form at the first change."""
     encoded = {name: base64.b64encode(text.encode("utf-8")).decode("ascii")
                for name, text in (("ca", admin.ca), ("certificate", certificate), ("key", key))}
     context = {"cluster": spec.cluster, "user": spec.user}
@@ -618,7 +627,7 @@ def converge(
     spec: UserSpec, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
     lookup: Callable[[str], Any],
 ) -> tuple[list[Change], str, list[str]]:
-    """Return the steps that were (in check mode: would be) done, the path of the user's kubeconfig, and warnings."""
+    """Return the changes that were (in check mode: would be) made, the path of the user's kubeconfig, and warnings."""
     validate(spec)
     account = account_of(spec.account or spec.user, lookup)
     path = path_of(account, given)
@@ -641,7 +650,7 @@ def remove(
     spec: UserSpec, machine: NodeContext, kubeconfig: str, given: str | None, check_mode: bool,
     lookup: Callable[[str], Any],
 ) -> tuple[list[Change], str, list[str]]:
-    """Steps that were, or would be, done so that the user may do nothing here and has no kubeconfig for it."""
+    """Remove a user's roles and kubeconfig; return the changes, the path and warnings as `converge` does."""
     account = account_of(spec.account or spec.user, lookup)
     path = path_of(account, given)
     wanted = f"take the kubeconfig of {spec.user} away"
@@ -649,7 +658,7 @@ def remove(
         admin = administrator(machine, wanted, kubeconfig)
     except NoAdministrator:
         if read_file(machine, account, path).text is None:
-            # Without a cluster there is nothing to be taken from
+            # Without a cluster and a kubeconfig there is nothing to remove.
             return [], path, []
         raise
     api = machine.connect(admin.server, admin.ca, admin)
@@ -679,14 +688,12 @@ def _require_role(spec: UserSpec, api: Api) -> None:
         api.get(f"{_RBAC}/clusterroles/{segment(spec.cluster_role)}")
     except NotFound as problem:
         raise ClassroomError(
-            f"Wanted the cluster role {spec.cluster_role} for {spec.user}, found no such role. Name one that 'kubectl "
-            "get clusterroles' "
-            "lists.") from problem
+            f"The cluster role for {spec.user} does not exist: expected {spec.cluster_role}, found no such role. Set "
+            "cluster_role to one that 'kubectl get clusterroles' lists.") from problem
     try:
         if spec.namespace and not spec.make_namespace:
             api.get(f"{_NAMESPACES}/{segment(spec.namespace)}")
     except NotFound as problem:
         raise ClassroomError(
-            f"Wanted the role {_role_words(spec)} for {spec.user}, found that the cluster has no such namespace. "
-            "Create it, or correct "
-            "it.") from problem
+            f"The role {_role_words(spec)} cannot be bound to {spec.user}: the cluster has no such namespace. Create "
+            "it, or correct namespace.") from problem

@@ -182,7 +182,8 @@ def test_reset_fails_with_what_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch
 def test_reset_fails_in_a_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.write("/etc/kubernetes/kubelet.conf", "users: of another form\n")
     ended, _warned, _spec = run(kubeadm_reset, lab, monkeypatch, endpoint="192.168.90.100")
-    assert ended.failed and "cannot be told, and nothing was changed" in ended.values["msg"]
+    assert ended.failed and "Cannot determine to which cluster this host belongs" in ended.values["msg"]
+    assert "Nothing was changed." in ended.values["msg"]
 
 
 def test_a_node_is_no_reason_to_fail(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_the_same_said_otherwise_is_no_drift(desired: dict[str, Any]) -> None:
 def test_drift_is_a_sentence_per_value() -> None:
     found = drift({"networking": {"podSubnet": "10.245.0.0/16"}, "dns": {"disabled": True}}, CONFIGURATION)
     assert len(found) == 2
-    assert "networking.podSubnet is wished to be '10.245.0.0/16', the running cluster has '10.244.0.0/16'" in found[1]
+    assert "networking.podSubnet differs: expected '10.245.0.0/16', found '10.244.0.0/16' in the running" in found[1]
 
 
 def test_what_cannot_be_compared_is_said() -> None:

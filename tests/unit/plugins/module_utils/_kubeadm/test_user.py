@@ -282,10 +282,10 @@ ANEW: dict[str, tuple[Callable[[Seat], None], str]] = {
     "it was removed": (lambda seat: seat.config.unlink(), "there is none"),
     "it leads nowhere": (empty, "it leads to no cluster"),
     "another user's": (other_user, "it is of the user kubernetes-admin"),
-    "a new cluster": (new_cluster, "it is of a cluster that is no more"),
+    "a new cluster": (new_cluster, "it is of a former cluster"),
     "another address": (moved, "the cluster is at another address"),
-    "not believed": (denied, "the cluster does not take its certificate"),
-    "key of another": (broken_key, "the cluster cannot be asked with it: no answer: key values mismatch"),
+    "not believed": (denied, "the cluster does not accept its certificate"),
+    "key of another": (broken_key, "the cluster cannot be queried with it: no answer: key values mismatch"),
     "ends soon": (later(340), "its certificate ends on "),
     "has ended": (later(370), "its certificate expired on "),
     "no key": (without_key, "it has no certificate"),
@@ -347,7 +347,7 @@ def test_beside_another_cluster_it_may_stay(seat: Seat) -> None:
 def test_what_is_somebody_elses_is_left_alone(seat: Seat, text: str, found: str, check_mode: bool) -> None:
     seat.config.parent.mkdir()
     seat.config.write_text(text)
-    with pytest.raises(ClassroomError, match=found + r"\. It is left as it is: move it away, or give another path"):
+    with pytest.raises(ClassroomError, match="not replaced: .*" + found + r"\. Move the file away, or set another"):
         seat(check_mode=check_mode)
     assert seat.config.read_text() == text and writes(seat) == []
     assert len(seat(path="/home/student/mine")) == 2
@@ -357,7 +357,7 @@ def test_another_cluster_beside_a_spoilt_entry_is_left_alone(seat: Seat) -> None
     document = two_clusters(seat)
     del document["users"][0]["user"]["client-key-data"]
     seat.config.write_text(json.dumps(document))
-    with pytest.raises(ClassroomError, match=r"found that it leads to 192\.0\.2\.1:6443 too"):
+    with pytest.raises(ClassroomError, match=r"but it leads to 192\.0\.2\.1:6443 too"):
         seat()
 
 
@@ -453,15 +453,15 @@ def test_a_certificate_until_a_day(seat: Seat) -> None:
     assert seat(wish) == []
     sooner = replace(SPEC, until=in_days(10))
     [change] = seat(sooner)
-    assert "its certificate ends on " in change and "and is wished until the end of " + sooner.until in change
+    assert "its certificate ends on " in change and ", expected the end of " + sooner.until in change
     assert abs(ends(seat) - end_of(sooner.until)) < 120 and seat(sooner) == []
 
 
 @pytest.mark.parametrize(("until", "later_days", "says"), [
-    ("18.12.2026", 0, r"found '18\.12\.2026'. Write a date as 2026-12-18"),
-    (in_days(-1), 0, r"found that this day is over, by this machine's clock \(20"),
-    (in_days(400), 0, "found that clusters sign for 365 days at most. Name an earlier day"),
-    (in_days(3700), 3600, "the cluster's own CA ends on 20.*Name an earlier day, or renew the CA"),
+    ("18.12.2026", 0, r"expected a date such as 2026-12-18, found '18\.12\.2026'"),
+    (in_days(-1), 0, r"this day is over by the clock of this host \(20"),
+    (in_days(400), 0, "clusters sign for 365 days at most. Set until to an earlier day"),
+    (in_days(3700), 3600, "the cluster's own CA ends on 20.*to an earlier day, or renew the CA"),
 ])
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_day_that_cannot_be_is_refused(seat: Seat, until: str, later_days: int, says: str, check_mode: bool) -> None:
@@ -473,7 +473,7 @@ def test_a_day_that_cannot_be_is_refused(seat: Seat, until: str, later_days: int
 
 def test_a_cluster_that_signs_for_less_says_so(seat: Seat) -> None:
     seat.api.longest = 5 * DAY
-    with pytest.raises(ClassroomError, match=r"found that the cluster signs until 20.* only. Name an earlier day, or"):
+    with pytest.raises(ClassroomError, match=r"that the cluster signs until 20.* only. Set until to an earlier day"):
         seat(replace(SPEC, until=in_days(20)))
     assert not seat.config.exists()
 
@@ -492,7 +492,7 @@ def test_whoever_leaves_keeps_nothing(seat: Seat) -> None:
 def test_whoever_leaves_keeps_the_kubeconfig_of_another_cluster(seat: Seat) -> None:
     document = two_clusters(seat)
     seat.config.write_text(json.dumps(document))
-    with pytest.raises(ClassroomError, match=r"found that it leads to 192\.0\.2\.1:6443\. It is left as it is"):
+    with pytest.raises(ClassroomError, match=r"was not replaced: .* but it leads to 192\.0\.2\.1:6443\. Move"):
         seat.without()
     assert seat.config.exists() and BINDINGS + "/classroom-kubeadm:student" in seat.api.objects
 
@@ -507,16 +507,16 @@ def test_nobody_has_to_leave_where_there_is_no_cluster(seat: Seat) -> None:
 
 
 REFUSED: dict[str, tuple[UserSpec, str]] = {
-    "no such user": (UserSpec("nobody"), "found no such user on this machine. Create it first"),
-    "masters": (UserSpec("student", ("system:masters",)), "the cluster signs no certificate for it"),
+    "no such user": (UserSpec("nobody"), "found no such user on this host. Create the user first"),
+    "masters": (UserSpec("student", ("system:masters",)), "the API server does not sign such certificates"),
     "no such role": (UserSpec("student", cluster_role="head"),
-                     "Wanted the cluster role head for student, found no such"),
-    "no such namespace": (replace(SPEC, namespace="none"), "Wanted the role edit in none for student, found that the"),
-    "a namespace without a role": (UserSpec("student", namespace="x"), "found no cluster_role"),
-    "a namespace without a name": (replace(SPEC, make_namespace=True), "found no name. Give it as namespace"),
-    "no days": (replace(SPEC, days=0), "it has to be 1 to 365 days"),
-    "too many days": (replace(SPEC, days=366), "it has to be 1 to 365 days"),
-    "always due": (replace(SPEC, days=30, renew_days=30), "and less for the renewal"),
+                     "role for student does not exist: expected head, found no such"),
+    "no such namespace": (replace(SPEC, namespace="none"), "The role edit in none cannot be bound to student"),
+    "a namespace without a role": (UserSpec("student", namespace="x"), "expected the option cluster_role, found none"),
+    "a namespace without a name": (replace(SPEC, make_namespace=True), "expected the option namespace, found none"),
+    "no days": (replace(SPEC, days=0), "expected 1 to 365 days and fewer renew_days, found 0 days"),
+    "too many days": (replace(SPEC, days=366), "expected 1 to 365 days and fewer renew_days, found 366 days"),
+    "always due": (replace(SPEC, days=30, renew_days=30), "found 30 days and 30 renew_days"),
 }
 
 
@@ -543,8 +543,8 @@ def test_without_an_answer_it_says_so(seat: Seat) -> None:
 
 
 @pytest.mark.parametrize(("silent", "refusal", "says"), [
-    (True, "", "nobody signed it within 30 s. Does the controller manager run"),
-    (False, "expired CA", "refuses to sign it: expired CA. Correct what it names"),
+    (True, "", "was not signed within 30 s. Check that the controller manager is running"),
+    (False, "expired CA", "rejects the certificate request for student: expired CA. Correct the cause"),
 ])
 def test_a_signature_that_does_not_come_is_named(seat: Seat, silent: bool, refusal: str, says: str) -> None:
     seat.api.silent, seat.api.refusal = silent, refusal
