@@ -124,7 +124,7 @@ def test_a_port_that_somebody_has(squatter: int) -> None:
     run = in_room("site.yml", "--limit", "utility")
     assert run.status == FAILED, run.output
     unit = {5000: "nginx", 5001: "classroom-registry"}[squatter]
-    found = f"Wanted port {squatter} for {unit}.service, found 'python3' listening on it. Stop that program"
+    found = f"Port {squatter} is in use: expected it free for {unit}.service, found 'python3' listening on it. Stop"
     assert found in run.failures[UTILITY]
 
 

@@ -84,7 +84,8 @@ def test_one_run_makes_every_seat_but_the_broken_one() -> None:
         run = playbook("site.yml")
     assert run.status == FAILED, run.output
     assert failed_machines(run) == set(run.failures) == {BROKEN, HOSTILE}, run.output
-    assert "Wanted port 6443 for the API server, found 'python3' listening on it." in run.failures[BROKEN]
+    found = "Port 6443 is in use: expected it free for the API server, found 'python3' listening on it."
+    assert found in run.failures[BROKEN]
     assert run.changed[BROKEN] == 0
     assert [words for words in SECRETS if words in run.output] == []
     assert_no_attack_succeeds(run)
@@ -151,7 +152,7 @@ def test_a_run_says_who_is_stuck_and_how_to_go_on(tmp_path: Path) -> None:
     assert again.strip().endswith("--limit seat05") and "playbooks/site.yml" in again
     found = report(tmp_path)
     assert (found["seat04"]["state"], found["seat05"]["state"]) == ("ready", "stuck")
-    assert "Wanted port 6443" in found["seat05"]["why"]
+    assert "Port 6443 is in use" in found["seat05"]["why"]
 
 
 def test_the_report_tells_how_the_class_is(tmp_path: Path) -> None:

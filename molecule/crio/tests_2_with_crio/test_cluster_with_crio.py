@@ -97,7 +97,7 @@ def test_a_broken_file_is_found_before_the_service_is_touched(tmp_path: Path) ->
     process = main_process()
     command("node1", f"printf '[crio.runtime]\\nlog_level = broken\\n' > {OWN_DROP_IN}")
     try:
-        says = ("Wanted files in /etc/crio/crio.conf.d that crio.service can start with", OWN_DROP_IN, "broken")
+        says = ("expected files in /etc/crio/crio.conf.d that crio.service can start with", OWN_DROP_IN, "broken")
         another = chosen(tmp_path, MIXED, crio_cni_plugin_dirs=["/opt/cni/bin", "/opt/own/bin"])
         refused("node1", *RUNTIME, inventories=another, says=says)
     finally:

@@ -99,18 +99,18 @@ def changed(host: Any, there: str, back: str) -> Iterator[None]:
 @pytest.mark.parametrize(("there", "back", "arguments", "says"), [
     ("cp /etc/fstab /root/fstab && echo 'a line of nothing at all, and not of numbers' >> /etc/fstab",
      "cat /root/fstab > /etc/fstab && rm /root/fstab", (),
-     "Wanted an entry 'device mountpoint type options dump pass', found 'a line of nothing at all"),
+     "expected an entry 'device mountpoint type options dump pass', found 'a line of nothing at all"),
     ("mount --bind /proc/sys/net/ipv4 /proc/sys/net/ipv4 && mount -o remount,bind,ro /proc/sys/net/ipv4",
      "umount /proc/sys/net/ipv4", (),
-     "Wanted the kernel setting net.ipv4.ip_forward = 1, found 0, and it is read-only on this machine"),
+     "expected net.ipv4.ip_forward = 1, found 0, and it is read-only on this host"),
     ("true", "true", ("-e", "cluster_kube_proxy_mode=ipvs"),
      "ip_vs_sh neither built in nor as a module of the running kernel"),
     ("true", "true", ("-e", '{"host_time_servers": ["two words"]}'),
-     "Wanted the name or address of a time server, found 'two words'"),
+     "A time server is invalid: expected a host name or an address, found 'two words'"),
     ("true", "true", ("-e", '{"host_hosts": [{"address": "203.0.113.20", "names": ["master"]}]}'),
-     "Wanted one address a name, found master for both"),
+     "expected one address for master, found both"),
     ("sed -i s/enforcing/disabled/ /etc/selinux/config", "sed -i s/disabled/enforcing/ /etc/selinux/config",
-     ("-e", "host_selinux=enforcing"), "Wanted SELinux enforcing, found it disabled"),
+     ("-e", "host_selinux=enforcing"), "SELinux cannot be set: expected enforcing, found it disabled"),
 ], ids=["fstab", "read-only", "ipvs", "time server", "hosts", "selinux"])
 def test_what_cannot_be_is_refused(there: str, back: str, arguments: tuple[str, ...], says: str) -> None:
     before = machine_print("master")

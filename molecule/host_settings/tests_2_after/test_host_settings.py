@@ -20,7 +20,7 @@ NAMES = ("master", "node1")
 HERE = Path(__file__).resolve().parents[1]
 CONVERGE = "../molecule/host_settings/converge.yml"
 SETTINGS = ("-e", f"@{HERE / 'vars' / 'settings.yml'}")
-SILENT = "time server 192.0.2.123: it does not answer at UDP port 123"
+SILENT = "time server 192.0.2.123: it does not respond at UDP port 123"
 # What the programs that keep lists of users and firewalld leave behind each change
 COPIES = re.compile(r"^/etc/((sub)?[gu]id|g?shadow|group|passwd)-$|^/etc/firewalld/.*\.xml\.old$")
 # The roles that are about the machine alone; containerd's and the others' need a source of packages

@@ -14,14 +14,14 @@ from tests.support.failures import refused
 from tests.support.snapshots import machine
 
 TOO_SMALL = {
-    "preflight_min_memory_mib=999999": "Wanted at least 999999 MiB of memory for this role, found",
-    "preflight_min_cpus=99": "Wanted at least 99 CPUs for this role, found",
+    "preflight_min_memory_mib=999999": "expected at least 999999 MiB of memory for this role, found",
+    "preflight_min_cpus=99": "expected at least 99 CPUs for this role, found",
 }
 
 
 @pytest.mark.parametrize("setting", TOO_SMALL)
 def test_a_machine_that_is_too_small(setting: str) -> None:
-    says = ("master cannot become a control plane", TOO_SMALL[setting], "Give the machine more")
+    says = ("master cannot become a control plane", TOO_SMALL[setting], "Give the host more")
     refused("master", "--limit", "master", "--extra-vars", setting, says=says)
 
 
@@ -36,5 +36,5 @@ def squatter() -> Iterator[None]:
 
 @pytest.mark.usefixtures("squatter")
 def test_the_port_of_the_api_is_taken() -> None:
-    found = "Wanted port 6443 for the API server, found 'python3' listening on it"
+    found = "Port 6443 is in use: expected it free for the API server, found 'python3' listening on it"
     refused("master", "--limit", "master", says=("master cannot become a control plane", found, "Stop that program"))

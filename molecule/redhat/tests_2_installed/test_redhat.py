@@ -121,15 +121,20 @@ def test_networkmanager_leaves_the_interfaces_of_kubernetes_alone() -> None:
 
 
 NETWORK_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "a zone that does not exist": ({"firewall_zone": "classroom"}, "found no such zone, only block, dmz, drop"),
-    "a network that no machine has": ({"cluster_internal_network": "172.31.91.0/24"}, "172.31.91.0/24 for the"),
-    "an interface that no machine has": ({"cluster_external_network": "eth7"}, "that is called eth7 for the external"),
-    "a network that two interfaces have": ({"cluster_internal_network": "128.0.0.0/1"}, "Wanted one interface of this"),
-    "what would cut the connection": ({"host_interfaces_unmanaged": ["eth*"]}, "connection on eth0: it would be cut"),
+    "a zone that does not exist": (
+        {"firewall_zone": "classroom"}, "does not exist: expected one of block, dmz, drop"),
+    "a network that no machine has": (
+        {"cluster_internal_network": "172.31.91.0/24"}, "with an address in 172.31.91.0/24, found"),
+    "an interface that no machine has": (
+        {"cluster_external_network": "eth7"}, "of this host with the name eth7, found"),
+    "a network that two interfaces have": (
+        {"cluster_internal_network": "128.0.0.0/1"}, "expected one interface of this host"),
+    "what would cut the connection": (
+        {"host_interfaces_unmanaged": ["eth*"]}, "interface of this SSH connection, found eth0"),
 }
 
 
-@pytest.mark.parametrize(("wish", "says"), NETWORK_REFUSED.values(), ids=NETWORK_REFUSED)
+@pytest.mark.parametrize(("spec", "says"), NETWORK_REFUSED.values(), ids=NETWORK_REFUSED)
 def test_networks_and_zones_that_are_not_there_are_refused(spec: dict[str, Any], says: str) -> None:
     before = machine_print("master")
     run = playbook("site.yml", "--limit", "master", "-e", json.dumps(spec))
@@ -141,9 +146,10 @@ def test_networks_and_zones_that_are_not_there_are_refused(spec: dict[str, Any],
 @pytest.mark.parametrize(("rules", "says"), [
     ("add table inet own; add chain inet own input { type filter hook input priority 0; policy drop; }; "
      "add rule inet own input tcp dport 22 accept; add rule inet own input ct state established accept",
-     "Wanted 10250/tcp, 8472/udp open for other machines, found that the chain input of nftables' table inet own"),
+     "expected 10250/tcp, 8472/udp open for other hosts, found that the chain input of nftables' table inet own"),
     ("add table inet own; add chain inet own forward { type filter hook forward priority 0; policy drop; }",
-     "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet own drops it"),
+     "The traffic of pods is blocked: expected it to be forwarded, "
+     "found that the chain forward of nftables' table inet own drops it"),
 ])
 def test_a_firewall_of_the_administrators_that_would_block_is_named(rules: str, says: str) -> None:
     command(f"nft '{rules}'", "node1")

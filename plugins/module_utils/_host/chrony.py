@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""chrony with the wanted servers, in place of whatever else keeps the clock, and the way back."""
+"""Set up chrony with the requested servers in place of another time service, and restore the original state."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _CONFIGS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
 _DIRECTIVE = re.compile(r"^[ \t]*(confdir|sourcedir)[ \t]+(/\S+)", re.MULTILINE)
 _HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _PORT = 123
-# A question as an NTP client of version 4 puts it: its first byte, and nothing else
+# A request as an NTP client of version 4 sends it: only the first byte is set (RFC 5905)
 _QUESTION = b"\x23" + 47 * b"\0"
 _TIMEOUT = 1.5
 
 
 @dataclass(frozen=True)
 class ChronyState:
-    """chrony's unit and its files as they are and as they should be.
+    """The current state of chrony's unit, and its desired files.
 
-    `replaced` are the services that run in whose place it comes, each with its package as `name=version`; `silent` are
-    servers that do not answer.
+    `replaced` are the running services that chrony replaces, each with its package as `name=version`; `unreachable` are
+    servers that do not respond.
     """
 
     found: service.ServiceState
     files: tuple[service.FileSpec, ...] = ()
     replaced: Mapping[str, str] = field(default_factory=dict)
-    silent: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
 
 def unit_of(root: Root) -> str:
@@ -57,7 +57,7 @@ def unit_of(root: Root) -> str:
 def read_state(
     root: Root, run: Runner, spec: TimeSpec, running: Sequence[str], ask: Callable[[Sequence[str]], tuple[str, ...]],
 ) -> ChronyState:
-    """`ask` returns the servers that do not answer."""
+    """Read the state of chrony. `ask` returns the servers that do not respond."""
     files = desired_files(root, spec.servers)
     found = service.read_state(root, run, _service(unit_of(root), files))
     others = tuple(name for name in running if name in OTHERS)
@@ -65,7 +65,7 @@ def read_state(
 
 
 def _packages_of(root: Root, run: Runner, units: Sequence[str]) -> dict[str, str]:
-    """The units with the version of the package that brings each, empty where no package of its name is there."""
+    """Return each unit's package as `name=version`, empty where no package of its name is installed."""
     if not units:
         return {}
     names = {name: name.partition(".")[0].replace("ntpd", "ntp") for name in units}
@@ -76,14 +76,14 @@ def _packages_of(root: Root, run: Runner, units: Sequence[str]) -> dict[str, str
 
 
 def desired_files(root: Root, servers: Sequence[str]) -> tuple[service.FileSpec, ...]:
-    """Where chrony reads further servers: a directory that its configuration names, else a block in the configuration.
+    """Return the file for further servers: in a directory that chrony's configuration names, else a block in it.
 
-    Without servers a file that an earlier run wrote has none in it, and nothing is written for the first time.
+    Without servers, a file from an earlier run is emptied, and no new file is written.
     """
     path = next((path for path in _CONFIGS if os.path.exists(root(path))), None)
     text = read_text(root(path)) if path else None
     if path is None or text is None:
-        # Not installed yet: where the package of the family will have it
+        # chrony is not installed yet: the package of the OS family creates this path
         redhat = os.path.exists(root(package_manager_detect.REDHAT))
         path = _CONFIGS[1 if redhat else 0]
         place = None if redhat else "/etc/chrony/sources.d/classroom-kubeadm.sources"
@@ -95,13 +95,13 @@ def desired_files(root: Root, servers: Sequence[str]) -> tuple[service.FileSpec,
         return (service.FileSpec(place, _HEADER + lines),) if servers or found is not None else ()
     block = f"{BEGIN}\n{lines}{END}\n" if servers else ""
     content = without_block(text or "") + block
-    # Its mode stays what it is, where there is one: keys may stand in it
+    # An existing file keeps its mode, because it may contain keys
     mode = mode_of(root(path)) or 0o644
     return (service.FileSpec(path, content, mode),) if content != (text or "") else ()
 
 
 def _place(text: str) -> str | None:
-    """The file for servers; a directory below /run is DHCP's. The Red Hat family's configuration names no other."""
+    """Return the file for servers, None without a directory. Directories below /run belong to DHCP and do not count."""
     directives: list[tuple[str, str]] = _DIRECTIVE.findall(text)
     found = {kind: path for kind, path in reversed(directives) if not path.startswith("/run/")}
     if "sourcedir" in found:
@@ -110,7 +110,7 @@ def _place(text: str) -> str | None:
 
 
 def without_block(text: str) -> str:
-    """The configuration without this collection's lines; a block without an end is somebody's mistake and stays."""
+    """Return the configuration without this collection's lines. A block without an end is an edit error and stays."""
     before, begin, rest = text.partition(BEGIN + "\n")
     _ours, end, after = rest.partition(END + "\n")
     return before + after if begin and end else text
@@ -121,7 +121,7 @@ def _service(name: str, files: tuple[service.FileSpec, ...]) -> service.ServiceS
 
 
 def plan(spec: TimeSpec, state: ChronyState) -> TimePlan:
-    """The other services, the package, then chrony's files and process."""
+    """Plan to stop the other services, install the package, then configure and start chrony."""
     unit = state.found.unit
     steps = [Change("time service", name, "running", "stopped, and not started at boot", "chrony keeps the clock")
              for name in state.replaced]
@@ -129,27 +129,26 @@ def plan(spec: TimeSpec, state: ChronyState) -> TimePlan:
         steps.append(Change("package", PACKAGE, "not installed", "any version", "it is missing"))
     steps += service.plan(_service(unit.name, state.files), state.found)
     return TimePlan(tuple(steps), tuple(
-        f"time server {name}: it does not answer at UDP port {_PORT}, and chrony goes on asking; a right clock does "
-        "not depend "
-        "on it while another server answers" for name in state.silent))
+        f"time server {name}: it does not respond at UDP port {_PORT}. chrony keeps trying it; the clock stays correct "
+        "as long as another server responds" for name in state.unreachable))
 
 
 def apply(root: Root, run: Runner, spec: TimeSpec, state: ChronyState) -> None:
-    """Keep, replace, install, configure."""
+    """Record the original state, install and configure chrony, and disable the services that it replaces."""
     unit = state.found.unit
     was = unit.active_state if unit.exists else ""
     original_state.keep(root, {"time": {"chrony": was, "replaced": state.replaced}})
     if not unit.exists:
-        # As they are now: what the package is about to bring goes with it
+        # Recorded before the installation, because files of the package are removed with it
         original_state.keep(root, original_state.former_files(root, {file.path: "" for file in state.files}))
         wanted = package_plan.PackagesSpec((package_plan.Package(PACKAGE, None),), None, False)
         backend = package_manager_detect.backend_of(root, run)
         package_plan.apply(root, backend, wanted, package_plan.read_state(root, backend, wanted, {}), {})
     for name in state.replaced:
-        # Of packages that exclude each other this one is gone by now
+        # Installing chrony removes a conflicting package, and its unit with it
         if systemd.show(run, name).exists:
             run(["systemctl", "disable", "--now", "--", name], timeout=60)
-    # Only now its configuration is there
+    # The configuration exists only after the installation
     desired = _service(unit_of(root), desired_files(root, spec.servers))
     found = service.read_state(root, run, desired)
     service.validate(desired, found)
@@ -159,10 +158,10 @@ def apply(root: Root, run: Runner, spec: TimeSpec, state: ChronyState) -> None:
     performer.wait(desired, acted=bool(steps))
 
 
-def silent(servers: Sequence[str]) -> tuple[str, ...]:
-    """Those of the servers that do not answer an NTP client in time, all asked at once."""
+def unreachable(servers: Sequence[str]) -> tuple[str, ...]:
+    """Return the servers that do not respond to an NTP client in time. All are asked at the same time."""
     answered: set[str] = set()
-    # Daemons, because the resolver may wait for longer than anybody wants to
+    # Daemon threads, because the resolver may block for longer than the timeout
     threads = [threading.Thread(target=_ask, args=(server, answered), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
@@ -185,8 +184,8 @@ def _ask(server: str, answered: set[str], port: int = _PORT) -> None:
         return
 
 
-def back_plan(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Change, ...]:
-    """chrony as it was, and the services that it replaced."""
+def plan_restore(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Plan to restore chrony's original state and the services that it replaced."""
     steps, unit, running = [], unit_of(root), time_services.running(run)
     if former["chrony"] == "active":
         steps.append(Change("restart", unit, "with this collection's servers", "with its own", "it had those before"))
@@ -197,8 +196,8 @@ def back_plan(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[Chang
     return tuple(steps)
 
 
-def back(root: Root, run: Runner, step: Change, former: Mapping[str, Any]) -> list[str]:
-    """Bring one of them back, with its package where that had to go."""
+def restore(root: Root, run: Runner, step: Change, former: Mapping[str, Any]) -> list[str]:
+    """Restore one service, and install its package again if chrony replaced it. Return a message for each failure."""
     name = step.target
     try:
         if step.action == "time service":
@@ -209,5 +208,5 @@ def back(root: Root, run: Runner, step: Change, former: Mapping[str, Any]) -> li
         elif systemd.show(run, name).exists:
             systemd.act(run, step.action, name)
     except CommandFailed as problem:
-        return ["{} is not as before: {}.".format(name, problem.completed.text.rstrip("."))]
+        return ["{} is not restored: {}.".format(name, problem.completed.text.rstrip("."))]
     return []

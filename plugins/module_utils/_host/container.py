@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether this machine is a container, that is: shares its kernel with others."""
+"""Detect whether this host is a container, that is, shares its kernel with other hosts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIGNS = ("/run/systemd/container", "/run/.containerenv", "/.dockerenv")
 
 
 def in_container(root: Root) -> bool:
-    """The marks that podman, docker and systemd leave, and PID 1's `container=` variable, which all engines set."""
+    """Return whether a mark file of an engine exists, or PID 1 has the variable `container`, which all engines set."""
     if any(os.path.exists(root(sign)) for sign in _SIGNS):
         return True
     try:

@@ -25,15 +25,15 @@ from .requirements import HostRequirements
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SOCKETS = tuple(runtime.socket for runtime in runtimes.RUNTIMES.values())
 _CAP_SYS_RESOURCE = 24
-# What the kubelet limits pods with; without one of these it does not start.
+# The kubelet limits pods with these controllers; it does not start when one of them is missing.
 CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-# What containers are made of, in every kernel that runs any; others are wished for
+# Every kernel that runs containers has these features; others are requested by a caller
 _FEATURES = ("ipc_ns", "net_ns", "pid_ns", "uts_ns", "seccomp")
 
 
 @dataclass(frozen=True)
 class Address:
-    """One address of the machine that others can reach."""
+    """A global address of the host, reachable from other hosts."""
 
     interface: str
     address: str
@@ -42,7 +42,11 @@ class Address:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """The facts of a machine, as other roles use them."""
+    """The facts of a host, as roles use them.
+
+    Sizes are in MiB. `clock_offset` is in seconds ahead of the controller, `cgroup_version` is 0 without a hierarchy.
+    `port_owner` is the program that listens on the API's port.
+    """
 
     os_family: str
     distribution: str
@@ -79,6 +83,7 @@ class HostFacts:
 
 
 def read_facts(root: Root, run: Runner, spec: HostRequirements, now: float, controller_time: float | None) -> HostFacts:
+    """Read the facts of a host. `now` and `controller_time` are seconds since the epoch."""
     family, distribution, version, codename = _system(root)
     firewalld, network_manager = systemd.active(run, "firewalld.service", "NetworkManager.service")
     cgroup_version, cgroup_missing = _cgroups(root)
@@ -108,7 +113,7 @@ def read_facts(root: Root, run: Runner, spec: HostRequirements, now: float, cont
         swaps=kernel.read_swaps(root),
         clock_offset=0.0 if controller_time is None else round(now - controller_time, 1),
         sockets=_sockets(root, spec.cri_socket),
-        # The kernel takes longer to list its connections than for all the rest, and on other machines nobody asks
+        # Only where it is needed: listing connections takes the kernel longer than all other facts
         port_owner=listener(root, spec.api_port) if spec.role == "control_plane" else None,
         initialized=os.path.exists(root("/etc/kubernetes/admin.conf")),
         joined=os.path.exists(root("/etc/kubernetes/kubelet.conf")),
@@ -118,13 +123,13 @@ def read_facts(root: Root, run: Runner, spec: HostRequirements, now: float, cont
 
 
 def _sockets(root: Root, wanted: str | None) -> tuple[str, ...]:
-    """The sockets of container runtimes that are there, among them the wanted one wherever it lies."""
+    """Return the existing sockets of container runtimes, including the requested one at any path."""
     candidates = dict.fromkeys((*_SOCKETS, *([wanted] if wanted else [])))
     return tuple(path for path in candidates if os.path.exists(root(path)))
 
 
 def _system(root: Root) -> tuple[str, str, str, str]:
-    """Family, name, version and code name. Ansible, too, looks at /etc/redhat-release first and believes it."""
+    """Return family, name, version and code name. Like Ansible, trust /etc/redhat-release first."""
     redhat = read_text(root("/etc/redhat-release"))
     if redhat:
         name, *rest = redhat.strip().lower().split(" release ")
@@ -142,7 +147,7 @@ def _os_release(text: str) -> dict[str, str]:
 
 
 def addresses_of(text: str) -> tuple[Address, ...]:
-    """The global addresses in the output of `ip -j addr`."""
+    """Return the global addresses in the output of `ip -j addr`."""
     return tuple(
         Address(link["ifname"], entry["local"], entry["prefixlen"])
         for link in json.loads(text or "[]") if link
@@ -152,7 +157,7 @@ def addresses_of(text: str) -> tuple[Address, ...]:
 
 
 def _default_interface(routes: str) -> str | None:
-    """The interface of the IPv4 default route with the lowest metric."""
+    """Return the interface of the IPv4 default route with the lowest metric."""
     rows = [line.split() for line in routes.splitlines()[1:]]
     defaults = [(int(row[6]), row[0]) for row in rows if row[1] == row[7] == "00000000"]
     return min(defaults)[1] if defaults else None
@@ -166,7 +171,7 @@ def _memory_mib(meminfo: str) -> int:
 
 
 def _cgroups(root: Root) -> tuple[int, tuple[str, ...]]:
-    """The version of the hierarchy at /sys/fs/cgroup (0: none), and the controllers it lacks."""
+    """Return the version of the hierarchy at /sys/fs/cgroup (0: none), and the controllers it lacks."""
     unified = read_text(root("/sys/fs/cgroup/cgroup.controllers"))
     if unified is not None:
         there, version = set(unified.split()), 2
@@ -178,7 +183,7 @@ def _cgroups(root: Root) -> tuple[int, tuple[str, ...]]:
 
 
 def _has_capability(status: str, number: int) -> bool:
-    """Whether PID 1, and so every service, has the capability and may hand it on."""
+    """Return whether PID 1, and so every service, has the capability and may hand it on."""
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     masks = [int(fields.get(name, "0").strip(), 16) for name in ("CapEff", "CapBnd")]
     return all(mask >> number & 1 for mask in masks)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""firewalld with exactly what a machine's role needs, permanent and live alike; or firewalld stopped.
+"""Open in firewalld what a host's role needs, in the permanent and the live configuration, or stop firewalld.
 
-What was there before stays there. What this collection opened is listed in `kept` under `written`, so that it goes when
-it is not wanted any more, and nothing else goes with it.
+Existing entries stay. What this collection opened is recorded under `written` in the original state, so that exactly
+that is closed when it is no longer needed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that a zone lets through, in one of firewalld's two configurations."""
+    """A port, rich rule, source or interface that a zone allows, in one of firewalld's two configurations."""
 
     place: str
     zone: str
@@ -74,7 +74,7 @@ class Zone:
     rules: tuple[str, ...] = ()
 
     def has(self, kind: str, value: str) -> bool:
-        """Whether it lets that through already; a port also as part of a range."""
+        """Return whether the zone allows the value already; a port also as part of a range."""
         if kind == SOURCE:
             return value in self.sources
         if kind == RULE:
@@ -86,12 +86,15 @@ class Zone:
 
 @dataclass(frozen=True)
 class FirewalldSpec:
-    """`state` is `auto` (what runs goes on running), `running`, `stopped` or `unchanged`. An empty zone: the one of the
-    interface with `address`, or firewalld's default zone.
+    """The desired state of firewalld.
 
-    `ports` are open to `sources`, `cluster_ports` to `cluster_sources`, networks or addresses; to everyone in the zone
-    where there are none. Pods are known by `interfaces`; only where there are none by their networks, `trusted`.
-    Unless it is `exclusive`, nothing is closed."""
+    `state` is `auto` (a running firewalld keeps running), `running`, `stopped` or `unchanged`. An empty `zone` means
+    the zone of the interface with `address`, else firewalld's default zone.
+
+    `ports` are open to `sources`, `cluster_ports` to `cluster_sources` (networks or addresses); without sources they
+    are open to the whole zone. Traffic of pods is recognized by `interfaces`, or by the networks in `trusted` where
+    there are none. Only an `exclusive` spec closes ports.
+    """
 
     state: str = "auto"
     ports: tuple[str, ...] = ()
@@ -106,13 +109,13 @@ class FirewalldSpec:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The networks that are trusted by a packet's source alone."""
+        """The networks whose packets are trusted by their source address alone."""
         return () if self.interfaces else self.trusted
 
 
 @dataclass(frozen=True)
 class FirewalldState:
-    """firewalld as it is. Zones by name and place; the live ones only while it runs."""
+    """The current state of firewalld. Zones by place and name; live zones only while firewalld runs."""
 
     unit: systemd.Unit = field(default_factory=lambda: systemd.Unit(UNIT))
     default_zone: str = ""
@@ -125,7 +128,7 @@ class FirewalldState:
 
 @dataclass(frozen=True)
 class FirewalldPlan:
-    """Steps as they are shown, and what is done for them."""
+    """The planned changes as they are shown, and the entries and service action that carry them out."""
 
     steps: tuple[Change, ...] = ()
     add: tuple[Entry, ...] = ()
@@ -136,13 +139,13 @@ class FirewalldPlan:
 
 
 def covers(port: str, wanted: str) -> bool:
-    """Whether one port or range has all of another."""
+    """Return whether a port or range includes another one."""
     one, other = port_range(port), port_range(wanted)
     return one is not None and other is not None and one[2] == other[2] and one[0] <= other[0] and other[1] <= one[1]
 
 
 def port_range(text: str) -> tuple[int, int, str] | None:
-    """First and last port and the protocol of `6443/tcp` or `30000-32767/udp`."""
+    """Return first and last port and the protocol of `6443/tcp` or `30000-32767/udp`."""
     match = _PORT.fullmatch(text)
     if not match:
         return None
@@ -155,7 +158,7 @@ def port_range(text: str) -> tuple[int, int, str] | None:
 
 
 def parse_zones(text: str) -> dict[str, Zone]:
-    """What `firewall-cmd --list-all-zones` prints."""
+    """Parse the output of `firewall-cmd --list-all-zones`."""
     found: dict[str, dict[str, list[str]]] = {}
     name, key = "", ""
     for line in text.splitlines():
@@ -175,12 +178,12 @@ def parse_zones(text: str) -> dict[str, Zone]:
 
 
 def read_zones(run: Runner, place: str, active: bool) -> dict[str, Zone]:
-    """firewalld's two configurations; the permanent one can be had without it running."""
+    """Read the zones of one configuration; the permanent one can be read while firewalld is stopped."""
     return parse_zones(run([*_program(place, active), "--list-all-zones"], timeout=_TIMEOUT).out)
 
 
 def read_default_zone(root: Root) -> str:
-    """One for both configurations; it takes firewall-cmd half a second to say it."""
+    """Return the default zone of both configurations, from the file: firewall-cmd needs half a second for it."""
     for line in (read_text(root(CONFIGURATION)) or "").splitlines():
         key, _sign, value = line.partition("=")
         if key.strip() == "DefaultZone" and value.strip():
@@ -215,7 +218,7 @@ def read_state(root: Root, run: Runner, spec: FirewalldSpec) -> FirewalldState:
 
 
 def _is_wanted(spec: FirewalldSpec, unit: systemd.Unit) -> bool:
-    """Whether firewalld is to run, with the ports open."""
+    """Return whether firewalld is to run, with the ports open."""
     return spec.state == "running" or (spec.state == "auto" and unit.active)
 
 
@@ -223,21 +226,21 @@ def _is_wanted(spec: FirewalldSpec, unit: systemd.Unit) -> bool:
 
 
 def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
-    """What is to be done, and every refusal, before anything has been done."""
+    """Plan the changes. Raises ClassroomError for everything that cannot be done, before any change."""
     validate(spec)
     if spec.state == "stopped":
         return _plan_stop(state)
     if spec.state == "running":
-        _refuse_missing(state.unit)
+        _check_installed(state.unit)
     if not _is_wanted(spec, state.unit):
         return FirewalldPlan()
     zone = choose_zone(spec, state)
     start = not (state.unit.active and _starts_at_boot(state.unit))
     if not state.unit.active:
-        _refuse_cut(state)
+        _check_connection(state)
     wanted = list(_wanted(spec, zone))
-    _refuse_elsewhere(spec, state)
-    # What only the collection opened, and nobody wants any more
+    _check_other_zones(spec, state)
+    # Entries that only the collection opened, and that are no longer needed
     close = [entry for entry in state.ours
              if spec.exclusive and entry not in wanted and is_there(state.zones, entry)]
     after = without(state.zones, close)
@@ -252,18 +255,18 @@ def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
 
 
 def validate(spec: FirewalldSpec) -> None:
-    """Whether the wish can be understood."""
+    """Check ports and networks of a spec. Raises ClassroomError."""
     wrong = [port for port in (*spec.ports, *spec.cluster_ports) if port_range(port) is None]
     if wrong:
         raise ClassroomError(
-            "Wanted ports like 6443/tcp or 30000-32767/udp, found '{}'. Correct it; nothing was changed.".format(
-                "', '".join(wrong)))
+            "Firewall ports are invalid: expected ports like 6443/tcp or 30000-32767/udp, found '{}'. Correct them. "
+            "Nothing was changed.".format("', '".join(wrong)))
     for network in (*spec.sources, *spec.cluster_sources, *spec.trusted):
         try:
             if network in spec.trusted or not _is_address(network):
                 parse_subnet(network)
         except SubnetError as problem:
-            raise ClassroomError(f"Wanted a network whose machines are let in, {problem}.") from problem
+            raise ClassroomError(f"A firewall source is invalid: {problem}.") from problem
 
 
 def _is_address(text: str) -> bool:
@@ -277,7 +280,7 @@ def _is_address(text: str) -> bool:
 def _plan_stop(state: FirewalldState) -> FirewalldPlan:
     if not state.unit.exists or not (state.unit.active or state.unit.unit_file_state == "enabled"):
         return FirewalldPlan()
-    step = Change("service", UNIT, _service_words(state.unit), "stopped, now and at boot", "the machine is to be open")
+    step = Change("service", UNIT, _service_words(state.unit), "stopped, now and at boot", "firewall_state is stopped")
     return FirewalldPlan((step,), service="stop", former={KEY: _former_service(state.unit)})
 
 
@@ -289,16 +292,17 @@ def _starts_at_boot(unit: systemd.Unit) -> bool:
     return unit.unit_file_state not in ("disabled", "masked")
 
 
-def _refuse_missing(unit: systemd.Unit) -> None:
+def _check_installed(unit: systemd.Unit) -> None:
     if not unit.exists or unit.load_state == "masked":
         raise ClassroomError(
-            "Wanted firewalld running, found it {}. {}, or choose another firewall_state.".format(
+            "firewalld cannot be started: expected the unit firewalld.service, found it {}. {}, or choose another "
+            "firewall_state. Nothing was changed.".format(
                 *(("masked", "Unmask it with 'systemctl unmask firewalld'") if unit.exists
                   else ("not installed", "Install the package firewalld"))))
 
 
 def choose_zone(spec: FirewalldSpec, state: FirewalldState) -> str:
-    """The zone to open the ports in. It has to be there in both configurations."""
+    """Return the zone to open the ports in. Raises ClassroomError unless it exists in both configurations."""
     interface = next((one.interface for one in state.addresses if one.address == spec.address), "")
     zone = spec.zone or _zone_of(interface, state) or state.default_zone
     for place in state.zones:
@@ -310,15 +314,15 @@ def choose_zone(spec: FirewalldSpec, state: FirewalldState) -> str:
 
 def _no_zone(name: str, place: str, state: FirewalldState) -> str:
     if place == LIVE:
-        return (f"Wanted the zone '{name}' of firewalld, found it in the permanent configuration only. Nothing was "
-                "changed: run 'firewall-cmd --reload' first.")
-    return ("Wanted the zone '{0}' of firewalld, found no such zone, only {1}. Nothing was changed: correct the zone's "
-            "name, or make it first with 'firewall-cmd --permanent --new-zone={0}' and 'firewall-cmd --reload'.".format(
-                name, ", ".join(sorted(state.zones[place]))))
+        return (f"The zone '{name}' of firewalld is not active: expected it in both configurations, found it in the "
+                "permanent configuration only. Run 'firewall-cmd --reload' first. Nothing was changed.")
+    return ("The zone '{0}' of firewalld does not exist: expected one of {1}, found '{0}'. Correct the zone's name, or "
+            "create it first with 'firewall-cmd --permanent --new-zone={0}' and 'firewall-cmd --reload'. Nothing was "
+            "changed.".format(name, ", ".join(sorted(state.zones[place]))))
 
 
 def _zone_of(interface: str, state: FirewalldState) -> str:
-    """Where an interface is now, or will be after the start."""
+    """Return the zone of an interface now, or after the start; empty when it has none."""
     for place in (LIVE, PERMANENT):
         for zone in state.zones.get(place, {}).values():
             if interface and interface in zone.interfaces:
@@ -326,8 +330,8 @@ def _zone_of(interface: str, state: FirewalldState) -> str:
     return ""
 
 
-def _refuse_cut(state: FirewalldState) -> None:
-    """A firewalld that is about to start must let in the connection that starts it."""
+def _check_connection(state: FirewalldState) -> None:
+    """Check that a firewalld that is about to start allows the SSH connection of this run."""
     session = state.session
     if session is None:
         return
@@ -337,29 +341,28 @@ def _refuse_cut(state: FirewalldState) -> None:
     if ("ssh" in zone.services and session.port == 22) or zone.has(PORT, f"{session.port}/tcp"):
         return
     raise ClassroomError(
-        f"Wanted firewalld running, found that its zone '{name}' lets nobody in at port {session.port}, over which "
-        "this run came: the "
-        f"machine would be cut off. Nothing was changed: run 'firewall-offline-cmd --zone={name} "
-        f"--add-port={session.port}/tcp' "
-        "first.")
+        f"Starting firewalld would cut off this host: expected zone '{name}' to allow {session.port}/tcp, the port of "
+        f"this SSH connection, found it closed. Run 'firewall-offline-cmd --zone={name} --add-port={session.port}/tcp' "
+        "first. Nothing was changed.")
 
 
-def _refuse_elsewhere(spec: FirewalldSpec, state: FirewalldState) -> None:
-    """A source, and an interface, belongs to one zone only."""
+def _check_other_zones(spec: FirewalldSpec, state: FirewalldState) -> None:
+    """Check that no interface or network of pods is in another zone: firewalld allows only one zone for each."""
     for place, zones in state.zones.items():
         for zone in zones.values():
             for name in spec.interfaces:
                 if zone.name != TRUSTED and name in zone.interfaces:
                     raise ClassroomError(
                         "The interface {0} of pods is in another zone of firewalld: expected '{1}', found '{2}' ({3}). "
-                        "Take it out with 'firewall-cmd {4}--zone={2} --remove-interface={0}'. Nothing was "
+                        "Remove it with 'firewall-cmd {4}--zone={2} --remove-interface={0}'. Nothing was "
                         "changed.".format(
                             name, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
             for network in spec.networks:
                 if zone.name != TRUSTED and network in zone.sources:
                     raise ClassroomError(
-                        "Wanted the pods' network {0} in firewalld's zone '{1}', found it in the zone '{2}' ({3}). "
-                        "Nothing was changed: 'firewall-cmd {4}--zone={2} --remove-source={0}' takes it out.".format(
+                        "The network {0} of pods is in another zone of firewalld: expected '{1}', found '{2}' ({3}). "
+                        "Remove it with 'firewall-cmd {4}--zone={2} --remove-source={0}'. Nothing was "
+                        "changed.".format(
                             network, TRUSTED, zone.name, place, "--permanent " if place == PERMANENT else ""))
 
 
@@ -378,14 +381,14 @@ def _wanted(spec: FirewalldSpec, zone: str) -> Iterable[Entry]:
 
 
 def rich_rule(source: str, port: str) -> str:
-    """As firewalld itself writes it."""
+    """Return a rich rule in the form in which firewalld prints it."""
     number, protocol = port.split("/")
     family = f"ipv{ipaddress.ip_network(source).version}"
     return f'rule family="{family}" source address="{source}" port port="{number}" protocol="{protocol}" accept'
 
 
 def is_there(zones: Mapping[str, Mapping[str, Zone]], entry: Entry) -> bool:
-    """Whether it is open by an entry that can be removed; firewalld joins overlapping and neighbouring ranges."""
+    """Return whether an entry can be removed. A port may be part of a range: firewalld joins overlapping ranges."""
     zone = zones.get(entry.place, {}).get(entry.zone)
     if zone is None:
         return False
@@ -395,7 +398,7 @@ def is_there(zones: Mapping[str, Mapping[str, Zone]], entry: Entry) -> bool:
 
 
 def without(zones: Mapping[str, Mapping[str, Zone]], removed: Sequence[Entry]) -> dict[str, dict[str, Zone]]:
-    """The zones as they are once these ports are closed; what firewalld had joined with one counts as closed, too."""
+    """Return the zones without these ports; a range that firewalld joined with one of them counts as closed, too."""
     gone: dict[tuple[str, str], list[str]] = {}
     for entry in removed:
         gone.setdefault((entry.place, entry.zone), []).append(entry.value)
@@ -411,7 +414,7 @@ def without(zones: Mapping[str, Mapping[str, Zone]], removed: Sequence[Entry]) -
 
 
 def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> list[Change]:
-    """One step for each thing, whichever of the two configurations it is missing in."""
+    """Return one change for each value, even if it is missing in both configurations."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for entry in entries:
         places.setdefault((entry.kind, entry.value, entry.zone), []).append(entry.place)
@@ -425,7 +428,7 @@ def _former_service(unit: systemd.Unit) -> dict[str, Any]:
 
 
 def _former(state: FirewalldState, add: Sequence[Entry], close: Sequence[Entry], start: bool) -> dict[str, Any]:
-    """For `kept`. The ports of before are kept whole, because firewalld joins overlapping ranges into one."""
+    """Return what to record. All former ports are recorded, because firewalld joins overlapping ranges into one."""
     if not add and not close and not start:
         return {}
     former: dict[str, Any] = {"files": list(state.files)}
@@ -435,7 +438,7 @@ def _former(state: FirewalldState, add: Sequence[Entry], close: Sequence[Entry],
                 state.zones[entry.place][entry.zone].ports)
     if start:
         former.update(_former_service(state.unit))
-    # Once more by the next run: live entries of a firewalld that is only starting
+    # The next run opens these as live entries: firewalld is only starting in this one
     ours = [*(entry for entry in state.ours if entry not in close), *add]
     if not state.unit.active:
         ours += [Entry(LIVE, entry.zone, entry.kind, entry.value) for entry in add]
@@ -457,7 +460,7 @@ def apply(root: Root, run: Runner, planned: FirewalldPlan, state: FirewalldState
 
 
 def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> None:
-    """One call for all entries of a kind, zone and place."""
+    """Add or remove entries, with one call for each kind, zone and place. `verb` is `add` or `remove`."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for entry in entries:
         groups.setdefault((entry.place, entry.zone, entry.kind), []).append(entry.value)
@@ -466,11 +469,11 @@ def change(run: Runner, verb: str, entries: Sequence[Entry], active: bool) -> No
         run([*_program(place, active), "--zone=" + zone, *options], timeout=_TIMEOUT)
 
 
-# The way back
+# Restoring
 
 
 def undo(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[systemd.Unit, list[Entry], list[Entry]]:
-    """firewalld's unit, what of it this collection opened, and what was open before and is only part of that by now."""
+    """Return firewalld's unit, the entries to close, and former ports that were joined with these and stay open."""
     unit = systemd.show(run, UNIT)
     ours = read_ours(root)
     if not unit.exists or not ours:
@@ -488,7 +491,7 @@ def undo(root: Root, run: Runner, former: Mapping[str, Any]) -> tuple[systemd.Un
 
 
 def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], active: bool) -> None:
-    """A zone that is as packaged again needs no file of its own, unless it had one before."""
+    """Remove the file of a zone that equals the packaged zone again, unless it existed before."""
     root = machine.root
     for zone in zones:
         name = zone + ".xml"
@@ -499,7 +502,7 @@ def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], ac
 
 
 def _same(path: str, other: str) -> bool:
-    """Whether two zones say the same, in whatever order and with whatever blanks."""
+    """Return whether two zone files are equal, apart from order and whitespace."""
     try:
         one, two = ElementTree.parse(path).getroot(), ElementTree.parse(other).getroot()
     except (OSError, ElementTree.ParseError):
@@ -525,7 +528,7 @@ def _overlap(port: str, other: str) -> bool:
     return one is not None and two is not None and one[2] == two[2] and one[0] <= two[1] and two[0] <= one[1]
 
 
-def plan_back(machine: Host, former: Mapping[str, Any]) -> RestorePart:
+def plan_restore(machine: Host, former: Mapping[str, Any]) -> RestorePart:
     unit, close, _swallowed = undo(machine.root, machine.run, former)
     opened = "\n".join(f"{entry.value} in zone {entry.zone} ({entry.place})" for entry in close)
     steps = [Change("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
@@ -535,7 +538,7 @@ def plan_back(machine: Host, former: Mapping[str, Any]) -> RestorePart:
     return RestorePart(tuple(steps))
 
 
-def perform_back(machine: Host, step: Change, former: Mapping[str, Any]) -> Sequence[str]:
+def restore(machine: Host, step: Change, former: Mapping[str, Any]) -> Sequence[str]:
     if step.action == "firewalld":
         unit, close, swallowed = undo(machine.root, machine.run, former)
         change(machine.run, "remove", close, unit.active)
@@ -548,4 +551,4 @@ def perform_back(machine: Host, step: Change, former: Mapping[str, Any]) -> Sequ
     return []
 
 
-BACK = Restorer(KEY, plan_back, perform_back)
+RESTORER = Restorer(KEY, plan_restore, restore)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/etc/fstab: swap lines put aside as comments, every other line untouched."""
+"""Comment out the swap lines of /etc/fstab; every other line stays untouched."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 from .._core.errors import ClassroomError
 
-# In front of a line that is out of force; what follows is the line as it was.
+# The prefix of a line that is commented out; the original line follows it.
 PUT_ASIDE = "#classroom.kubeadm# "
 
 
 @dataclass(frozen=True)
 class FstabPlan:
-    """The new text, and the lines that it puts out of force."""
+    """The new text, and the lines that it comments out."""
 
     text: str
     put_aside: tuple[str, ...]
 
 
 def plan_fstab(text: str) -> FstabPlan:
-    """The file without swap. A line that is no entry is an error: whoever edits beside a mistake makes it theirs."""
+    """Plan the file without swap. Raises ClassroomError for an invalid line, before the file is touched."""
     kept: list[str] = []
     put_aside: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -37,7 +37,7 @@ def plan_fstab(text: str) -> FstabPlan:
 
 
 def without_marks(text: str) -> str:
-    """The lines that were put aside in force again, every other one untouched."""
+    """Return the text with the commented-out lines restored and every other line untouched."""
     if PUT_ASIDE not in text:
         return text
     lines = (line[len(PUT_ASIDE):] if line.startswith(PUT_ASIDE) else line for line in text.splitlines())
@@ -45,17 +45,16 @@ def without_marks(text: str) -> str:
 
 
 def _fields(line: str, number: int) -> list[str]:
-    """The fields of an entry; none for a comment or an empty line."""
+    """Return the fields of an entry; none for a comment or an empty line."""
     stripped = line.strip()
     if not stripped or stripped.startswith("#"):
         return []
     fields = stripped.split()
-    # util-linux ignores a comment behind the options.
+    # util-linux ignores a comment after the options.
     comment = next((place for place, field in enumerate(fields) if place >= 4 and field.startswith("#")), len(fields))
     fields = fields[:comment]
     if not 3 <= len(fields) <= 6 or not all(field.isdigit() for field in fields[4:]):
         raise ClassroomError(
-            f"Wanted an entry 'device mountpoint type options dump pass', found '{stripped}' in line {number} of "
-            "/etc/fstab. "
-            "Correct or remove that line.")
+            f"/etc/fstab is invalid: expected an entry 'device mountpoint type options dump pass', found '{stripped}' "
+            f"in line {number}. Correct or remove that line.")
     return fields

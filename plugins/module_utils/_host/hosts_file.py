@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/etc/hosts: a block of ours, everybody else's lines kept, contradictions found before anything is written."""
+"""Manage a block in /etc/hosts: other lines stay, and contradictions are found before anything is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.errors import ClassroomError
 
 BEGIN = "# BEGIN classroom.kubeadm: nodes of the inventory"
 END = "# END classroom.kubeadm"
-# In front of a foreign line that is out of force.
+# The prefix of a foreign line that is commented out.
 PUT_ASIDE = "#classroom.kubeadm# "
 
 
@@ -31,41 +31,41 @@ class Entry:
 
 @dataclass(frozen=True)
 class HostsPlan:
-    """The new text, and the foreign lines that it puts out of force."""
+    """The new text, and the foreign lines that it comments out."""
 
     text: str
     put_aside: tuple[str, ...]
 
 
 def check_entries(entries: Sequence[Entry]) -> None:
-    """Refuse a list in which a name or an address belongs to two nodes: the typo that costs an hour."""
+    """Check that no name or address belongs to two nodes. Raises ClassroomError."""
     names: dict[str, str] = {}
     addresses: dict[str, Entry] = {}
     for entry in entries:
         if not _is_address(entry.address):
             raise ClassroomError(
-                "Wanted an IP address for {}, found '{}' in the inventory. Correct it there.".format(
-                    " ".join(entry.names), entry.address))
+                "The address of {} is invalid: expected an IP address, found '{}' in the inventory. Correct it "
+                "there.".format(" ".join(entry.names), entry.address))
         twin = addresses.setdefault(entry.address, entry)
         if twin is not entry:
             raise ClassroomError(
-                "Wanted one node an address, found {} for both {} and {} in the inventory. "
+                "An address is not unique: expected one node for {}, found both {} and {} in the inventory. "
                 "Give one of them another address.".format(entry.address, " ".join(twin.names), " ".join(entry.names)))
         for name in dict.fromkeys(name.lower() for name in entry.names):
             other = names.setdefault(name, entry.address)
             if other != entry.address:
                 raise ClassroomError(
-                    f"Wanted one address a name, found {name} for both {other} and {entry.address} in the inventory. "
-                    "Rename one of the two nodes.")
+                    f"A node name is not unique: expected one address for {name}, found both {other} and "
+                    f"{entry.address} in the inventory. Rename one of the two nodes.")
 
 
 def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
-    """The file as it should be.
+    """Return the desired file.
 
-    A foreign line that gives one of our names another address is an error, because which of the two wins depends
-    on the order of lines. The exception are loopback addresses, such as the `127.0.1.1 HOSTNAME` of Debian's
-    installer: nobody wrote them on purpose, and the kubelet and etcd would find the node at an address that no other
-    machine can reach. Those lines are put aside as a comment; the names on them that are not ours stay in force.
+    A foreign line that gives one of the nodes' names another address is an error, because the order of lines decides
+    which of the two is used. The exception are loopback addresses, such as the `127.0.1.1 HOSTNAME` of Debian's
+    installer: they were not written on purpose, and the kubelet and etcd would use an address that no other host can
+    reach. Those lines are commented out; their other names stay active.
     """
     check_entries(entries)
     ours = {name.lower(): entry.address for entry in entries for name in entry.names}
@@ -78,9 +78,9 @@ def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
 
 
 def without_block(text: str) -> str:
-    """The file without anything of ours: the block gone, the lines that were put aside in force again.
+    """Return the file without the block, and with the commented-out lines restored.
 
-    The exact reverse of `plan_hosts`; what others have written since stays.
+    The exact reverse of `plan_hosts`; lines that were added since then stay.
     """
     before, after = _around_block(text.splitlines())
     if not any(line in (BEGIN, END) or line.startswith(PUT_ASIDE) for line in text.splitlines()):
@@ -100,22 +100,21 @@ def without_block(text: str) -> str:
 
 
 def _is_rest(line: str, former: str) -> bool:
-    """Whether a line is what `_sifted` left in force of another one."""
+    """Return whether a line has the names that `_sifted` left active of another line."""
     words, whole = line.split(), former.partition("#")[0].split()
     return len(words) > 1 and words[0] == whole[0] and len(words) < len(whole) and set(words) <= set(whole)
 
 
 def _around_block(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The foreign lines before and after our block; without a block it goes to the end."""
+    """Return the foreign lines before and after the block; a new block goes to the end."""
     begins = [number for number, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [number for number, line in enumerate(lines) if line.strip() == END]
     if not begins and not ends:
         return lines, []
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise ClassroomError(
-            f"Wanted one block between '{BEGIN}' and '{END}' in /etc/hosts, found {len(begins)} first and {len(ends)} "
-            "last lines of it. "
-            "Remove what is left of the block by hand.")
+            f"The block of this collection in /etc/hosts is damaged: expected one block between '{BEGIN}' and '{END}', "
+            f"found {len(begins)} first and {len(ends)} last lines. Remove the rest of the block manually.")
     return lines[: begins[0]], lines[ends[0] + 1 :]
 
 
@@ -129,9 +128,9 @@ def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[
             continue
         if not _is_loopback(words[0]):
             raise ClassroomError(
-                f"Wanted {contradicting[0]} at {ours[contradicting[0].lower()]}, found '{line.strip()}' in /etc/hosts "
-                f"(line {number} without this collection's block). "
-                "Remove that line, or correct the inventory.")
+                f"/etc/hosts contradicts the inventory: expected {contradicting[0]} at "
+                f"{ours[contradicting[0].lower()]}, found '{line.strip()}' (line {number} without this collection's "
+                "block). Remove that line, or correct the inventory.")
         put_aside.append(line)
         kept.append(PUT_ASIDE + line)
         others = [name for name in words[1:] if name not in contradicting]
@@ -141,7 +140,7 @@ def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[
 
 
 def _contradicts(found: str, wanted: str | None) -> bool:
-    """Another address of the same family (a name may have an IPv4 and an IPv6 address), or a loopback one."""
+    """Return whether an address is another one of the same family (a name may have one of each), or a loopback one."""
     if wanted is None or not _is_address(found):
         return False
     if _is_loopback(found):

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Features and settings of the running kernel.
+"""Read features and settings of the running kernel, and write settings.
 
-A feature counts when it is there, built in or as a module: a kernel without loadable modules has all it needs and
-knows no `modprobe`.
+A feature counts as present if it is built in or loaded as a module: on a kernel without loadable modules, `modprobe`
+fails although nothing is missing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
 
-# What a feature shows once it is there, and the kernel's own name for it where that is not the module's.
+# The path that exists once a feature is present, where that is not /sys/module/NAME.
 _SIGNS = {
     "br_netfilter": "/proc/sys/net/bridge",
     "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max",
     "ip_vs": "/proc/net/ip_vs",
-    # Never a module, and judged like the others: what the container runtime cannot do without
+    # The container runtime needs these features; they are never modules
     "ipc_ns": "/proc/self/ns/ipc",
     "net_ns": "/proc/self/ns/net",
     "pid_ns": "/proc/self/ns/pid",
@@ -37,7 +37,7 @@ MISSING = "missing"
 
 
 def feature(root: Root, name: str) -> str:
-    """PRESENT (working now), LOADABLE (a module file exists for this kernel) or MISSING."""
+    """Return PRESENT (working now), LOADABLE (a module file exists for this kernel) or MISSING."""
     if _shows(root, name):
         return PRESENT
     release = os.uname().release
@@ -49,7 +49,7 @@ def feature(root: Root, name: str) -> str:
 
 
 def modules_loadable(root: Root) -> bool:
-    """Whether this kernel knows loadable modules at all."""
+    """Return whether this kernel supports loadable modules."""
     return os.path.exists(root("/proc/modules"))
 
 
@@ -63,7 +63,7 @@ def _shows(root: Root, name: str) -> bool:
 
 
 def _listed(path: str, name: str) -> bool:
-    """Whether an index of the kernel's modules names this one; `_` and `-` are the same to the kernel."""
+    """Return whether an index of kernel modules names this one; the kernel treats `_` and `-` as equal."""
     wanted = name.replace("-", "_")
     for line in (read_text(path) or "").splitlines():
         file_name = os.path.basename(line.partition(":")[0])
@@ -73,8 +73,11 @@ def _listed(path: str, name: str) -> bool:
 
 
 def _configured(root: Root, name: str) -> bool:
-    """The last resort for features that leave no other trace, such as IPVS' schedulers in a kernel without modules."""
-    # Only here, where hardly any machine comes: it costs as much time as reading all else
+    """Return whether the kernel's configuration has a feature built in.
+
+    The last resort for features without any other trace, such as IPVS schedulers in a kernel without modules.
+    """
+    # Imported only here, because few hosts need it: it takes as long as reading everything else
     import gzip
 
     wanted = "\n{}=y\n".format(_CONFIG_NAMES.get(name, "CONFIG_" + name.upper()))
@@ -86,21 +89,21 @@ def _configured(root: Root, name: str) -> bool:
 
 
 def read_swaps(root: Root) -> tuple[str, ...]:
-    """The swap devices and files in use."""
+    """Return the swap devices and files in use."""
     lines = (read_text(root("/proc/swaps")) or "").splitlines()[1:]
     return tuple(line.split()[0].replace("\\040", " ") for line in lines if line.strip())
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A sysctl's live value (None: this kernel has no such key, perhaps not yet) and whether it can be written."""
+    """A sysctl's live value and whether it can be written; None when the kernel has no such key (yet)."""
 
     value: str | None
     writable: bool
 
 
 def sysctl_path(key: str) -> str:
-    """The key's file. As for sysctl(8), net.ipv4.conf.eth0/100.forwarding is net/ipv4/conf/eth0.100/forwarding."""
+    """Return the file of a key. As in sysctl(8), net.ipv4.conf.eth0/100.forwarding means the interface eth0.100."""
     dot, slash = key.find("."), key.find("/")
     dotted = slash < 0 or 0 <= dot < slash
     return "/proc/sys/" + (key.translate(str.maketrans("./", "/.")) if dotted else key)
@@ -119,25 +122,25 @@ def write_setting(root: Root, key: str, value: str) -> None:
     except OSError as problem:
         found = read_setting(root, key).value
         raise ClassroomError(
-            "Wanted the kernel setting {} = {}, found {}, and the kernel refuses the change: {}.".format(
+            "The kernel rejects a setting: expected {} = {}, found {}: {}.".format(
                 key, value, "no such key" if found is None else found, problem.strerror)) from problem
 
 
 def normalized(value: str) -> str:
-    """Values of several numbers come back separated by tabs."""
+    """Return a value with single blanks: the kernel separates several numbers by tabs."""
     return " ".join(value.split())
 
 
-# systemd-sysctl reads the files of all of these in the order of their names; of two with the same name the one in
-# the directory named first counts.
+# systemd-sysctl reads the files of all these directories in the order of their names; of two files with the same name
+# it uses the one in the directory named first (sysctl.d(5)).
 _DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 
 
 def later_assignments(root: Root, own: str, wanted: dict[str, str]) -> list[tuple[str, str]]:
-    """Our keys to which a file that is applied after `own` gives another value, each with a sentence about it."""
+    """Return the keys that a file that is applied after `own` sets to another value, each with a message."""
     return [
-        (key, f"{path} is applied after {own} and sets {key} = {value} where {wanted[key]} is wanted: it wins at the "
-              "next boot")
+        (key, f"{path} is applied after {own} and overrides {key} at the next boot: expected {wanted[key]}, found "
+              f"{value}")
         for path in _later_files(root, os.path.basename(own))
         for key, value in _assignments(read_text(root(path)) or "")
         if key in wanted and value != normalized(wanted[key])

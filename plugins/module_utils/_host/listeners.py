@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which program listens on a TCP port, from /proc alone."""
+"""Find the program that listens on a TCP port, from /proc alone."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LISTENING = "0A"
 
 
 def listener(root: Root, port: int) -> str | None:
-    """The name of the program that listens on the port; `unknown` when its process cannot be seen, None for no one."""
+    """Return the program that listens on the port, `unknown` when its process is not visible, None for a free port."""
     found = _process(root, port)
     return None if found is None else _name(found)
 
 
 def foreign_listener(root: Root, port: int, unit: str) -> str | None:
-    """The same for programs that are no part of a systemd unit, told by the control group that systemd put them in."""
+    """Return the same unless the program belongs to a systemd unit, which its control group tells."""
     found = _process(root, port)
     if found is None or f"/{unit}\n" in (read_text(os.path.join(found, "cgroup")) or ""):
         return None
@@ -33,11 +33,11 @@ def _name(process: str) -> str:
 
 
 def _process(root: Root, port: int) -> str | None:
-    """The directory of a process that listens on the port; of none that there is when it cannot be seen."""
+    """Return the /proc directory of the process that listens on the port; one that does not exist if it is hidden."""
     inodes = _listening_inodes(root, port)
     if not inodes:
         return None
-    # Only now: looking through every process's files costs more than the rest of a preflight.
+    # Last, because reading the open files of every process takes longer than the rest of a preflight.
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for link in iglob(root("/proc/[0-9]*/fd/*")):
         try:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is mounted below a directory, and taking it away without ever touching what is behind it.
+"""Read the mounts below a directory and unmount them, without touching what is mounted.
 
-A mount whose server is gone lets everybody hang who looks at it: what is known comes from the kernel's own table, and
-whoever unmounts is a process that is not waited for when it does not end.
+Every access to a mount whose server is gone may hang. Therefore all information comes from the kernel's table, and
+unmounting is done by a child process that is left behind if it does not end in time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TABLE = "/proc/self/mountinfo"
 # File systems of a server that may not respond; a look into `autofs` mounts one.
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "glusterfs", "lustre", "beegfs", "gpfs",
            "autofs")
-# As the kernel counts, see path_resolution(7)
+# The kernel's limit of links in a path, see path_resolution(7)
 _MOST_LINKS = 40
 _TIMEOUT = 5.0
 _POLL_INTERVAL = 0.02
@@ -46,22 +46,21 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Lazily:
-    """A mount that had to be taken out of sight while somebody held it; `holders` as far as they can be told."""
+class LazyUnmount:
+    """A mount that was detached while in use; `holders` are the processes that use it, as far as they are known."""
 
     mount: Mount
     holders: tuple[str, ...]
 
     @property
-    def sentence(self) -> str:
+    def message(self) -> str:
         who = "; {} holds it".format(" and ".join(self.holders)) if self.holders else ""
-        return f"{self.mount.path} ({self.mount.filesystem} from {self.mount.source}) was busy or did not " \
-               f"answer{who}. It was detached, and is gone for good once nobody " \
-               "uses it any more."
+        return (f"{self.mount.path} ({self.mount.filesystem} from {self.mount.source}) was busy or did not respond"
+                f"{who}. It was detached, and is unmounted completely once no process uses it any more.")
 
 
 class Child(Protocol):
-    """A process that was started; `poll` is None while it runs."""
+    """A started process; `poll` returns None while it runs."""
 
     def poll(self) -> int | None: ...
 
@@ -70,7 +69,7 @@ Start = Callable[[Sequence[str]], Child]
 
 
 def start(argv: Sequence[str]) -> Child:
-    """Start a command that holds nothing of this process, so that this one can end while that one hangs."""
+    """Start a command that is independent of this process, which can end while the command hangs."""
     return subprocess.Popen(
         list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True, env=dict(os.environ, LC_ALL="C.UTF-8",
@@ -78,7 +77,7 @@ def start(argv: Sequence[str]) -> Child:
 
 
 def table(root: Root) -> tuple[Mount, ...]:
-    """All mounts in the order in which they were made."""
+    """Return all mounts in the order in which they were mounted, from proc_pid_mountinfo(5)."""
     found = (_parsed(line) for line in (read_text(root(TABLE)) or "").splitlines())
     return tuple(mount for mount in found if mount is not None)
 
@@ -93,36 +92,36 @@ def _parsed(line: str) -> Mount | None:
 
 
 def _unescaped(word: str) -> str:
-    """Blanks and their like are octal numbers behind a backslash there."""
+    """Return a word without the table's escapes: blanks, tabs, newlines and backslashes are octal numbers there."""
     for code in ("040", "011", "012", "134"):
         word = word.replace("\\" + code, chr(int(code, 8)))
     return word
 
 
 def below(mounts: Iterable[Mount], directory: str) -> tuple[Mount, ...]:
-    """The mounts below a directory, not one on the directory itself; the last one first, as they can be taken away."""
+    """Return the mounts below a directory, but not on the directory itself, in the order to unmount them."""
     return tuple(reversed([mount for mount in mounts if mount.path.startswith(directory.rstrip("/") + "/")]))
 
 
 def carrier(mounts: Iterable[Mount], path: str) -> Mount | None:
-    """The mount on which a path lies."""
+    """Return the mount on which a path lies."""
     carrying = [mount for mount in mounts if (path + "/").startswith(mount.path.rstrip("/") + "/")]
     longest = max((len(mount.path) for mount in carrying), default=0)
-    # Of two on the same place the later one hides the other
+    # Of two mounts on the same path the later one hides the other
     return next((mount for mount in reversed(carrying) if len(mount.path) == longest), None)
 
 
 def visible(mounts: Sequence[Mount]) -> tuple[Mount, ...]:
-    """The mounts without those that another one on the same place hides."""
+    """Return the mounts that no later mount on the same path hides."""
     return tuple(mount for at, mount in enumerate(mounts)
                  if all(later.path != mount.path for later in mounts[at + 1 :]))
 
 
 def resolve(root: Root, mounts: Iterable[Mount], path: str) -> tuple[str, Mount | None]:
-    """The path without links, and the remote mount on which it lies, if any.
+    """Return the path without links, and the remote mount on which it lies, if any.
 
-    Each part is compared with the table before the kernel is asked for it: neither a server that does not respond nor
-    an automounter is. What lies on a remote mount is returned as far as it is known.
+    Each part is compared with the table before the file system is accessed, so neither an unreachable server nor an
+    automounter is accessed. A path on a remote mount is returned as far as it is known.
     """
     table, followed = tuple(mounts), 0
     waiting, found = _parts(path), ""
@@ -138,7 +137,7 @@ def resolve(root: Root, mounts: Iterable[Mount], path: str) -> tuple[str, Mount 
         try:
             target = os.readlink(root(found))
         except OSError:
-            # No link, or not there
+            # Not a link, or missing
             continue
         followed += 1
         if followed > _MOST_LINKS:
@@ -156,19 +155,19 @@ def _parts(path: str) -> list[str]:
 
 
 def _inside(root: Root, target: str) -> str:
-    """What an absolute link means on the host whose "/" is elsewhere, as in a unit test."""
+    """Return the target of an absolute link relative to the root, which is not "/" in a unit test."""
     return target[len(root.path):] if root.path and (target + "/").startswith(root.path + "/") else target
 
 
 def unmount_below(
     root: Root, directory: str, begin: Start = start, clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[tuple[Lazily, ...], tuple[Mount, ...]]:
-    """Take away every mount below `directory`, the ordinary way first, then lazily.
+) -> tuple[tuple[LazyUnmount, ...], tuple[Mount, ...]]:
+    """Unmount everything below `directory`, lazily where the ordinary way fails.
 
-    Links on the way to the directory are resolved first, as the kernel's table has none.
-    Returns those that had to be detached lazily, and those that are still there. Takes a few seconds at most for each
-    mount that does not answer, no time for the others.
+    Links in the path are resolved first, because the kernel's table has none.
+    Returns the mounts that were detached lazily and those that remain. Takes up to 10 seconds for each mount that does
+    not respond, and no noticeable time for the others.
     """
 
     directory = resolve(root, table(root), directory)[0]
@@ -177,7 +176,7 @@ def unmount_below(
         return below(table(root), directory)
 
     def attempt(mounts: Sequence[Mount], *options: str) -> None:
-        # Neither a helper of the file system nor a look at the path: both may hang.
+        # Without a helper of the file system and without access to the path: both may hang.
         child = begin(["umount", "--internal-only", "--no-canonicalize", *options, "--", *(one.path for one in mounts)])
         end, wanted = clock() + _TIMEOUT, {one.path for one in mounts}
         while child.poll() is None and clock() < end:
@@ -192,16 +191,16 @@ def unmount_below(
         attempt([mount])
     lazily = []
     for mount in there():
-        lazily.append(Lazily(mount, holders(root, mount.path)))
+        lazily.append(LazyUnmount(mount, holders(root, mount.path)))
         attempt([mount], "--lazy")
     left = there()
     return tuple(one for one in lazily if one.mount not in left), left
 
 
 def holders(root: Root, path: str) -> tuple[str, ...]:
-    """Processes with a working directory, root or open file at or below `path`: `name (pid)`, the first few.
+    """Return the first processes with a working directory, root or open file at or below `path`, as `name (pid)`.
 
-    The names behind the links of /proc are the kernel's own and need no look at the file system.
+    The links in /proc come from the kernel, so reading them does not access the file system.
     """
     found = []
     for pid in _processes(root):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The nameservers that a pod of this host would ask when it uses the host's own (dnsPolicy Default)."""
+"""Read the nameservers that a pod on this host uses with the dnsPolicy Default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _nameservers(text: str) -> list[str]:
 
 
 def _reachable(addresses: list[str]) -> tuple[str, ...]:
-    """Leave out loopback addresses, which are the pod's own in a pod, and what is no address."""
+    """Leave out invalid addresses and loopback addresses, which would be the pod's own inside a pod."""
     found = []
     for text in addresses:
         try:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A machine's interfaces by the networks they are in, and what NetworkManager does with them.
+"""Find a host's interfaces by their networks, and configure NetworkManager for them.
 
-Kubernetes' own interfaces are left unmanaged by a drop-in. Of the profiles of the internal and the external interface
-only what is declared and different is changed, once it is sure that the controller's connection outlives it.
+A drop-in leaves the interfaces of Kubernetes unmanaged. In the profiles of the internal and the external interface only
+declared values that differ are changed, and only if the controller's connection survives the change.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEY = "interfaces"
 INTERNAL, EXTERNAL = "internal", "external"
 _HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _PATTERN = re.compile(r"[A-Za-z0-9_.:*?\[\]-]+")
-# The options as community.general.nmcli calls them, and NetworkManager's own names
+# The names of the options in community.general.nmcli, and in NetworkManager
 PROPERTIES = {
     "autoconnect": "connection.autoconnect", "zone": "connection.zone",
     "method4": "ipv4.method", "ip4": "ipv4.addresses", "gw4": "ipv4.gateway", "dns4": "ipv4.dns",
@@ -48,7 +48,7 @@ PROPERTIES = {
 
 @dataclass(frozen=True)
 class Profile:
-    """NetworkManager's profile of an interface. One that it made up itself is not stored, and is left alone."""
+    """NetworkManager's profile of an interface. An automatically generated profile is not stored and never changed."""
 
     name: str
     uuid: str
@@ -59,9 +59,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class InterfacesSpec:
-    """A network, or the name of an interface, for each side; `address` is the inventory's, where there are several.
+    """The desired interfaces and profiles.
 
-    `optional`: a machine without them is fine. Of the profiles only the given options are looked at.
+    `internal` and `external` are a network or the name of an interface; the `address` of the inventory chooses one of
+    several. With `optional`, missing interfaces are no error. Only the given options of `profiles` are compared.
     """
 
     internal: str = ""
@@ -74,7 +75,7 @@ class InterfacesSpec:
 
 @dataclass(frozen=True)
 class InterfacesState:
-    """What the machine has. `way`: by which interface and gateway the controller is reached."""
+    """The current state of the host. `way` is the interface and the gateway by which the controller is reached."""
 
     addresses: tuple[Address, ...] = ()
     managed: bool = False
@@ -86,7 +87,7 @@ class InterfacesState:
 
 @dataclass(frozen=True)
 class ProfileChange:
-    """What is set in a profile, by NetworkManager's names."""
+    """The values to set in a profile, by NetworkManager's names."""
 
     profile: Profile
     values: Mapping[str, str]
@@ -94,14 +95,14 @@ class ProfileChange:
     @property
     def former(self) -> dict[str, str]:
         names = set(self.values)
-        # NetworkManager forgets a gateway that is not to be the default route's
+        # NetworkManager drops the gateway of a profile that is never the default route
         names |= {name.replace("never-default", "gateway") for name in names}
         return {name: self.profile.values.get(name, "") for name in sorted(names)}
 
 
 @dataclass(frozen=True)
 class InterfacesPlan:
-    """Steps, the interfaces that were found, what is done for the steps, and what else is to be said."""
+    """The planned changes, the interfaces that were found, what carries the changes out, and warnings."""
 
     steps: tuple[Change, ...] = ()
     found: Mapping[str, Address] = field(default_factory=dict)
@@ -127,7 +128,7 @@ def read_state(root: Root, run: Runner, spec: InterfacesSpec) -> InterfacesState
 
 
 def read_profiles(run: Runner, values: bool) -> tuple[Profile, ...]:
-    """The profiles in use. What is in them is asked for only where it matters."""
+    """Return the active profiles, with their values only if `values` is set."""
     answer = run(["nmcli", "--terse", "--fields", "NAME,UUID,DEVICE,FILENAME", "connection", "show", "--active"])
     rows = [split_terse(line) for line in answer.out.splitlines()]
     found = [Profile(row[0], row[1], row[2], not row[3].startswith("/run/")) for row in rows if len(row) == 4]
@@ -143,7 +144,7 @@ def read_values(run: Runner, uuid: str) -> dict[str, str]:
 
 
 def read_way(run: Runner, client: str) -> tuple[str, str]:
-    """Interface and gateway (empty: none needed) to an address."""
+    """Return the interface and the gateway to an address; the gateway is empty when none is needed."""
     try:
         routes = json.loads(run(["ip", "-j", "route", "get", client], check=False).out)
         return str(routes[0].get("dev", "")), str(routes[0].get("gateway", ""))
@@ -152,7 +153,7 @@ def read_way(run: Runner, client: str) -> tuple[str, str]:
 
 
 def split_terse(line: str) -> list[str]:
-    """The fields of one of nmcli's lines; colons inside of them have a backslash."""
+    """Return the fields of a line of nmcli, in which colons within a field are escaped by a backslash."""
     parts = re.findall(r"((?:\\.|[^:\\])*)(?::|$)", line)
     return [re.sub(r"\\(.)", r"\1", part) for part in parts[:line.count(":") - line.count("\\:") + 1]]
 
@@ -161,7 +162,7 @@ def split_terse(line: str) -> list[str]:
 
 
 def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
-    """What is to be done, and every refusal, before anything has been done."""
+    """Plan the changes. Raises ClassroomError for everything that cannot be done, before any change."""
     found = {}
     for side, wanted in ((INTERNAL, spec.internal), (EXTERNAL, spec.external)):
         address = find(side, wanted, spec, state.addresses) if wanted else None
@@ -169,7 +170,7 @@ def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
             found[side] = address
     if not state.managed:
         return InterfacesPlan(found=found)
-    _refuse_unmanaged(spec, state)
+    _check_unmanaged(spec, state)
     changes, warnings = _plan_profiles(spec, state, found)
     steps = [
         Change("profile", f"{change.profile.name} of {change.profile.device}",
@@ -179,7 +180,7 @@ def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
     text = dropin(spec.unmanaged) if spec.unmanaged else None
     if text is not None and text != state.dropin:
         steps.append(Change("file", DROPIN, state.dropin or "", text,
-                          "NetworkManager would take Kubernetes' interfaces for its own"))
+                          "NetworkManager would manage the interfaces of Kubernetes"))
     former = {f"{change.profile.uuid} {name}": value
               for change in changes for name, value in change.former.items()}
     return InterfacesPlan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
@@ -191,7 +192,10 @@ def _lines(values: Mapping[str, str]) -> str:
 
 
 def find(side: str, wanted: str, spec: InterfacesSpec, addresses: Sequence[Address]) -> Address | None:
-    """The one interface that has an address in the network, or that has the name."""
+    """Return the address of the one interface in the network or with the name. Raises ClassroomError unless it is one.
+
+    Without a match the result is None if the interfaces are optional.
+    """
     fitting = _fitting(side, wanted, addresses)
     named = [one for one in fitting if one.address == spec.address]
     interfaces = sorted({one.interface for one in fitting})
@@ -200,20 +204,20 @@ def find(side: str, wanted: str, spec: InterfacesSpec, addresses: Sequence[Addre
         if spec.optional:
             return None
         raise ClassroomError(
-            f"Wanted an interface of this machine {_described(wanted)} for the {side} network, found {mine}. Nothing "
-            "was changed: correct "
-            f"cluster_{side}_network, or give the machine an address there.")
+            f"No interface for the {side} network: expected an interface of this host {_described(wanted)}, found "
+            f"{mine}. Correct cluster_{side}_network, or give the host an address there. Nothing was changed.")
     if len(interfaces) > 1 and not named:
         raise ClassroomError(
-            f"Wanted one interface of this machine {_described(wanted)} for the {side} network, found "
-            f"{len(interfaces)}: {mine}. Nothing was changed: name "
-            f"the interface in cluster_{side}_network, or a narrower network.")
-    # A second one with the longest possible prefix is a service's that moves between machines
+            f"The interface for the {side} network is ambiguous: expected one interface of this host "
+            f"{_described(wanted)}, found {len(interfaces)}: {mine}. Set cluster_{side}_network to the name of the "
+            "interface or to a narrower network. Nothing was changed.")
+    # A second address with the longest possible prefix is a service address that moves between hosts
     fixed = named or [one for one in fitting if one.prefix < ipaddress.ip_address(one.address).max_prefixlen] or fitting
     if len(fixed) > 1:
         raise ClassroomError(
-            "Wanted one address of {} for the {} network, found {}. Nothing was changed: choose one of them with "
-            "node_address.".format(interfaces[0], side, ", ".join(one.address for one in fixed)))
+            "The address for the {} network is ambiguous: expected one address of {}, found {}. Choose one of them "
+            "with node_address. Nothing was changed.".format(
+                side, interfaces[0], ", ".join(one.address for one in fixed)))
     return fixed[0]
 
 
@@ -225,54 +229,54 @@ def _fitting(side: str, wanted: str, addresses: Sequence[Address]) -> list[Addre
     try:
         network = parse_subnet(wanted)
     except SubnetError as problem:
-        raise ClassroomError(f"cluster_{side}_network: wanted a network or the name of an interface, "
+        raise ClassroomError(f"cluster_{side}_network is neither a network nor the name of an interface: "
                              f"{problem}.") from problem
     return [one for one in addresses if contains(network, ipaddress.ip_address(one.address))]
 
 
 def _described(wanted: str) -> str:
-    return f"with an address in {wanted}" if "/" in wanted else f"that is called {wanted}"
+    return f"with an address in {wanted}" if "/" in wanted else f"with the name {wanted}"
 
 
 def dropin(patterns: Sequence[str]) -> str:
-    """`+=`, because an administrator may have a list of his own."""
+    """Return the drop-in. It uses `+=` because the administrator may have configured further interfaces."""
     return "{}[keyfile]\nunmanaged-devices+={}\n".format(
         _HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
 
 
 def _own_interface(state: InterfacesState) -> str:
-    """The one over which the controller is here."""
+    """Return the interface of the SSH connection of this run, empty without one."""
     session = state.session
     return next((one.interface for one in state.addresses if session and one.address == session.address), "")
 
 
-def _refuse_unmanaged(spec: InterfacesSpec, state: InterfacesState) -> None:
+def _check_unmanaged(spec: InterfacesSpec, state: InterfacesState) -> None:
     wrong = [pattern for pattern in spec.unmanaged if not _PATTERN.fullmatch(pattern)]
     if wrong:
         raise ClassroomError(
-            "Wanted names of interfaces such as cni* in host_interfaces_unmanaged, found '{}'. Correct it.".format(
-                "', '".join(wrong)))
+            "host_interfaces_unmanaged is invalid: expected names of interfaces such as cni*, found '{}'. "
+            "Correct it.".format("', '".join(wrong)))
     mine = _own_interface(state)
     for pattern in spec.unmanaged:
         if mine and fnmatch.fnmatchcase(mine, pattern):
             raise ClassroomError(
-                f"Wanted interfaces called {pattern} left alone by NetworkManager, found the controller's own "
-                "connection on "
-                f"{mine}: it would be cut. Nothing was changed: take {pattern} out of host_interfaces_unmanaged.")
+                f"host_interfaces_unmanaged would cut off this host: expected {pattern} not to match the interface of "
+                f"this SSH connection, found {mine}. Remove {pattern} from host_interfaces_unmanaged. Nothing was "
+                "changed.")
 
 
 def _plan_profiles(
     spec: InterfacesSpec, state: InterfacesState, found: Mapping[str, Address]
 ) -> tuple[list[ProfileChange], list[str]]:
-    """Which profiles differ, and warnings."""
+    """Return the changes of the profiles that differ, and warnings."""
     changes: list[ProfileChange] = []
     warnings: list[str] = []
     for side, options in spec.profiles.items():
         unknown = sorted(set(options) - set(PROPERTIES))
         if unknown:
             raise ClassroomError(
-                "Wanted options of a profile such as {}, found {} in host_interfaces_{}_profile. Correct it.".format(
-                    ", ".join(PROPERTIES), ", ".join(unknown), side))
+                "A profile has unknown options: expected {}, found {} in host_interfaces_{}_profile. Correct "
+                "it.".format(", ".join(PROPERTIES), ", ".join(unknown), side))
         if side not in found or not options:
             continue
         device = found[side].interface
@@ -283,13 +287,13 @@ def _plan_profiles(
         different = {name: as_value(value) for name, value in options.items()
                      if as_value(value) != profile.values.get(PROPERTIES[name], "").replace(" ", "")}
         if different:
-            _refuse_cut(device, different, state)
+            _check_connection(device, different, state)
             changes.append(ProfileChange(profile, {PROPERTIES[name]: value for name, value in different.items()}))
     return changes, warnings
 
 
 def as_value(value: Any) -> str:
-    """An option as NetworkManager prints it."""
+    """Return an option in the form in which NetworkManager prints it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
@@ -297,8 +301,8 @@ def as_value(value: Any) -> str:
     return str(value)
 
 
-def _refuse_cut(device: str, different: Mapping[str, str], state: InterfacesState) -> None:
-    """Whether the controller would still reach its address, and find its way back from here."""
+def _check_connection(device: str, different: Mapping[str, str], state: InterfacesState) -> None:
+    """Check that the SSH connection of this run survives the change of a profile. Raises ClassroomError."""
     session = state.session
     if session is None or device != _own_interface(state):
         return
@@ -316,10 +320,9 @@ def _refuse_cut(device: str, different: Mapping[str, str], state: InterfacesStat
             reason = f"the way back to the controller at {session.client} goes by {state.way[1]}"
     if reason:
         raise ClassroomError(
-            f"Wanted another profile for {device}, found the controller's own connection on it: {reason}, and it would "
-            "be cut. "
-            "Nothing was changed: change this one on the machine itself, or run this by another of its "
-            "addresses.")
+            f"Changing the profile of {device} would cut off this host: expected no SSH connection of this run on it, "
+            f"found the controller's own connection on it: {reason}. Change this profile on the host's console, or "
+            "connect to another address of the host. Nothing was changed.")
 
 
 # Doing
@@ -336,7 +339,7 @@ def apply(root: Root, run: Runner, planned: InterfacesPlan) -> None:
 
 
 def _change(run: Runner, change: ProfileChange) -> None:
-    """Both in the profile and in force; one that cannot be in force is put back, or the next run would find it done."""
+    """Change a profile and apply it to the device. If that fails, revert the profile, or the next run would skip it."""
     _modify(run, change.profile.uuid, change.values)
     try:
         run(["nmcli", "device", "reapply", change.profile.device])
@@ -349,10 +352,10 @@ def _modify(run: Runner, uuid: str, values: Mapping[str, str]) -> None:
     run(["nmcli", "connection", "modify", "uuid", uuid, *(word for pair in sorted(values.items()) for word in pair)])
 
 
-# The way back; the drop-in itself is one of the files that are kept
+# Restoring; the drop-in itself is one of the recorded files
 
 
-def plan_back(machine: Host, former: Mapping[str, str]) -> RestorePart:
+def plan_restore(machine: Host, former: Mapping[str, str]) -> RestorePart:
     if not systemd.active(machine.run, UNIT)[0]:
         return RestorePart()
     steps = [Change("NetworkManager", "configuration", "as this collection wrote it", "as before",
@@ -369,7 +372,7 @@ def _of(former: Mapping[str, str], uuid: str) -> dict[str, str]:
     return {key.split(" ", 1)[1]: value for key, value in former.items() if key.split(" ", 1)[0] == uuid}
 
 
-def perform_back(machine: Host, step: Change, former: Mapping[str, str]) -> Sequence[str]:
+def restore(machine: Host, step: Change, former: Mapping[str, str]) -> Sequence[str]:
     if step.action == "profile":
         profile = next(one for one in read_profiles(machine.run, values=True) if one.uuid == step.target)
         _change(machine.run, ProfileChange(profile, _of(former, step.target)))
@@ -378,4 +381,4 @@ def perform_back(machine: Host, step: Change, former: Mapping[str, str]) -> Sequ
     return []
 
 
-BACK = Restorer(KEY, plan_back, perform_back)
+RESTORER = Restorer(KEY, plan_restore, restore)

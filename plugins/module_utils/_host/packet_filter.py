@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ports that a packet filter of the administrator's own keeps shut: ufw, iptables, nftables.
+"""Find ports that a packet filter of the administrator blocks: ufw, iptables, nftables.
 
-Rules are followed for a new connection from another machine. What is sure to be dropped is found; a rule that may let
-it in, for instance only from some networks, gets the benefit of the doubt, for nothing that works is to be refused.
-firewalld is not looked at: the collection opens what it needs there.
+Rules are evaluated for a new connection from another host. Only what is certainly dropped is reported; a rule that may
+accept the connection, for instance from some networks only, counts as accepting, so that no working setup is rejected.
+firewalld is not evaluated: the collection opens what it needs there.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ACCEPT, DROP, RETURN = "accept", "drop", "return"
 _NOT_THE_ADMINISTRATORS = re.compile(r"firewalld|kube-proxy|flannel.*|cni.*|calico.*|podman.*|netavark")
 _IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 _FINAL = {"ACCEPT": ACCEPT, "DROP": DROP, "REJECT": DROP, "RETURN": RETURN}
-# For packets that are forwarded no port is asked about
+# Stands for the port of forwarded packets, of which none is evaluated
 ANY_PORT = 0
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """What is kept shut, and by whom: `ufw`, `iptables`, or a chain of nftables. Without ports it is forwarding."""
+    """Blocked ports (none: forwarding is blocked), and what blocks them: `ufw`, `iptables`, or a chain of nftables."""
 
     by: str
     ports: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule as far as it is understood. One that is not sure has a match that may or may not be true."""
+    """The parts of a rule that are evaluated. `sure` is false for a rule whose match cannot be determined."""
 
     verdict: str = ""
     jump: str = ""
@@ -56,14 +56,14 @@ class Rule:
 
 @dataclass
 class Table:
-    """Chains of one table; those with a hook have a policy."""
+    """The chains of one table, and the policies of those with a hook."""
 
     name: str
     rules: dict[str, list[Rule]] = field(default_factory=dict)
     hooks: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def verdict(self, chain: str, protocol: str, port: int, depth: int = 16) -> str:
-        """What becomes of such a packet in a chain; empty where it falls through."""
+        """Return the verdict of a chain on a packet, empty when no rule decides."""
         for rule in self.rules.get(chain, ()) if depth else ():
             if not rule.fits(protocol, port):
                 continue
@@ -75,13 +75,13 @@ class Table:
         return ""
 
     def dropping(self, hook: str, protocol: str, port: int) -> str:
-        """The chain at this hook that drops it, empty when none does."""
+        """Return the chain at this hook that drops a packet, empty when none does."""
         return next((chain for chain, policy in self.hooks.get(hook, ())
                      if (self.verdict(chain, protocol, port) or policy) == DROP), "")
 
 
 def find(root: Root, run: Runner, ports: Sequence[str], family: str = "ip") -> tuple[Blocked, ...]:
-    """What is blocked of these ports for addresses of the family; nothing is looked at when there are none."""
+    """Return what blocks these ports for addresses of a family (`ip` or `ip6`). Without ports, nothing is read."""
     return tuple(_found(root, run, ports, family)) if ports else ()
 
 
@@ -93,7 +93,7 @@ def _found(root: Root, run: Runner, ports: Sequence[str], family: str) -> Iterat
         if there:
             table = parse_save(run([program + "-save", "-t", "filter"], check=False).out)
             shut = _shut(table, ports)
-            # The chains of a firewalld that works with iptables
+            # firewalld with the iptables backend has chains of this name
             if shut and "INPUT_ZONES" not in table.rules:
                 yield Blocked("ufw" if "ufw-user-input" in table.rules else program, shut)
     for kind, name in names:
@@ -102,7 +102,7 @@ def _found(root: Root, run: Runner, ports: Sequence[str], family: str) -> Iterat
         table = parse_nft(_json(run, ["nft", "-j", "list", "table", kind, name]), f"{kind} {name}")
         shut = _shut(table, ports)
         if shut:
-            # One chain is named, the first one; the others come when it lets the ports through
+            # Only the first chain is named; the next run names another one
             yield Blocked(f"the chain {_dropping(table, ports)} of nftables' table {table.name}", shut)
         forward = table.dropping("forward", "tcp", ANY_PORT)
         if forward:
@@ -110,7 +110,7 @@ def _found(root: Root, run: Runner, ports: Sequence[str], family: str) -> Iterat
 
 
 def _dropping(table: Table, ports: Sequence[str]) -> str:
-    """The chain that keeps the first of the ports shut that is."""
+    """Return the chain that drops the first blocked port."""
     for each in _ends(ports):
         chain = table.dropping("input", *each)
         if chain:
@@ -123,7 +123,7 @@ def _shut(table: Table, ports: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ends(ports: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """First and last of each port or range."""
+    """Yield protocol and number of the first and last port of each range."""
     for port in ports:
         numbers, _slash, protocol = port.partition("/")
         for number in dict.fromkeys(numbers.split("-")):
@@ -148,7 +148,7 @@ def _tables(run: Runner) -> list[tuple[str, str]]:
 
 
 def parse_nft(entries: Sequence[Mapping[str, Any]], name: str) -> Table:
-    """What `nft -j list table` says."""
+    """Parse the entries that `nft -j list table` prints."""
     table = Table(name)
     for entry in entries:
         if "chain" in entry:
@@ -173,7 +173,7 @@ def _nft_rule(expressions: Sequence[Mapping[str, Any]]) -> Rule:
             if word in expression:
                 found["jump"] = expression[word]["target"]
         if "vmap" in expression:
-            # One of many verdicts
+            # A verdict map has several verdicts
             found.update(verdict=ACCEPT, sure=False)
         if not set(expression) & {"match", "counter", "log", "accept", "drop", "reject", "return", "jump", "goto"}:
             found["sure"] = False
@@ -209,7 +209,7 @@ def _words(right: Any) -> list[str]:
 
 
 def _ranges(right: Any) -> tuple[tuple[int, int], ...] | None:
-    """Ports as nftables writes them; None for a name of a set, whose ports nobody has asked for."""
+    """Return ports as ranges; None for a named set, whose content is not read."""
     values = right["set"] if isinstance(right, dict) and isinstance(right.get("set"), list) else [right]
     found = []
     for value in values:
@@ -224,7 +224,7 @@ def _ranges(right: Any) -> tuple[tuple[int, int], ...] | None:
 
 
 def parse_save(text: str) -> Table:
-    """What `iptables-save -t filter` says."""
+    """Parse the output of `iptables-save -t filter`."""
     table = Table("filter")
     for line in text.splitlines():
         if line.startswith(":"):
@@ -257,7 +257,7 @@ def _iptables_rule(words: Sequence[str]) -> Rule:
 
 
 def _iptables_match(found: dict[str, Any], word: str, value: str) -> bool:
-    """Take in a word and its value; whether it was understood."""
+    """Add a word and its value to a rule, and return whether the word is known."""
     if word in ("-j", "-g"):
         if value in _FINAL:
             found["verdict"] = _FINAL[value]
@@ -272,7 +272,7 @@ def _iptables_match(found: dict[str, Any], word: str, value: str) -> bool:
     elif word in ("--dport", "--dports"):
         found["ports"] = tuple(_span(part) for part in value.split(","))
     else:
-        # The first of these say nothing about a packet
+        # These words do not match packets
         return word in ("-m", "--comment", "--reject-with", "--log-prefix", "--log-level")
     return True
 

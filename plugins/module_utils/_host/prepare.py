@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host as Kubernetes needs it: name, /etc/hosts, swap, SELinux, kernel modules, kernel settings, clock."""
+"""Configure a host for Kubernetes: name, /etc/hosts, swap, SELinux, kernel modules, kernel settings, clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HOST_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([
 
 @dataclass(frozen=True)
 class HostSpec:
-    """What the host should be like. None and empty collections: this is left alone."""
+    """The desired state of a host. None and empty collections leave a subject unchanged."""
 
     hostname: str | None = None
     hosts: tuple[hosts_file.Entry, ...] = ()
@@ -46,7 +46,7 @@ class HostSpec:
 
 @dataclass(frozen=True)
 class HostState:
-    """What the host is like. Texts are None for files that do not exist."""
+    """The current state of a host. Texts are None for files that do not exist."""
 
     hostname: str
     hostname_text: str | None = None
@@ -68,10 +68,10 @@ class HostState:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Steps in their order, the new text of every file among them, what they replace, and what else to say.
+    """The planned changes in their order, the new text of every changed file, the original state, and warnings.
 
-    `findings` are what no step changes, in the words of a change: `kind subject: reason`. `whole` are the files whose
-    former text is to be kept, `time` is the state of the clock when it is not as wished.
+    `findings` are problems that no change solves, in the form of a change: `kind subject: reason`. `whole` are the
+    files whose complete former text is recorded, `time` is the state of the clock if it differs from the spec.
     """
 
     steps: tuple[Change, ...]
@@ -84,6 +84,7 @@ class HostPlan:
 
 
 def read_host(root: Root, spec: HostSpec, run: Runner) -> HostState:
+    """Read the current state of everything that the spec sets."""
     return HostState(
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
         hostname_text=read_text(root(HOSTNAME)),
@@ -107,7 +108,7 @@ def read_host(root: Root, spec: HostSpec, run: Runner) -> HostState:
 def _read_time(root: Root, spec: HostSpec, run: Runner) -> time_sync.TimeState:
     if spec.time is None:
         return time_sync.TimeState()
-    # In a container nobody needs to know: the clock is the host's
+    # A container has the clock of its host, which is not this collection's to set
     if not spec.time.chrony and (in_container(root) or not systemd.is_booted(root)):
         return time_sync.TimeState()
     time_sync.validate(spec.time)
@@ -115,7 +116,7 @@ def _read_time(root: Root, spec: HostSpec, run: Runner) -> time_sync.TimeState:
 
 
 class _Draft:
-    """A plan while it is being made."""
+    """A plan under construction."""
 
     def __init__(self) -> None:
         self.steps: list[Change] = []
@@ -123,7 +124,7 @@ class _Draft:
         self.former: dict[str, Any] = {}
         self.warnings: list[str] = []
         self.findings: list[str] = []
-        # Files of which the whole former text is kept when they are written
+        # Files whose complete former text is recorded before they are written
         self.created: list[str] = []
 
     def file(self, path: str, before: str | None, after: str, reason: str) -> bool:
@@ -135,7 +136,7 @@ class _Draft:
 
 
 def plan(spec: HostSpec, host: HostState) -> HostPlan:
-    """What is to be done, and every refusal, before anything has been done."""
+    """Plan the changes. Raises ClassroomError for everything that cannot be done, before any change."""
     draft = _Draft()
     _plan_hostname(draft, spec, host)
     _plan_hosts(draft, spec, host)
@@ -155,8 +156,8 @@ def _plan_hostname(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         return
     if not _HOST_NAME.fullmatch(spec.hostname):
         raise ClassroomError(
-            "Wanted a host name of lower-case letters, digits and hyphens (Kubernetes names the node after it), "
-            f"found '{spec.hostname}'. Correct it in the inventory.")
+            "The host name is invalid: expected lower-case letters, digits and hyphens (Kubernetes names the node "
+            f"after it), found '{spec.hostname}'. Correct it in the inventory.")
     kept_name = (host.hostname_text or "").strip()
     if host.hostname == kept_name == spec.hostname:
         return
@@ -182,8 +183,8 @@ def _plan_hosts(draft: _Draft, spec: HostSpec, host: HostState) -> None:
 def _plan_swap(draft: _Draft, host: HostState) -> None:
     if host.container and host.swaps:
         draft.warnings.append(
-            "Swap is on ({}), and this machine is a container: its swap belongs to the host, which is left as it is. "
-            "The kubelet needs failSwapOn: false here.".format(", ".join(host.swaps)))
+            "Swap is on ({}), and this host is a container: the swap belongs to the host of the container and stays "
+            "on. The kubelet needs failSwapOn: false here.".format(", ".join(host.swaps)))
     elif host.swaps:
         draft.steps.extend(Change("swap", name, "on", "off", "the kubelet does not start while swap is on")
                            for name in host.swaps)
@@ -195,7 +196,7 @@ def _plan_swap(draft: _Draft, host: HostState) -> None:
 
 
 def _plan_swap_units(draft: _Draft, host: HostState) -> None:
-    """Those that are there and in nobody's way any more stay: a generator may come back with the next boot."""
+    """Plan the drop-ins against swap units. Unneeded ones stay, because the next boot may generate a unit again."""
     for path, causes in host.swapping.causes.items():
         if draft.file(path, host.swapping.texts.get(path), swap_units.DROP_IN,
                       "{} would switch swap on at boot".format(" and ".join(causes))):
@@ -221,18 +222,18 @@ def _plan_modules(draft: _Draft, spec: HostSpec, host: HostState) -> None:
     missing = [name for name in spec.modules if host.features[name] == kernel.MISSING]
     if missing:
         raise ClassroomError(
-            "Wanted the kernel feature{} {}, found neither built in nor a module for the running kernel. {}".format(
-                "s" if len(missing) > 1 else "", ", ".join(missing), "Load it on the host of this container."
+            "A kernel feature is missing: expected {}, found neither built in nor a module for the running kernel. {} "
+            "Nothing was changed.".format(", ".join(missing), "Load it on the host of this container."
                 if host.container else "Install the modules of the running kernel, or boot the installed one."))
     to_load = [name for name in spec.modules if host.features[name] == kernel.LOADABLE]
     for name in to_load:
         draft.steps.append(Change("kernel module", name, "not loaded", "loaded",
                                   "the running kernel lacks the feature"))
         draft.former.setdefault("modules", []).append(name)
-    # In a container, and where nothing can be loaded, the list would only make systemd-modules-load fail at boot.
+    # In a container, or without loadable modules, the list would only make systemd-modules-load fail at boot.
     if host.modules_loadable and not host.container:
         draft.file(MODULES_FILE, host.modules_text, _HEADER + "".join(name + "\n" for name in spec.modules),
-                   "the modules to load at boot are not the wanted ones")
+                   "the modules to load at boot differ")
 
 
 def _plan_sysctls(draft: _Draft, spec: HostSpec, host: HostState) -> None:
@@ -243,41 +244,41 @@ def _plan_sysctls(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         found = host.settings[key]
         if found.value == kernel.normalized(value):
             continue
-        _refuse_setting(key, value, found, loading)
+        _check_setting(key, value, found, loading)
         if found.value is not None:
             draft.former.setdefault("sysctls", {})[key] = found.value
         draft.steps.append(Change("kernel setting", key, found.value or "not there before its module is loaded",
                                 kernel.normalized(value), "the running kernel has another value"))
     text = _HEADER + "".join(f"{key} = {value}\n" for key, value in spec.sysctls.items())
-    # Whether somebody else wrote it, or the wish is another one by now
+    # Distinguish a file that was edited from a changed spec
     edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")
     reason = "it was changed after this collection had written it" if edited else \
-        "the settings applied at boot are not the wanted ones"
+        "the settings applied at boot differ"
     if draft.file(SYSCTL_FILE, host.sysctl_text, text, reason):
         draft.former.setdefault("written", {})[SYSCTL_FILE] = original_state.digest(text)
     draft.findings.extend("kernel setting {}: {}".format(*each) for each in host.later)
 
 
-def _refuse_setting(key: str, value: str, found: kernel.Setting, loading: bool) -> None:
+def _check_setting(key: str, value: str, found: kernel.Setting, loading: bool) -> None:
     if found.value is None and not loading:
         raise ClassroomError(
-            f"Wanted the kernel setting {key} = {value}, found no such key in this kernel. "
-            "Name the module that brings it, or take the setting out.")
+            f"A kernel setting does not exist: expected {key} = {value}, found no such key in this kernel. "
+            "Add the module that provides it, or remove the setting. Nothing was changed.")
     if found.value is not None and not found.writable:
         raise ClassroomError(
-            f"Wanted the kernel setting {key} = {value}, found {found.value}, and it is read-only on this machine. "
-            "Set it on the host of this container, or take the setting out.")
+            f"A kernel setting is read-only: expected {key} = {value}, found {found.value}, and it is read-only on "
+            "this host. Set it on the host of this container, or remove the setting. Nothing was changed.")
 
 
 class Performer:
-    """Carries a plan out."""
+    """Executor of a plan."""
 
     def __init__(self, root: Root, run: Runner) -> None:
         self._root = root
         self._run = run
 
     def perform(self, plan: HostPlan, spec: HostSpec) -> None:
-        # First of all, so that a run that dies half-way has kept the values of before its own changes.
+        # Recorded first, so that an interrupted run has the values of before its own changes.
         original_state.keep(self._root, plan.former)
         whole = {path: plan.texts[path] for path in plan.whole}
         original_state.keep(self._root, original_state.former_files(self._root, whole))
@@ -295,7 +296,7 @@ class Performer:
             elif step.action == "selinux":
                 selinux.set_live(self._root, step.target)
         if systemd.is_booted(self._root) and any(path == FSTAB or path.startswith(_UNITS) for path in plan.texts):
-            # Until then systemd keeps the swap unit that it made from the old line, and may start it.
+            # Until then systemd keeps the swap unit that it generated from the old line, and may start it.
             systemd.daemon_reload(self._run)
         if plan.time is not None and spec.time is not None:
             time_sync.apply(self._root, self._run, spec.time, plan.time)
@@ -305,7 +306,7 @@ class Performer:
             answer = self._run(["hostnamectl", "set-hostname", name], check=False)
             if answer.rc == 0:
                 return
-        # Without D-Bus, or with a bind-mounted /etc/hostname, hostnamectl cannot.
+        # hostnamectl fails without D-Bus or with a bind-mounted /etc/hostname.
         write_text(self._root(HOSTNAME), name + "\n")
         socket.sethostname(name)
 
@@ -313,13 +314,12 @@ class Performer:
         answer = self._run(["modprobe", name], check=False)
         if answer.rc != 0 and kernel.feature(self._root, name) != kernel.PRESENT:
             raise ClassroomError(
-                f"Wanted the kernel module {name} loaded, found that modprobe refuses: {answer.text}.")
+                f"A kernel module is not loaded: expected {name} loaded, found that modprobe fails: {answer.text}.")
 
     def _set(self, key: str, value: str) -> None:
         kernel.write_setting(self._root, key, value)
         found = kernel.read_setting(self._root, key).value
         if found != kernel.normalized(value):
             raise ClassroomError(
-                f"Wanted the kernel setting {key} = {value}, found {found} after writing it. The kernel does not take "
-                "this "
-                "value.")
+                f"The kernel ignores a setting: expected {key} = {value}, found {found} after writing it. Choose a "
+                "value that the kernel accepts.")

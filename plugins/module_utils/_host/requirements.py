@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host is to become."""
+"""The requirements that a role has of a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._runtime import runtimes
 
 @dataclass(frozen=True)
 class HostRequirements:
-    """What the machine is to become, and the least it must have for it."""
+    """The role of a host, and what the host needs for it. Sizes are in MiB, `max_clock_offset` is in seconds."""
 
     role: str
     address: str | None = None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SELinux permissive or enforcing: the running kernel's mode, and the one of /etc/selinux/config for the next boot."""
+"""Set SELinux to permissive or enforcing, in the running kernel and in /etc/selinux/config for the next boot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.files import Root, read_text
 from .._core.plan import Change
 
 CONFIG = "/etc/selinux/config"
-# There only while the kernel enforces or watches; libselinux looks here, too
+# Exists only while SELinux is enforcing or permissive; libselinux reads the mode here, too
 ENFORCE = "/sys/fs/selinux/enforce"
 PERMISSIVE, ENFORCING, DISABLED = "permissive", "enforcing", "disabled"
 _MODES = {"0": PERMISSIVE, "1": ENFORCING}
@@ -23,7 +23,7 @@ _LINE = re.compile(r"^[ \t]*SELINUX[ \t]*=[ \t]*([^\s#]*).*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class SelinuxState:
-    """The live mode and the configuration's text, each None where there is none."""
+    """The live mode and the text of the configuration, each None where it does not exist."""
 
     live: str | None = None
     config: str | None = None
@@ -31,7 +31,7 @@ class SelinuxState:
 
 @dataclass(frozen=True)
 class SelinuxPlan:
-    """Steps, the new text of the configuration (None: it stays), the live mode to keep, and what else to say."""
+    """The planned changes, the new text of the configuration (None: unchanged), the mode to record, and warnings."""
 
     steps: tuple[Change, ...] = ()
     config: str | None = None
@@ -48,13 +48,13 @@ def read_live(root: Root) -> str | None:
 
 
 def configured(text: str) -> str:
-    """The mode that a configuration names; the last line of several counts, as for libselinux no other does."""
+    """Return the mode that a configuration names. The last of several lines counts, as for libselinux."""
     found = _LINE.findall(text)
     return found[-1].lower() if found else ""
 
 
 def plan(wanted: str, state: SelinuxState, container: bool) -> SelinuxPlan:
-    """A machine without SELinux, or with it disabled where permissive is wanted, needs nothing."""
+    """Plan the changes. A host without SELinux, or with it disabled if permissive is requested, needs none."""
     steps: list[Change] = []
     warnings: tuple[str, ...] = ()
     config = None
@@ -62,13 +62,12 @@ def plan(wanted: str, state: SelinuxState, container: bool) -> SelinuxPlan:
         config = _planned_config(wanted, state)
     if config is not None and state.config is not None:
         steps.append(Change("file", CONFIG, state.config, config, "the next boot would make SELinux '{}'".format(
-            configured(state.config) or "what the kernel likes")))
+            configured(state.config) or "the kernel's default")))
     if state.live in (None, wanted):
         return SelinuxPlan(tuple(steps), config)
     if container:
-        warnings = (f"SELinux is {state.live} here and {wanted} is wanted, but this machine is a container: the mode "
-                    "belongs to the "
-                    "host, which is left as it is.",)
+        warnings = (f"SELinux is {state.live} instead of {wanted}, but this host is a container: the mode belongs to "
+                    "the host of the container and is not changed.",)
         return SelinuxPlan(tuple(steps), config, None, warnings)
     steps.append(Change("selinux", wanted, state.live or "", wanted, "the running kernel has another mode"))
     return SelinuxPlan(tuple(steps), config, state.live)
@@ -81,16 +80,15 @@ def _planned_config(wanted: str, state: SelinuxState) -> str | None:
         return None
     if found == DISABLED and state.live is None:
         raise ClassroomError(
-            f"Wanted SELinux {wanted}, found it disabled in {CONFIG}. No file here has a label yet: write permissive "
-            "there, "
-            "'touch /.autorelabel', boot, and run this again.")
+            f"SELinux cannot be set: expected {wanted}, found it disabled in {CONFIG}. No file has a label yet. Set "
+            "permissive there, run 'touch /.autorelabel', reboot, and run this again. Nothing was changed.")
     if not found:
         return text + ("" if text.endswith("\n") or not text else "\n") + f"SELINUX={wanted}\n"
     return _LINE.sub("SELINUX=" + wanted, text)
 
 
 def set_live(root: Root, wanted: str) -> None:
-    """What setenforce(8) does, which not every machine has."""
+    """Set the mode of the running kernel, without setenforce(8), which not every host has. Raises ClassroomError."""
     found = read_live(root)
     number = next(number for number, mode in _MODES.items() if mode == wanted)
     try:
@@ -98,18 +96,18 @@ def set_live(root: Root, wanted: str) -> None:
             stream.write(number)
     except OSError as problem:
         raise ClassroomError(
-            "Wanted SELinux {}, found {}, and the kernel refuses the change: {}. A policy may forbid it to all but "
-            "the boot (secure_mode_policyload).".format(wanted, found or "no such mode", problem.strerror)) from problem
+            "The kernel rejects the SELinux mode: expected {}, found {}: {}. A policy may allow the change only at "
+            "boot (secure_mode_policyload).".format(wanted, found or "no such mode", problem.strerror)) from problem
 
 
-def back_plan(root: Root, former: str) -> tuple[Change, ...]:
-    """The mode that the running kernel had, where it has SELinux still."""
+def plan_restore(root: Root, former: str) -> tuple[Change, ...]:
+    """Plan to restore the mode of the running kernel, if it still has SELinux."""
     live = read_live(root)
     if live in (None, former):
         return ()
     return (Change("selinux", former, live or "", former, "this collection changed it"),)
 
 
-def back(root: Root, step: Change) -> tuple[str, ...]:
+def restore(root: Root, step: Change) -> tuple[str, ...]:
     set_live(root, step.target)
     return ()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A certificate authority of one machine, and the one certificate that it is there for.
+"""Issue the server certificate of one host, signed by a certificate authority of its own.
 
-The keys are made by the machine's own openssl and never leave it. What the files are like is found out by the TLS
-implementation that clients would use: whether it takes the key, and whether it believes the certificate.
+The host's openssl generates the keys, which never leave the host. Existing files are checked with Python's TLS
+implementation, as clients would check them: whether the key fits, and whether the certificate is trusted.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _DAY = 86400.0
 _TIMEOUT = 5.0
 _MISSING = "there is none"
 _OPEN = "others could read the key"
-# Elliptic curves: a signature takes a fraction of RSA's time, and sixty machines ask at once
+# Elliptic curves: a signature takes a fraction of RSA's time, and sixty hosts connect at once
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-# Valid since yesterday: clocks of a class differ
+# Certificates are valid since yesterday, because the clocks of a class differ
 _EARLIER = _DAY
-# A configuration of its own: what a distribution's openssl.cnf adds is added twice otherwise
+# A separate configuration, because extensions of the distribution's openssl.cnf would be added twice
 _CONFIGURATION = """\
 [req]
 distinguished_name = subject
@@ -73,7 +73,7 @@ subjectAltName = {names}
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """Where the files are, what the certificate stands for (host names and addresses), and days."""
+    """The desired certificate: directory, host names and addresses, and periods in days."""
 
     directory: str
     names: tuple[str, ...]
@@ -88,7 +88,7 @@ class CertificateSpec:
 
 @dataclass(frozen=True)
 class CertificateState:
-    """Why authority and certificate cannot stay (empty: they can), the names of the latter, and the keys' modes."""
+    """Reasons to replace authority and certificate (empty: none), the certificate's names, and modes of open keys."""
 
     authority_problem: str
     certificate_problem: str
@@ -98,7 +98,7 @@ class CertificateState:
 
 @dataclass(frozen=True)
 class Presented:
-    """What a server shows: why it will not do (empty: it does), its fingerprint, and its authority as PEM."""
+    """The certificate that a server presents: its problem (empty: none), its fingerprint, and its authority as PEM."""
 
     problem: str
     fingerprint: str = ""
@@ -106,13 +106,13 @@ class Presented:
 
 
 def validate(spec: CertificateSpec) -> None:
-    """Refuse names that no certificate can have, which openssl would misread."""
+    """Check the names of a certificate: openssl would misread invalid ones. Raises ClassroomError."""
     for name in spec.names:
         if not _is_address(name) and not all(part.replace("-", "a").isalnum() for part in name.split(".")):
             raise ClassroomError(
-                f"Wanted host names and addresses for the certificate, found '{name}'. Correct it.")
+                f"A name of the certificate is invalid: expected host names and addresses, found '{name}'. Correct it.")
     if not spec.names:
-        raise ClassroomError("Wanted a certificate for at least one name or address, found none. Name one.")
+        raise ClassroomError("The certificate has no name: expected at least one name or address, found none. Add one.")
 
 
 def read_state(spec: CertificateSpec, now: float) -> CertificateState:
@@ -126,9 +126,9 @@ def read_state(spec: CertificateSpec, now: float) -> CertificateState:
 
 
 def plan(spec: CertificateSpec, state: CertificateState) -> list[Change]:
-    """An authority is kept as long as it can be: everybody who trusts it would have to be told of another one.
+    """Plan the changes. An authority is kept as long as possible, because every client has to trust a new one.
 
-    One whose key is gone is kept, too, until there is something to sign.
+    An authority whose key is missing is kept, too, until a certificate has to be signed.
     """
     found = ", ".join(state.names) or "none"
     reason = state.certificate_problem
@@ -144,7 +144,7 @@ def plan(spec: CertificateSpec, state: CertificateState) -> list[Change]:
 
 
 def apply(spec: CertificateSpec, steps: Sequence[Change], run: Runner) -> None:
-    """Carry the steps out; a run that is cut off leaves files that do not fit each other, which the next one sees."""
+    """Carry the changes out. An interrupted run may leave files that do not match; the next run replaces them."""
     actions = {step.action for step in steps}
     for step in steps:
         if step.action == "mode":
@@ -154,24 +154,27 @@ def apply(spec: CertificateSpec, steps: Sequence[Change], run: Runner) -> None:
 
 
 def presented(spec: CertificateSpec, port: int, now: float) -> Presented:
-    """What the server at a port of this machine shows to those who trust the authority in `wish.directory`."""
+    """Return what the server at a local port presents to clients that trust the authority in `spec.directory`.
+
+    `now` is in seconds since the epoch. Failures are reported as the `problem` of the result.
+    """
     text = read_text(spec.path(AUTHORITY)) or ""
     if not _holds_certificate(text):
-        return Presented("no authority was made yet")
+        return Presented("there is no authority yet")
     authority = x509.first_pem(text)
     try:
         der = _shown(authority, port)
     except ssl.SSLCertVerificationError as error:
         return Presented(error.verify_message, authority=authority)
     except (OSError, ssl.SSLError) as error:
-        return Presented(f"nothing answers in TLS at port {port}: {error.strerror or error}",
+        return Presented(f"no TLS server responds at port {port}: {error.strerror or error}",
                          authority=authority)
     problem = _unfit(spec, ssl.DER_cert_to_PEM_cert(der), now) or (_OPEN if _open_keys(spec) else "")
     return Presented(problem, fingerprint(der), authority)
 
 
 def made(spec: CertificateSpec) -> Presented:
-    """The certificate in its file, for whoever has just made it."""
+    """Return the certificate in its file, for use right after it was issued."""
     certificate, authority = read_text(spec.path(CERTIFICATE)), read_text(spec.path(AUTHORITY))
     if certificate is None or authority is None:
         return Presented(_MISSING)
@@ -194,15 +197,15 @@ def _authority_problem(spec: CertificateSpec, now: float) -> str:
     authority = x509.read(text)
     if authority.date_problem(now):
         return "it " + authority.date_problem(now)
-    # Twice as early, so that what it signs is never due at once
+    # Twice as early as a certificate, so that a new certificate is not due for renewal at once
     if authority.not_after - now < 2 * spec.renew_days * _DAY:
         return f"it ends on {x509.as_date(authority.not_after)}"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(spec.path(AUTHORITY), spec.path(AUTHORITY_KEY))
     except FileNotFoundError:
-        return "its key is not there"
+        return "its key is missing"
     except ssl.SSLError:
-        return "its key is another one's"
+        return "its key belongs to another certificate"
     return ""
 
 
@@ -211,19 +214,19 @@ def _certificate_problem(spec: CertificateSpec, text: str, now: float) -> str:
     if not _holds_certificate(text) or not os.path.exists(spec.path(KEY)):
         return _MISSING
     if not _holds_certificate(authority):
-        return "its authority is not there"
+        return "its authority is missing"
     return _unfit(spec, text, now) or x509.signing_problem(authority, spec.path(CERTIFICATE), spec.path(KEY))
 
 
 def _unfit(spec: CertificateSpec, text: str, now: float) -> str:
-    """Why a certificate that is believed will not do all the same."""
+    """Return why a trusted certificate has to be replaced, empty when it has not."""
     certificate = x509.read(text)
     if certificate.date_problem(now):
         return "it " + certificate.date_problem(now)
     if certificate.not_after - now < spec.renew_days * _DAY:
         return f"it ends on {x509.as_date(certificate.not_after)}"
     if set(x509.alternative_names(text)) != {_plain(name) for name in spec.names}:
-        return "it stands for other names"
+        return "it has other names"
     return ""
 
 
@@ -234,7 +237,7 @@ def _open_keys(spec: CertificateSpec) -> list[tuple[str, int]]:
 
 def _shown(authority: str, port: int) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Its names are compared one by one; what is asked here is only whether the authority signed it
+    # Only the signature is verified here; the names are compared one by one later
     context.check_hostname = False
     context.load_verify_locations(cadata=authority)
     with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT) as plain, context.wrap_socket(plain) as client:
@@ -243,7 +246,7 @@ def _shown(authority: str, port: int) -> bytes:
 
 def _make(spec: CertificateSpec, run: Runner, with_authority: bool) -> None:
     os.makedirs(spec.directory, mode=0o755, exist_ok=True)
-    # Beside the files, so that a rename puts them in place; and for nobody else to look into
+    # In the same directory, so that files can be renamed; mkdtemp makes it readable by its owner only
     work = tempfile.mkdtemp(prefix=".new-", dir=spec.directory)
     try:
         fresh = [CERTIFICATE]
@@ -268,9 +271,9 @@ def _self_signed(spec: CertificateSpec, run: Runner, work: str) -> None:
 
 def _signed(spec: CertificateSpec, run: Runner, work: str, authority: str) -> None:
     issuer = os.path.join(authority, AUTHORITY)
-    # Where the authority ends, so does everything that it signed
+    # A certificate is not valid for longer than its authority
     end = min(time.time() + spec.days * _DAY, x509.read(read_text(issuer) or "").not_after)
-    # Clients compare the alternative names only; this one is for people
+    # The subject is for people; clients compare the alternative names only
     _issue(spec, run, work, spec.names[0], os.path.join(work, KEY), end,
            ["-cert", issuer, "-keyfile", os.path.join(authority, AUTHORITY_KEY), "-extensions", "server",
             "-out", os.path.join(work, CERTIFICATE)])
@@ -279,7 +282,7 @@ def _signed(spec: CertificateSpec, run: Runner, work: str, authority: str) -> No
 def _issue(
     spec: CertificateSpec, run: Runner, work: str, subject: str, key: str, end: float, how: Sequence[str]
 ) -> None:
-    """A new key and a certificate for it. `openssl x509` would know of a beginning only in its latest versions."""
+    """Issue a new key and a certificate for it. `openssl x509` sets a start date only in its latest versions."""
     request, configuration, index = (os.path.join(work, name) for name in ("request", "openssl.cnf", "index"))
     names = ", ".join(("IP:{0}" if _is_address(name) else "DNS:{0}").format(_plain(name)) for name in spec.names)
     for path, text in ((configuration, _CONFIGURATION.format(subject=subject, names=names, work=work)), (index, "")):
@@ -303,5 +306,5 @@ def _is_address(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """As `certificates` reads it out of a certificate."""
+    """Return a name in the form in which x509.alternative_names reads it."""
     return str(ipaddress.ip_address(name)) if _is_address(name) else name

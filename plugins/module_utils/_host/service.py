@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A service that runs with exactly the configuration files that are wanted."""
+"""Run a service with exactly the requested configuration files."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from .listeners import foreign_listener
 _UNIT_DIRECTORIES = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _HIDDEN = "(not shown)"
 _NO_UNIT = "not installed"
-# A unit of Type=simple counts as active at once, also when its program ends at once.
+# Seconds to wait after a start: a unit of Type=simple is active at once, even if its program ends at once.
 _SETTLING = 0.5
-# In a trial's command, where the files are that it is about
+# Placeholder in a trial's command for the directory with the files
 PLACE = "{directory}"
-# Of a command that is not there
+# Exit status of a command that does not exist
 NOT_FOUND = 127
 
 
 @dataclass(frozen=True)
 class FileSpec:
-    """A configuration file as it should be, without content: as it should not be; a secret one is never shown.
+    """A desired configuration file; without content, the file is removed. The content of a secret file is never shown.
 
-    `on_change` (restart, reload) None: as its service has it. Without `force` a file that is there stays as it is.
+    `on_change` is `restart`, `reload` or None for the value of the service. Without `force` an existing file stays.
     """
 
     path: str
@@ -56,7 +56,7 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class Trial:
-    """A command that judges all files of a directory before a service reads them; `PLACE` in it stands for a copy."""
+    """A command that validates all files of a directory before a service reads them; `PLACE` stands for a copy."""
 
     command: tuple[str, ...]
     directory: str
@@ -64,9 +64,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """The unit, its files, when it counts as running; `enabled` and `state` (started, stopped) None: as it is.
+    """The desired unit, its files, and when it counts as running.
 
-    With `brought_by` the unit is none of this collection's business unless it installed one of these packages.
+    `enabled` and `state` (started, stopped) are None for no change. `timeout` is in seconds. With `brought_by` the unit
+    is managed only if this collection installed one of these packages.
     """
 
     name: str
@@ -84,7 +85,7 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it is; `content` None: there is none."""
+    """The current state of a file; `content` is None for a missing file, `changed` is in seconds since the epoch."""
 
     content: str | None = None
     mode: int | None = None
@@ -93,7 +94,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """The unit and its files as they are."""
+    """The current state of the unit and its files."""
 
     unit: systemd.Unit
     files: Mapping[str, FileState] = field(default_factory=dict)
@@ -109,7 +110,7 @@ def read_state(root: Root, run: Runner, spec: ServiceSpec) -> ServiceState:
 
 
 def read_files(root: Root, files: Sequence[FileSpec]) -> ServiceState:
-    """The state of files that belong to no unit."""
+    """Return the state of files that belong to no unit."""
     return ServiceState(systemd.Unit(""), {file.path: _read_file(root(file.path)) for file in files}, time.time())
 
 
@@ -119,24 +120,27 @@ def _read_file(path: str) -> FileState:
 
 
 def validate(spec: ServiceSpec, state: ServiceState) -> None:
-    """Refuse what can never come true; asked in the real run only, because check mode may precede the installation."""
+    """Check that the unit can be started or enabled. Raises ClassroomError.
+
+    Not for check mode, which may precede the installation.
+    """
     if not state.ours:
         return
     supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == spec.name for file in spec.files)
     if not state.unit.exists and not supplied and (spec.state == "started" or spec.enabled):
         raise ClassroomError(
-            f"Wanted the unit {spec.name}, found none of that name on this machine. Install the package that brings "
-            "it.")
+            f"A unit is missing: expected {spec.name}, found no unit of that name on this host. Install the package "
+            "that contains it.")
     if state.unit.load_state == "masked" and spec.state == "started":
         raise ClassroomError(
-            f"Wanted {spec.name} running, found it masked. Unmask it with 'systemctl unmask {spec.name}' if that was "
-            "not meant.")
+            f"A unit cannot be started: expected {spec.name} running, found it masked. Unmask it with 'systemctl "
+            f"unmask {spec.name}'.")
 
 
 def try_files(root: Root, run: Runner, spec: ServiceSpec, steps: Sequence[Change], check_mode: bool) -> None:
-    """Have the files judged as they are going to be, in a copy, while the running service still has the old ones.
+    """Validate the desired files in a copy, while the running service still has the old ones. Raises ClassroomError.
 
-    Before an installation, in check mode, there is nobody to judge them.
+    In check mode before an installation, the command that validates them does not exist yet, and nothing is checked.
     """
     trial = spec.trial
     changing = {step.target for step in steps if step.action == "file"}
@@ -156,31 +160,31 @@ def try_files(root: Root, run: Runner, spec: ServiceSpec, steps: Sequence[Change
             else:
                 write_text(path, file.content, 0o600)
         answer = run([place if word == PLACE else word for word in trial.command], check=False, timeout=60)
-        words = (answer.text.replace(place, trial.directory).strip().splitlines() or ["it said nothing"])[-1]
-        # Programs in Go say it with a time and a level before it
+        words = (answer.text.replace(place, trial.directory).strip().splitlines() or ["it printed nothing"])[-1]
+        # Programs in Go log a time and a level before the message
         words = words.partition(' msg="')[2].rstrip('"').replace('\\"', '"') or words
     if answer.rc == 0 or (answer.rc == NOT_FOUND and check_mode):
         return
     raise ClassroomError(
-        "Wanted files in {} that {} can start with, found that it cannot: {}. Nothing was written, and a running "
-        "one goes on as it is. Correct the file, or the variable, that it names.".format(
+        "Configuration files are invalid: expected files in {} that {} can start with, found: {}. Correct the file or "
+        "the variable that the message names. Nothing was written, and a running service was not touched.".format(
             trial.directory, spec.name, words.rstrip(".")))
 
 
 def check_ports(root: Root, spec: ServiceSpec) -> None:
-    """Refuse a start that would fail, or seem to succeed because somebody else answers; costs a tenth of a second."""
+    """Check that no other program listens on the service's ports; takes a tenth of a second. Raises ClassroomError."""
     ports = spec.further_ports if spec.port is None else (spec.port, *spec.further_ports)
     for port in ports if spec.state == "started" else ():
         found = foreign_listener(root, port, spec.name)
         if found is not None:
             raise ClassroomError(
-                f"Wanted port {port} for {spec.name}, found '{found}' listening on it. Stop that program, or choose "
-                "another port."
+                f"Port {port} is in use: expected it free for {spec.name}, found '{found}' listening on it. Stop that "
+                "program, or choose another port."
             )
 
 
 def plan(spec: ServiceSpec, state: ServiceState) -> list[Change]:
-    """Files, then systemd's knowledge of them, then enablement, then the process."""
+    """Plan the changes: files, systemd's reload, enablement, process."""
     _check_paths(spec.files)
     if not state.ours:
         return []
@@ -198,8 +202,8 @@ def _check_paths(files: Sequence[FileSpec]) -> None:
     for file in files:
         if not os.path.isabs(file.path) or file.path in seen:
             raise ClassroomError(
-                "Wanted different files with absolute paths, found '{}'{}. Correct the list.".format(
-                    file.path, " twice" if file.path in seen else ""))
+                "The list of files is invalid: expected different files with absolute paths, found '{}'{}. Correct the "
+                "list.".format(file.path, " twice" if file.path in seen else ""))
         seen.add(file.path)
 
 
@@ -212,7 +216,7 @@ def _plan_file(file: FileSpec, found: FileState) -> list[Change]:
         return []
     if _is_stale(file, found):
         before, after = (found.content or "", file.content or "")
-        # What nobody but root may read is no less secret because it goes, or gives way to what all may read
+        # The old content of a root-only file stays hidden, even if the file is removed or becomes world-readable
         if file.secret or (found.mode is not None and not found.mode & 0o077):
             before = _HIDDEN if before else ""
         if file.secret:
@@ -254,7 +258,7 @@ def _plan_process(spec: ServiceSpec, state: ServiceState, stale: Sequence[FileSp
 
 
 def _plan_renewal(spec: ServiceSpec, state: ServiceState, stale: Sequence[FileSpec], found: str) -> list[Change]:
-    """A running service reads its files again when they changed, now or in an earlier run that did not get so far."""
+    """Plan a restart or reload for files that changed now, or in an earlier run that was interrupted."""
     renewed = stale or [file for file in spec.files if _is_newer(spec, file, state)]
     if not renewed:
         return []
@@ -268,7 +272,7 @@ def _is_newer(spec: ServiceSpec, file: FileSpec, state: ServiceState) -> bool:
     if not file.force:
         return False
     since = state.unit.changed if _is_reloadable(spec, file) else state.unit.started
-    # A time in the future says nothing: the clock was set back. Believing it would mean a restart with every run.
+    # A time in the future means that the clock was set back; using it would cause a restart with every run.
     return since is not None and since < state.files[file.path].changed <= state.now
 
 
@@ -277,7 +281,7 @@ def _is_reloadable(spec: ServiceSpec, file: FileSpec) -> bool:
 
 
 class Performer:
-    """Carries the steps out and waits for what they should lead to."""
+    """Executor of a plan, which also waits until the service responds."""
 
     def __init__(self, root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep) -> None:
         self._root = root
@@ -304,7 +308,7 @@ class Performer:
             write_text(self._root(file.path), file.content, file.mode)
 
     def _keep(self, spec: ServiceSpec, steps: Sequence[Change], files: Mapping[str, FileSpec]) -> None:
-        """First of all, so that a run that dies half-way has kept what was before its own changes."""
+        """Record the original state, before any change so that it survives an interrupted run."""
         contents = {step.target: files[step.target].content for step in steps if step.action == "file"}
         former = original_state.former_files(self._root, contents)
         enablement = [step for step in steps if step.action in ("enable", "disable")]
@@ -315,7 +319,7 @@ class Performer:
             original_state.keep(self._root, former)
 
     def wait(self, spec: ServiceSpec, acted: bool) -> None:
-        """Until the unit is active and answers. Raises ClassroomError with the unit's last words."""
+        """Wait until the unit is active and responds. Raises ClassroomError with the unit's last log lines."""
         if spec.state != "started":
             return
         answers = self._answer_of(spec)
@@ -331,7 +335,7 @@ class Performer:
             self._sleep(0.1)
 
     def ready(self, spec: ServiceSpec, unit: systemd.Unit) -> bool:
-        """Whether there is nothing to wait for, judged from a unit that was read already."""
+        """Return whether there is nothing to wait for, given a unit that was read before."""
         answers = self._answer_of(spec)
         return spec.state != "started" or (unit.active and (answers is None or answers()))
 
@@ -347,7 +351,7 @@ class Performer:
     def _act(self, spec: ServiceSpec, verb: str) -> None:
         try:
             if verb in ("start", "restart"):
-                # Failed starts of before must not count against this one.
+                # Earlier failed starts must not count towards the start limit.
                 self._run(["systemctl", "reset-failed", "--", spec.name], check=False)
             systemd.act(self._run, verb, spec.name)
         except CommandFailed as problem:
@@ -359,10 +363,10 @@ class Performer:
         found = f"{unit.active_state} ({unit.sub_state}, {unit.result})"
         if unit.active:
             place = spec.socket or f"port {spec.port}"
-            found = f"it active, but no answer at {place} within {spec.timeout:g} s"
+            found = f"it active, but without a response at {place} within {spec.timeout:g} s"
         return ClassroomError(
-            "Wanted {} running, found {}. Correct what its last messages name:\n{}".format(
-                spec.name, found, systemd.journal(self._run, spec.name) or "(it logged nothing)"))
+            "A service does not run: expected {} running, found {}. Correct the problem that its last messages "
+            "show:\n{}".format(spec.name, found, systemd.journal(self._run, spec.name) or "(it logged nothing)"))
 
 
 def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:

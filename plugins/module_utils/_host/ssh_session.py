@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection by which the controller is on this machine, so that no change takes it away."""
+"""Find the SSH connection of this run, so that network changes do not cut it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GENERATIONS = 20
 
 @dataclass(frozen=True)
 class Session:
-    """Both ends of the ssh connection: the controller's address, and the machine's own with its port."""
+    """Both ends of the SSH connection: the controller's address, and the host's address and port."""
 
     client: str
     address: str
@@ -25,9 +25,9 @@ class Session:
 
 
 def find_session(root: Root, pid: int | None = None) -> Session | None:
-    """The session that this process is part of; None for one that did not come by ssh.
+    """Return the session that this process is part of; None for a process that was not started by SSH.
 
-    sudo clears the environment, so the processes above are asked too.
+    sudo clears the environment, so the parent processes are read, too.
     """
     number = os.getpid() if pid is None else pid
     for _generation in range(_GENERATIONS):
@@ -41,7 +41,7 @@ def find_session(root: Root, pid: int | None = None) -> Session | None:
 
 
 def parse(text: str) -> Session | None:
-    """What sshd puts into SSH_CONNECTION: `client port server port`."""
+    """Parse the variable SSH_CONNECTION of sshd: `client port server port`."""
     words = text.split()
     if len(words) != 4 or not words[3].isdigit():
         return None
@@ -49,7 +49,7 @@ def parse(text: str) -> Session | None:
 
 
 def _plain(address: str) -> str:
-    """An IPv4 address that arrived at a socket of IPv6 is one of IPv4 all the same."""
+    """Return an address without its zone; an IPv4-mapped IPv6 address becomes IPv4."""
     try:
         found = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
@@ -70,7 +70,7 @@ def _environment(root: Root, pid: int) -> dict[str, str]:
 def _parent(root: Root, pid: int) -> int:
     try:
         with open(root(f"/proc/{pid}/stat"), encoding="utf-8", errors="replace") as stream:
-            # The name of the program is in parentheses and may have blanks
+            # The name of the program is in parentheses and may contain blanks
             return int(stream.read().rpartition(")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Swap that systemd would switch on at boot: units of its own, of its generators, and compressed memory (zram).
+"""Disable swap that systemd would switch on at boot: swap units, those of generators, and compressed memory (zram).
 
-/etc/fstab is somebody else's (`fstab`). All the rest becomes a swap unit in the end, whoever makes it: a file that an
-administrator wrote, a partition found by its type, a device of zram-generator. A drop-in for the whole type of units
-with a condition that is never true holds for them all, also for those of the next boot, and going back is to remove it.
+The module `fstab` handles /etc/fstab. Everything else becomes a swap unit: a file that an administrator wrote, a
+partition found by its type, a device of zram-generator. A drop-in for all swap units with a condition that is never
+true disables them, also those of the next boot. Removing the drop-in restores the original state.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .._core.files import Root, read_text
 
 _SYSTEM = "/etc/systemd/system"
 _NAME = "50-classroom-kubeadm.conf"
-DROP_IN = "# Written by the collection classroom.kubeadm: no swap on a machine of Kubernetes.\n" \
+DROP_IN = "# Written by the collection classroom.kubeadm: no swap on a Kubernetes node.\n" \
           "[Unit]\nConditionPathExists=!/\n"
-# systemd takes the drop-ins of this directory for every unit of the type
+# systemd applies the drop-ins of this directory to every unit of the type
 ALL_SWAP = f"{_SYSTEM}/swap.d/{_NAME}"
 _UNIT_DIRECTORIES = (
     _SYSTEM, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
     "/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late",
 )
-# Who sets compressed memory up: zram-generator, then services of Debian, Ubuntu and former releases of Fedora
+# Units that set up compressed memory: zram-generator, then services of Debian, Ubuntu and former releases of Fedora
 ZRAM_GENERATOR = "systemd-zram-setup@.service"
 ZRAM_SERVICES = ("zramswap.service", "zram-config.service", "zram-swap.service")
 _ZRAM_CONFIGS = tuple(
@@ -39,7 +39,7 @@ _FROM_FSTAB = re.compile(r"^SourcePath=/etc/fstab$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Swapping:
-    """What would switch swap on at boot, by its drop-in: the paths in whose way that stands, and its text."""
+    """Files that would switch swap on at boot, by the drop-in that disables them, and the drop-ins' current texts."""
 
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: Mapping[str, str | None] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def _drop_in(unit: str) -> str:
 
 
 def _units(root: Root) -> tuple[str, ...]:
-    """Files of swap units, masked ones and those of the lines of /etc/fstab excepted."""
+    """Return the files of swap units, except masked ones and those generated from /etc/fstab."""
     found: dict[str, str] = {}
     for directory in _UNIT_DIRECTORIES:
         for name in _names(root(directory)):
@@ -87,7 +87,7 @@ def _services(root: Root) -> tuple[str, ...]:
 
 
 def _zram_configs(root: Root) -> Iterator[str]:
-    """The configurations of zram-generator that name a device: of the files the first one, and all drop-ins."""
+    """Yield the configurations of zram-generator that name a device: the first file and all drop-ins."""
     candidates = [path for path in _ZRAM_CONFIGS if os.path.exists(root(path))][:1]
     for path in _ZRAM_CONFIGS:
         candidates += [f"{path}.d/{name}" for name in _names(root(path + ".d")) if name.endswith(".conf")]

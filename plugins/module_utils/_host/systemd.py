@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What systemd says of a unit, in one call, and the few things it is asked to do."""
+"""Read the state of a unit in one call of systemctl, and change it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "Result",
     "ExecMainStartTimestamp", "ActiveEnterTimestamp", "StateChangeTimestamp",
 )
-# Verbs wait for the unit's own start timeout (90 s unless it says otherwise).
+# systemctl waits for the unit's own start timeout (90 s by default).
 _TIMEOUT = 180.0
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit's state. The times are seconds since the epoch, None when the event has not happened."""
+    """The state of a unit. Times are in seconds since the epoch, None when the event has not happened."""
 
     name: str
     load_state: str = "not-found"
@@ -45,17 +45,17 @@ class Unit:
 
 
 def unit_name(name: str) -> str:
-    """`containerd` is short for `containerd.service`, as for systemctl."""
+    """Return the full name of a unit: `containerd` is short for `containerd.service`, as for systemctl."""
     return name if "." in os.path.basename(name) else name + ".service"
 
 
 def is_booted(root: Root) -> bool:
-    """Whether systemd is PID 1 (the test that sd_booted(3) makes)."""
+    """Return whether systemd is PID 1 (the test that sd_booted(3) makes)."""
     return os.path.isdir(root("/run/systemd/system"))
 
 
 def show(run: Runner, name: str) -> Unit:
-    """Read a unit; one that does not exist is a Unit that says so."""
+    """Read a unit. For a missing unit, `exists` of the result is false."""
     answer = run(
         ["systemctl", "show", "--no-pager", "--timestamp=us+utc", "--property=" + ",".join(_PROPERTIES), "--", name],
     )
@@ -63,13 +63,13 @@ def show(run: Runner, name: str) -> Unit:
 
 
 def active(run: Runner, *names: str) -> list[bool]:
-    """Whether each of these units is active, in one call; units that do not exist are not."""
+    """Return for each of these units whether it is active, in one call; missing units are not."""
     words = run(["systemctl", "is-active", "--", *names], check=False).out.split()
     return [word in ("active", "reloading") for word in words] if len(words) == len(names) else [False] * len(names)
 
 
 def parse(name: str, text: str) -> Unit:
-    """The output of `systemctl show` as a Unit."""
+    """Parse the output of `systemctl show`."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return Unit(
         name=name,
@@ -79,14 +79,14 @@ def parse(name: str, text: str) -> Unit:
         unit_file_state=found.get("UnitFileState", ""),
         needs_daemon_reload=found.get("NeedDaemonReload") == "yes",
         result=found.get("Result", ""),
-        # Units without a main process (targets, mounts) have only the moment they became active.
+        # Units without a main process (targets, mounts) have only the time at which they became active.
         started=_moment(found.get("ExecMainStartTimestamp", "")) or _moment(found.get("ActiveEnterTimestamp", "")),
         changed=_moment(found.get("StateChangeTimestamp", "")),
     )
 
 
 def _moment(text: str) -> float | None:
-    """`Fri 2026-11-20 19:52:01.123456 UTC` as seconds since the epoch."""
+    """Parse a time such as `Fri 2026-11-20 19:52:01.123456 UTC` into seconds since the epoch."""
     words = text.split()
     if len(words) != 4:
         return None
@@ -98,12 +98,12 @@ def daemon_reload(run: Runner) -> None:
 
 
 def act(run: Runner, verb: str, name: str) -> None:
-    """One of systemctl's verbs on one unit. Raises CommandFailed."""
+    """Run one of systemctl's verbs on a unit. Raises CommandFailed."""
     run(["systemctl", verb, "--", name], timeout=_TIMEOUT)
 
 
 def journal(run: Runner, name: str, lines: int = 15) -> str:
-    """The unit's last words, for an error's message."""
+    """Return the unit's last log lines, for an error message."""
     answer = run(["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", "--unit=" + name],
                  check=False, timeout=20)
     return answer.out.strip()

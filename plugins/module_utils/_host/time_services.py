@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Services that keep the clock of a host, and the request for one of them."""
+"""The time services that a host may run, and the desired one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from .._core.command import Runner
 from .._core.plan import Change
 
-# Services that keep a clock, of which one runs; chrony goes by two names
+# Time services, of which one runs; chrony has two unit names
 CHRONY = ("chrony.service", "chronyd.service")
 OTHERS = ("systemd-timesyncd.service", "ntpd.service", "ntpsec.service", "ntp.service", "openntpd.service")
 
 
 @dataclass(frozen=True)
 class TimeSpec:
-    """Whether chrony is to keep the clock, and servers that it is to ask beside those of the distribution."""
+    """Whether chrony is requested, and servers that it uses in addition to those of the distribution."""
 
     chrony: bool = False
     servers: tuple[str, ...] = ()
@@ -26,13 +26,14 @@ class TimeSpec:
 
 @dataclass(frozen=True)
 class TimePlan:
-    """Steps in their order, and what no step changes."""
+    """The planned changes in their order, and problems that no change solves."""
 
     steps: tuple[Change, ...] = ()
     findings: tuple[str, ...] = ()
 
 
 def running(run: Runner) -> tuple[str, ...]:
+    """Return the time services that run or start."""
     units = (*CHRONY, *OTHERS)
     answer = run(["systemctl", "is-active", "--", *units], check=False)
     states = answer.out.split()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who keeps the machine's clock.
+"""Check that a time service runs, or set up chrony if it is requested.
 
-What it takes to have chrony do it (`time_service`) is loaded for those who wish for it only: packages, services and all
-take as long to load as everything else together that a ready machine is asked.
+The module `chrony` is imported only for a host that requests it: with packages and services, the import takes as long
+as everything else that is read from a host without changes.
 """
 
 from __future__ import annotations
@@ -20,49 +20,50 @@ from .._core.files import Root
 from .time_services import TimePlan, TimeSpec, running
 
 if TYPE_CHECKING:
-    from . import chrony as time_service
+    from . import chrony
 
 _SERVER = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z:]*[0-9A-Za-z])?")
-_NOBODY = "time service chrony: no service keeps this machine's clock, and certificates and tokens need a right one; " \
-          "install chrony or systemd-timesyncd, or let host_time_service be chrony"
+_NOT_RUNNING = "time service chrony: no time service is active; certificates and tokens depend on a correct clock. " \
+               "Install chrony or systemd-timesyncd, or set host_time_service=chrony"
 
 
 @dataclass(frozen=True)
 class TimeState:
-    """The services that run, None where nobody asked, and what else there is to know when chrony is to be one."""
+    """The services that run (None: not read), and the state of chrony if it is requested."""
 
     running: tuple[str, ...] | None = None
-    chrony: time_service.ChronyState | None = None
+    chrony: chrony.ChronyState | None = None
 
 
 def validate(spec: TimeSpec) -> None:
-    """Refuse what would be another directive of chrony's, or none."""
+    """Check the names of time servers, which must not form another directive of chrony. Raises ClassroomError."""
     for server in spec.servers:
         if not _SERVER.fullmatch(server):
             raise ClassroomError(
-                f"Wanted the name or address of a time server, found '{server}'. Correct it in the inventory.")
+                f"A time server is invalid: expected a host name or an address, found '{server}'. Correct it in the "
+                "inventory.")
 
 
 def read_state(root: Root, run: Runner, spec: TimeSpec) -> TimeState:
     found = running(run)
     if not spec.chrony:
         return TimeState(found)
-    from . import chrony as time_service
+    from . import chrony
 
-    return TimeState(found, time_service.read_state(root, run, spec, found, time_service.silent))
+    return TimeState(found, chrony.read_state(root, run, spec, found, chrony.unreachable))
 
 
 def plan(spec: TimeSpec, state: TimeState) -> TimePlan:
-    """A service that nobody wished for is only looked for."""
+    """Plan the changes. If no time service is requested, only check that one is running."""
     if spec.chrony and state.chrony is not None:
-        from . import chrony as time_service
+        from . import chrony
 
-        return time_service.plan(spec, state.chrony)
-    return TimePlan(findings=() if state.running or state.running is None else (_NOBODY,))
+        return chrony.plan(spec, state.chrony)
+    return TimePlan(findings=() if state.running or state.running is None else (_NOT_RUNNING,))
 
 
 def apply(root: Root, run: Runner, spec: TimeSpec, state: TimeState) -> None:
     if state.chrony is not None:
-        from . import chrony as time_service
+        from . import chrony
 
-        time_service.apply(root, run, spec, state.chrony)
+        chrony.apply(root, run, spec, state.chrony)

@@ -232,7 +232,7 @@ def _unmounted(machine: NodeContext) -> tuple[str, ...]:
             "Cannot delete {}: {} below it cannot be unmounted, and nothing is deleted through a mount. End the "
             "processes that use it ('fuser -vm {}'), then try again. The kubelet is stopped.".format(
                 KUBELET_DIR, " and ".join(mount.path for mount in left), left[0].path))
-    return tuple(one.sentence for one in lazily)
+    return tuple(one.message for one in lazily)
 
 
 def _end_pods(machine: NodeContext) -> None:

@@ -13,10 +13,10 @@ __all__ = ["PARTS", "RestorePart", "Restorer"]
 
 # In the order in which they are brought back. Modules that know nothing of parts are fitted in here
 PARTS: tuple[Restorer, ...] = (
-    firewalld.BACK,
-    network_manager.BACK,
-    Restorer("selinux", lambda machine, former: RestorePart(selinux.back_plan(machine.root, former)),
-         lambda machine, step, _former: selinux.back(machine.root, step)),
-    Restorer("time", lambda machine, former: RestorePart(chrony.back_plan(machine.root, machine.run, former)),
-         lambda machine, step, former: chrony.back(machine.root, machine.run, step, former)),
+    firewalld.RESTORER,
+    network_manager.RESTORER,
+    Restorer("selinux", lambda machine, former: RestorePart(selinux.plan_restore(machine.root, former)),
+         lambda machine, step, _former: selinux.restore(machine.root, step)),
+    Restorer("time", lambda machine, former: RestorePart(chrony.plan_restore(machine.root, machine.run, former)),
+         lambda machine, step, former: chrony.restore(machine.root, machine.run, step, former)),
 )

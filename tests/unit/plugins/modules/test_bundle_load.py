@@ -138,9 +138,9 @@ def test_what_the_web_server_shows_is_told(
     endpoint = {"port": 1, "directory": str(tmp_path / "tls"), "names": ["utility"]}
     bundle = options["bundle"] if there else str(tmp_path / "none")
     given = {**options, "bundle": bundle, "state": "verified", "endpoint": endpoint}
-    nothing = {"problem": "no authority was made yet", "fingerprint": "", "authority": ""}
+    nothing = {"problem": "there is no authority yet", "fingerprint": "", "authority": ""}
     assert run_main(main, given, check=True)["certificate"] == nothing
     run_main(certify, {"directory": endpoint["directory"], "names": ["utility"]})
     shown = run_main(main, given, check=True)["certificate"]
-    assert "nothing answers in TLS at port 1" in shown["problem"] and "BEGIN CERTIFICATE" in shown["authority"]
+    assert "no TLS server responds at port 1" in shown["problem"] and "BEGIN CERTIFICATE" in shown["authority"]
     assert "certificate" not in run_main(main, {**options, "state": "verified"})

@@ -44,10 +44,10 @@ def test_check_mode_predicts_what_the_real_run_does(node: Any, run_on_machine: A
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(("spec", "message"), [
-    ({"internal_network": "172.16.0.0/24"}, "Wanted an interface of this machine with an address in 172.16.0.0/24"),
-    ({"external_network": "eth7"}, "Wanted an interface of this machine that is called eth7"),
-    ({"internal_network": "0.0.0.0/0"}, "Wanted one interface of this machine"),
-    ({"unmanaged": ["a b"]}, "Wanted names of interfaces"),
+    ({"internal_network": "172.16.0.0/24"}, "expected an interface of this host with an address in 172.16.0.0/24"),
+    ({"external_network": "eth7"}, "expected an interface of this host with the name eth7"),
+    ({"internal_network": "0.0.0.0/0"}, "expected one interface of this host"),
+    ({"unmanaged": ["a b"]}, "host_interfaces_unmanaged is invalid"),
 ])
 def test_an_impossible_wish_changes_nothing(
     node: Any, run_on_machine: Any, check: bool, spec: dict[str, Any], message: str,

@@ -53,9 +53,9 @@ def test_a_ready_machine_stays_as_it_is(bare: Any, run_on_machine: Any, check: b
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(("file", "text", "message"), [
-    ("/etc/fstab", "nonsense\n", "line 1 of /etc/fstab"),
-    ("/etc/hosts", "10.0.0.9 node1\n", "Wanted node1 at 192.168.90.101, found '10.0.0.9 node1'"),
-    ("/proc/filesystems", "nodev proc\n", "Wanted the kernel feature overlay"),
+    ("/etc/fstab", "nonsense\n", "/etc/fstab is invalid"),
+    ("/etc/hosts", "10.0.0.9 node1\n", "expected node1 at 192.168.90.101, found '10.0.0.9 node1'"),
+    ("/proc/filesystems", "nodev proc\n", "A kernel feature is missing: expected overlay, found"),
 ])
 def test_an_impossible_wish_changes_nothing(
     bare: Any, run_on_machine: Any, check: bool, file: str, text: str, message: str,
@@ -84,7 +84,7 @@ def test_a_setting_that_cannot_be_written_is_refused_before_anything_is_changed(
     monkeypatch.setattr(os, "access", lambda path, mode: "/proc/sys/" not in str(path))
     found = bare.snapshot()
     result = run_on_machine(host_settings, SPEC, check=check)
-    assert "Wanted the kernel setting net.ipv4.ip_forward = 1, found 0, and it is read-only" in result["msg"]
+    assert "expected net.ipv4.ip_forward = 1, found 0, and it is read-only" in result["msg"]
     assert bare.snapshot() == found
 
 
@@ -92,5 +92,5 @@ def test_a_setting_that_cannot_be_written_is_refused_before_anything_is_changed(
 def test_a_time_server_with_a_blank_is_refused(bare: Any, run_on_machine: Any, check: bool) -> None:
     found = bare.snapshot()
     result = run_on_machine(host_settings, {**SPEC, "time_service": "chrony", "time_servers": ["a b"]}, check=check)
-    assert "Wanted the name or address of a time server, found 'a b'" in result["msg"]
+    assert "A time server is invalid: expected a host name or an address, found 'a b'" in result["msg"]
     assert bare.snapshot() == found

@@ -55,7 +55,7 @@ def test_a_unit_that_is_not_installed(machine: Any, fake_run: Any, run_on_machin
         assert result["changed"]
         assert "start web.service: it is not running" in result["changes"]
     else:
-        assert "Wanted the unit web.service, found none of that name" in result["msg"]
+        assert "expected web.service, found no unit of that name" in result["msg"]
     assert machine.snapshot() == {}
 
 
@@ -114,5 +114,6 @@ def test_a_port_that_another_program_has(
     fake_run.on("systemctl", "show", out=LOADED.format(active))
     before = machine.snapshot()
     result = run_on_machine(package_service, {"services": [{**SPEC, **option}]})
-    assert "Wanted port 5000 for web.service, found 'python3' listening on it. Stop that program" in result["msg"]
+    found = "Port 5000 is in use: expected it free for web.service, found 'python3' listening on it. Stop that program"
+    assert found in result["msg"]
     assert machine.snapshot() == before

@@ -56,7 +56,7 @@ def test_where_chrony_reads_its_servers(
 
 @pytest.mark.parametrize("server", ["", "a b", "x\nallow", "192.0.2.1 iburst", "-x"])
 def test_a_server_is_a_name_or_an_address(server: str) -> None:
-    with pytest.raises(ClassroomError, match="Wanted the name or address of a time server, found"):
+    with pytest.raises(ClassroomError, match="A time server is invalid: expected a host name or an address, found"):
         time_sync.validate(TimeSpec(True, (server,)))
 
 
@@ -87,7 +87,7 @@ def test_a_clock_that_nobody_keeps_is_named(
     Systemd(fake_run, *running)
     found = time_sync.plan(TimeSpec(), time_sync.read_state(machine.root, fake_run, TimeSpec()))
     assert found.steps == ()
-    assert ["no service keeps this machine's clock" in each for each in found.findings] == ([True] if named else [])
+    assert ["no time service is active" in each for each in found.findings] == ([True] if named else [])
 
 
 def test_chrony_that_runs_as_wished_needs_nothing(machine: Any, fake_run: Any) -> None:
@@ -108,8 +108,8 @@ def test_a_server_that_does_not_answer_is_named_and_no_more(machine: Any, fake_r
     state = read(machine, fake_run, spec, tuple)
     found = time_service.plan(spec, state)
     assert found.steps == ()
-    assert [each.partition(",")[0] for each in found.findings] == [
-        "time server 192.0.2.1: it does not answer at UDP port 123"]
+    assert [each.partition(". ")[0] for each in found.findings] == [
+        "time server 192.0.2.1: it does not respond at UDP port 123"]
 
 
 def test_another_service_is_replaced_and_brought_back(machine: Any, fake_run: Any) -> None:
@@ -133,9 +133,9 @@ def test_another_service_is_replaced_and_brought_back(machine: Any, fake_run: An
     later = type(fake_run)()
     Systemd(later, "chrony.service")
     later.on("systemctl", "show", out=RUNNING).on("systemctl")
-    steps = time_service.back_plan(machine.root, later, former)
+    steps = time_service.plan_restore(machine.root, later, former)
     assert [step.title for step in steps] == ["stop chrony.service", "time service systemd-timesyncd.service"]
-    assert [time_service.back(machine.root, later, step, former) for step in steps] == [[], []]
+    assert [time_service.restore(machine.root, later, step, former) for step in steps] == [[], []]
     assert later.did("stop", "chrony.service") and later.did("enable", "--now", "systemd-timesyncd.service")
 
 
@@ -150,7 +150,7 @@ def test_chrony_goes_back_to_what_it_was(
     machine: Any, fake_run: Any, chrony: str, running: tuple[str, ...], titles: list[str],
 ) -> None:
     Systemd(fake_run, *running)
-    steps = time_service.back_plan(machine.root, fake_run, {"chrony": chrony, "replaced": {}})
+    steps = time_service.plan_restore(machine.root, fake_run, {"chrony": chrony, "replaced": {}})
     assert [step.title for step in steps] == titles
 
 
@@ -158,9 +158,9 @@ def test_a_service_that_does_not_start_again_is_named(machine: Any, fake_run: An
     Systemd(fake_run)
     fake_run.on("systemctl", "show", out=RUNNING).on("systemctl", rc=1, err="Unit is masked.")
     former = {"chrony": "", "replaced": {"ntpd.service": ""}}
-    [step] = time_service.back_plan(machine.root, fake_run, former)
-    assert time_service.back(machine.root, fake_run, step, former) == [
-        "ntpd.service is not as before: Unit is masked."]
+    [step] = time_service.plan_restore(machine.root, fake_run, former)
+    assert time_service.restore(machine.root, fake_run, step, former) == [
+        "ntpd.service is not restored: Unit is masked."]
 
 
 @pytest.fixture
@@ -183,4 +183,4 @@ def test_who_answers_is_found_by_asking(server: int, monkeypatch: pytest.MonkeyP
     time_service._ask("127.0.0.1", answered, server)
     assert answered == {"127.0.0.1"}
     # Nobody listens there, and nobody knows that name
-    assert time_service.silent(("127.0.0.2", "no-such-server.invalid")) == ("127.0.0.2", "no-such-server.invalid")
+    assert time_service.unreachable(("127.0.0.2", "no-such-server.invalid")) == ("127.0.0.2", "no-such-server.invalid")

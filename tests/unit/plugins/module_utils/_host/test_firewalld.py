@@ -183,14 +183,15 @@ def test_what_was_ours_and_is_not_wanted_is_closed_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("spec", "state", "message"), [
     (replace(SPEC, zone="classroom"), FRESH,
-     "Wanted the zone 'classroom' of firewalld, found no such zone, only drop, internal, public, trusted"),
+     "expected one of drop, internal, public, trusted, found 'classroom'"),
     (replace(SPEC, zone="new"), replace(FRESH, zones={PERMANENT: {**ZONES, "new": Zone("new")}, LIVE: ZONES}),
      "found it in the permanent configuration only.* --reload"),
-    (replace(SPEC, ports=("6443",)), FRESH, "Wanted ports like 6443/tcp or 30000-32767/udp, found '6443'"),
+    (replace(SPEC, ports=("6443",)), FRESH,
+     "Firewall ports are invalid: expected ports like 6443/tcp or 30000-32767/udp, found '6443'"),
     (replace(SPEC, ports=("7-6/tcp", "0/tcp", "70000/udp")), FRESH, "found '7-6/tcp', '0/tcp', '70000/udp'"),
     (replace(SPEC, sources=("192.168.90.7/24",)), FRESH, "an address inside of 192.168.90.0/24"),
     (SPEC, changed(FRESH, "internal", (PERMANENT,), sources=(PODS,)),
-     "pods' network 10.244.0.0/16 .* in the zone 'internal' .permanent.* --permanent --zone=internal"),
+     "network 10.244.0.0/16 of pods .*: expected 'trusted', found 'internal' .permanent.* --permanent --zone=internal"),
     (replace(CLUSTER, cluster_sources=("node1",)), FRESH, "found 'node1'"),
     (replace(CLUSTER, cluster_ports=("10250",)), FRESH, "found '10250'"),
     (PODS_BY_INTERFACE, changed(FRESH, "internal", (LIVE,), interfaces=("cni0",)),
@@ -224,7 +225,7 @@ START = replace(FRESH, unit=STOPPED, zones={PERMANENT: ZONES}, session=SESSION)
 def test_a_start_that_would_cut_the_connection_is_refused(state: FirewalldState, fine: bool) -> None:
     spec = replace(SPEC, state="running")
     if not fine:
-        with pytest.raises(ClassroomError, match="the machine would be cut off"):
+        with pytest.raises(ClassroomError, match="Starting firewalld would cut off this host"):
             plan(spec, state)
         return
     found = plan(spec, state)
@@ -265,8 +266,8 @@ def test_a_zone_as_packaged_has_no_file_of_its_own(
     fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
     fake_run.on("firewall-cmd", "--list-all-zones").on("firewall-cmd", out="public\n  ports: 6443/tcp\n")
     node = NodeContext(root=machine.root, run=fake_run)
-    [step] = firewalld.plan_back(node, {}).steps
-    firewalld.perform_back(node, step, {"files": before})
+    [step] = firewalld.plan_restore(node, {}).steps
+    firewalld.restore(node, step, {"files": before})
     assert fake_run.did("--load-zone-defaults=public") is expected
     assert machine.read(firewalld.ZONES + "/public.xml.old") is None
 
@@ -332,10 +333,10 @@ def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None
     fake_run.on("firewall-cmd")
     former = original_state.read(machine.root)["firewall"]
     node = NodeContext(root=machine.root, run=fake_run)
-    found = firewalld.plan_back(node, former)
+    found = firewalld.plan_restore(node, former)
     assert [step.title for step in found.steps] == ["firewalld ports"]
     fake_run.calls.clear()
-    assert firewalld.perform_back(node, found.steps[0], former) == []
+    assert firewalld.restore(node, found.steps[0], former) == []
     assert [call for call in fake_run.calls if "--zone=public" in call] == [
         ["firewall-cmd", "--permanent", "--zone=public", "--remove-port=30000-32767/tcp", "--remove-port=6443/tcp"],
         ["firewall-cmd", "--zone=public", "--remove-port=6443/tcp"],
@@ -346,7 +347,8 @@ def test_only_what_was_opened_is_taken_back(machine: Any, fake_run: Any) -> None
 def test_nothing_is_taken_back_of_a_firewalld_that_is_gone(machine: Any, fake_run: Any) -> None:
     original_state.keep(machine.root, {"firewall": {}, "written": {"firewall": ["live|public|port|1/tcp"]}})
     fake_run.on("systemctl", "show", out="LoadState=not-found\n")
-    assert firewalld.plan_back(NodeContext(root=machine.root, run=fake_run), {"service": {"active": True}}).steps == ()
+    host = NodeContext(root=machine.root, run=fake_run)
+    assert firewalld.plan_restore(host, {"service": {"active": True}}).steps == ()
 
 
 @pytest.mark.parametrize(("now", "former", "verbs"), [
@@ -359,7 +361,7 @@ def test_it_runs_as_before(
 ) -> None:
     fake_run.on("systemctl", "show", out=UNIT.format(*now)).on("systemctl")
     node = NodeContext(root=machine.root, run=fake_run)
-    found = firewalld.plan_back(node, {"service": former})
+    found = firewalld.plan_restore(node, {"service": former})
     for step in found.steps:
-        firewalld.perform_back(node, step, {"service": former})
+        firewalld.restore(node, step, {"service": former})
     assert [call[1] for call in fake_run.calls if call[1] != "show"] == verbs

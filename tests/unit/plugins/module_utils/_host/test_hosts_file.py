@@ -61,21 +61,23 @@ def test_a_loopback_address_of_a_node_is_put_aside(line: str, rest: str) -> None
 
 @pytest.mark.parametrize("line", ["192.168.90.102 node1", "10.0.0.9 gate Node1.Example.com", "192.168.90.101 master"])
 def test_a_contradiction_is_refused_with_its_line(line: str) -> None:
-    with pytest.raises(ClassroomError, match=rf"Wanted \S+ at 192.168.90.10[01], found '{line}'.*line 2 "):
+    with pytest.raises(ClassroomError, match=rf"expected \S+ at 192.168.90.10[01], found '{line}'.*line 2 "):
         planned(LOOPBACK + line + "\n")
 
 
 @pytest.mark.parametrize("found", [BEGIN + "\n", END + "\n", END + "\n" + BEGIN + "\n", BLOCK + BLOCK])
 def test_a_torn_block_is_refused(found: str) -> None:
-    with pytest.raises(ClassroomError, match="Wanted one block"):
+    with pytest.raises(ClassroomError, match="expected one block"):
         planned(found)
 
 
 @pytest.mark.parametrize(("entries", "message"), [
     ([MASTER, Entry("192.168.90.100", ("node1",))],
-     "found 192.168.90.100 for both master.example.com master and node1"),
-    ([MASTER, Entry("192.168.90.101", ("Master",))], "found master for both 192.168.90.100 and 192.168.90.101"),
-    ([Entry("192.168.90.1000", ("node1",))], "Wanted an IP address for node1, found '192.168.90.1000'"),
+     "expected one node for 192.168.90.100, found both master.example.com master and node1"),
+    ([MASTER, Entry("192.168.90.101", ("Master",))],
+     "expected one address for master, found both 192.168.90.100 and 192.168.90.101"),
+    ([Entry("192.168.90.1000", ("node1",))],
+     "address of node1 is invalid: expected an IP address, found '192.168.90.1000'"),
 ])
 def test_the_inventory_itself_is_checked(entries: list[Entry], message: str) -> None:
     with pytest.raises(ClassroomError, match=message):

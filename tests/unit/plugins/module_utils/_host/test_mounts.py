@@ -96,7 +96,7 @@ def test_a_busy_one_goes_lazily_and_its_holder_is_named(tmp_path: Path) -> None:
     (process / "fd/0").symlink_to("/dev/pts/0")
     lazily, left = mounts.unmount_below(Root(str(tmp_path)), HOME, kernel.start, kernel.clock, kernel.sleep)
     assert [one.holders for one in lazily] == [("bash (77)",)] and left == ()
-    assert "bash (77) holds it" in lazily[0].sentence and path in lazily[0].sentence
+    assert "bash (77) holds it" in lazily[0].message and path in lazily[0].message
 
 
 def test_one_that_hangs_costs_its_patience_and_not_the_others(tmp_path: Path) -> None:

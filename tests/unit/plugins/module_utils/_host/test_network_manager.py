@@ -69,15 +69,15 @@ def test_the_one_interface_is_found(
 
 @pytest.mark.parametrize(("spec", "addresses", "message"), [
     (InterfacesSpec("192.168.91.0/24"), (OUT, IN),
-     "with an address in 192.168.91.0/24 for the internal network, found 10.0.2.15/24 on eth0, 192.168.90.101/24 on"),
-    (InterfacesSpec("eth7"), (OUT, IN), "that is called eth7 for the internal network, found 10.0.2.15/24 on eth0"),
-    (InterfacesSpec(external="eth7"), (), "for the external network, found none. .* cluster_external_network"),
+     "internal network: .* with an address in 192.168.91.0/24, found 10.0.2.15/24 on eth0, 192.168.90.101/24 on"),
+    (InterfacesSpec("eth7"), (OUT, IN), "internal network: .* with the name eth7, found 10.0.2.15/24 on eth0"),
+    (InterfacesSpec(external="eth7"), (), "for the external network: .*, found none. .* cluster_external_network"),
     (InterfacesSpec("192.168.90.0/24"), (IN, replace(IN, interface="eth2", address="192.168.90.7")),
-     "Wanted one interface of this machine .* found 2: .* or a narrower network"),
+     "expected one interface of this host .* found 2: .* or to a narrower network"),
     (InterfacesSpec("eth1"), (IN, replace(IN, address="192.168.90.7")),
-     "Wanted one address of eth1 for the internal network, found 192.168.90.101, 192.168.90.7. .* node_address"),
-    (InterfacesSpec("192.168.90.1/24"), (IN,), "cluster_internal_network: .* an address inside of 192.168.90.0/24"),
-    (InterfacesSpec("192.168.90/24"), (IN,), "cluster_internal_network: .* which is no network"),
+     "network is ambiguous: expected one address of eth1, found 192.168.90.101, 192.168.90.7. .* node_address"),
+    (InterfacesSpec("192.168.90.1/24"), (IN,), "cluster_internal_network is .* an address inside of 192.168.90.0/24"),
+    (InterfacesSpec("192.168.90/24"), (IN,), "cluster_internal_network is .*: .* which is no network"),
 ])
 def test_none_and_two_are_refused(spec: InterfacesSpec, addresses: tuple[Address, ...], message: str) -> None:
     with pytest.raises(ClassroomError, match=message):
@@ -105,11 +105,12 @@ def test_interfaces_of_kubernetes_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("pattern", "message"), [
-    ("eth*", "Wanted interfaces called eth\\* left alone .* connection on eth0: it would be cut"),
-    ("*", "it would be cut"),
-    ("eth[01]", "it would be cut"),
-    ("cni*;mac:00", "Wanted names of interfaces such as cni.*, found 'cni.;mac:00'"),
-    ("", "Wanted names of interfaces"),
+    ("eth*", "would cut off this host: expected eth\\* not to match .*, found eth0"),
+    ("*", "would cut off this host"),
+    ("eth[01]", "would cut off this host"),
+    ("cni*;mac:00",
+     "host_interfaces_unmanaged is invalid: expected names of interfaces such as cni.*, found 'cni.;mac:00'"),
+    ("", "host_interfaces_unmanaged is invalid"),
 ])
 def test_patterns_that_are_refused(pattern: str, message: str) -> None:
     with pytest.raises(ClassroomError, match=message):
@@ -227,11 +228,11 @@ def test_a_change_is_kept_in_force_and_brought_back(node: Any, fake_run: Any) ->
     # What the change above has done
     fake_run(["nmcli", "--terse", "--escape"])
     there = NodeContext(root=node.root, run=fake_run)
-    found = network_manager.plan_back(there, former["interfaces"])
+    found = network_manager.plan_restore(there, former["interfaces"])
     assert [step.title for step in found.steps] == ["NetworkManager configuration", "profile u1"]
     fake_run.calls.clear()
     for step in found.steps:
-        assert network_manager.perform_back(there, step, former["interfaces"]) == []
+        assert network_manager.restore(there, step, former["interfaces"]) == []
     assert [call for call in fake_run.calls if "--terse" not in call] == [
         ["nmcli", "general", "reload", "conf"],
         [*MODIFY, "ipv4.gateway", "192.168.90.1", "ipv4.never-default", "no"], ["nmcli", "device", "reapply", "eth1"]]
@@ -246,4 +247,4 @@ def test_one_that_cannot_be_in_force_is_put_back(node: Any, fake_run: Any) -> No
 
 def test_without_networkmanager_nothing_is_brought_back(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", rc=3, out="inactive\n")
-    assert network_manager.plan_back(NodeContext(root=machine.root, run=fake_run), {"u1 x": "y"}).steps == ()
+    assert network_manager.plan_restore(NodeContext(root=machine.root, run=fake_run), {"u1 x": "y"}).steps == ()

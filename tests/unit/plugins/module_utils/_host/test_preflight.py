@@ -50,40 +50,41 @@ def test_a_good_machine_may_become_anything(spec: HostRequirements) -> None:
 def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(spec: HostRequirements, fine: bool) -> None:
     said = check(spec, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
     assert (said == []) is fine
-    assert fine or "Wanted a system of the Debian family for a utility, found rocky 9.6" in said[0]
+    assert fine or "not supported for a utility: expected the Debian family, found rocky 9.6" in said[0]
 
 
 @pytest.mark.parametrize(("spec", "different", "message"), [
-    (MASTER, {"memory_mib": 1690}, "Wanted at least 1700 MiB of memory for this role, found 1690 MiB"),
-    (MASTER, {"cpus": 1}, "Wanted at least 2 CPUs for this role, found 1"),
-    (MASTER, {"port_owner": "nginx"}, "Wanted port 6443 for the API server, found 'nginx' listening"),
+    (MASTER, {"memory_mib": 1690}, "expected at least 1700 MiB of memory for this role, found 1690 MiB"),
+    (MASTER, {"cpus": 1}, "expected at least 2 CPUs for this role, found 1"),
+    (MASTER, {"port_owner": "nginx"},
+     "Port 6443 is in use: expected it free for the API server, found 'nginx' listening"),
     (MASTER, {"port_owner": "unknown"}, "found 'unknown' listening"),
-    (WORKER, {"clock_offset": 300.0}, "at most 60 s from the controller's, found it 300 s ahead"),
+    (WORKER, {"clock_offset": 300.0}, "at most 60 s difference to the controller's, found it 300 s ahead"),
     (WORKER, {"clock_offset": -61.0}, "found it 61 s behind"),
     (UTILITY, {"clock_offset": 7200.0}, "found it 7200 s ahead"),
     (WORKER, {"addresses": (Address("eth0", "10.0.2.15", 24),)},
-     "address 192.168.90.101 on an interface of this machine, found 10.0.2.15 on eth0"),
-    (WORKER, {"addresses": ()}, "interface of this machine, found none"),
+     "expected 192.168.90.101 on an interface of this host, found 10.0.2.15 on eth0"),
+    (WORKER, {"addresses": ()}, "interface of this host, found none"),
     (WORKER, {"cgroup_version": 0, "cgroup_missing": ("cpu", "memory", "pids")}, "found no cgroup hierarchy"),
     (WORKER, {"cgroup_version": 1, "cgroup_missing": ("memory",)}, "found version 1 without memory"),
     (WORKER, {"os_family": "other", "distribution": "alpine", "version": "3.20"}, "found alpine 3.20"),
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {},
-     "runtime at /run/crio/crio.sock, found /run/containerd/containerd.sock"),
+     "expected its socket /run/crio/crio.sock, found /run/containerd/containerd.sock"),
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {"sockets": ()}, "found no runtime's socket"),
     (replace(WORKER, runtime=runtimes.RuntimeSpec("crio")), {"kubelet_socket": "/run/containerd/containerd.sock"},
      "found this machine in a cluster with containerd"),
-    (WORKER, {"machine_id": ""}, "machine id in /etc/machine-id, found none"),
-    (WORKER, {"machine_id": "uninitialized"}, "machine id in /etc/machine-id, found none"),
+    (WORKER, {"machine_id": ""}, "The machine ID is missing: expected one in /etc/machine-id, found none"),
+    (WORKER, {"machine_id": "uninitialized"}, "The machine ID is missing: expected one in /etc/machine-id, found none"),
     (WORKER, {"kernel_features": {"overlay": kernel.PRESENT, "br_netfilter": kernel.MISSING}},
      "found br_netfilter neither built in nor"),
     (WORKER, {"free_mib": 100}, "1024 MiB free in /var, found 100 MiB"),
     (WORKER, {"blocked": (Blocked("ufw", ("10250/tcp", "30000-32767/udp")),)},
-     "Wanted 10250/tcp, 30000-32767/udp open for other machines, found that ufw lets nobody in there. Open them with "
-     "'ufw allow 10250/tcp', 'ufw allow 30000:32767/udp', or switch"),
+     "expected 10250/tcp, 30000-32767/udp open for other hosts, found them closed by ufw. Open them with "
+     "'ufw allow 10250/tcp', 'ufw allow 30000:32767/udp', or disable"),
     (UTILITY, {"blocked": (Blocked("the chain input of nftables' table inet mine", ("5000/tcp",)),)},
-     "found that the chain input of nftables' table inet mine drops what comes there"),
+     "found that the chain input of nftables' table inet mine drops their traffic"),
     (WORKER, {"blocked": (Blocked("the chain forward of nftables' table inet mine"),)},
-     "Wanted the traffic of pods forwarded, found that the chain forward of nftables' table inet mine drops it"),
+     "expected it to be forwarded, found that the chain forward of nftables' table inet mine drops it"),
 ])
 def test_each_problem_has_its_message(spec: HostRequirements, different: dict[str, Any], message: str) -> None:
     failures = check(spec, replace(GOOD, **different))
@@ -111,7 +112,7 @@ def test_everything_is_said_at_once() -> None:
     failures = check(MASTER, bad)
     assert len(failures) == 3
     message = report(MASTER, bad, failures)
-    assert message.startswith("node1 cannot become a control plane: (1) Wanted a clock")
+    assert message.startswith("node1 cannot become a control plane: (1) The clock is wrong")
     assert all(failure in message for failure in failures)
 
 

@@ -83,13 +83,13 @@ def test_each_difference_is_one_step_with_its_former_value(
 
 @pytest.mark.parametrize(("spec", "different", "message"), [
     (replace(SPEC, hostname="Node_1"), {}, "found 'Node_1'"),
-    (replace(SPEC, hostname="n" * 64), {}, "Wanted a host name"),
-    (SPEC, {"hosts": "10.0.0.9 node1\n"}, "Wanted node1 at 192.168.90.101, found '10.0.0.9 node1'"),
-    (SPEC, {"fstab": "garbage\n"}, "found 'garbage' in line 1 of /etc/fstab"),
+    (replace(SPEC, hostname="n" * 64), {}, "The host name is invalid"),
+    (SPEC, {"hosts": "10.0.0.9 node1\n"}, "expected node1 at 192.168.90.101, found '10.0.0.9 node1'"),
+    (SPEC, {"fstab": "garbage\n"}, "/etc/fstab is invalid: .*, found 'garbage' in line 1"),
     (SPEC, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.MISSING}},
-     "kernel features overlay, br_netfilter, found neither built in .* boot the installed one"),
+     "expected overlay, br_netfilter, found neither built in .* boot the installed one"),
     (SPEC, {"features": {"overlay": kernel.MISSING, "br_netfilter": kernel.PRESENT}, "container": True},
-     "kernel feature overlay, .* on the host of this container"),
+     "expected overlay, .* on the host of this container"),
     (SPEC, {"settings": {KEY: kernel.Setting("0", False)}}, "net.ipv4.ip_forward = 1, found 0, and it is read-only"),
     (SPEC, {"settings": {KEY: kernel.Setting(None, False)}}, "net.ipv4.ip_forward = 1, found no such key"),
 ])
@@ -121,8 +121,8 @@ def test_a_later_sysctl_file_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize(("written", "reason"), [
-    ({}, "the settings applied at boot are not the wanted ones"),
-    ({prepare.SYSCTL_FILE: original_state.digest("edited")}, "the settings applied at boot are not the wanted ones"),
+    ({}, "the settings applied at boot differ"),
+    ({prepare.SYSCTL_FILE: original_state.digest("edited")}, "the settings applied at boot differ"),
     ({prepare.SYSCTL_FILE: original_state.digest("ours")}, "it was changed after this collection had written it"),
 ])
 def test_an_edit_of_our_file_is_told_from_another_wish(written: dict[str, str], reason: str) -> None:
@@ -231,7 +231,7 @@ def test_a_refused_module_matters_only_without_the_feature(bare: Any, fake_run: 
         bare.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1")
         Performer(bare.root, fake_run).perform(planned, spec)
     else:
-        with pytest.raises(ClassroomError, match="br_netfilter loaded, found that modprobe refuses: Operation not"):
+        with pytest.raises(ClassroomError, match="expected br_netfilter loaded, found that modprobe fails: Operation"):
             Performer(bare.root, fake_run).perform(planned, spec)
 
 

@@ -148,7 +148,7 @@ def test_the_order_of_names_is_no_difference(spec: CertificateSpec) -> None:
     (("192.0.2.0/24",), "found '192.0.2.0/24'"), (("",), "found ''"), ((), "found none"),
 ])
 def test_names_that_no_certificate_can_have(spec: CertificateSpec, names: tuple[str, ...], found: str) -> None:
-    with pytest.raises(ClassroomError, match="Wanted .*certificate.*" + found):
+    with pytest.raises(ClassroomError, match="certificate .*: expected .*" + found):
         validate(replace(spec, names=names))
 
 
@@ -193,10 +193,10 @@ def serving(spec: CertificateSpec) -> Iterator[int]:
 def test_what_a_server_shows(spec: CertificateSpec, tmp_path: Path) -> None:
     now = time.time()
     other = replace(spec, directory=str(tmp_path / "other"))
-    assert presented(spec, 1, now).problem == "no authority was made yet"
+    assert presented(spec, 1, now).problem == "there is no authority yet"
     make(spec)
     make(other)
-    assert "nothing answers in TLS at port 1" in presented(spec, 1, now).problem
+    assert "no TLS server responds at port 1" in presented(spec, 1, now).problem
     with serving(spec) as port:
         good = presented(spec, port, now)
         assert good == made(spec)
@@ -204,7 +204,7 @@ def test_what_a_server_shows(spec: CertificateSpec, tmp_path: Path) -> None:
         # The other authority has the same name, so that only its key tells it from the right one
         assert "certificate" in presented(other, port, now).problem
         assert presented(other, port, now).authority == text(other, "ca.crt")
-        assert presented(replace(spec, names=NAMES[:1]), port, now).problem == "it stands for other names"
+        assert presented(replace(spec, names=NAMES[:1]), port, now).problem == "it has other names"
         assert "it ends on" in presented(spec, port, now + 380 * DAY).problem
         os.chmod(spec.path("ca.key"), 0o644)
         assert presented(spec, port, now).problem == "others could read the key"
@@ -214,4 +214,4 @@ def test_a_server_with_a_former_certificate_is_seen(spec: CertificateSpec) -> No
     make(spec)
     with serving(spec) as port:
         make(replace(spec, names=("utility",)))
-        assert presented(replace(spec, names=("utility",)), port, time.time()).problem == "it stands for other names"
+        assert presented(replace(spec, names=("utility",)), port, time.time()).problem == "it has other names"

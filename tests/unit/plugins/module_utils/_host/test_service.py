@@ -154,13 +154,13 @@ def test_a_secret_that_goes_is_not_shown_either(content: str | None) -> None:
 
 @pytest.mark.parametrize("files", [(replace(CONFIG, path="etc/web.conf"),), (CONFIG, CONFIG)])
 def test_a_list_of_files_that_makes_no_sense(files: tuple[FileSpec, ...]) -> None:
-    with pytest.raises(ClassroomError, match="Wanted different files with absolute paths"):
+    with pytest.raises(ClassroomError, match="expected different files with absolute paths"):
         titles(replace(SPEC, files=files), RUNNING, *[SAME] * len(files))
 
 
 @pytest.mark.parametrize(("spec", "unit", "message"), [
-    (SPEC, Unit("web.service"), "Wanted the unit web.service, found none"),
-    (replace(SPEC, state=None), Unit("web.service"), "found none of that name"),
+    (SPEC, Unit("web.service"), "expected web.service, found no unit of that name"),
+    (replace(SPEC, state=None), Unit("web.service"), "found no unit of that name"),
     (SPEC, replace(STOPPED, load_state="masked"), "found it masked"),
     (replace(SPEC, files=(replace(CONFIG, path="/etc/systemd/system/web.service"),)), Unit("web.service"), None),
     (replace(SPEC, state="stopped", enabled=False), Unit("web.service"), None),
@@ -261,7 +261,7 @@ def test_waiting_for_a_port_that_opens_later(machine: Any, fake_run: Any) -> Non
 def test_an_active_unit_without_an_answer(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("active")).on("journalctl", out="busy")
     spec = replace(SPEC, socket="/run/web.sock", timeout=0.0)
-    with pytest.raises(ClassroomError, match=r"it active, but no answer at /run/web.sock within 0 s.*\nbusy"):
+    with pytest.raises(ClassroomError, match=r"it active, but without a response at /run/web.sock within 0 s.*\nbusy"):
         performer(machine, fake_run).wait(spec, acted=True)
 
 
@@ -344,7 +344,7 @@ def test_a_directory_that_is_not_there_yet(machine: Any) -> None:
 def test_a_broken_file_is_found_before_it_is_written(machine: Any, check_mode: bool) -> None:
     machine.write("/etc/web/own.conf", "own\n")
     found = machine.snapshot()
-    with pytest.raises(ClassroomError, match=r"bad line in /etc/web/own\.conf\. Nothing was written"):
+    with pytest.raises(ClassroomError, match=r"bad line in /etc/web/own\.conf\. .* Nothing was written"):
         tried(machine, Completed(1, "", "reading\nbad line in HERE/own.conf\n"), check_mode=check_mode)
     assert machine.snapshot() == found
 

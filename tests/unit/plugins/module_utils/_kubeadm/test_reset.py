@@ -362,7 +362,7 @@ def test_nothing_is_deleted_through_a_mount(build: Builder, monkeypatch: pytest.
 
 
 def test_a_mount_that_was_busy_is_a_warning(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    busy = mounts.Lazily(mounts.Mount("/var/lib/kubelet/pods/x", "nfs4", "10.0.0.1:/a", False), ("bash (7)",))
+    busy = mounts.LazyUnmount(mounts.Mount("/var/lib/kubelet/pods/x", "nfs4", "10.0.0.1:/a", False), ("bash (7)",))
     monkeypatch.setattr(mounts, "unmount_below", lambda root, directory: ((busy,), ()))
     build.worker()
     assert "bash (7) holds it" in converge(SPEC, build.lab.machine, False).warnings[0]
