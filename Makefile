@@ -62,7 +62,7 @@ scale: setup-tests ## Measure the controller's load by a class, by hosts and for
 soak: setup-lab ## Repeat reset, audit and installation: make soak CYCLES=20
 	@$(PYTHON) benchmarks/soak.py --cycles $(CYCLES)
 
-docs: setup-dev ## Write the reference of modules and role variables
+docs: setup-dev ## Write CHANGELOG.md, and the reference of modules and role variables
 	@$(PYTHON) tools/reference.py
 
 clean: lab-down ## Remove the lab's hosts, the cache and the Python environment

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write docs/reference/modules.md and the table of variables in each role's README from the sources.
+"""Write docs/reference/modules.md, CHANGELOG.md and the table of variables in each role's README from the sources.
 
 With --check nothing is written and the exit status is 1 when a file is not what the sources say.
 
@@ -27,6 +27,7 @@ from antsibull_docs_parser.format import Formatter
 from antsibull_docs_parser.md import to_md
 from antsibull_docs_parser.parser import Context, parse
 
+from tools.changelog import changelog
 from tools.paths import ROOT, environment
 
 COLLECTION = "classroom.kubeadm"
@@ -187,6 +188,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare only")
     check = parser.parse_args().check
     wanted = {ROOT / "docs" / "reference" / "modules.md": module_reference()}
+    wanted[ROOT / "CHANGELOG.md"] = changelog(ROOT)
     wanted |= {role / "README.md": role_readme(role) for role in sorted((ROOT / "roles").iterdir()) if role.is_dir()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
