@@ -163,7 +163,7 @@ def main() -> None:
         cluster = membership(machine.root)
         found = residue.find(machine)
         if cluster in ("control plane", "worker"):
-            found = residue.strange(machine, found)
+            found = residue.foreign(machine, found)
         module.exit_json(
             changed=False,
             cluster=cluster,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and trees that a cluster leaves. Whatever else lies beside them stays, and so does what is mounted below."""
+"""Find and remove files and trees of a former cluster. Other files next to them stay, and so do mounts below them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from .model import CALICO, CILIUM, COLLECTION, CONTAINERD, FLANNEL, KUBERNETES, 
 CNI_CONFIGURATION, FILE, DIRECTORY, BPF = "CNI configuration", "file", "directory", "BPF object"
 NET_D = "/etc/cni/net.d"
 CNI_STATE = "/var/lib/cni"
-# Where the role `students` has kubeconfigs made
+# The directory for the kubeconfigs of the role `students`
 STUDENTS = ETC + "/students"
 _PLUGINS = "/usr/libexec/kubernetes/kubelet-plugins"
 _FLEXVOLUMES = _PLUGINS + "/volume/exec"
 _BPF_GLOBALS = "/sys/fs/bpf/tc/globals"
-# By the type of the plugin in it: the file's name is free.
+# The owner of a CNI configuration by the type of its plugin: the file's name is free.
 _NETWORKS = {"flannel": FLANNEL, "calico": CALICO, "calico-ipam": CALICO, "cilium-cni": CILIUM}
 _AGENTS = {"flanneld": FLANNEL, "calico-node": CALICO, "cilium-agent": CILIUM}
-# What a plugin puts beside its configuration.
+# Files that a plugin writes next to its configuration.
 _CREDENTIALS = {"calico-kubeconfig": CALICO}
 
 _STALE = "the runtime takes it for the next cluster's network, and the Node is Ready before that one is there"
-_OLD_CLUSTER = "it belongs to the former cluster, and kubeadm refuses or believes it"
+_OLD_CLUSTER = "it belongs to the former cluster, and kubeadm rejects or uses it"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A directory. `keep`: only what is in it is residue, the directory itself may be a package's or a mount point."""
+    """A directory. With `keep`, only its content is residue: it may belong to a package or be a mount point."""
 
     path: str
     owner: str
@@ -49,10 +49,10 @@ class Tree:
 
 
 TREES = (
-    Tree(KUBELET_DIR, KUBERNETES, "the next kubelet would go on with this one's identity and volumes", True),
-    Tree("/var/lib/etcd/member", KUBERNETES, "the next control plane would go on with this cluster's objects"),
+    Tree(KUBELET_DIR, KUBERNETES, "the next kubelet would use this one's identity and volumes", True),
+    Tree("/var/lib/etcd/member", KUBERNETES, "the next control plane would use this cluster's objects"),
     Tree(ETC + "/manifests", KUBERNETES, "a kubelet that starts would run the former control plane", True),
-    Tree(ETC + "/pki", KUBERNETES, "the next cluster would be made with the former one's keys"),
+    Tree(ETC + "/pki", KUBERNETES, "the next cluster would be created with the former one's keys"),
     Tree(ETC + "/tmp", KUBERNETES, "it holds copies of former configurations"),
     Tree(STUDENTS, COLLECTION, "it holds the students' keys for the former cluster"),
     Tree("/var/log/pods", KUBERNETES, "the kubelet takes restart counts of static pods from there"),
@@ -69,7 +69,7 @@ TREES = (
     Tree("/sys/fs/bpf/cilium", CILIUM, "the former agent's programs stay loaded"),
     Tree("/sys/fs/bpf/calico", CALICO, "the former agent's programs stay loaded"),
     Tree(_FLEXVOLUMES + "/nodeagent~uds", CALICO, "the kubelet would load a volume plugin that is gone"),
-    Tree(PRIVATE, COLLECTION, "a run that was killed left secrets there"),
+    Tree(PRIVATE, COLLECTION, "an interrupted run left secrets there"),
 )
 FILES = (
     (ETC + "/admin.conf", KUBERNETES, _OLD_CLUSTER),
@@ -80,11 +80,11 @@ FILES = (
     (ETC + "/scheduler.conf", KUBERNETES, _OLD_CLUSTER),
     (STATE + "/init.json", COLLECTION, "it says that an initialization is under way"),
 )
-# Residue when nothing but empty directories is in them, unless a package brought them.
 # rpm's database, before and since Fedora 36
 _RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+# Residue when they contain only empty directories, unless they belong to a package.
 _HOLLOW = (ETC + "/manifests", ETC, "/usr/libexec/kubernetes")
-# Gone with the last thing in them, unless a package brought them.
+# Removed once they are empty, unless they belong to a package.
 _FRAMES = (ETC + "/manifests", ETC, _FLEXVOLUMES, _PLUGINS + "/volume", _PLUGINS, "/usr/libexec/kubernetes")
 
 
@@ -93,19 +93,19 @@ _FRAMES = (ETC + "/manifests", ETC, _FLEXVOLUMES, _PLUGINS + "/volume", _PLUGINS
 
 @dataclass(frozen=True)
 class Network:
-    """A CNI configuration: its file, the network's name, whose plugin it is for (empty: an administrator's own)."""
+    """A CNI configuration: its file, the network's name, and the owner of its plugin (empty: the administrator)."""
 
     file: str
     name: str
     owner: str
 
 
-def read_networks(look: Scan) -> list[Network]:
-    return [parse_network(name, look.text(NET_D + "/" + name)) for name in look.names(NET_D)]
+def read_networks(scan: Scan) -> list[Network]:
+    return [parse_network(name, scan.text(NET_D + "/" + name)) for name in scan.names(NET_D)]
 
 
 def parse_network(file: str, text: str) -> Network:
-    """A file that is no CNI configuration belongs to nobody here, unless a plugin always names it so."""
+    """Parse a CNI configuration. An invalid one has no owner, unless a plugin always uses the file's name."""
     try:
         document = json.loads(text)
         plugins = document.get("plugins") or [document]
@@ -115,17 +115,20 @@ def parse_network(file: str, text: str) -> Network:
         return Network(file, "", _CREDENTIALS.get(file, ""))
 
 
-def present_network(look: Scan) -> str:
-    """Whose network is in use: the one whose agent runs in a pod, else the runtime's choice, the first file by name."""
-    agents = {_AGENTS[process.name] for process in look.processes if process.of_pod and process.name in _AGENTS}
+def present_network(scan: Scan) -> str:
+    """Return the owner of the network in use: that of the one agent in a pod, else that of the first file by name.
+
+    The runtime uses the first file, too. The result is empty without a network.
+    """
+    agents = {_AGENTS[process.name] for process in scan.processes if process.of_pod and process.name in _AGENTS}
     if len(agents) == 1:
         return agents.pop()
-    used = [network for network in read_networks(look) if network.file.endswith((".conf", ".conflist", ".json"))]
+    used = [network for network in read_networks(scan) if network.file.endswith((".conf", ".conflist", ".json"))]
     return used[0].owner if used else ""
 
 
-def see_configurations(look: Scan) -> Iterator[Finding]:
-    for network in read_networks(look):
+def find_configurations(scan: Scan) -> Iterator[Finding]:
+    for network in read_networks(scan):
         if network.owner:
             path = f"{NET_D}/{network.file}"
             yield Finding(CNI_CONFIGURATION, path, "cat " + path, _STALE, network.owner)
@@ -134,145 +137,148 @@ def see_configurations(look: Scan) -> Iterator[Finding]:
 # Files and trees
 
 
-def see_files(look: Scan) -> Iterator[Finding]:
+def find_files(scan: Scan) -> Iterator[Finding]:
     for path, owner, reason in FILES:
-        if look.exists(path):
+        if scan.exists(path):
             yield Finding(FILE, path, "ls -l " + path, reason, owner)
 
 
-def see_trees(look: Scan) -> Iterator[Finding]:
+def find_trees(scan: Scan) -> Iterator[Finding]:
     for tree in TREES:
-        if look.names(tree.path) if tree.keep else look.exists(tree.path):
+        if scan.names(tree.path) if tree.keep else scan.exists(tree.path):
             yield Finding(DIRECTORY, tree.path, "ls -A " + tree.path, tree.reason, tree.owner)
-    if _cni_state(look):
+    if _cni_state(scan):
         yield Finding(DIRECTORY, CNI_STATE, f"find {CNI_STATE}",
                       "addresses that are noted there are never given to a pod again", CONTAINERD)
-    yield from _see_frames(look)
+    yield from _find_empty_directories(scan)
 
 
-def _see_frames(look: Scan) -> Iterator[Finding]:
-    """Directories with nothing but empty directories in them."""
+def _find_empty_directories(scan: Scan) -> Iterator[Finding]:
+    """Yield the directories that contain only empty directories."""
     for path in _HOLLOW:
-        if _hollow(look, path) and not _packaged(look, path):
+        if _hollow(scan, path) and not _packaged(scan, path):
             yield Finding(DIRECTORY, path, "find " + path, "it is an empty directory of the former cluster", KUBERNETES)
 
 
-def _hollow(look: Scan, path: str) -> bool:
-    if not look.exists(path) or look.mounts_below(path) or look.is_mount(path):
+def _hollow(scan: Scan, path: str) -> bool:
+    if not scan.exists(path) or scan.mounts_below(path) or scan.is_mount(path):
         return False
-    return all(not files for _path, _directories, files in os.walk(look.root(path)))
+    return all(not files for _path, _directories, files in os.walk(scan.root(path)))
 
 
-def _packaged(look: Scan, path: str) -> bool:
-    """Whether a package brought a directory or anything below it."""
-    lists = [name for name in look.names("/var/lib/dpkg/info") if name.startswith("kube") and name.endswith(".list")]
+def _packaged(scan: Scan, path: str) -> bool:
+    """Return whether a directory or anything below it belongs to a package."""
+    lists = [name for name in scan.names("/var/lib/dpkg/info") if name.startswith("kube") and name.endswith(".list")]
     for name in lists:
-        lines = look.text("/var/lib/dpkg/info/" + name).splitlines()
+        lines = scan.text("/var/lib/dpkg/info/" + name).splitlines()
         if any((line + "/").startswith(path + "/") for line in lines):
             return True
-    if not look.machine.find_program("rpm") or not any(look.names(database) for database in _RPM):
+    if not scan.machine.find_program("rpm") or not any(scan.names(database) for database in _RPM):
         return False
-    below = [found for found, _directories, _files in os.walk(look.root(path))]
-    answer = look.say(["rpm", "--query", "--queryformat=%{NAME}\\n", "--file", *below])
-    # A line of several words says that a path is nobody's
+    below = [found for found, _directories, _files in os.walk(scan.root(path))]
+    answer = scan.say(["rpm", "--query", "--queryformat=%{NAME}\\n", "--file", *below])
+    # rpm prints a line of several words for a path that belongs to no package
     return any(line and " " not in line for line in answer.out.splitlines())
 
 
-def _cni_state(look: Scan) -> list[str]:
-    """What of /var/lib/cni is not of an administrator's own networks: those have their files in /etc/cni/net.d."""
-    if not look.exists(CNI_STATE):
+def _cni_state(scan: Scan) -> list[str]:
+    """Return the paths in /var/lib/cni that do not belong to networks of the administrator.
+
+    The administrator's networks have their configurations in /etc/cni/net.d.
+    """
+    if not scan.exists(CNI_STATE):
         return []
-    own = {network.name for network in read_networks(look) if network.name and not network.owner}
+    own = {network.name for network in read_networks(scan) if network.name and not network.owner}
     found = []
     for part in ("networks", "results", "cache/results"):
         path = f"{CNI_STATE}/{part}"
-        found += [f"{path}/{name}" for name in look.names(path) if not _of_network(name, own)]
-    other = [name for name in look.names(CNI_STATE) if name not in ("networks", "results", "cache")]
+        found += [f"{path}/{name}" for name in scan.names(path) if not _of_network(name, own)]
+    other = [name for name in scan.names(CNI_STATE) if name not in ("networks", "results", "cache")]
     found += [f"{CNI_STATE}/{name}" for name in other]
-    if found or not _entries(look, CNI_STATE):
+    if found or not _entries(scan, CNI_STATE):
         found.append(CNI_STATE)
     return found
 
 
-def _entries(look: Scan, path: str) -> bool:
-    return any(files for _path, _directories, files in os.walk(look.root(path)))
+def _entries(scan: Scan, path: str) -> bool:
+    return any(files for _path, _directories, files in os.walk(scan.root(path)))
 
 
 def _of_network(name: str, networks: Iterable[str]) -> bool:
-    """networks/NAME, and results/NAME-CONTAINER-INTERFACE"""
+    """Return whether a file is one of these networks: networks/NAME, or results/NAME-CONTAINER-INTERFACE."""
     return any(name == network or name.startswith(network + "-") for network in networks)
 
 
-def take_configurations(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
-    """An administrator may have put his own in the place of one."""
-    present = {finding.subject for finding in see_configurations(look)}
-    return take_files(look, [finding for finding in findings if finding.subject in present])
+def remove_configurations(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove the configurations that are still those of a network plugin, not the administrator's."""
+    present = {finding.subject for finding in find_configurations(scan)}
+    return remove_files(scan, [finding for finding in findings if finding.subject in present])
 
 
-def take_files(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+def remove_files(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        problem = delete(look, finding.subject)
+        problem = delete(scan, finding.subject)
         if problem:
             yield finding.left(problem)
-    _fold(look)
+    _fold(scan)
 
 
-def take_trees(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+def remove_trees(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in sorted(findings, key=lambda finding: finding.subject, reverse=True):
-        problem = _take_tree(look, finding.subject)
+        problem = _remove_tree(scan, finding.subject)
         if problem:
             yield finding.left(problem)
-    _fold(look)
+    _fold(scan)
 
 
-def _take_tree(look: Scan, path: str) -> str:
-    """Only what is in the table is ever removed with all that is in it."""
+def _remove_tree(scan: Scan, path: str) -> str:
+    """Remove a directory with its content only if it is in the table. Return why not, empty when it is removed."""
     if path == CNI_STATE:
-        return _take_cni_state(look)
+        return _remove_cni_state(scan)
     tree = next((tree for tree in TREES if tree.path == path), None)
     if tree is not None:
-        return clear(look, path, tree.keep)
-    return _take_hollow(look, path) if path in _HOLLOW else "it is no directory of a cluster"
+        return clear(scan, path, tree.keep)
+    return _remove_hollow(scan, path) if path in _HOLLOW else "it is no directory of a cluster"
 
 
-def _take_cni_state(look: Scan) -> str:
-    for path in _cni_state(look):
-        problem = "" if path == CNI_STATE else clear(look, path)
+def _remove_cni_state(scan: Scan) -> str:
+    for path in _cni_state(scan):
+        problem = "" if path == CNI_STATE else clear(scan, path)
         if problem:
             return problem
     for path in ("networks", "results", "cache/results", "cache", ""):
-        _rmdir(look, f"{CNI_STATE}/{path}".rstrip("/"))
+        _rmdir(scan, f"{CNI_STATE}/{path}".rstrip("/"))
     return ""
 
 
-def _take_hollow(look: Scan, path: str) -> str:
-    """Only empty directories go: a file that came meanwhile keeps its own."""
-    if not mounted_below(look, path):
-        with contextlib.suppress(ClassroomError, OSError), parent_of(path, look.root.path) as place:
+def _remove_hollow(scan: Scan, path: str) -> str:
+    """Remove only empty directories: a file that was created meanwhile stays with its directory."""
+    if not mounted_below(scan, path):
+        with contextlib.suppress(ClassroomError, OSError), parent_of(path, scan.root.path) as place:
             tree_removal.remove_entry(place.directory, place.name, path, files=False)
-    return "" if not _hollow(look, path) else "the directory cannot be removed"
+    return "" if not _hollow(scan, path) else "the directory cannot be removed"
 
 
-def _fold(look: Scan) -> None:
-    """Remove what only held the things that have just been removed."""
+def _fold(scan: Scan) -> None:
+    """Remove the directories that became empty by the removal."""
     for path in _FRAMES:
-        if look.exists(path) and not look.names(path) and not look.is_mount(path) and not _packaged(look, path):
-            _rmdir(look, path)
+        if scan.exists(path) and not scan.names(path) and not scan.is_mount(path) and not _packaged(scan, path):
+            _rmdir(scan, path)
 
 
-def _rmdir(look: Scan, path: str) -> None:
+def _rmdir(scan: Scan, path: str) -> None:
     try:
-        with parent_of(path, look.root.path) as place:
+        with parent_of(path, scan.root.path) as place:
             os.rmdir(place.name, dir_fd=place.directory)
     except (ClassroomError, OSError):
-        # Not empty, not there, or not to be had: what matters of it is reported for itself
+        # Not empty, missing or not accessible: relevant content is reported as a finding of its own
         return
 
 
-def delete(look: Scan, path: str) -> str:
-    """Remove a file, or a link itself; why that was not possible, empty when it is gone."""
+def delete(scan: Scan, path: str) -> str:
+    """Remove a file, or a link itself. Return why it could not be removed, empty when it is gone."""
     try:
-        with parent_of(path, look.root.path) as place:
+        with parent_of(path, scan.root.path) as place:
             os.unlink(place.name, dir_fd=place.directory)
     except (FileNotFoundError, NotADirectoryError):
         return ""
@@ -283,19 +289,19 @@ def delete(look: Scan, path: str) -> str:
     return ""
 
 
-def clear(look: Scan, path: str, keep: bool = False) -> str:
-    """Remove a tree of root's, or only what is in it; why not, empty when it is gone.
+def clear(scan: Scan, path: str, keep: bool = False) -> str:
+    """Remove a tree that root owns, or only its content. Return why it could not be removed, empty when it is gone.
 
-    An administrator may have moved it to another disk and left a link: a link at the end stays, and what is in the
-    directory behind it goes. Nothing is removed across a mount: the kernel's table, read anew, tells where something is
-    mounted before anything is removed, and the removal itself stops at a mount that is not in it yet.
+    An administrator may have moved it to another disk and left a link: the link stays, and the content of its target is
+    removed. Nothing is removed across a mount: the kernel's table is read again before the removal, and the removal
+    itself stops at a mount that is not in the table yet.
     """
-    below = mounted_below(look, path)
+    below = mounted_below(scan, path)
     if below:
         return str(tree_removal.MountInTheWay(below))
     try:
-        with target_of(path, look.root.path) as place:
-            shown = place.path[len(look.root.path):]
+        with target_of(path, scan.root.path) as place:
+            shown = place.path[len(scan.root.path):]
             return tree_removal.left_message(
                 tree_removal.remove_entry(place.directory, place.name, shown, keep=keep or place.linked))
     except (FileNotFoundError, NotADirectoryError):
@@ -306,28 +312,28 @@ def clear(look: Scan, path: str, keep: bool = False) -> str:
         return f"{path} cannot be removed: {problem.strerror}"
 
 
-def mounted_below(look: Scan, path: str) -> str:
-    """The last mount below a directory, as it is now; empty without one."""
-    table = mounts.table(look.root)
-    below = mounts.below(table, mounts.resolve(look.root, table, path)[0])
+def mounted_below(scan: Scan, path: str) -> str:
+    """Return the last current mount below a directory, empty without one."""
+    table = mounts.table(scan.root)
+    below = mounts.below(table, mounts.resolve(scan.root, table, path)[0])
     return below[0].path if below else ""
 
 
 # BPF
 
 
-def see_bpf(look: Scan) -> Iterator[Finding]:
-    for name in look.names(_BPF_GLOBALS):
+def find_bpf(scan: Scan) -> Iterator[Finding]:
+    for name in scan.names(_BPF_GLOBALS):
         for start, owner in (("cilium_", CILIUM), ("cali", CALICO)):
             if name.startswith(start):
                 path = f"{_BPF_GLOBALS}/{name}"
-                yield Finding(BPF, path, "ls " + path, "the next agent would go on with the former one's connections",
+                yield Finding(BPF, path, "ls " + path, "the next agent would use the former one's connections",
                               owner)
 
 
 KINDS = (
-    Kind(BPF, see_bpf, take_files),
-    Kind(CNI_CONFIGURATION, see_configurations, take_configurations),
-    Kind(FILE, see_files, take_files),
-    Kind(DIRECTORY, see_trees, take_trees),
+    Kind(BPF, find_bpf, remove_files),
+    Kind(CNI_CONFIGURATION, find_configurations, remove_configurations),
+    Kind(FILE, find_files, remove_files),
+    Kind(DIRECTORY, find_trees, remove_trees),
 )

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packet filter rules of a former cluster: nftables' tables, iptables' chains and rules (both backends), ipsets.
+"""Find and remove packet filter rules of a former cluster: nftables, iptables (both backends), ipsets.
 
-Nothing is ever flushed but chains that Kubernetes or a network plugin made. Of any other chain only the rules go that
-lead into such a one or carry the mark of a network plugin.
+Only chains of Kubernetes or of a network plugin are flushed. In other chains, only rules are removed that jump to such
+a chain or carry the mark of a network plugin.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHAINS = (
     (re.compile(r"(OLD_)?CILIUM_\S+$"), CILIUM),
     (re.compile(r"CNI-(HOSTPORT-\S+|DN-\S+|SN-\S+|FORWARD|ADMIN|[0-9a-f]{16,})$"), CONTAINERD),
 )
-# The firewall plugin makes this chain for the administrator, who may have put rules into it.
+# The firewall plugin creates this chain for the administrator, who may have added rules to it.
 _ADMINISTRATORS = "CNI-ADMIN"
 _COMMENTS = (
     (re.compile(r"cali:"), CALICO),
@@ -46,7 +46,7 @@ _SETS = (
     (re.compile(r"cali(40|60|4t|6t)\S+$"), CALICO),
     (re.compile(r"cilium_node_set_v[46]$"), CILIUM),
 )
-# Word in a subject, program, where the kernel lists the tables of the old backend, family in nft's words
+# Name in a subject, program, the kernel's list of tables of the old backend, family of nft
 _VARIANTS = (
     ("ip", "iptables-nft", "", "ip"),
     ("ip6", "ip6tables-nft", "", "ip6"),
@@ -59,38 +59,38 @@ _IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 # nftables
 
 
-def nft_tables(look: Scan) -> list[tuple[str, str]] | None:
-    """Family and name of every table; None when nft is not there to ask."""
-    found = look.json(["nft", "-j", "list", "tables"])
+def nft_tables(scan: Scan) -> list[tuple[str, str]] | None:
+    """Return family and name of every table; None when nft is not installed."""
+    found = scan.json(["nft", "-j", "list", "tables"])
     return None if found is None else parse_tables(found)
 
 
 def parse_tables(document: object) -> list[tuple[str, str]]:
-    """What `nft -j list tables` says."""
+    """Parse the output of `nft -j list tables`."""
     entries = document.get("nftables") if isinstance(document, dict) else None
     tables = [entry["table"] for entry in entries or [] if isinstance(entry, dict) and "table" in entry]
     return [(str(table.get("family")), str(table.get("name"))) for table in tables]
 
 
-def see_tables(look: Scan) -> Iterator[Finding]:
-    for family, name in look.once(nft_tables) or ():
+def find_tables(scan: Scan) -> Iterator[Finding]:
+    for family, name in scan.once(nft_tables) or ():
         owner = _owner(_TABLES, name)
-        if owner and not (owner == CONTAINERD and _other_networks(look)):
+        if owner and not (owner == CONTAINERD and _other_networks(scan)):
             yield Finding(TABLE, f"{family} {name}", f"nft list table {family} {name}",
                           _ASTRAY, owner)
 
 
-def take_tables(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+def remove_tables(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        if tuple(finding.subject.split(" ", 1)) in (nft_tables(look) or ()):
-            answer = look.say(["nft", "delete", "table", *finding.subject.split(" ", 1)], CHANGE)
+        if tuple(finding.subject.split(" ", 1)) in (nft_tables(scan) or ()):
+            answer = scan.say(["nft", "delete", "table", *finding.subject.split(" ", 1)], CHANGE)
             if answer.rc != 0:
                 yield finding.left(f"nft does not delete it: {answer.text}")
 
 
-def _other_networks(look: Scan) -> bool:
-    """Whether an administrator has container networks of his own: their plugins use the same tables and chains."""
-    return any(network.name and not network.owner for network in read_networks(look))
+def _other_networks(scan: Scan) -> bool:
+    """Return whether the administrator has container networks, whose plugins use the same tables and chains."""
+    return any(network.name and not network.owner for network in read_networks(scan))
 
 
 # iptables
@@ -108,7 +108,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class RulesPlan:
-    """What is Kubernetes' in a table: whole chains, and single rules in chains of others."""
+    """The part of a table to remove: whole chains, and rules in other chains."""
 
     chains: tuple[str, ...]
     jumps: tuple[str, ...]
@@ -116,7 +116,7 @@ class RulesPlan:
 
 
 def parse_save(variant: str, text: str) -> list[Rules]:
-    """The output of iptables-save."""
+    """Parse the output of iptables-save."""
     found: list[Rules] = []
     table, chains, rules = "", list[str](), list[str]()
     for line in text.splitlines():
@@ -132,32 +132,32 @@ def parse_save(variant: str, text: str) -> list[Rules]:
     return found
 
 
-def read_rules(look: Scan) -> list[Rules]:
-    """Every table of every variant that there is. A variant without tables is not asked: asking may make some."""
-    tables = look.once(nft_tables)
+def read_rules(scan: Scan) -> list[Rules]:
+    """Return all tables of all variants. A variant without tables is not read, because reading may create some."""
+    tables = scan.once(nft_tables)
     found = []
     for variant, program, names, family in _VARIANTS:
-        if not _used(look, names, family, tables):
+        if not _used(scan, names, family, tables):
             continue
-        path = _program(look, program)
+        path = _program(scan, program)
         if path:
-            found += parse_save(variant, look.say([path + "-save"]).out)
+            found += parse_save(variant, scan.say([path + "-save"]).out)
     return found
 
 
-def _used(look: Scan, names: str, family: str, tables: list[tuple[str, str]] | None) -> bool:
+def _used(scan: Scan, names: str, family: str, tables: list[tuple[str, str]] | None) -> bool:
     if names:
-        return bool(look.text(names).strip())
+        return bool(scan.text(names).strip())
     return tables is None or any(found == family and name in _IPTABLES_TABLES for found, name in tables)
 
 
-def _program(look: Scan, program: str) -> str:
-    """The variant's own program, or the plain one where there is only one variant (older than the split, or RHEL's)."""
-    if look.machine.find_program(program + "-save"):
+def _program(scan: Scan, program: str) -> str:
+    """Return the program of a variant, or the plain one on a host with only one variant (old ones, and RHEL)."""
+    if scan.machine.find_program(program + "-save"):
         return program
     plain = program.split("-", 1)[0]
     other = "legacy" if program.endswith("-nft") else "nft"
-    if look.machine.find_program(f"{plain}-{other}-save") or not look.machine.find_program(plain + "-save"):
+    if scan.machine.find_program(f"{plain}-{other}-save") or not scan.machine.find_program(plain + "-save"):
         return ""
     return plain
 
@@ -177,9 +177,9 @@ def _value(words: Sequence[str], *names: str) -> str:
 
 
 def plan(rules: Rules, others: bool = False) -> RulesPlan:
-    """Which chains and rules of a table are Kubernetes' or a network plugin's.
+    """Return the chains and rules of a table that belong to Kubernetes or a network plugin.
 
-    `others`: an administrator has container networks of his own, whose plugins call their chains CNI-* too.
+    `others`: the administrator has container networks, whose plugins name their chains CNI-* too.
     """
     chains = [chain for chain in rules.chains if _is_ours(chain, rules, others)]
     jumps, single = [], []
@@ -201,9 +201,9 @@ def _is_ours(chain: str, rules: Rules, others: bool) -> bool:
     return bool(owner) and not (owner == CONTAINERD and others)
 
 
-def see_rules(look: Scan) -> Iterator[Finding]:
-    others = _other_networks(look)
-    for rules in look.once(read_rules):
+def find_rules(scan: Scan) -> Iterator[Finding]:
+    others = _other_networks(scan)
+    for rules in scan.once(read_rules):
         found = plan(rules, others)
         for chain in found.chains:
             yield Finding(CHAIN, _subject(rules, chain), f"{_save(rules)} | grep -- {chain}", _ASTRAY,
@@ -222,36 +222,36 @@ def _save(rules: Rules) -> str:
     return f"{program}-save -t {rules.table}"
 
 
-def see_chains(look: Scan) -> Iterator[Finding]:
-    return (finding for finding in see_rules(look) if finding.kind == CHAIN)
+def find_chains(scan: Scan) -> Iterator[Finding]:
+    return (finding for finding in find_rules(scan) if finding.kind == CHAIN)
 
 
-def see_single(look: Scan) -> Iterator[Finding]:
-    return (finding for finding in see_rules(look) if finding.kind == RULE)
+def find_single_rules(scan: Scan) -> Iterator[Finding]:
+    return (finding for finding in find_rules(scan) if finding.kind == RULE)
 
 
-def take_rules(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
-    """One transaction a variant: either all of it is done or nothing."""
+def remove_rules(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove chains and rules in one transaction for each variant, which is applied completely or not at all."""
     subjects = {finding.subject for finding in findings}
-    others = _other_networks(look)
+    others = _other_networks(scan)
     problems: dict[str, str] = {}
     for variant, program, _names, _family in _VARIANTS:
-        tables = [rules for rules in read_rules(look) if rules.variant == variant]
+        tables = [rules for rules in read_rules(scan) if rules.variant == variant]
         script = "".join(restore_script(rules, plan(rules, others), subjects) for rules in tables)
         if script:
-            answer = look.say([_program(look, program) + "-restore", "--noflush", "--wait", "10"], CHANGE, script)
+            answer = scan.say([_program(scan, program) + "-restore", "--noflush", "--wait", "10"], CHANGE, script)
             problems[variant] = answer.text
-    left = {finding.subject for finding in see_rules(Scan(look.machine))}
+    left = {finding.subject for finding in find_rules(Scan(scan.machine))}
     for finding in findings:
         if finding.subject in left:
             variant = finding.subject.rpartition("(")[2].rstrip(")")
-            yield finding.left("iptables does not delete it: {}".format(problems.get(variant) or "it said nothing"))
+            yield finding.left("iptables does not delete it: {}".format(problems.get(variant) or "it printed nothing"))
 
 
 def restore_script(rules: Rules, found: RulesPlan, subjects: set[str]) -> str:
-    """The input of iptables-restore that deletes what is wished and Kubernetes', empty when nothing of it is there.
+    """Return the input of iptables-restore that deletes the given subjects, empty when none of them exists.
 
-    First the rules that lead into the chains, then what the chains hold (they lead into each other), then the chains.
+    First the rules that jump to the chains, then the content of the chains (they jump to each other), then the chains.
     """
     chains = [chain for chain in found.chains if _subject(rules, chain) in subjects]
     single = [rule for rule in found.rules if _subject(rules, rule[len("-A "):]) in subjects]
@@ -269,26 +269,26 @@ def restore_script(rules: Rules, found: RulesPlan, subjects: set[str]) -> str:
 # ipsets
 
 
-def see_sets(look: Scan) -> Iterator[Finding]:
-    for name in _sets(look):
+def find_sets(scan: Scan) -> Iterator[Finding]:
+    for name in _sets(scan):
         owner = _owner(_SETS, name)
         if owner:
             yield Finding(SET, name, "ipset list " + name, "it holds addresses of the former cluster", owner)
 
 
-def _sets(look: Scan) -> list[str]:
-    return look.say(["ipset", "list", "-n"]).out.split() if look.machine.find_program("ipset") else []
+def _sets(scan: Scan) -> list[str]:
+    return scan.say(["ipset", "list", "-n"]).out.split() if scan.machine.find_program("ipset") else []
 
 
-def take_sets(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Lists of sets hold others, so that a second round may do what the first could not."""
+def remove_sets(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove ipsets in two rounds: a set that is in a list of sets can be removed only after the list."""
     answers = {}
     for _round in range(2):
-        present = _sets(look)
+        present = _sets(scan)
         for finding in findings:
             if finding.subject in present:
-                answers[finding.subject] = look.say(["ipset", "destroy", finding.subject], CHANGE)
-    present = _sets(look)
+                answers[finding.subject] = scan.say(["ipset", "destroy", finding.subject], CHANGE)
+    present = _sets(scan)
     for finding in findings:
         if finding.subject in present:
             yield finding.left(f"ipset does not destroy it: {answers[finding.subject].text}")
@@ -299,8 +299,8 @@ def _owner(table: Sequence[tuple[re.Pattern[str], str]], name: str) -> str:
 
 
 KINDS = (
-    Kind(TABLE, see_tables, take_tables),
-    Kind(RULE, see_single, take_rules),
-    Kind(CHAIN, see_chains, take_rules),
-    Kind(SET, see_sets, take_sets),
+    Kind(TABLE, find_tables, remove_tables),
+    Kind(RULE, find_single_rules, remove_rules),
+    Kind(CHAIN, find_chains, remove_rules),
+    Kind(SET, find_sets, remove_sets),
 )

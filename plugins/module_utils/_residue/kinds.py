@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cluster leaves on a machine: the table of kinds, finding, removing.
+"""Find and remove what a cluster left on a host: the table of all kinds.
 
-The order of the table is the order of removal: first what would make the rest anew (the kubelet, containers), then what
-holds other things (processes hold mounts, mounts hold trees, namespaces hold interfaces), and files last, because some
-of them say whose the rest is.
+The order of the table is the order of removal: first what would create the rest again (the kubelet, containers), then
+what holds other objects (processes hold mounts, mounts hold trees, namespaces hold interfaces), and files last, because
+some of them tell the owner of the rest.
 
-Not in the table because they do no harm and their former state is unknown: kernel settings that the kubelet made, empty
-cgroups, iptables' own empty tables and chains, the CNI programs in /opt/cni/bin. Images, packages, the runtime and its
-configuration are no residue: the next cluster is made of them.
+Not in the table because they are harmless and their former state is unknown: kernel settings of the kubelet, empty
+cgroups, empty tables and chains of iptables, the CNI programs in /opt/cni/bin. Images, packages, the runtime and its
+configuration are not residue: the next cluster uses them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from . import network as residue_network
 from . import runtime as residue_runtime
 from .model import CONTAINERD, CRIO, NETWORK_PLUGINS, Finding, Kind, Scan
 
-__all__ = ["KINDS", "NAMES", "Finding", "find", "remove", "strange"]
+__all__ = ["KINDS", "NAMES", "Finding", "find", "foreign", "remove"]
 
 KINDS: tuple[Kind, ...] = (
     *residue_runtime.KINDS,
@@ -38,28 +38,28 @@ NAMES = tuple(kind.name for kind in KINDS)
 
 
 def find(machine: NodeContext, ca_hashes: Collection[str] = ()) -> tuple[Finding, ...]:
-    """Everything of Kubernetes on the machine that is to be gone before the next cluster; changes nothing.
+    """Return everything on the host that has to be removed before the next cluster. Changes nothing.
 
-    Does not ask whether a cluster lives here. A copy of an administrator's kubeconfig is told by the cluster's CA,
-    which `kubeadm reset` deletes: look before it, or give the hashes of CAs that were here as `ca_hashes` (as
-    certificates.discovery_hash makes them). Never raises for a tool that is missing; nothing that needs it is seen
-    then. Every command has a timeout.
+    Does not check whether the cluster still runs. A copy of an administrator's kubeconfig is recognized by the
+    cluster's CA, which `kubeadm reset` deletes: call this before it, or pass the hashes of former CAs as `ca_hashes`
+    (see x509.discovery_hash). A missing tool raises no error; objects that need it are not found then. Every command
+    has a timeout.
     """
-    look = Scan(machine, ca_hashes)
-    return tuple(finding for kind in KINDS for finding in _unique(kind.see(look)))
+    scan = Scan(machine, ca_hashes)
+    return tuple(finding for kind in KINDS for finding in _unique(kind.find(scan)))
 
 
 def remove(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Remove these and nothing else, in the right order; returns what is still there, with the reason.
+    """Remove exactly these findings, in the right order. Return what could not be removed, each with the reason.
 
-    What is gone already counts as removed, so a removal that was killed is finished by the next one.
+    Objects that are gone already count as removed, so the next call completes an interrupted removal.
     """
     left: list[Finding] = []
     for kind in KINDS:
         wanted = [finding for finding in findings if finding.kind == kind.name]
         if wanted:
-            # A new look for each kind: the ones before it have changed the machine.
-            left.extend(kind.take(Scan(machine), wanted))
+            # A new scan for each kind, because the removal of the kinds before changed the host.
+            left.extend(kind.remove(Scan(machine), wanted))
     return tuple(left)
 
 
@@ -67,17 +67,17 @@ def _unique(findings: Iterable[Finding]) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def strange(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Of the findings on a living part of a cluster, those that cannot be this cluster's.
+def foreign(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings on a cluster member that cannot belong to its present cluster.
 
-    That is what another network plugin or another runtime than the one in use left, and copies of a former cluster's
-    kubeconfig. A leftover that looks like what the present cluster makes cannot be told from it.
+    These are objects of another network plugin or runtime than the one in use, and copies of a former cluster's
+    kubeconfig. Residue that looks like an object of the present cluster cannot be distinguished from it.
     """
-    look = Scan(machine)
-    network, runtime = residue_files.present_network(look), residue_runtime.present_runtime(look)
-    hashes = kubeconfigs.known_hashes(look)
+    scan = Scan(machine)
+    network, runtime = residue_files.present_network(scan), residue_runtime.present_runtime(scan)
+    hashes = kubeconfigs.known_hashes(scan)
 
-    def is_strange(finding: Finding) -> bool:
+    def is_foreign(finding: Finding) -> bool:
         if finding.owner in NETWORK_PLUGINS:
             return bool(network) and finding.owner != network
         if finding.owner in (CONTAINERD, CRIO) and finding.kind in (
@@ -85,8 +85,8 @@ def strange(machine: NodeContext, findings: Sequence[Finding]) -> tuple[Finding,
         ):
             return bool(runtime) and finding.owner != runtime
         if finding.kind == kubeconfigs.KUBECONFIG:
-            copy = kubeconfigs.read_copy(look, finding.subject)
+            copy = kubeconfigs.read_copy(scan, finding.subject)
             return not copy.ca_hashes & hashes
         return False
 
-    return tuple(finding for finding in findings if is_strange(finding))
+    return tuple(finding for finding in findings if is_foreign(finding))

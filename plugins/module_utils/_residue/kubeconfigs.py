@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copies of the cluster's admin.conf in the homes of users, and what kubectl stored next to them.
+"""Find and remove copies of the cluster's admin.conf in home directories, and kubectl's cache next to them.
 
-A copy is this cluster's when the CA in it is the one that this host trusts, or when the API that it names is at an
-address of this host and at the port of this cluster's API server: another port is another cluster's on the same host.
-With neither it may be another cluster's, and is left without a message. Everything in a home is read and removed with
-the rights of its user and never through a link (see _core/home_files.py).
+A copy belongs to this cluster if it has the CA that this host trusts, or if its API is at an address of this host and
+at the port of this cluster's API server: another port is that of another cluster on the same host. Any other copy may
+belong to another cluster and stays without a message. Everything in a home is read and removed with the rights of its
+user and never through a link (see _core/home_files.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KUBECONFIG, CACHE = "kubeconfig", "kubectl cache"
 _MOST_BYTES = 1_000_000
 _MOST_FILES = 100
 _DIRECTORY, _CACHE, _ADMIN = ".kube", ".kube/cache", "admin.conf"
-# The files by which a host belongs to a cluster, or was about to.
+# The files of a host that is a member of a cluster or is joining one.
 _OWN = (ADMIN_CONF, ETC + "/super-admin.conf", KUBELET_CONF, BOOTSTRAP_CONF)
 _API_SERVER = MANIFESTS + "/kube-apiserver.yaml"
 _API_PORT = 6443
@@ -44,7 +44,7 @@ _AUTHORITY = re.compile(r"""["']?\bcertificate-authority-data["']?\s*:\s*["']?([
 
 @dataclass(frozen=True)
 class Copy:
-    """What a kubeconfig says: the APIs as `host:port`, and the hashes of the CAs' public keys."""
+    """The content of a kubeconfig: the APIs as `host:port`, and the hashes of the CAs' public keys."""
 
     servers: frozenset[str]
     ca_hashes: frozenset[str]
@@ -75,73 +75,73 @@ def _hash(data: str) -> str:
         return ""
 
 
-def known_hashes(look: Scan) -> frozenset[str]:
-    """The CAs of the cluster that this host belongs, or belonged, to."""
-    found = set(look.ca_hashes)
+def known_hashes(scan: Scan) -> frozenset[str]:
+    """Return the hashes of the CAs of this host's present or former cluster."""
+    found = set(scan.ca_hashes)
     for path in _OWN:
-        found |= parse_copy(look.text(path)).ca_hashes
+        found |= parse_copy(scan.text(path)).ca_hashes
     with contextlib.suppress(ClassroomError):
-        found.add(discovery_hash(look.text(CA)))
+        found.add(discovery_hash(scan.text(CA)))
     return frozenset(found)
 
 
-def own_servers(look: Scan) -> frozenset[str]:
-    """The API of this cluster as `host:port`, where it is on this host: at its names and addresses, and its own port.
+def own_servers(scan: Scan) -> frozenset[str]:
+    """Return the names and addresses of this host with the port of this cluster's API, as `host:port`.
 
-    Other clusters on the same host, as of k3s or kind, have another port.
+    Other clusters on the same host, such as those of k3s or kind, have another port.
     """
-    known = [server for path in _OWN for server in parse_copy(look.text(path)).servers]
-    ports = {server.rpartition(":")[2] for server in known} | set(_SECURE_PORT.findall(look.text(_API_SERVER)))
-    names = [f"[{host}]" if ":" in host else host for host in own_hosts(look)]
+    known = [server for path in _OWN for server in parse_copy(scan.text(path)).servers]
+    ports = {server.rpartition(":")[2] for server in known} | set(_SECURE_PORT.findall(scan.text(_API_SERVER)))
+    names = [f"[{host}]" if ":" in host else host for host in own_hosts(scan)]
     return frozenset(f"{name}:{port}" for name in names for port in ports or {str(_API_PORT)})
 
 
-def own_hosts(look: Scan) -> frozenset[str]:
-    """The addresses of this machine that others can reach, and the names that /etc/hosts has for them."""
-    infos = [info for link in look.links for info in link.get("addr_info") or []]
+def own_hosts(scan: Scan) -> frozenset[str]:
+    """Return the global addresses of this host and their names in /etc/hosts."""
+    infos = [info for link in scan.links for info in link.get("addr_info") or []]
     addresses = {str(info.get("local")) for info in infos if info.get("scope") == "global"}
     names = set()
-    for line in look.text("/etc/hosts").splitlines():
+    for line in scan.text("/etc/hosts").splitlines():
         words = line.partition("#")[0].split()
         if words and words[0] in addresses:
             names.update(words[1:])
     return frozenset(addresses | names)
 
 
-def homes(look: Scan) -> list[Account]:
-    """Every home directory in /etc/passwd, each once: with the user to whom it belongs, else the first one."""
+def homes(scan: Scan) -> list[Account]:
+    """Return every home directory in /etc/passwd once, with the user who owns it, else with the first one."""
     found: dict[str, list[Account]] = {}
-    for line in look.text("/etc/passwd").splitlines():
+    for line in scan.text("/etc/passwd").splitlines():
         fields = line.split(":")
         home = os.path.normpath(fields[5]) if len(fields) >= 6 and fields[5].startswith("/") else "/"
         if home.strip("/") and fields[2].isdigit() and fields[3].isdigit():
             found.setdefault(home, []).append(Account(fields[0], int(fields[2]), int(fields[3]), home))
-    return [_owner(look, accounts) for accounts in found.values() if not look.remote(accounts[0].home)]
+    return [_owner(scan, accounts) for accounts in found.values() if not scan.remote(accounts[0].home)]
 
 
-def _owner(look: Scan, accounts: list[Account]) -> Account:
+def _owner(scan: Scan, accounts: list[Account]) -> Account:
     if len(accounts) > 1:
         with contextlib.suppress(OSError):
-            owner = os.stat(look.root(accounts[0].home)).st_uid
+            owner = os.stat(scan.root(accounts[0].home)).st_uid
             return next((account for account in accounts if account.uid == owner), accounts[0])
     return accounts[0]
 
 
-def _copies(look: Scan) -> list[tuple[str, Copy]]:
-    """All kubeconfigs in homes, by their paths."""
+def _copies(scan: Scan) -> list[tuple[str, Copy]]:
+    """Return all kubeconfigs in homes, by their paths."""
     found = []
-    for account in look.once(homes):
-        with open_home(account, look.root.path) as home:
-            for path in _candidates(look, account, home) if home else ():
+    for account in scan.once(homes):
+        with open_home(account, scan.root.path) as home:
+            for path in _candidates(scan, account, home) if home else ():
                 copy = _read(home, path)
                 if copy.servers or copy.ca_hashes:
                     found.append((f"{account.home}/{path}", copy))
     return found
 
 
-def _candidates(look: Scan, account: Account, home: HomeFiles) -> list[str]:
-    names = [] if look.remote(f"{account.home}/{_DIRECTORY}") else home.names(_DIRECTORY)
-    # The usual one is among those that are read
+def _candidates(scan: Scan, account: Account, home: HomeFiles) -> list[str]:
+    names = [] if scan.remote(f"{account.home}/{_DIRECTORY}") else home.names(_DIRECTORY)
+    # The usual name comes first, so that it is within the limit
     names.sort(key=lambda name: name != "config")
     return [*(f"{_DIRECTORY}/{name}" for name in names[:_MOST_FILES]), _ADMIN]
 
@@ -151,21 +151,21 @@ def _read(home: HomeFiles | None, path: str) -> Copy:
     return parse_copy((content or b"").decode("utf-8", "replace"))
 
 
-def read_copy(look: Scan, path: str) -> Copy:
-    """What a kubeconfig in a home says; nothing when there is none that can be read."""
-    with _home_of(look, path) as (home, inner):
+def read_copy(scan: Scan, path: str) -> Copy:
+    """Return the content of a kubeconfig in a home, empty when it cannot be read."""
+    with _home_of(scan, path) as (home, inner):
         return _read(home, inner)
 
 
 @contextlib.contextmanager
-def _home_of(look: Scan, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
-    """The home in which a path lies, and the path in it; None where it is not one that is looked for in homes."""
-    for account in look.once(homes):
+def _home_of(scan: Scan, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
+    """Open the home of a path, and yield it with the path in it; None for a path that is not searched in homes."""
+    for account in scan.once(homes):
         inner = path[len(account.home) + 1 :] if path.startswith(account.home + "/") else ""
         directory, _slash, name = inner.rpartition("/")
         if inner == _ADMIN or (directory == _DIRECTORY and name):
             with contextlib.ExitStack() as stack:
-                yield stack.enter_context(open_home(account, look.root.path)), inner
+                yield stack.enter_context(open_home(account, scan.root.path)), inner
             return
     yield None, ""
 
@@ -174,59 +174,59 @@ def is_this_clusters(copy: Copy, hashes: frozenset[str], servers: frozenset[str]
     return bool(copy.ca_hashes & hashes or copy.servers & servers)
 
 
-def see_copies(look: Scan) -> Iterator[Finding]:
-    hashes, servers = look.once(known_hashes), look.once(own_servers)
-    for path, copy in look.once(_copies):
+def find_copies(scan: Scan) -> Iterator[Finding]:
+    hashes, servers = scan.once(known_hashes), scan.once(own_servers)
+    for path, copy in scan.once(_copies):
         if is_this_clusters(copy, hashes, servers):
             yield Finding(KUBECONFIG, path, "kubectl config view --kubeconfig " + path,
-                          "kubectl would go on speaking to the former cluster", KUBERNETES)
+                          "kubectl would still connect to the former cluster", KUBERNETES)
 
 
-def see_caches(look: Scan) -> Iterator[Finding]:
-    """A cache next to a kubeconfig of another cluster may be of that one."""
-    hashes, servers = look.once(known_hashes), look.once(own_servers)
-    strangers = {os.path.dirname(path) for path, copy in look.once(_copies)
+def find_caches(scan: Scan) -> Iterator[Finding]:
+    """Yield caches of kubectl, except those next to a kubeconfig of another cluster, to which they may belong."""
+    hashes, servers = scan.once(known_hashes), scan.once(own_servers)
+    strangers = {os.path.dirname(path) for path, copy in scan.once(_copies)
                  if copy.several or not is_this_clusters(copy, hashes, servers)}
-    for account in look.once(homes):
+    for account in scan.once(homes):
         path = f"{account.home}/{_CACHE}"
-        if os.path.dirname(path) in strangers or look.remote(os.path.dirname(path)):
+        if os.path.dirname(path) in strangers or scan.remote(os.path.dirname(path)):
             continue
-        with open_home(account, look.root.path) as home:
+        with open_home(account, scan.root.path) as home:
             exists = home is not None and home.exists(_CACHE)
         if exists:
-            yield Finding(CACHE, path, "ls " + path, "kubectl believes for a while what the former cluster could do",
+            yield Finding(CACHE, path, "ls " + path, "kubectl uses the former cluster's list of resources for a while",
                           KUBERNETES)
 
 
-def take_copies(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+def remove_copies(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        problem = _taken_copy(look, finding.subject)
+        problem = _remove_copy(scan, finding.subject)
         if problem:
             yield finding.left(problem)
 
 
-def _taken_copy(look: Scan, path: str) -> str:
-    """Remove a kubeconfig of the former cluster; returns why it is still there, empty when it is gone."""
-    with _home_of(look, path) as (home, inner):
+def _remove_copy(scan: Scan, path: str) -> str:
+    """Remove a kubeconfig of the former cluster. Return why it could not be removed, empty when it is gone."""
+    with _home_of(scan, path) as (home, inner):
         if _read(home, inner).several:
-            return ("it names other clusters too. Take this one out with 'kubectl config delete-cluster', "
+            return ("it names other clusters too. Remove this one with 'kubectl config delete-cluster', "
                     "'delete-context' and 'delete-user'")
         left = home.unlink(inner) if home else ()
         _close(home, inner)
     return tree_removal.left_message(left)
 
 
-def take_caches(look: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+def remove_caches(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        with _home_of(look, finding.subject) as (home, inner):
-            problem = _removed(home, inner)
+        with _home_of(scan, finding.subject) as (home, inner):
+            problem = _remove_cache(home, inner)
             _close(home, inner)
         if problem:
             yield finding.left(problem)
 
 
-def _removed(home: HomeFiles | None, inner: str) -> str:
-    """Remove the cache of kubectl; why that was not possible."""
+def _remove_cache(home: HomeFiles | None, inner: str) -> str:
+    """Remove the cache of kubectl. Return why it could not be removed, empty when it is gone."""
     try:
         return tree_removal.left_message(home.remove(inner)) if home and inner == _CACHE else ""
     except tree_removal.MountInTheWay as problem:
@@ -234,9 +234,9 @@ def _removed(home: HomeFiles | None, inner: str) -> str:
 
 
 def _close(home: HomeFiles | None, inner: str) -> None:
-    """The directory .kube goes with the last thing in it."""
+    """Close the home, and remove the directory .kube if it is empty."""
     if home and os.path.dirname(inner) == _DIRECTORY:
         home.remove_empty(_DIRECTORY)
 
 
-KINDS = (Kind(KUBECONFIG, see_copies, take_copies), Kind(CACHE, see_caches, take_caches))
+KINDS = (Kind(KUBECONFIG, find_copies, remove_copies), Kind(CACHE, find_caches, remove_caches))

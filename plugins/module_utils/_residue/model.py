@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a finding and a kind of residue are, and the one look at a machine that all kinds share."""
+"""The model of residue: findings, kinds, and the scan of a host that all kinds share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .._kube.context import NodeContext
 
 KUBERNETES = "kubernetes"
 
-# A command that only looks answers at once or hangs, and a command that changes one thing nearly so: in seconds.
+# Timeouts in seconds: a command that only reads ends at once or hangs, a command that changes one object nearly so.
 LOOK = 10.0
 CHANGE = 20.0
 
@@ -31,9 +31,9 @@ KUBERNETES, FLANNEL, CALICO, CILIUM = "kubernetes", "flannel", "calico", "cilium
 CONTAINERD, CRIO, COLLECTION = "containerd", "cri-o", "classroom.kubeadm"
 NETWORK_PLUGINS = (FLANNEL, CALICO, CILIUM)
 
-# The cgroups that the kubelet makes for pods, with either cgroup driver, seen from this machine's own root.
+# The cgroups that the kubelet creates for pods, with either cgroup driver, relative to this host's own root.
 _POD_CGROUP = re.compile(r"^/kubepods(\.slice)?/")
-# How a network namespace of a pod is called: by containerd, by CRI-O.
+# Names of a pod's network namespace: by containerd, by CRI-O.
 _CONTAINERD_NETNS = re.compile(r"^cni-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _CRIO_NETNS = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 NETNS = "/run/netns"
@@ -43,10 +43,10 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True)
 class Finding:
-    """One leftover.
+    """One object that a former cluster left.
 
-    `kind` is a name of the table in residue.py, `subject` says which one, `command` shows it to a person, `reason` is
-    why it matters for the next cluster (or, of what could not be removed, why not), `owner` who left it.
+    `kind` is a name of the table in kinds.py, `subject` identifies the object, `command` shows it, `reason` says why it
+    matters for the next cluster (or why it could not be removed), `owner` is the software that left it.
     """
 
     kind: str
@@ -59,22 +59,22 @@ class Finding:
         return asdict(self)
 
     def left(self, why: str) -> Finding:
-        """The same, with the reason why it is still there."""
+        """Return the same finding, with the reason why it could not be removed."""
         return replace(self, reason=why)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the table: how this kind is seen, how it is removed (what is left is returned), why it matters."""
+    """One row of the table: the name of a kind, how it is found, and how it is removed (returns what is left)."""
 
     name: str
-    see: Callable[[Scan], Iterable[Finding]]
-    take: Callable[[Scan, Sequence[Finding]], Iterable[Finding]]
+    find: Callable[[Scan], Iterable[Finding]]
+    remove: Callable[[Scan, Sequence[Finding]], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
 class Process:
-    """What is needed of a process. `own`: it is of this machine's process namespace, not of a container's."""
+    """The facts of a process. `own` is set in the host's process namespace, not in a container's; `age` in seconds."""
 
     pid: int
     words: tuple[str, ...]
@@ -93,7 +93,7 @@ class Process:
         return bool(self.pod_cgroup)
 
     def option(self, *names: str) -> str:
-        """The value of `-name value`, `--name value` or `--name=value`, empty without one."""
+        """Return the value of `-name value`, `--name value` or `--name=value`, empty without one."""
         for at, word in enumerate(self.words):
             option, sign, value = word.partition("=")
             if option in names:
@@ -102,7 +102,7 @@ class Process:
 
 
 class Scan:
-    """A look at the machine. Each part is read when it is first needed, once; a new look sees what has changed."""
+    """A scan of the host. Each part is read once, when it is first needed; a new scan sees later changes."""
 
     def __init__(self, machine: NodeContext, ca_hashes: Collection[str] = ()) -> None:
         self.machine = machine
@@ -116,7 +116,7 @@ class Scan:
         return self.machine.run(argv, timeout=timeout, check=False, stdin=stdin)
 
     def json(self, argv: Sequence[str]) -> Any:
-        """What a command says as JSON; None when it says nothing of use."""
+        """Return the JSON output of a command; None when it fails or prints no JSON."""
         answer = self.say(argv)
         try:
             return json.loads(answer.out) if answer.rc == 0 else None
@@ -124,21 +124,21 @@ class Scan:
             return None
 
     def once(self, read: Callable[[Scan], Kept]) -> Kept:
-        """What a reader says, read once for everybody who asks."""
+        """Return the result of a reader, which is called once in a scan."""
         if read not in self._read:
             self._read[read] = read(self)
         found: Kept = self._read[read]
         return found
 
     def text(self, path: str) -> str:
-        """A file's content, empty when there is none that can be read."""
+        """Return the content of a file, empty when it cannot be read."""
         try:
             return read_text(self.root(path)) or ""
         except ClassroomError:
             return ""
 
     def names(self, path: str) -> list[str]:
-        """The sorted entries of a directory, none when it is not there or lies on a filesystem that might hang."""
+        """Return the sorted entries of a directory; none if it is missing or on a file system that might hang."""
         if self.remote(path):
             return []
         try:
@@ -161,11 +161,11 @@ class Scan:
         return any(mount.path == real for mount in self.mounts)
 
     def remote(self, path: str) -> bool:
-        """Whether a path leads to a mount whose server may not respond, or to an automounter: a look there may hang."""
+        """Return whether a path is on a mount whose server may not respond, or on an automounter: access may hang."""
         return self._resolved(path)[1] is not None
 
     def _resolved(self, path: str) -> tuple[str, Mount | None]:
-        """The path without links, as the kernel's table of mounts has it."""
+        """Return the path without links, as the kernel's table of mounts has it."""
         if path not in self._paths:
             self._paths[path] = mounts.resolve(self.root, self.mounts, path)
         return self._paths[path]
@@ -186,9 +186,9 @@ class Scan:
 
     @cached_property
     def pod_namespaces(self) -> dict[str, str]:
-        """Names of the network namespaces that a runtime made for pods, and which runtime.
+        """The network namespaces that a runtime created for pods, each with its runtime.
 
-        One in which a process lives that is no pod's belongs to somebody else: podman names its own in the same way.
+        A namespace with a process outside of pods is not one of them: podman uses the same form of names.
         """
         strangers = {process.network for process in self.processes if process.network and not process.of_pod}
         found = {}
@@ -212,7 +212,7 @@ def _namespace_owner(name: str) -> str:
 
 
 def read_processes(root: Root) -> Iterator[Process]:
-    """Every process that this machine shows; one that ends meanwhile is left out."""
+    """Yield every visible process; one that ends meanwhile is left out."""
     own, uptime = _link(root("/proc/self/ns/pid")), _uptime(root)
     try:
         pids = sorted(int(name) for name in os.listdir(root("/proc")) if name.isdigit())
@@ -229,7 +229,7 @@ def read_processes(root: Root) -> Iterator[Process]:
 
 
 def pod_cgroup(text: str) -> str:
-    """The cgroup of a process if the kubelet made it for a pod, from /proc/PID/cgroup; else empty."""
+    """Return the cgroup of a process from /proc/PID/cgroup if the kubelet created it for a pod, else empty."""
     for line in text.splitlines():
         path = line.split(":", 2)[-1]
         if _POD_CGROUP.match(path):
@@ -243,7 +243,7 @@ def _uptime(root: Root) -> float:
 
 
 def _started(stat: str) -> float:
-    """When a process started, in seconds since the boot; the command's name in brackets may hold blanks."""
+    """Return when a process started, in seconds since boot. The command's name in brackets may contain blanks."""
     words = stat.rpartition(")")[2].split()
     return int(words[19]) / os.sysconf("SC_CLK_TCK") if len(words) > 19 else 0.0
 

@@ -62,7 +62,7 @@ class Host:
         )
 
     @property
-    def look(self) -> Scan:
+    def scan(self) -> Scan:
         return Scan(self.machine)
 
     def _sleep(self, seconds: float) -> None:

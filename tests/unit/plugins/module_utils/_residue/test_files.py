@@ -17,15 +17,15 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.files i
     FILE,
     clear,
     delete,
+    find_bpf,
+    find_configurations,
+    find_files,
+    find_trees,
     parse_network,
     present_network,
-    see_bpf,
-    see_configurations,
-    see_files,
-    see_trees,
-    take_configurations,
-    take_files,
-    take_trees,
+    remove_configurations,
+    remove_files,
+    remove_trees,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding
 from tests.unit.support.own_mounts import apart, mount, show_table
@@ -41,7 +41,7 @@ def host(tmp_path: Path) -> Host:
 
 
 def trees(host: Host) -> list[str]:
-    return [finding.subject for finding in see_trees(host.look)]
+    return [finding.subject for finding in find_trees(host.scan)]
 
 
 @pytest.mark.parametrize(("file", "text", "name", "owner"), [
@@ -65,15 +65,15 @@ def test_whose_a_configuration_is(file: str, text: str, name: str, owner: str) -
 def test_an_administrators_configuration_stays(host: Host) -> None:
     host.write("/etc/cni/net.d/10-flannel.conflist", FLANNEL)
     host.write("/etc/cni/net.d/87-podman.conflist", PODMAN)
-    found = list(see_configurations(host.look))
+    found = list(find_configurations(host.scan))
     assert [(finding.kind, finding.subject) for finding in found] == [
         (CNI_CONFIGURATION, "/etc/cni/net.d/10-flannel.conflist")]
-    assert present_network(host.look) == "flannel"
-    assert list(take_configurations(host.look, found)) == []
+    assert present_network(host.scan) == "flannel"
+    assert list(remove_configurations(host.scan, found)) == []
     assert os.listdir(host.path("/etc/cni/net.d")) == ["87-podman.conflist"]
     # Somebody has put his own into its place meanwhile
     host.write("/etc/cni/net.d/10-flannel.conflist", PODMAN)
-    assert list(take_configurations(host.look, found)) == []
+    assert list(remove_configurations(host.scan, found)) == []
     assert host.exists("/etc/cni/net.d/10-flannel.conflist")
 
 
@@ -82,13 +82,13 @@ def test_files_of_a_cluster_and_an_administrators_beside_them(host: Host) -> Non
         host.write("/etc/kubernetes/" + name)
     host.write("/var/lib/classroom-kubeadm/init.json")
     host.write("/var/lib/classroom-kubeadm/before.json")
-    found = list(see_files(host.look))
+    found = list(find_files(host.scan))
     assert [finding.subject for finding in found] == [
         "/etc/kubernetes/admin.conf", "/etc/kubernetes/kubelet.conf", "/var/lib/classroom-kubeadm/init.json"]
-    assert list(take_files(host.look, found)) == []
+    assert list(remove_files(host.scan, found)) == []
     assert os.listdir(host.path("/etc/kubernetes")) == ["audit-policy.yaml"]
     assert os.listdir(host.path("/var/lib/classroom-kubeadm")) == ["before.json"]
-    assert list(take_files(host.look, found)) == []
+    assert list(remove_files(host.scan, found)) == []
 
 
 @pytest.mark.parametrize("path", [
@@ -99,9 +99,9 @@ def test_files_of_a_cluster_and_an_administrators_beside_them(host: Host) -> Non
 def test_trees_go_as_a_whole(host: Host, path: str) -> None:
     host.write(path + "/a/b")
     host.path(path + "/link").symlink_to("/etc/hosts")
-    found = [finding for finding in see_trees(host.look) if finding.kind == DIRECTORY]
+    found = [finding for finding in find_trees(host.scan) if finding.kind == DIRECTORY]
     assert [finding.subject for finding in found] == [path]
-    assert list(take_trees(host.look, found)) == []
+    assert list(remove_trees(host.scan, found)) == []
     assert not host.exists(path)
     assert trees(host) == []
 
@@ -110,8 +110,8 @@ def test_trees_go_as_a_whole(host: Host, path: str) -> None:
 def test_a_directory_of_a_package_is_emptied(host: Host, path: str) -> None:
     host.write(path + "/config.yaml")
     host.write(path + "/pods/1/volumes/x")
-    found = list(see_trees(host.look))
-    assert list(take_trees(host.look, found)) == []
+    found = list(find_trees(host.scan))
+    assert list(remove_trees(host.scan, found)) == []
     assert os.listdir(host.path(path)) == []
     assert trees(host) == []
 
@@ -119,7 +119,7 @@ def test_a_directory_of_a_package_is_emptied(host: Host, path: str) -> None:
 def test_other_data_beside_etcds_stays(host: Host) -> None:
     host.write("/var/lib/etcd/member/snap/db")
     host.write("/var/lib/etcd/backup.db")
-    assert list(take_trees(host.look, list(see_trees(host.look)))) == []
+    assert list(remove_trees(host.scan, list(find_trees(host.scan)))) == []
     assert os.listdir(host.path("/var/lib/etcd")) == ["backup.db"]
 
 
@@ -131,7 +131,7 @@ def test_a_tree_with_a_mount_below_is_not_touched(host: Host, keep: bool) -> Non
     host.write("/var/lib/kubelet/config.yaml")
     host.write("/var/lib/kubelet/pods/1/volumes/nfs/thesis.tex")
     host.mounts("/", "/var/lib/kubelet/pods/1/volumes/nfs", "/var/lib/kubelet2")
-    problem = clear(host.look, "/var/lib/kubelet", keep)
+    problem = clear(host.scan, "/var/lib/kubelet", keep)
     assert problem.startswith("/var/lib/kubelet/pods/1/volumes/nfs is mounted below it")
     assert host.exists("/var/lib/kubelet/config.yaml")
     assert host.exists("/var/lib/kubelet/pods/1/volumes/nfs/thesis.tex")
@@ -139,10 +139,10 @@ def test_a_tree_with_a_mount_below_is_not_touched(host: Host, keep: bool) -> Non
 
 def test_a_mount_that_came_after_the_look_counts(host: Host) -> None:
     host.write("/var/lib/kubelet/pods/1/x")
-    look = host.look
-    assert look.mounts == ()
+    scan = host.scan
+    assert scan.mounts == ()
     host.mounts("/var/lib/kubelet/pods/1")
-    assert clear(look, "/var/lib/kubelet") != ""
+    assert clear(scan, "/var/lib/kubelet") != ""
 
 
 def test_a_directory_that_is_a_mount_itself_is_emptied(host: Host) -> None:
@@ -152,7 +152,7 @@ def test_a_directory_that_is_a_mount_itself_is_emptied(host: Host) -> None:
     def act() -> str:
         mount("--bind", host.path("/data"), host.path("/var/log/pods"))
         show_table(host.base)
-        return clear(host.look, "/var/log/pods")
+        return clear(host.scan, "/var/log/pods")
 
     assert apart(act) == ""
     assert os.listdir(host.path("/data")) == [] and host.exists("/var/log/pods")
@@ -162,11 +162,11 @@ def test_a_link_to_another_disk_stays_and_what_it_leads_to_goes(host: Host) -> N
     host.write("/data/kubelet/config.yaml")
     host.directory("/var/lib")
     host.path("/var/lib/kubelet").symlink_to(host.path("/data/kubelet"))
-    assert clear(host.look, "/var/lib/kubelet", True) == ""
+    assert clear(host.scan, "/var/lib/kubelet", True) == ""
     assert (host.path("/var/lib/kubelet").is_symlink(), os.listdir(host.path("/data/kubelet"))) == (True, [])
     host.write("/data/kubelet/pods/1")
     host.mounts("/data/kubelet/pods")
-    assert "is mounted below it" in clear(host.look, "/var/lib/kubelet", True)
+    assert "is mounted below it" in clear(host.scan, "/var/lib/kubelet", True)
 
 
 @pytest.mark.parametrize("link", ["/var", "/var/lib", "/var/lib/kubelet"])
@@ -184,7 +184,7 @@ def test_a_mount_is_seen_wherever_the_path_has_a_link(host: Host, link: str, kno
         mount("--bind", host.path("/export"), host.path(real + inner))
         if known:
             show_table(host.base)
-        return clear(host.look, "/var/lib/kubelet", True)
+        return clear(host.scan, "/var/lib/kubelet", True)
 
     assert apart(act).startswith(real + inner + " is mounted below it")
     assert host.path("/export/thesis").read_text() == "something\n"
@@ -195,7 +195,7 @@ def test_a_directory_moved_to_another_disk_goes_on_being_cleared(host: Host, kee
     host.write("/data/lib/etcd/member/snap/db")
     host.directory("/var")
     host.path("/var/lib").symlink_to("../data/lib")
-    assert clear(host.look, "/var/lib/etcd/member", keep) == ""
+    assert clear(host.scan, "/var/lib/etcd/member", keep) == ""
     assert os.listdir(host.path("/data/lib/etcd")) == (["member"] if keep else [])
     assert host.path("/var/lib").is_symlink()
 
@@ -207,7 +207,7 @@ def test_a_link_that_another_user_could_exchange_is_no_way(host: Host, weak: str
     host.directory("/var")
     host.path("/var/lib").symlink_to(host.path("/data/lib"))
     host.path(weak).chmod(0o777)
-    for problem in (clear(host.look, "/var/lib/kubelet", True), delete(host.look, "/var/lib/x")):
+    for problem in (clear(host.scan, "/var/lib/kubelet", True), delete(host.scan, "/var/lib/x")):
         assert "leads through the symbolic link /var/lib, which other users could redirect" in problem
     assert host.exists("/data/lib/kubelet/x") and host.exists("/data/lib/x")
 
@@ -221,7 +221,7 @@ def test_empty_directories_behind_a_mount_stay(host: Host) -> None:
     def act() -> list[str]:
         mount("--bind", host.path("/export"), host.path("/data/kubernetes/own"))
         # A look before the mount was made, as the table is empty
-        list(take_trees(host.look, [Finding(DIRECTORY, "/etc/kubernetes", "", "")]))
+        list(remove_trees(host.scan, [Finding(DIRECTORY, "/etc/kubernetes", "", "")]))
         return os.listdir(host.path("/export"))
 
     assert apart(act) == ["empty"]
@@ -230,9 +230,9 @@ def test_empty_directories_behind_a_mount_stay(host: Host) -> None:
 def test_keys_of_students_go_with_the_cluster(host: Host) -> None:
     host.write("/etc/kubernetes/students/anna.conf")
     host.write("/etc/kubernetes/policy.yaml")
-    found = list(see_trees(host.look))
+    found = list(find_trees(host.scan))
     assert [finding.subject for finding in found] == ["/etc/kubernetes/students"]
-    assert list(take_trees(host.look, found)) == []
+    assert list(remove_trees(host.scan, found)) == []
     assert os.listdir(host.path("/etc/kubernetes")) == ["policy.yaml"]
 
 
@@ -240,7 +240,7 @@ def test_a_link_inside_of_a_tree_is_not_followed(host: Host) -> None:
     host.write("/home/student/thesis.tex")
     host.directory("/run/flannel")
     host.path("/run/flannel/home").symlink_to(host.path("/home/student"))
-    assert clear(host.look, "/run/flannel") == ""
+    assert clear(host.scan, "/run/flannel") == ""
     assert host.exists("/home/student/thesis.tex")
 
 
@@ -260,7 +260,7 @@ def test_an_administrators_networks_keep_their_addresses(host: Host) -> None:
     for path in [*kept, *gone]:
         host.write("/var/lib/cni/" + path)
     assert trees(host) == ["/var/lib/cni"]
-    assert list(take_trees(host.look, list(see_trees(host.look)))) == []
+    assert list(remove_trees(host.scan, list(find_trees(host.scan)))) == []
     left = sorted(str(path.relative_to(host.path("/var/lib/cni"))) for path in host.path("/var/lib/cni").rglob("*")
                   if path.is_file())
     assert left == kept
@@ -270,7 +270,7 @@ def test_an_administrators_networks_keep_their_addresses(host: Host) -> None:
 def test_without_networks_of_an_administrator_all_of_it_goes(host: Host) -> None:
     host.write("/var/lib/cni/networks/cbr0/lock", "")
     host.directory("/var/lib/cni/results")
-    assert list(take_trees(host.look, list(see_trees(host.look)))) == []
+    assert list(remove_trees(host.scan, list(find_trees(host.scan)))) == []
     assert not host.exists("/var/lib/cni")
 
 
@@ -290,7 +290,7 @@ def test_empty_directories(host: Host, files: tuple[str, ...], packaged: str, fo
         host.write(path)
     host.write("/var/lib/dpkg/info/kubelet.list", "/.\n/etc\n" + packaged + "\n")
     assert trees(host) == found
-    assert list(take_trees(host.look, list(see_trees(host.look)))) == []
+    assert list(remove_trees(host.scan, list(find_trees(host.scan)))) == []
     assert trees(host) == []
     assert host.exists("/etc/kubernetes/policy.yaml") is ("/etc/kubernetes/policy.yaml" in files)
 
@@ -311,15 +311,15 @@ def test_empty_directories_of_rpms(host: Host, said: str, found: list[str]) -> N
 
 def test_a_directory_that_was_empty_a_moment_ago(host: Host) -> None:
     host.directory("/etc/kubernetes")
-    found = list(see_trees(host.look))
+    found = list(find_trees(host.scan))
     host.write("/etc/kubernetes/policy.yaml")
-    list(take_trees(host.look, found))
+    list(remove_trees(host.scan, found))
     assert host.exists("/etc/kubernetes/policy.yaml")
 
 
 def test_only_what_is_in_the_table_is_removed(host: Host) -> None:
     host.write("/home/student/thesis.tex")
-    left = list(take_trees(host.look, [Finding(DIRECTORY, "/home/student", "", "")]))
+    left = list(remove_trees(host.scan, [Finding(DIRECTORY, "/home/student", "", "")]))
     assert [finding.reason for finding in left] == ["it is no directory of a cluster"]
     assert host.exists("/home/student/thesis.tex")
 
@@ -327,7 +327,7 @@ def test_only_what_is_in_the_table_is_removed(host: Host) -> None:
 def test_directories_of_volume_plugins_go_when_they_are_empty(host: Host) -> None:
     host.directory("/usr/libexec/kubernetes/kubelet-plugins/volume/exec")
     assert trees(host) == ["/usr/libexec/kubernetes"]
-    assert list(take_trees(host.look, list(see_trees(host.look)))) == []
+    assert list(remove_trees(host.scan, list(find_trees(host.scan)))) == []
     assert not host.exists("/usr/libexec/kubernetes")
     host.write("/usr/libexec/kubernetes/kubelet-plugins/volume/exec/vendor~driver/driver")
     assert trees(host) == []
@@ -339,7 +339,7 @@ def test_directories_of_volume_plugins_go_when_they_are_empty(host: Host) -> Non
 def test_pinned_maps(host: Host) -> None:
     for name in ("cilium_ct4_global", "cali_v4_nat_fe", "staff_map"):
         host.write("/sys/fs/bpf/tc/globals/" + name)
-    assert [(Path(finding.subject).name, finding.owner) for finding in see_bpf(host.look)] == [
+    assert [(Path(finding.subject).name, finding.owner) for finding in find_bpf(host.scan)] == [
         ("cali_v4_nat_fe", "calico"), ("cilium_ct4_global", "cilium")]
 
 
@@ -349,9 +349,9 @@ def test_a_file_that_cannot_be_removed_is_named(host: Host, monkeypatch: pytest.
 
     host.write("/etc/kubernetes/admin.conf")
     monkeypatch.setattr(os, "unlink", refuse)
-    assert delete(host.look, "/etc/kubernetes/admin.conf") == (
+    assert delete(host.scan, "/etc/kubernetes/admin.conf") == (
         "/etc/kubernetes/admin.conf cannot be removed: Read-only file system")
     found = [Finding(FILE, "/etc/kubernetes/admin.conf", "", "")]
-    assert [finding.reason for finding in take_files(host.look, found)] != []
+    assert [finding.reason for finding in remove_files(host.scan, found)] != []
     host.write("/run/flannel/subnet.env")
-    assert "Read-only file system" in clear(host.look, "/run/flannel")
+    assert "Read-only file system" in clear(host.scan, "/run/flannel")

@@ -15,19 +15,19 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.firewal
     CHAIN,
     RULE,
     Rules,
+    find_chains,
+    find_sets,
+    find_single_rules,
+    find_tables,
     nft_tables,
     parse_save,
     parse_tables,
     plan,
     read_rules,
+    remove_rules,
+    remove_sets,
+    remove_tables,
     restore_script,
-    see_chains,
-    see_sets,
-    see_single,
-    see_tables,
-    take_rules,
-    take_sets,
-    take_tables,
 )
 from tests.unit.support.residue_lab import Host
 
@@ -122,7 +122,7 @@ def test_chains_that_an_administrator_may_use_too(chain: str, rules: tuple[str, 
 
 def test_a_machine_with_an_administrators_rules_only_is_clean(host: Host) -> None:
     host.answers["iptables-nft-save"] = ADMINISTRATORS
-    assert list(see_chains(host.look)) == list(see_single(host.look)) == list(see_tables(host.look)) == []
+    assert list(find_chains(host.scan)) == list(find_single_rules(host.scan)) == list(find_tables(host.scan)) == []
 
 
 def test_the_order_of_removal() -> None:
@@ -143,7 +143,7 @@ def test_only_what_is_wished_goes() -> None:
 
 
 def test_chains_and_rules_are_found_with_what_shows_them(host: Host) -> None:
-    chains, rules = list(see_chains(host.look)), list(see_single(host.look))
+    chains, rules = list(find_chains(host.scan)), list(find_single_rules(host.scan))
     assert [finding.kind for finding in chains] == [CHAIN] * 4
     assert (chains[0].subject, chains[0].owner) == ("filter FLANNEL-FWD (ip)", "flannel")
     assert chains[0].command == "iptables-nft-save -t filter | grep -- FLANNEL-FWD"
@@ -153,17 +153,17 @@ def test_chains_and_rules_are_found_with_what_shows_them(host: Host) -> None:
 def test_a_removal_is_one_transaction_and_seen_by_a_second_look(host: Host) -> None:
     host.answers["iptables-nft-restore --noflush"] = ""
     host.effects["iptables-nft-restore"] = lambda: host.answers.update({"iptables-nft-save": ADMINISTRATORS})
-    assert list(take_rules(host.look, list(see_chains(host.look)))) == []
+    assert list(remove_rules(host.scan, list(find_chains(host.scan)))) == []
     assert len(host.inputs) == 1
     # Gone already: nothing is done
     host.inputs.clear()
-    assert list(take_rules(host.look, list(see_chains(host.look)))) == []
+    assert list(remove_rules(host.scan, list(find_chains(host.scan)))) == []
     assert host.inputs == []
 
 
 def test_what_iptables_refuses_is_left_with_its_words(host: Host) -> None:
     host.answers["iptables-nft-restore"] = Completed(1, "", "line 3: Resource busy")
-    left = list(take_rules(host.look, list(see_chains(host.look))))
+    left = list(remove_rules(host.scan, list(find_chains(host.scan))))
     assert [finding.reason for finding in left] == ["iptables does not delete it: line 3: Resource busy"] * 4
 
 
@@ -188,7 +188,7 @@ def test_only_variants_in_use_are_asked(
     if tables is not None:
         host.tables(*tables)
     host.write("/proc/net/ip_tables_names", legacy)
-    assert read_rules(host.look) == []
+    assert read_rules(host.scan) == []
     assert [line for line in host.said if "-save" in line] == asked
 
 
@@ -204,14 +204,14 @@ def test_only_variants_in_use_are_asked(
 ])
 def test_tables(host: Host, family: str, name: str, owner: str) -> None:
     host.tables((family, name))
-    found = [(finding.subject, finding.owner) for finding in see_tables(host.look)]
+    found = [(finding.subject, finding.owner) for finding in find_tables(host.scan)]
     assert found == ([(f"{family} {name}", owner)] if owner else [])
 
 
 def test_tables_that_an_administrators_networks_use_stay(host: Host) -> None:
     host.tables(("inet", "cni_hostport"), ("ip", "kube-proxy"))
     host.write("/etc/cni/net.d/87-podman.conflist", '{"name": "podman", "plugins": [{"type": "bridge"}]}')
-    assert [finding.subject for finding in see_tables(host.look)] == ["ip kube-proxy"]
+    assert [finding.subject for finding in find_tables(host.scan)] == ["ip kube-proxy"]
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"nftables": None}, {"nftables": [{"metainfo": {}}, "x"]}])
@@ -222,15 +222,15 @@ def test_an_answer_of_nft_without_tables(document: object) -> None:
 @pytest.mark.parametrize("answer", ["", "not JSON", Completed(127, "", "nft: command not found")])
 def test_without_nft_nothing_is_known(host: Host, answer: str | Completed) -> None:
     host.answers["nft -j list tables"] = answer
-    assert nft_tables(host.look) is None
-    assert list(see_tables(host.look)) == []
+    assert nft_tables(host.scan) is None
+    assert list(find_tables(host.scan)) == []
 
 
 def test_tables_are_deleted_by_name(host: Host) -> None:
     host.tables(("ip", "kube-proxy"), ("ip6", "kube-proxy"), ("inet", "staff"))
     host.answers["nft delete table ip kube-proxy"] = ""
     host.answers["nft delete table ip6 kube-proxy"] = Completed(1, "", "busy")
-    left = list(take_tables(host.look, list(see_tables(host.look))))
+    left = list(remove_tables(host.scan, list(find_tables(host.scan))))
     assert [(finding.subject, finding.reason) for finding in left] == [
         ("ip6 kube-proxy", "nft does not delete it: busy")]
     assert not any("staff" in line or "flush" in line for line in host.said)
@@ -243,15 +243,15 @@ def test_sets(host: Host) -> None:
     names = ["KUBE-CLUSTER-IP", "cali40all-ipam-pools", "cilium_node_set_v4", "staff", "calibration", "f2b-sshd"]
     host.programs.add("ipset")
     host.answers["ipset list -n"] = "\n".join(names)
-    found = list(see_sets(host.look))
+    found = list(find_sets(host.scan))
     assert [finding.subject for finding in found] == names[:3]
     host.answers["ipset destroy"] = Completed(1, "", "in use by a kernel component")
-    left = list(take_sets(host.look, found))
+    left = list(remove_sets(host.scan, found))
     assert [finding.subject for finding in left] == names[:3]
     assert "in use by a kernel component" in left[0].reason
     host.answers["ipset list -n"] = "staff\n"
-    assert list(take_sets(host.look, found)) == []
+    assert list(remove_sets(host.scan, found)) == []
 
 
 def test_without_ipset_no_sets_are_seen(host: Host) -> None:
-    assert list(see_sets(host.look)) == []
+    assert list(find_sets(host.scan)) == []

@@ -17,8 +17,8 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kinds i
     NAMES,
     Finding,
     find,
+    foreign,
     remove,
-    strange,
 )
 from tests.unit.support.residue_lab import Host, link
 
@@ -131,10 +131,10 @@ def test_on_a_living_member_only_another_networks_things_are_strange(
     host.write("/etc/cni/net.d/00-first.conf", json.dumps({"name": "x", "type": first_file}))
     if agent:
         host.process(40, agent, cgroup="/kubepods/besteffort/pod12345678/c")
-    found = strange(host.machine, find(host.machine))
+    found = foreign(host.machine, find(host.machine))
     assert {finding.owner for finding in found} == expected
 
 
 def test_every_kind_can_be_seen_and_taken() -> None:
     for kind in residue.KINDS:
-        assert callable(kind.see) and callable(kind.take) and kind.name
+        assert callable(kind.find) and callable(kind.remove) and kind.name

@@ -14,11 +14,11 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats.x509 import discovery_hash
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.kubeconfigs import (
+    find_caches,
+    find_copies,
     parse_copy,
-    see_caches,
-    see_copies,
-    take_caches,
-    take_copies,
+    remove_caches,
+    remove_copies,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Finding, Scan
 from tests.unit.support.kubeadm_lab import Authority, kubeconfig_text
@@ -52,8 +52,8 @@ def config(authority: Authority, server: str = "https://192.168.90.1:6443") -> s
     return kubeconfig_text(server, authority.pem, "c", "k")
 
 
-def copies(look: Scan) -> list[str]:
-    return [finding.subject for finding in see_copies(look)]
+def copies(scan: Scan) -> list[str]:
+    return [finding.subject for finding in find_copies(scan)]
 
 
 @pytest.mark.parametrize("believed", ["/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
@@ -63,8 +63,8 @@ def test_a_copy_is_told_by_the_ca(host: Host, ours: Authority, theirs: Authority
     host.write(ANNA, config(theirs))
     if believed != "given":
         host.write(believed, ours.pem if believed.endswith(".crt") else config(ours))
-    look = Scan(host.machine, [discovery_hash(ours.pem)] if believed == "given" else [])
-    assert copies(look) == [ROOT]
+    scan = Scan(host.machine, [discovery_hash(ours.pem)] if believed == "given" else [])
+    assert copies(scan) == [ROOT]
 
 
 @pytest.mark.parametrize(("server", "found"), [
@@ -75,7 +75,7 @@ def test_a_copy_is_told_by_the_ca(host: Host, ours: Authority, theirs: Authority
 ])
 def test_without_a_ca_the_address_tells(host: Host, theirs: Authority, server: str, found: bool) -> None:
     host.write(ROOT, config(theirs, server))
-    assert copies(host.look) == ([ROOT] if found else [])
+    assert copies(host.scan) == ([ROOT] if found else [])
 
 
 @pytest.mark.parametrize(("path", "text"), [
@@ -90,22 +90,22 @@ def test_another_cluster_on_the_same_host_has_another_port(
     host.write(path, text)
     for name, port in (("former", 7443), ("k3s", 6443), ("kind", 35555)):
         host.write("/root/.kube/" + name, config(theirs, f"https://192.168.90.100:{port}"))
-    assert copies(host.look) == ["/root/.kube/former"]
-    list(take_copies(host.look, list(see_copies(host.look))))
+    assert copies(host.scan) == ["/root/.kube/former"]
+    list(remove_copies(host.scan, list(find_copies(host.scan))))
     assert sorted(os.listdir(host.path("/root/.kube"))) == ["k3s", "kind"]
 
 
 def test_an_address_of_ipv6(host: Host, theirs: Authority) -> None:
     host.links(addressed("eth0", "fd00::5"))
     host.write(ROOT, config(theirs, "https://[fd00::5]:6443"))
-    assert copies(host.look) == [ROOT]
+    assert copies(host.scan) == [ROOT]
 
 
 def test_with_neither_it_may_be_another_clusters(host: Host, ours: Authority) -> None:
     host.write(ROOT, config(ours))
     host.directory("/root/.kube/cache/discovery")
-    assert copies(host.look) == []
-    assert list(see_caches(host.look)) == []
+    assert copies(host.scan) == []
+    assert list(find_caches(host.scan)) == []
 
 
 def test_any_way_of_writing_is_read(ours: Authority) -> None:
@@ -122,7 +122,7 @@ def test_any_way_of_writing_is_read(ours: Authority) -> None:
                                   "\x00\xff", "apiserver: https://192.168.90.100\n"])
 def test_what_is_no_kubeconfig(host: Host, text: str) -> None:
     host.write(ROOT, text)
-    assert copies(host.look) == []
+    assert copies(host.scan) == []
 
 
 def test_a_copy_goes_with_its_cache_and_directory(host: Host, ours: Authority, theirs: Authority) -> None:
@@ -132,10 +132,10 @@ def test_a_copy_goes_with_its_cache_and_directory(host: Host, ours: Authority, t
     host.write("/home/anna/admin.conf", config(ours))
     host.write(ANNA, config(theirs))
     host.write("/home/anna/.kube/cache/discovery/x")
-    found, caches = list(see_copies(host.look)), list(see_caches(host.look))
+    found, caches = list(find_copies(host.scan)), list(find_caches(host.scan))
     assert [finding.subject for finding in found] == [ROOT, "/home/anna/admin.conf"]
     assert [finding.subject for finding in caches] == ["/root/.kube/cache"]
-    assert list(take_copies(host.look, found)) == list(take_caches(host.look, caches)) == []
+    assert list(remove_copies(host.scan, found)) == list(remove_caches(host.scan, caches)) == []
     assert not host.exists("/root/.kube")
     assert sorted(os.listdir(host.path("/home/anna/.kube"))) == ["cache", "config"]
 
@@ -143,7 +143,7 @@ def test_a_copy_goes_with_its_cache_and_directory(host: Host, ours: Authority, t
 def test_one_with_several_clusters_stays_and_is_named(host: Host, ours: Authority, theirs: Authority) -> None:
     host.write("/etc/kubernetes/pki/ca.crt", ours.pem)
     host.write(ROOT, config(ours) + config(theirs, "https://10.0.0.1:6443"))
-    left = list(take_copies(host.look, list(see_copies(host.look))))
+    left = list(remove_copies(host.scan, list(find_copies(host.scan))))
     assert [finding.subject for finding in left] == [ROOT]
     assert "names other clusters too" in left[0].reason
     assert host.exists(ROOT)
@@ -153,14 +153,14 @@ def test_homes_on_a_server_are_not_looked_at(host: Host, ours: Authority) -> Non
     host.write("/etc/kubernetes/pki/ca.crt", ours.pem)
     host.write(ANNA, config(ours))
     host.mounts("/", "/home", kind="nfs")
-    assert copies(host.look) == []
+    assert copies(host.scan) == []
 
 
 def test_something_big_or_of_another_kind_is_not_read(host: Host, ours: Authority) -> None:
     host.write("/etc/kubernetes/pki/ca.crt", ours.pem)
     host.write(ROOT, config(ours) + "#" * 1_000_001)
     os.mkfifo(host.path("/root/.kube/pipe"))
-    assert copies(host.look) == []
+    assert copies(host.scan) == []
 
 
 def test_a_home_that_an_automounter_offers_is_not_looked_at(host: Host, ours: Authority) -> None:
@@ -168,9 +168,9 @@ def test_a_home_that_an_automounter_offers_is_not_looked_at(host: Host, ours: Au
     host.write("/data/home/anna/.kube/config", config(ours))
     host.path("/home").symlink_to("data/home")
     host.mounts("/", "/data/home", kind="autofs")
-    assert copies(host.look) == []
+    assert copies(host.scan) == []
     host.mounts("/", "/data")
-    assert copies(host.look) == [ANNA]
+    assert copies(host.scan) == [ANNA]
 
 
 # Links, and the rights of the home's user
@@ -195,9 +195,9 @@ def linked(host: Host, path: str, target: str) -> None:
 
 
 def swept(host: Host) -> tuple[list[str], list[str]]:
-    found = [*see_copies(host.look), *see_caches(host.look)]
-    left = [*take_copies(host.look, [one for one in found if one.kind == "kubeconfig"]),
-            *take_caches(host.look, [one for one in found if one.kind == "kubectl cache"])]
+    found = [*find_copies(host.scan), *find_caches(host.scan)]
+    left = [*remove_copies(host.scan, [one for one in found if one.kind == "kubeconfig"]),
+            *remove_caches(host.scan, [one for one in found if one.kind == "kubectl cache"])]
     return [finding.subject for finding in found], [finding.reason for finding in left]
 
 
@@ -266,13 +266,13 @@ def test_what_changes_after_the_look(anna: Host, ours: Authority, exchange: str)
     anna.write("/home/teacher/config", config(ours))
     anna.write(ANNA, config(ours))
     anna.write(CACHE + "/x")
-    found, caches = list(see_copies(anna.look)), list(see_caches(anna.look))
+    found, caches = list(find_copies(anna.scan)), list(find_caches(anna.scan))
     anna.path("/home/anna/.kube").rename(anna.path("/home/anna/former"))
     if exchange == "link":
         linked(anna, "/home/anna/.kube", "/home/teacher")
     elif exchange == "directory":
         anna.write(ANNA + "/thesis.tex")
-    left = [*take_copies(anna.look, found), *take_caches(anna.look, caches)]
+    left = [*remove_copies(anna.scan, found), *remove_caches(anna.scan, caches)]
     assert anna.exists("/home/teacher/cache/thesis.tex") and anna.exists("/home/teacher/config")
     assert bool(left) is (exchange == "directory")
     assert anna.exists(ANNA + "/thesis.tex") is (exchange == "directory")
@@ -298,12 +298,12 @@ def test_two_users_of_one_home(host: Host, ours: Authority) -> None:
     passwd = "backup:x:34:34::/home/anna/:/x\nodd:x:x:1::/odd:/x\nanna:x:{0}:{1}::/home/anna:/x\n"
     host.write("/etc/passwd", passwd.format(os.geteuid(), os.getegid()))
     host.write(ANNA, config(ours)).chmod(0o600)
-    assert copies(host.look) == [ANNA]
+    assert copies(host.scan) == [ANNA]
 
 
 def test_only_places_in_homes_are_removed(host: Host) -> None:
     host.write("/srv/config")
     host.write("/root/.ssh/config")
     findings = [Finding("kubeconfig", path, "", "") for path in ("/srv/config", "/root/.ssh/config")]
-    assert list(take_copies(host.look, findings)) == list(take_caches(host.look, findings)) == []
+    assert list(remove_copies(host.scan, findings)) == list(remove_caches(host.scan, findings)) == []
     assert host.exists("/srv/config") and host.exists("/root/.ssh/config")

@@ -16,22 +16,22 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.network import (
     describe,
     describe_rule,
+    find_interfaces,
+    find_namespaces,
+    find_routes,
+    find_rules,
+    find_services,
+    find_tunnel,
     link_owner,
     parse_ip_vs,
+    remove_interfaces,
+    remove_namespaces,
+    remove_routes,
+    remove_rules,
+    remove_services,
+    remove_tunnel,
     route_owner,
     rule_owner,
-    see_interfaces,
-    see_namespaces,
-    see_routes,
-    see_rules,
-    see_services,
-    see_tunnel,
-    take_interfaces,
-    take_namespaces,
-    take_routes,
-    take_rules,
-    take_services,
-    take_tunnel,
 )
 from tests.unit.support.residue_lab import HOST_NETWORK, Host, addressed, link
 
@@ -90,17 +90,17 @@ def test_whose_an_interface_is(name: str, kind: str, more: dict[str, Any], owner
 
 def test_interfaces_go_and_a_pair_goes_together(host: Host) -> None:
     host.links(link("eth0"), link("cilium_host", "veth"), link("cilium_net", "veth"), link("br0", "bridge"))
-    found = list(see_interfaces(host.look))
+    found = list(find_interfaces(host.scan))
     assert [finding.subject for finding in found] == ["cilium_host", "cilium_net"]
     host.answers["ip link delete dev cilium_net"] = Completed(1, "", "Cannot find device")
     host.effects["ip link delete dev cilium_host"] = lambda: host.links(link("eth0"), link("br0", "bridge"))
-    assert list(take_interfaces(host.look, found)) == []
+    assert list(remove_interfaces(host.scan, found)) == []
     assert not any("br0" in line or "eth0" in line for line in host.said)
 
 
 def test_an_interface_that_stays_is_left(host: Host) -> None:
     host.links(link("cni0", "bridge"))
-    left = list(take_interfaces(host.look, list(see_interfaces(host.look))))
+    left = list(remove_interfaces(host.scan, list(find_interfaces(host.scan))))
     assert [finding.reason for finding in left] == ["the kernel does not delete it; see 'ip link delete cni0'"]
 
 
@@ -112,7 +112,7 @@ def test_an_interface_that_stays_is_left(host: Host) -> None:
 ])
 def test_whose_a_namespace_is(host: Host, name: str, owner: str) -> None:
     host.write("/run/netns/" + name, "")
-    assert [finding.owner for finding in see_namespaces(host.look)] == ([owner] if owner else [])
+    assert [finding.owner for finding in find_namespaces(host.scan)] == ([owner] if owner else [])
 
 
 @pytest.mark.parametrize(("cgroup", "seen"), [("/kubepods/besteffort/pod1", True), ("/machine.slice/podman", False)])
@@ -120,16 +120,16 @@ def test_a_namespace_in_which_somebody_else_lives_stays(host: Host, cgroup: str,
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
     host.process(10, "nginx", cgroup=cgroup, network=f"net:[{inode}]")
     host.process(11, "sshd", network=HOST_NETWORK)
-    found = list(see_namespaces(host.look))
+    found = list(find_namespaces(host.scan))
     assert bool(found) is seen
 
 
 def test_a_namespace_into_which_somebody_moved_is_left(host: Host) -> None:
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
-    found = list(see_namespaces(host.look))
+    found = list(find_namespaces(host.scan))
     host.process(10, "nginx", cgroup="/machine.slice/podman", network=f"net:[{inode}]")
-    left = list(take_namespaces(host.look, found))
-    assert [finding.reason for finding in left] == ["processes that are no pod's live in it"]
+    left = list(remove_namespaces(host.scan, found))
+    assert [finding.reason for finding in left] == ["processes outside of pods use it"]
     assert host.exists("/run/netns/" + NAMESPACE)
 
 
@@ -138,7 +138,7 @@ def test_a_namespace_goes_with_its_mount_and_its_twins(host: Host) -> None:
         host.write(f"/run/{part}ns/{BARE}", "")
     host.write("/run/netns/staff", "")
     host.mounts("/run/netns/" + BARE, "/run/utsns/" + BARE)
-    assert list(take_namespaces(host.look, list(see_namespaces(host.look)))) == []
+    assert list(remove_namespaces(host.scan, list(find_namespaces(host.scan)))) == []
     assert [path.name for path in host.path("/run").rglob("*") if path.is_file()] == ["staff"]
     assert [line for line in host.said if "umount" in line] == [
         "umount -l /run/netns/" + BARE, "umount -l /run/utsns/" + BARE]
@@ -152,14 +152,14 @@ def test_the_address_of_the_tunnel(host: Host, prefix: int, calico: bool, seen: 
     host.links(addressed("tunl0", "10.244.1.1", prefix, "ipip"))
     if calico:
         host.directory("/var/lib/calico")
-    assert [finding.subject for finding in see_tunnel(host.look)] == (["tunl0"] if seen else [])
+    assert [finding.subject for finding in find_tunnel(host.scan)] == (["tunl0"] if seen else [])
 
 
 def test_the_tunnel_loses_its_address_and_stays(host: Host) -> None:
     host.links(addressed("tunl0", "10.244.1.1", 32, "ipip"))
     host.directory("/run/calico")
     host.effects["ip addr delete"] = lambda: host.links(link("tunl0", "ipip"))
-    assert list(take_tunnel(host.look, list(see_tunnel(host.look)))) == []
+    assert list(remove_tunnel(host.scan, list(find_tunnel(host.scan)))) == []
     assert [line for line in host.said if not line.startswith("ip -")] == [
         "ip addr delete 10.244.1.1/32 dev tunl0", "ip link set dev tunl0 down"]
 
@@ -198,14 +198,14 @@ def test_routes_go_one_by_one(host: Host) -> None:
     routes(DEFAULT, BLACKHOLE, GATEWAY, {**BIRD, "dev": "flannel.1", "protocol": "80"})
     host.links(link("eth0"), link("flannel.1", "vxlan"))
     host.write("/run/flannel/subnet.env", "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.0.1/24\n")
-    found = list(see_routes(host.look))
+    found = list(find_routes(host.scan))
     # The one over an interface that goes anyhow is not named
     assert [finding.subject for finding in found] == [
         "blackhole 10.244.1.0/26 proto 80", "10.244.1.0/24 via 192.168.90.101 dev eth0"]
     host.effects["ip -4 route delete blackhole 10.244.1.0/26 proto 80"] = lambda: routes(DEFAULT, GATEWAY)
-    left = list(take_routes(host.look, found))
+    left = list(remove_routes(host.scan, found))
     assert [finding.subject for finding in left] == ["10.244.1.0/24 via 192.168.90.101 dev eth0"]
-    assert [finding.subject for finding in take_routes(host.look, left[:0])] == []
+    assert [finding.subject for finding in remove_routes(host.scan, left[:0])] == []
 
 
 # Rules
@@ -234,8 +234,8 @@ def test_the_machine_knows_its_own_addresses_all_the_time(host: Host) -> None:
     host.effects["ip -4 rule add"] = lambda: rules(TO_PROXY, LOCAL, MOVED, MAIN)
     host.effects["ip -4 rule delete pref 100"] = lambda: rules(TO_PROXY, LOCAL, MAIN)
     host.effects["ip -4 rule delete pref 9"] = lambda: rules(LOCAL, MAIN)
-    found = sorted(see_rules(host.look), key=lambda finding: "local" not in finding.subject)
-    assert list(take_rules(host.look, found)) == []
+    found = sorted(find_rules(host.scan), key=lambda finding: "local" not in finding.subject)
+    assert list(remove_rules(host.scan, found)) == []
     assert [line for line in host.said if "-j" not in line] == [
         "ip -4 rule add pref 0 lookup local", "ip -4 rule delete pref 100 lookup local",
         "ip -4 route flush table 2004", "ip -4 rule delete pref 9 fwmark 0x200/0xf00 lookup 2004"]
@@ -243,7 +243,7 @@ def test_the_machine_knows_its_own_addresses_all_the_time(host: Host) -> None:
 
 def test_the_moved_rule_stays_when_it_cannot_be_put_back(host: Host) -> None:
     host.answers["ip -4 -j rule show"] = json.dumps([MOVED, MAIN])
-    left = list(take_rules(host.look, list(see_rules(host.look))))
+    left = list(remove_rules(host.scan, list(find_rules(host.scan))))
     assert [finding.subject for finding in left] == [describe_rule("-4", MOVED)]
     assert not any("rule delete" in line for line in host.said)
 
@@ -271,7 +271,7 @@ def test_the_kernels_list_of_virtual_servers() -> None:
 def test_only_virtual_servers_at_kube_proxys_addresses(host: Host, link_name: str) -> None:
     host.write("/proc/net/ip_vs", IP_VS)
     host.links(addressed(link_name, "10.96.0.1", 32, "dummy"))
-    found = list(see_services(host.look))
+    found = list(find_services(host.scan))
     assert [finding.subject for finding in found] == (["tcp 10.96.0.1:443"] if link_name == "kube-ipvs0" else [])
 
 
@@ -280,13 +280,14 @@ def test_a_virtual_server_that_stays(host: Host, installed: bool, why: str) -> N
     host.write("/proc/net/ip_vs", IP_VS)
     host.links(addressed("kube-ipvs0", "10.96.0.1", 32, "dummy"))
     host.programs |= {"ipvsadm"} if installed else set()
-    left = list(take_services(host.look, list(see_services(host.look))))
+    left = list(remove_services(host.scan, list(find_services(host.scan))))
     assert [why in finding.reason for finding in left] == [True]
     assert ("ipvsadm -D -t 10.96.0.1:443" in host.said) is installed
 
 
-@pytest.mark.parametrize("see", [see_interfaces, see_routes, see_rules, see_services, see_tunnel, see_namespaces])
+@pytest.mark.parametrize("find", [
+    find_interfaces, find_routes, find_rules, find_services, find_tunnel, find_namespaces])
 @pytest.mark.parametrize("answer", ["", "not JSON", "{}", Completed(124, "", "no answer within 10 s")])
-def test_a_tool_that_says_nothing_of_use(host: Host, see: Any, answer: str | Completed) -> None:
+def test_a_tool_that_says_nothing_of_use(host: Host, find: Any, answer: str | Completed) -> None:
     host.answers["ip"] = answer
-    assert list(see(host.look)) == []
+    assert list(find(host.scan)) == []

@@ -16,21 +16,21 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.model import Process, pod_cgroup
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue.runtime import (
     containers,
+    find_cgroups,
+    find_containers,
+    find_mounts,
+    find_processes,
+    find_shims,
     is_conmon,
     is_shim,
     mount_owner,
     parse_storage,
     present_runtime,
     process_owner,
-    see_cgroups,
-    see_containers,
-    see_mounts,
-    see_processes,
-    see_shims,
-    take_cgroups,
-    take_containers,
-    take_mounts,
-    take_processes,
+    remove_cgroups,
+    remove_containers,
+    remove_mounts,
+    remove_processes,
 )
 from tests.unit.support.residue_lab import OTHER, OWN, Host
 
@@ -100,7 +100,7 @@ def test_a_process_list_is_read_as_the_kernel_shows_it(host: Host) -> None:
     host.process(10, "/usr/bin/kubelet", "--config=x", age=60)
     host.process(11, "sh", namespace=OTHER, cgroup=POD + "/c")
     host.write("/proc/12/cmdline", "")
-    first, second = host.look.processes
+    first, second = host.scan.processes
     assert (first.pid, first.name, first.own, first.of_pod, round(first.age)) == (10, "kubelet", True, False, 60)
     assert (second.own, second.pod_cgroup, second.network) == (False, POD + "/c", "net:[1]")
 
@@ -115,7 +115,7 @@ def test_containers_are_seen_without_their_runtime(host: Host) -> None:
     names = {"sandbox-namespace": "kube-system", "sandbox-name": "etcd-master", "container-name": "etcd"}
     annotations = {"io.kubernetes.cri." + key: value for key, value in names.items()}
     host.write(TASKS + OTHER_ID + "/config.json", json.dumps({"annotations": annotations}))
-    assert [(finding.subject, finding.owner) for finding in see_containers(host.look)] == [
+    assert [(finding.subject, finding.owner) for finding in find_containers(host.scan)] == [
         (ID[:13], "containerd"), (OTHER_ID[:13] + " kube-system/etcd-master/etcd", "containerd")]
     assert host.said == []
 
@@ -123,15 +123,15 @@ def test_containers_are_seen_without_their_runtime(host: Host) -> None:
 @pytest.mark.parametrize("config", ["", "{", "[]", "{}", '{"annotations": null}'])
 def test_a_container_whose_name_nobody_tells(host: Host, config: str) -> None:
     host.write(TASKS + ID + "/config.json", config)
-    assert [container.name for container in containers(host.look)] == [""]
+    assert [container.name for container in containers(host.scan)] == [""]
 
 
 def test_a_lone_process_that_holds_a_container_is_one(host: Host) -> None:
     host.process(20, *SHIM)
     host.process(21, *CRIO[:4], OTHER_ID, *CRIO[5:])
-    found = [(each.identity, each.runtime) for each in containers(host.look)]
+    found = [(each.identity, each.runtime) for each in containers(host.scan)]
     assert found == [(ID, "containerd"), (OTHER_ID, "cri-o")]
-    assert [finding.subject for finding in see_shims(host.look)] == [
+    assert [finding.subject for finding in find_shims(host.scan)] == [
         "containerd-shim-runc-v2 of aaaaaaaaaaaaa (20)", "conmon of bbbbbbbbbbbbb (21)"]
 
 
@@ -156,7 +156,7 @@ def test_a_stopped_runtime_is_started_and_does_it_itself(host: Host) -> None:
     host.write(container + "/status")
     host.answers.update({"systemctl": "", "ctr": ""})
     host.effects["systemctl start"] = lambda: host.sockets.add("/run/containerd/containerd.sock")
-    assert list(take_containers(host.look, list(see_containers(host.look)))) == []
+    assert list(remove_containers(host.scan, list(find_containers(host.scan)))) == []
     assert host.said == [
         "systemctl start -- containerd",
         f"ctr --namespace k8s.io tasks delete --force {OTHER_ID} {ID}",
@@ -173,7 +173,7 @@ def test_kubeadm_removes_crios_pods_where_there_is_no_crictl(host: Host) -> None
     host.programs.add("kubeadm")
     host.answers["kubeadm reset phase cleanup-node"] = ""
     host.effects["kubeadm reset phase cleanup-node --cri-socket unix:///run/crio/crio.sock"] = lambda: host.ends(20)
-    assert list(take_containers(host.look, list(see_containers(host.look)))) == []
+    assert list(remove_containers(host.scan, list(find_containers(host.scan)))) == []
 
 
 @pytest.mark.parametrize(("runtime", "up", "why"), [
@@ -185,7 +185,7 @@ def test_why_a_container_is_left(host: Host, runtime: str, up: bool, why: str) -
     host.process(20, *(SHIM if runtime == "containerd" else CRIO))
     host.sockets |= {"/run/containerd/containerd.sock", "/run/crio/crio.sock"} if up else set()
     host.answers["systemctl"] = Completed(1, "", "failed")
-    assert [finding.reason for finding in take_containers(host.look, list(see_containers(host.look)))] == [why]
+    assert [finding.reason for finding in remove_containers(host.scan, list(find_containers(host.scan)))] == [why]
 
 
 @pytest.mark.parametrize(("text", "runtime"), [
@@ -195,7 +195,7 @@ def test_why_a_container_is_left(host: Host, runtime: str, up: bool, why: str) -
 ])
 def test_the_runtime_in_use(host: Host, text: str, runtime: str) -> None:
     host.write("/var/lib/kubelet/config.yaml", text)
-    assert present_runtime(host.look) == runtime
+    assert present_runtime(host.scan) == runtime
 
 
 # Ending processes
@@ -206,23 +206,23 @@ def test_the_kubelet_is_stopped_before_it_is_killed(host: Host) -> None:
     host.directory("/run/systemd/system")
     host.answers["systemctl stop"] = ""
     host.effects["systemctl stop -- kubelet"] = lambda: host.ends(10)
-    assert list(take_processes(host.look, list(see_processes(host.look)))) == []
+    assert list(remove_processes(host.scan, list(find_processes(host.scan)))) == []
     assert host.said == ["systemctl stop -- kubelet"]
 
 
 def test_a_process_that_does_not_end_is_killed_and_then_left(host: Host) -> None:
     host.process(10, "kube-proxy")
     host.process(11, "sshd")
-    left = list(take_processes(host.look, list(see_processes(host.look))))
+    left = list(remove_processes(host.scan, list(find_processes(host.scan))))
     assert [finding.subject for finding in left] == ["kube-proxy (10)"]
     assert host.said == ["kill -TERM 10", "kill -KILL 10"]
 
 
 def test_a_number_that_is_another_process_by_now_is_safe(host: Host) -> None:
     host.process(10, "kube-proxy")
-    found = list(see_processes(host.look))
+    found = list(find_processes(host.scan))
     host.write("/proc/10/cmdline", "sshd\0")
-    assert list(take_processes(host.look, found)) == []
+    assert list(remove_processes(host.scan, found)) == []
     assert host.said == []
 
 
@@ -230,11 +230,11 @@ def test_processes_of_a_pod_are_one_finding_and_end_together(host: Host) -> None
     host.process(30, "etcd", cgroup=POD + "/" + ID, namespace=OTHER)
     host.process(31, "/pause", cgroup=POD + "/" + OTHER_ID, namespace=OTHER)
     host.process(32, "sshd", namespace=OWN)
-    found = list(see_cgroups(host.look))
+    found = list(find_cgroups(host.scan))
     assert [finding.subject for finding in found] == [POD]
     assert "etcd, pause" in found[0].reason
     host.effects["kill -KILL 30 31"] = lambda: [host.write(f"/proc/{pid}/cmdline", "") for pid in (30, 31)]
-    assert list(take_cgroups(host.look, found)) == []
+    assert list(remove_cgroups(host.scan, found)) == []
     assert host.said == ["kill -KILL 30 31"]
 
 
@@ -260,16 +260,16 @@ def test_the_innermost_mount_first_and_the_busy_one_lazily(
     host: Host, kind: str, plain: bool, said: Sequence[list[str]]
 ) -> None:
     host.mounts("/", "/var/lib/kubelet/a", "/var/lib/kubelet/a/b/c", kind=kind)
-    found = list(see_mounts(host.look))
+    found = list(find_mounts(host.scan))
     umount = "umount --internal-only --no-canonicalize"
     host.answers[umount] = "" if plain else Completed(32, "", "target is busy")
     host.effects[umount] = lambda: host.mounts("/") if len(host.said) == len(said) else None
-    assert list(take_mounts(host.look, found)) == []
+    assert list(remove_mounts(host.scan, found)) == []
     assert [line.split()[3:-1] for line in host.said] == list(said)
     assert host.said[0].endswith("/var/lib/kubelet/a/b/c")
 
 
 def test_a_mount_that_stays_is_left(host: Host) -> None:
     host.mounts("/", "/var/lib/kubelet/a")
-    left = list(take_mounts(host.look, list(see_mounts(host.look))))
+    left = list(remove_mounts(host.scan, list(find_mounts(host.scan))))
     assert [finding.reason for finding in left] == ["it cannot be unmounted; see 'fuser -vm /var/lib/kubelet/a'"]
