@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measurements of the playbooks and modules, beside other ways to the same result."""
+"""Measurements of the playbooks and modules, compared with other tools."""

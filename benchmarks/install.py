@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection's playbooks beside scripts by hand, in one run, on the same machines, from the same bundle.
+"""Compare the collection's playbooks with a script, in one run, on the same hosts, from the same bundle.
 
-Installation, a reset of the whole class and one node back: each road ends when every Node is Ready and the cluster's
-name service is available, as the same kubectl command sees it. The proof that site.yml adds is measured by itself. Then
-site.yml with nothing to do, each time right after a ping playbook. And, without machines, a mirror of images beside
-`skopeo sync`.
+Installation, reset of the class, and reset of one node: each method ends when every Node is Ready and the name service
+of the cluster is available, measured by the same kubectl command. The verification of site.yml is measured separately.
+Then site.yml without changes, each time right after a ping playbook. And, without hosts, a mirror of images compared
+with `skopeo sync`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MEASURES = (*ON_MACHINES, "mirror")
 
 
 def by_hand(bench: Trial, what: str) -> Times:
-    """Stages of the script by hand: `install`, `reset` (the class, and back) or `node` (node1, and back)."""
+    """Return the seconds by stage of the script: `install`, `reset` (and install the class) or `node` (node1 alone)."""
     manifest = bench.work / "flannel.yml"
     bench.playbook(ROOT / "benchmarks/manifest.yml", "-e", f"benchmark_manifest={manifest}")
     argv = [
@@ -53,7 +53,7 @@ def by_hand(bench: Trial, what: str) -> Times:
 
 
 def by_site(bench: Trial, *arguments: str) -> Times:
-    """Stages of site.yml up to Ready, without the proof."""
+    """Return the seconds by stage of site.yml until Ready, without the verification."""
     stages = bench.work / "stages.json"
     whole = bench.playbook(ROOT / "playbooks/site.yml", *WITHOUT_PROOF, *arguments, CLASSROOM_STAGES_FILE=str(stages))
     times = {entry["stage"]: float(entry["seconds"]) for entry in json.loads(stages.read_text(encoding="utf-8"))}
@@ -63,13 +63,13 @@ def by_site(bench: Trial, *arguments: str) -> Times:
 
 
 def by_reset(bench: Trial, limit: str) -> Times:
-    """reset.yml and site.yml for some machines; the utility is not part of it."""
+    """Run reset.yml and site.yml for some hosts, without the utility."""
     seconds = bench.playbook(ROOT / "playbooks/reset.yml", "--limit", limit, "-e", "reset_confirm=true")
     return {"reset.yml": seconds, **by_site(bench, "--limit", limit)}
 
 
 def in_turn(rounds: int, title: str, hand: Callable[[], Times], site: Callable[[], Times]) -> float:
-    """Both roads, one after the other, as often as wanted; prints the medians and returns their ratio."""
+    """Run both methods in turn, several times; print the medians and return their ratio."""
     hands: list[Times] = []
     sites: list[Times] = []
     for number in range(1, rounds + 1):
@@ -85,7 +85,7 @@ def in_turn(rounds: int, title: str, hand: Callable[[], Times], site: Callable[[
 
 
 def show(title: str, runs: Sequence[Mapping[str, float]]) -> float:
-    """The median of each stage and of the whole; returns the latter."""
+    """Print the median of each stage and of the sum; return the latter."""
     print(f"\n{title}, median seconds of {len(runs)} run(s)")
     for stage in runs[0]:
         print(f"  {stage:<20}{statistics.median(run[stage] for run in runs):8.1f}")
@@ -95,7 +95,7 @@ def show(title: str, runs: Sequence[Mapping[str, float]]) -> float:
 
 
 def idle(bench: Trial, pairs: int) -> float:
-    """site.yml with nothing to do beside ping."""
+    """Return the ratio of site.yml without changes to ping."""
     found = [
         (bench.playbook(ROOT / "benchmarks/ping.yml"), bench.playbook(ROOT / "playbooks/site.yml"))
         for _number in range(pairs)
@@ -108,8 +108,8 @@ def idle(bench: Trial, pairs: int) -> float:
 
 
 def on_machines(wanted: set[str], arguments: argparse.Namespace) -> dict[str, float]:
-    """The measures that need a class, each with its ratio."""
-    proofs: list[float] = []
+    """Return the ratio of each measure that requires hosts."""
+    verifications: list[float] = []
     ratios: dict[str, float] = {}
     with trial() as bench:
 
@@ -120,12 +120,12 @@ def on_machines(wanted: set[str], arguments: argparse.Namespace) -> dict[str, fl
         def install() -> Times:
             bench.fresh()
             times = by_site(bench)
-            proofs.append(bench.playbook(ROOT / "playbooks/verify.yml"))
+            verifications.append(bench.playbook(ROOT / "playbooks/verify.yml"))
             return times
 
         if "install" in wanted:
             ratios["install"] = in_turn(arguments.rounds, "install", install_by_hand, install)
-            print(f"proof                 {statistics.median(proofs):8.1f} s", flush=True)
+            print(f"verification          {statistics.median(verifications):8.1f} s", flush=True)
         else:
             install()
         if "reset" in wanted:
@@ -140,7 +140,7 @@ def on_machines(wanted: set[str], arguments: argparse.Namespace) -> dict[str, fl
                 arguments.rounds, "one node back", lambda: by_hand(bench, "node"), lambda: by_reset(bench, "node1")
             )
         if "idle" in wanted:
-            # What the scripts made is a cluster, too, but not this collection's to find as it should be
+            # The scripts made a cluster, too, but not as this collection declares it
             bench.playbook(ROOT / "playbooks/site.yml")
             ratios["nothing to do (to ping)"] = idle(bench, arguments.idle)
     return ratios

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Machines of their own, in a network that nobody has, for programs that measure the collection's playbooks."""
+"""Hosts in a free network, for programs that measure the collection's playbooks."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ UTILITY = "utility.example.com"
 
 
 class Trial:
-    """Fresh machines as often as wanted, and what is timed on them."""
+    """New hosts for each measurement, and the measured commands."""
 
     def __init__(self, work: Path, prefix: str) -> None:
         self.work = work
         self.env = {**machine_environment(), "CLASSROOM_NET": prefix, "PWD": str(work)}
         self.inventory = work / "inventory"
         self.inventory.mkdir()
-        # The lab's inventory with this run's addresses: the same groups, the same variables
+        # The lab's inventory with the addresses of this run: the same groups, the same variables
         hosts = (ROOT / "inventories/lab/hosts.yml").read_text(encoding="utf-8").replace("192.168.90", prefix)
         (self.inventory / "hosts.yml").write_text(hosts, encoding="utf-8")
         (self.inventory / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
         self.addresses: dict[str, str] = {}
 
     def run(self, argv: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
-        """One command, its output kept; a failure ends the program and shows it."""
+        """Run a command and capture its output; show it and end the program on failure."""
         env = environment(**{**self.env, **more})
         done = subprocess.run(argv, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
         if done.returncode != 0:
@@ -48,20 +48,20 @@ class Trial:
         return done
 
     def call(self, argv: Sequence[str], **more: str) -> float:
-        """Seconds of one command."""
+        """Return the seconds of a command."""
         started = time.monotonic()
         self.run(argv, **more)
         return time.monotonic() - started
 
     def playbook(self, path: Path, *arguments: str, **more: str) -> float:
-        """Seconds of a playbook on the machines."""
+        """Return the seconds of a playbook."""
         return self.call(["ansible-playbook", str(path), "-i", str(self.inventory), *arguments], **more)
 
     def machines(self, *arguments: str) -> None:
         self.run([sys.executable, str(ROOT / "testbed/cli.py"), *arguments, "--set", "molecule"])
 
     def fresh(self) -> None:
-        """New machines, of which the utility serves already."""
+        """Create new hosts with a configured utility."""
         addresses = self.work / "addresses.yml"
         self.machines("down")
         self.machines("up", "--inventory", str(addresses))
@@ -89,7 +89,7 @@ class Trial:
         return path
 
     def ready(self) -> float:
-        """Seconds until every Node is Ready and the cluster's name service is available."""
+        """Return the seconds until every Node is Ready and the cluster's name service is available."""
         wait = (
             "export KUBECONFIG=/etc/kubernetes/admin.conf; "
             # kubeadm join ends before the kubelet has registered
@@ -102,7 +102,7 @@ class Trial:
 
 @contextlib.contextmanager
 def trial() -> Iterator[Trial]:
-    """A trial in a directory and a network of its own; bundle and image are there before it begins."""
+    """Yield a trial in a directory and a network of its own, after bundle and image were built."""
     subprocess.run([sys.executable, "-m", "bundle", "build"], cwd=ROOT, env=environment(), check=True)
     subprocess.run([sys.executable, "testbed/cli.py", "image"], cwd=ROOT, env=environment(), check=True)
     free = subprocess.run(

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""image_mirror beside `skopeo sync`, from one registry of this machine to another one and to a directory.
+"""Compare image_mirror with `skopeo sync`, from one registry of this machine to another one and to a directory.
 
-The images are the bundle's and small ones. Each road has fresh destinations. A run of the module is timed twice: the
-whole of ansible-playbook, and what the module says of itself. Since registries of the same machine answer at once, the
-copy to a registry is measured a second time with an upstream that takes a moment for each answer, as one on the
-Internet does.
+The images are those of the bundle and small ones. Each method has new destinations. A run of the module is timed twice:
+the whole of ansible-playbook, and what the module reports itself. Since registries on the same machine respond at once,
+the copy to a registry is measured a second time with an upstream that delays each response, like one on the Internet.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from tests.integration.image_mirror import faulty_proxy, images, registries
 from tools.paths import BUNDLE, ROOT, environment
 
 SMALL = 20
-# Seconds until upstream's answer, where it is not of this machine
+# Seconds of delay for each response of an upstream that is not on this machine
 AWAY = 0.03
 PLACES = {
     "registry": "a registry, upstream on this machine",
@@ -45,7 +44,7 @@ Times = dict[str, list[float]]
 
 
 class Bench:
-    """An upstream registry with images, and places for them."""
+    """An upstream registry with images, and directories for destinations."""
 
     def __init__(self, work: Path, program: Path, upstream: str) -> None:
         self.work = work
@@ -55,7 +54,7 @@ class Bench:
         self.number = 0
 
     def fill(self) -> None:
-        """The bundle's images and small ones; the last one is new to a place that has the others."""
+        """Copy images of the bundle and small ones to upstream; the last one is new for later runs."""
         index = json.loads((BUNDLE / "oci" / "index.json").read_text(encoding="utf-8"))
         for entry in index["manifests"]:
             name = entry["annotations"]["org.opencontainers.image.ref.name"]
@@ -70,7 +69,7 @@ class Bench:
 
     @contextlib.contextmanager
     def destination(self, kind: str) -> Iterator[Destination]:
-        """An empty place, and the upstream registry at the distance that belongs to it."""
+        """Return an empty destination, and the upstream registry with the delay that belongs to it."""
         self.number += 1
         place = self.work / f"place-{self.number}"
         if kind == "dir":
@@ -83,7 +82,7 @@ class Bench:
 
 
 class Destination:
-    """One place, filled by one of the two roads."""
+    """A destination of one of the two methods."""
 
     def __init__(self, bench: Bench, kind: str, where: str, upstream: str) -> None:
         self.kind = kind
@@ -93,20 +92,20 @@ class Destination:
         self.files = bench.work / f"files-{bench.number}"
 
     def sync(self, names: Sequence[str]) -> list[str]:
-        """The command of `skopeo sync` for these images. It refuses a directory that is there, so that is removed."""
+        """Return the command of `skopeo sync` for these images; remove an existing directory before."""
         wanted: dict[str, list[str]] = {}
         for name in names:
             repository, _colon, tag = name.rpartition(":")
             wanted.setdefault(repository, []).append(tag)
         path = self.files.with_suffix(".yml")
         path.write_text(json.dumps({self.upstream: {"tls-verify": False, "images": wanted}}), encoding="utf-8")
-        # In a registry it would make the port of the source a part of names, where it cannot be
+        # In a registry the port of the source would become part of names, which is invalid
         kind = ["docker"] if self.kind == "registry" else ["dir", "--scoped"]
         shutil.rmtree(self.where, ignore_errors=True)
         return ["skopeo", "sync", "--src", "yaml", "--dest", *kind, "--dest-tls-verify=false", str(path), self.where]
 
     def module(self, names: Sequence[str]) -> list[str]:
-        """The command of a playbook with one call of the module."""
+        """Return the command of a playbook with one call of the module."""
         place: dict[str, Any] = {"type": self.kind, "path": self.where, "scoped": True}
         if self.kind == "registry":
             place = {"type": self.kind, "address": self.where, "tls": False}
@@ -122,12 +121,12 @@ class Destination:
         return ["ansible-playbook", "-i", "localhost,", str(ROOT / "benchmarks/mirror.yml"), "-e", f"@{path}"]
 
     def own_seconds(self) -> float:
-        """What the module says of its last run."""
+        """Return the seconds that the module reports for its last run."""
         return float(json.loads(self.report.read_text(encoding="utf-8"))["seconds"])
 
 
 def call(argv: Sequence[str]) -> float:
-    """Seconds of a command that has to succeed."""
+    """Return the seconds of a command that has to succeed."""
     began = time.monotonic()
     done = subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False)
@@ -137,7 +136,7 @@ def call(argv: Sequence[str]) -> float:
 
 
 def kill(argv: Sequence[str], seconds: float) -> None:
-    """Start a command and end it, with all that it started, after so many seconds."""
+    """Start a command and kill it, with all processes that it started, after some seconds."""
     process = subprocess.Popen(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
@@ -150,7 +149,7 @@ def kill(argv: Sequence[str], seconds: float) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that this one started, and what those did."""
+    """Return all processes that this one started, directly or indirectly."""
     printed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
     parents = {int(child): int(parent) for child, parent in (line.split() for line in printed.splitlines())}
     found: list[int] = []
@@ -163,7 +162,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def by_sync(bench: Bench, kind: str) -> Times:
-    """`skopeo sync`, seconds of each step."""
+    """Return the seconds of each step with `skopeo sync`."""
     names, fewer = bench.names, bench.names[:-1]
     with bench.destination(kind) as place:
         first = call(place.sync(fewer))
@@ -175,7 +174,7 @@ def by_sync(bench: Bench, kind: str) -> Times:
 
 
 def by_module(bench: Bench, kind: str) -> Times:
-    """The module: seconds of the whole run, and of the module alone."""
+    """Return the seconds of each step with the module: the whole run, and the module alone."""
     names, fewer = bench.names, bench.names[:-1]
     times: Times = {}
     with bench.destination(kind) as place:
@@ -189,7 +188,7 @@ def by_module(bench: Bench, kind: str) -> Times:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """Print a table for each kind of destination; the answer is the ratios of runs with nothing new."""
+    """Print a table for each kind of destination; return the ratios of runs with nothing new."""
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="classroom-bench.") as directory:
         work = Path(directory)
@@ -207,7 +206,7 @@ def measure(rounds: int) -> dict[str, float]:
 
 
 def show(kind: str, count: int, syncs: Sequence[Times], modules: Sequence[Times]) -> dict[str, float]:
-    """Medians of the rounds."""
+    """Print the medians of the rounds."""
     print(f"\n{count} images to {PLACES[kind]}, median seconds of {len(syncs)} round(s)")
     print(f"  {'':<26}{'skopeo sync':>12}{'playbook':>12}{'module':>12}")
     for step in STEPS:

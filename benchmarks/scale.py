@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a class costs its controller: CPU seconds and memory by the number of machines and forks.
+"""Measure what a class costs its controller: CPU seconds and memory by the number of hosts and forks.
 
-The machines are bare containers, up to sixty of them, in seats of three, as the inventory plugin makes them of a class
-file: site.yml runs in check mode, in which it asks each machine the same questions as a run with nothing to do. The CPU
-seconds are the controller's own processes', the machines' are not among them, although they share the same cores.
+The hosts are unconfigured containers, up to sixty of them, in seats of three, as the inventory plugin makes them from a
+class file: site.yml runs in check mode, with the same calls as a run without changes. The CPU seconds are those of the
+controller's processes without those of the hosts, although they share the same cores.
 
-Before that a cluster of three is installed, and what that and a run with nothing to do take of the controller is told,
-and what the utility has sent, and its services' CPU seconds for it.
+Before that a cluster of three is installed. The load of the controller by that and by a run without changes is printed,
+and what the utility has sent, with the CPU seconds of its services.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from testbed.fleet import Fleet
 from tools.paths import Checkout, environment
 
 SEAT = ("master", "node1", "node2")
-# A machine on which nothing but systemd and sshd runs needs a twentieth of what a member of a cluster does
+# A host that runs only systemd and sshd needs a twentieth of the resources of a cluster member
 BARE = 20
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class BareFleet(Fleet):
-    """Seats of machines that have nothing to carry, and the utility."""
+    """Seats of hosts without workloads, and the utility."""
 
     seats: int = 1
 
     @property
     def platforms(self) -> list[Platform]:
-        """As many copies of one machine of the description as there are places in the class."""
+        """Return as many copies of one host of the description as the class has hosts."""
         described = {platform.name: platform for platform in super().platforms}
         return [described[UTILITY], *(self._place(described[SEAT[-1]], number) for number in range(self.seats * 3))]
 
     def _place(self, like: Platform, number: int) -> Platform:
         name = f"seat{number // 3 + 1:02}-{SEAT[number % 3]}"
         ip = f"{self.machines.prefix}.{number + 100}"
-        # Nothing is ever written to the anonymous volumes of a member of a cluster
+        # Only cluster members write to the anonymous volumes
         volumes = tuple(volume for volume in like.volumes if ":" in volume)
         keys = {**like.keys, "hostname": name, "ip": ip, "volumes": list(volumes)}
         return Platform(name, name, like.image, ip, volumes, keys)
@@ -67,7 +67,7 @@ class BareFleet(Fleet):
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: CPU seconds of the controller, seconds, and at the peak its memory and its processes."""
+    """The load of one run: CPU seconds of the controller, elapsed seconds, and peak memory and number of processes."""
 
     cpu: float
     seconds: float
@@ -76,7 +76,7 @@ class Cost:
 
 
 def _family(root: int) -> list[int]:
-    """A process and all that came of it."""
+    """Return a process and its descendants."""
     children: dict[int, list[int]] = {}
     for directory in Path("/proc").glob("[0-9]*"):
         try:
@@ -91,7 +91,7 @@ def _family(root: int) -> list[int]:
 
 
 def _share(pid: int) -> int:
-    """A process' own memory and its share of what it has in common with others, in bytes; 0 when it has ended."""
+    """Return the memory of a process with its proportional share of shared memory, in bytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -100,7 +100,7 @@ def _share(pid: int) -> int:
 
 
 def cost(lab: Trial, argv: Sequence[str]) -> Cost:
-    """Run one command and say what it took of this host."""
+    """Run a command and return its load."""
     peaks: list[tuple[int, int]] = [(0, 0)]
     ended = threading.Event()
     before, started = os.times(), time.monotonic()
@@ -126,17 +126,17 @@ def cost(lab: Trial, argv: Sequence[str]) -> Cost:
 
 
 def line_through(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The straight line nearest to the points: where it begins, and how it rises."""
+    """Return intercept and slope of the linear fit of the points."""
     fit = statistics.linear_regression(*zip(*points, strict=True))
     return fit.intercept, fit.slope
 
 
 def utility_load(lab: Trial) -> tuple[int, float]:
-    """Bytes that the utility has sent so far, and the CPU seconds of what serves."""
+    """Return the bytes that the utility has sent so far, and the CPU seconds of its services."""
     tick = os.sysconf("SC_CLK_TCK")
     ask = (
         "cat /sys/class/net/eth0/statistics/tx_bytes; "
-        # The registry's program and nginx with its workers: utime and stime in ticks, as proc(5) has it
+        # The registry's program and nginx with its workers: utime and stime in ticks, see proc(5)
         "cat $(pgrep -x 'nginx|registry|classroom-regis' | sed 's|.*|/proc/&/stat|') | sed 's/.*) //' | "
         "awk '{ticks += $12 + $13} END {print ticks}'"
     )
@@ -145,7 +145,7 @@ def utility_load(lab: Trial) -> tuple[int, float]:
 
 
 def installed(lab: Trial) -> None:
-    """Print what an installation of three machines, and a run with nothing to do, take of controller and utility."""
+    """Print the load of controller and utility by an installation of three hosts, and by a run without changes."""
     lab.fresh()
     site = ["ansible-playbook", str(ROOT / "playbooks/site.yml"), "-i", str(lab.inventory)]
     sent, served = utility_load(lab)
@@ -165,7 +165,7 @@ def installed(lab: Trial) -> None:
 
 
 def write_class(lab: Trial, prefix: str, seats: int) -> Path:
-    """A class file for the machines, beside the lab's variables."""
+    """Write a class file for the hosts, next to the lab's variables."""
     path = lab.inventory / "class.yml"
     path.write_text(
         f"""plugin: classroom.kubeadm.seats
@@ -181,7 +181,7 @@ variables: {{cluster_packages_from: utility, cluster_images_from: utility, ansib
 
 
 def measure(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
-    """Print what runs over so many seats, and with so many forks, cost."""
+    """Print the load of runs by number of seats and forks."""
     prefix = lab.env["CLASSROOM_NET"]
     most = max(seats)
     inventory = write_class(lab, prefix, most)
@@ -197,7 +197,7 @@ def measure(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
 
     print(f"{'machines':>9}{'forks':>7}{'CPU s':>9}{'CPU s/machine':>15}{'seconds':>9}{'MiB':>7}{'processes':>11}")
     runs = [(count, max(forks)) for count in seats] + [(most, fork) for fork in forks if fork != max(forks)]
-    # The first run of all opens the connections
+    # The first run opens the connections
     of(most, max(forks))
     points = []
     for count, fork in runs:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reset and install, again and again: medians, the slowest, and what a reset left behind, which should be nothing.
+"""Repeat reset and installation, and print medians, maxima, and the residue of the resets, which should be zero.
 
-A cycle is what an instructor does between two courses: reset.yml for the class, audit.yml, and site.yml with its proof.
-The utility is not part of it.
+A cycle is what an instructor does between two courses: reset.yml for the class, audit.yml, and site.yml with
+verification. The utility is not part of it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.machines import Trial, trial
 from tools.paths import ROOT
 
-STEPS = ("reset", "audit", "install and proof")
+STEPS = ("reset", "audit", "install and verify")
 
 
 def cycle(lab: Trial) -> tuple[tuple[float, ...], list[str]]:
-    """Seconds of each step, and the residue that the audit found."""
+    """Return the seconds of each step, and the residue that the audit found."""
     report = lab.work / "audit.json"
     report.unlink(missing_ok=True)
     class_only = ("--limit", "k8s_cluster")

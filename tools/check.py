@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the stages that prove the project right, all of them or those that are named.
+"""Run all stages of the test suite, or those that are named.
 
-Prints the seconds of each stage and closes with `N passed, N failed, N skipped`: the tests of a stage that runs pytest,
-otherwise one for the stage. The exit status is 0 only when nothing failed and something passed.
+Prints the seconds of each stage and ends with `N passed, N failed, N skipped`: the tests of a stage that runs pytest,
+otherwise one for the stage. The exit status is 0 only if nothing failed and something passed.
 
-What needs no machines runs beside what does, and two scenarios beside each other where the host has the room: the
-second in a copy of this checkout, which has machines of its own. So each line begins with the name of its stage.
+Stages without hosts run in parallel with the others, and so do two scenarios if this machine has enough memory: the
+second in a copy of this checkout with hosts of its own. Therefore each line begins with the name of its stage.
 
 BUDGETS has the measured minutes of every stage. A stage that takes three times its budget is killed, together with all
-processes that it started, and what it had logged is printed.
+processes that it started, and the end of its log is printed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tools.paths import CACHE, ROOT, environment, machine_environment
 from tools.process_group import ProcessGroup
 
 PYTHON = sys.executable
-# The longest first, so that none of them is left alone at the end
+# The longest first, so that none of them runs alone at the end
 SCENARIOS = (
     "class", "airgap", "reset", "redhat", "invalid_input", "enroll", "student_exercise", "host_settings", "killed_runs",
     "crio", "cluster",
@@ -46,17 +46,17 @@ SCENARIOS = (
 PLAYBOOKS = (
     "site", "bundle", "utility", "verify", "reset", "audit", "harvest", "student_tools", "enroll", "students", "report",
 )
-# tools/lab.py: the lab's addresses are somebody else's on this host
+# Exit status of tools/lab.py when another checkout on this machine uses the addresses of the lab
 NETWORK_TAKEN = 3
-# A stage that takes this many times its budget is killed
+# A stage is killed after this many times its budget
 LIMIT_FACTOR = 3
-# What the plan may take on an idle machine; CI gives 90, on machines whose speed varies by half
+# Limit for the planned minutes on an idle machine; CI allows 90, on machines whose speed varies by half
 PLAN_MINUTES = 58
-# How many lines of its log are printed for a stage that was killed
+# Number of log lines to print for a stage that was killed
 LOG_LINES = 200
-# The width of a stage's name
+# Width of the column with the names of stages
 NAMES = 16
-# Molecule colours what it passes on, and puts a bar before it
+# Molecule colours the output that it passes on, and puts a bar before it
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # pytest's closing line, with or without its frame of "="
 PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error|skipped))(?:\d+ \w+(?:, )?)+ in [\d.]+s")
@@ -64,10 +64,10 @@ PYTEST_CLOSING = re.compile(r"^=*\s?(?=.*\d+ (?:passed|failed|error|skipped))(?:
 
 @dataclass
 class Tally:
-    """What a stage proved; a stage without tests of its own counts as one.
+    """The results of a stage; a stage without tests of its own counts as one.
 
-    `deadline` is the time, by the monotonic clock, at which the stage is killed. `log` is a file in which its programs
-    keep what they do not print before they end.
+    `deadline` is the time, by the monotonic clock, at which the stage is killed. `log` is a file with output that its
+    programs do not print before they end.
     """
 
     name: str
@@ -82,9 +82,9 @@ class Tally:
 
 @dataclass(frozen=True)
 class Budget:
-    """The minutes of a stage in its lane, measured on an idle machine with nothing compiled before.
+    """The minutes of a stage in its lane, measured on an idle machine with an empty cache.
 
-    A stage is `alone` when its tests watch the clock so closely that another stage would disturb them.
+    A stage is `alone` if its tests depend so closely on time that another stage would disturb them.
     """
 
     minutes: float
@@ -92,7 +92,7 @@ class Budget:
 
     @property
     def limit(self) -> float:
-        """Seconds after which the stage is killed."""
+        """Return the seconds after which the stage is killed."""
         return self.minutes * 60 * LIMIT_FACTOR
 
 
@@ -100,8 +100,8 @@ class Budget:
 class Stage:
     """A name for the command line and the function that runs it.
 
-    `needs` names stages without which it is pointless. The function is told the checkout in which it works; a heavy
-    stage has that for itself.
+    `needs` names stages that must have passed before. The function gets the checkout in which it works, which a heavy
+    stage has for itself.
     """
 
     name: str
@@ -123,13 +123,13 @@ class Failed(Exception):
 
 
 def say(stage: str, line: str) -> None:
-    """One line in one piece, whoever else has something to say."""
+    """Print a line in one piece, also while other threads print."""
     sys.stdout.write(f"{stage:<{NAMES}} {line}\n")
     sys.stdout.flush()
 
 
 def call(tally: Tally, argv: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
-    """Run one command, pass its output on as it comes, count the tests it reports, and return what it printed."""
+    """Run a command, pass its output on as it arrives, count the tests it reports, and return what it printed."""
     say(tally.name, f"+ {' '.join(argv)}")
     printed = []
 
@@ -163,12 +163,12 @@ def lint(tally: Tally, _place: Path) -> None:
     call(tally, [PYTHON, "tools/reference.py", "--check"])
 
 
-# For stages that are never waited for: clusters that are tested beside them have an eye on the clock
+# For stages that no other stage waits for: the tests of clusters in parallel depend on time
 POLITELY = ("nice",)
 
 
 def programs(directory: str, *arguments: str, polite: bool = False) -> Callable[[Tally, Path], None]:
-    """Tests in which real programs work on this host: pytest over one directory, with further arguments of its own."""
+    """Return a stage that runs pytest over one directory whose tests run real programs, with further arguments."""
 
     def run(tally: Tally, _place: Path) -> None:
         call(tally, [*(POLITELY if polite else ()), PYTHON, "-m", "pytest", directory, *arguments])
@@ -177,7 +177,7 @@ def programs(directory: str, *arguments: str, polite: bool = False) -> Callable[
 
 
 def remove(path: Path) -> None:
-    """What an earlier run has left, if it has."""
+    """Remove the files of an earlier run."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -185,7 +185,7 @@ def remove(path: Path) -> None:
 
 
 def export_tree(target: Path, keep: Callable[[str], bool] = lambda _name: True) -> None:
-    """A copy of what git tracks or would track and `keep` wants; never the link of the checkout to itself."""
+    """Copy the files that git tracks or would track and `keep` accepts, without the link of the checkout to itself."""
     target.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -201,18 +201,18 @@ def export_tree(target: Path, keep: Callable[[str], bool] = lambda _name: True) 
 
 
 def _of_the_collection(name: str) -> bool:
-    """What users install, and the tests of it; what only a checkout is for follows its own rules."""
+    """Return whether a file is part of the installed collection or its tests; other files follow rules of their own."""
     ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
     return name.split("/")[0] not in ignored or name.startswith("tests/unit/plugins/")
 
 
 def sanity(tally: Tally, _place: Path) -> None:
-    """ansible-test wants a path ending in ansible_collections/NAMESPACE/NAME, and a file to bootstrap pip from."""
+    """Run ansible-test; it needs a path ending in ansible_collections/NAMESPACE/NAME and a file to bootstrap pip."""
     base = ROOT / ".cache" / "sanity"
     tree = base / "ansible_collections" / "classroom" / "kubeadm"
     remove(tree)
     export_tree(tree, keep=_of_the_collection)
-    # It looks at what git tracks, and would otherwise find the checkout around it, which ignores all of this
+    # ansible-test reads what git tracks, and would otherwise find the surrounding checkout, which ignores it
     call(tally, ["git", "init", "--quiet"], cwd=tree)
     call(tally, ["git", "add", "--all"], cwd=tree)
     cache = base / "home" / ".ansible" / "test" / "cache"
@@ -233,7 +233,7 @@ def sanity(tally: Tally, _place: Path) -> None:
 
 
 def package(tally: Tally, _place: Path) -> None:
-    """The collection as users get it: built, installed somewhere else, and its playbooks found by name."""
+    """Build the collection, install it elsewhere, and find its playbooks by name, as users do."""
     base = ROOT / ".cache" / "package"
     tree = base / "tree"
     remove(tree)
@@ -258,14 +258,14 @@ def bundle(tally: Tally, _place: Path) -> None:
 
 
 class Networks:
-    """Networks for machines, none of them given to two scenarios at a time."""
+    """Networks for hosts, each given to one scenario at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._given: dict[Path, str] = {}
 
     def take(self, place: Path) -> str:
-        """The first three numbers of a network's addresses that nobody else has, for the machines of this checkout."""
+        """Return the first three numbers of a free network on this machine, for the hosts of this checkout."""
         with self._lock:
             others = [f"--besides={prefix}" for owner, prefix in self._given.items() if owner != place]
             prefix = ask(place, "testbed/cli.py", "free-subnet", *others)
@@ -277,17 +277,17 @@ NETWORKS = Networks()
 
 
 def ask(place: Path, *argv: str) -> str:
-    """The one line that a program of a checkout prints."""
+    """Return the one line that a program of a checkout prints."""
     return subprocess.run(
         [PYTHON, *argv], cwd=place, env=environment(), check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
 def molecule(scenario: str) -> Callable[[Tally, Path], None]:
-    """A scenario on fresh machines in a network that nobody on this host has."""
+    """Run a scenario on new hosts in a network that is free on this machine."""
 
     def run(tally: Tally, place: Path) -> None:
-        # Molecule holds back the output of a play; building the image takes longer than anybody likes to see nothing
+        # Molecule prints the output of a play at its end only: build the image, which takes long, before
         call(tally, [PYTHON, "testbed/cli.py", "image", "--scenario", scenario], place)
         tally.log = place / ".cache" / "logs" / f"{scenario}.log"
         tally.log.parent.mkdir(parents=True, exist_ok=True)
@@ -301,7 +301,7 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
         try:
             call(tally, ["molecule", "test", "-s", scenario], place, env)
         except TimedOut:
-            # The next scenario here would find them
+            # The next scenario here would find the hosts
             call(Tally(scenario), [PYTHON, "testbed/cli.py", "down", "--set", "molecule"], place)
             raise
 
@@ -310,7 +310,7 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
 
 def lab(tally: Tally, place: Path) -> None:
     try:
-        call(tally, [PYTHON, "tools/lab.py", "prove"], place)
+        call(tally, [PYTHON, "tools/lab.py", "verify"], place)
     except Failed as failure:
         if failure.status != NETWORK_TAKEN:
             raise
@@ -348,14 +348,14 @@ BUDGETS: Mapping[str, Budget] = {
 
 
 def planned_minutes(chosen: Sequence[Stage], budgets: Mapping[str, Budget], places: int) -> float:
-    """The minutes from the first stage's start to the last one's end, when each takes its budget.
+    """Return the minutes from the start of the first stage to the end of the last one if each takes its budget.
 
-    Simulates `run_all` with one lane for what needs no machines and `places` lanes for what does.
+    Simulates `run_all` with one lane for stages without hosts and `places` lanes for the others.
     """
     ends: dict[str, float] = {}
     together = [stage for stage in chosen if not budgets[stage.name].alone]
     lanes = {True: [0.0] * places, False: [0.0]}
-    # The bundle first: what waits for it cannot begin earlier, and each lane is taken by the stage that comes next
+    # The bundle first: stages that wait for it cannot begin earlier, and each lane takes the next stage
     for stage in sorted(together, key=lambda stage: stage.name != "bundle"):
         lane = lanes[stage.heavy]
         free = lane.index(min(lane))
@@ -384,7 +384,7 @@ def stages() -> list[Stage]:
 
 
 def long_stages() -> list[Stage]:
-    """The stages of `make test-long`, for which `make test` has no time."""
+    """Return the stages of `make test-long`, which take too long for `make test`."""
     return [
         Stage("cores", programs("tests/integration/cores", polite=True)),
     ]
@@ -403,7 +403,7 @@ def run_stage(stage: Stage, place: Path) -> Tally:
         show_log(tally)
     except (Failed, OSError, RuntimeError, subprocess.SubprocessError, StopIteration) as error:
         tally.notes.append(str(error) or type(error).__name__)
-        # Also when all of its tests passed: the command knows more than they do
+        # Also if all of its tests passed: the command may have failed for another reason
         tally.failed = tally.failed or 1
     tally.passed += 0 if tally.failed or tally.passed or tally.skipped else 1
     tally.seconds = time.monotonic() - started
@@ -412,7 +412,7 @@ def run_stage(stage: Stage, place: Path) -> Tally:
 
 
 def show_log(tally: Tally) -> None:
-    """Print the end of what the stage's programs kept to themselves."""
+    """Print the end of the log of a stage's programs."""
     if tally.log is not None and tally.log.exists():
         lines = tally.log.read_text(encoding="utf-8", errors="replace").splitlines()
         say(tally.name, f"=== the last lines of {tally.log.name}, of {len(lines)}")
@@ -421,14 +421,14 @@ def show_log(tally: Tally) -> None:
 
 
 def copy_of_checkout() -> Path:
-    """What git would have of this checkout, with its Python environment; machines made there are its own."""
+    """Return a copy of this checkout as git would have it, with its Python environment and hosts of its own."""
     place = ROOT / ".cache" / "places" / "2"
     if (place / "testbed").exists():
-        # A run that was cut off has left its machines
+        # An interrupted run has left its hosts
         ask(place, "testbed/cli.py", "down", "--set", "molecule")
     place.mkdir(parents=True, exist_ok=True)
     for entry in place.iterdir():
-        # With podman's storage, into which the images would have to be brought again
+        # Keep podman's storage, otherwise the images would have to be imported again
         if entry.name != ".cache":
             remove(entry)
     export_tree(place)
@@ -440,7 +440,7 @@ def copy_of_checkout() -> Path:
 
 
 def places(chosen: Sequence[Stage]) -> list[Path]:
-    """The checkouts in which heavy stages work at the same time: a second one if there is use and room for it."""
+    """Return the checkouts for heavy stages: a second one if there are several such stages and enough memory."""
     with_machines = [stage for stage in chosen if stage.heavy and stage.name != "bundle"]
     if len(with_machines) < 2 or int(ask(ROOT, "testbed/cli.py", "room")) < 2:
         return [ROOT]
@@ -448,7 +448,7 @@ def places(chosen: Sequence[Stage]) -> list[Path]:
 
 
 def run_lane(waiting: Queue[Stage], place: Path, done: Mapping[str, Future[Tally]]) -> None:
-    """One stage after the other; one that another lane has to end first is waited for."""
+    """Run one stage after the other; wait for the stages of other lanes that a stage needs."""
     while True:
         try:
             stage = waiting.get_nowait()
@@ -459,14 +459,14 @@ def run_lane(waiting: Queue[Stage], place: Path, done: Mapping[str, Future[Tally
             tally = Tally(stage.name, failed=1, notes=[f"not run: {', '.join(broken)} failed"])
             done[stage.name].set_result(tally if broken else run_stage(stage, place))
         except BaseException as problem:
-            # Whoever waits for it is told, instead of waiting for ever
+            # Report the failure to those that wait for this stage, which would otherwise wait forever
             done[stage.name].set_exception(problem)
 
 
 def run_all(chosen: Sequence[Stage], places: Sequence[Path]) -> list[Tally]:
-    """A lane for what needs no machines, and one in each of the checkouts for what does, or for the bundle they need.
+    """Run one lane for stages without hosts, and one in each checkout for stages with hosts, or the bundle they need.
 
-    Compiling waits for its longest program, tests wait for clocks and sockets, and neither for the other.
+    Compiling and tests do not slow each other down much: tests mostly wait for timeouts and sockets.
     """
     done: dict[str, Future[Tally]] = {stage.name: Future() for stage in chosen}
     light: Queue[Stage] = Queue()
@@ -500,10 +500,10 @@ def report(done: Sequence[Tally]) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Prove the project right.")
-    parser.add_argument("stage", nargs="*", help="all when none is named")
-    parser.add_argument("--scenario", default="cluster", choices=SCENARIOS, help="which one, for the stage molecule")
-    parser.add_argument("--long", action="store_true", help="the stages of `make test-long` when none is named")
+    parser = argparse.ArgumentParser(description="Run the stages of the test suite.")
+    parser.add_argument("stage", nargs="*", help="stages to run (default: all)")
+    parser.add_argument("--scenario", default="cluster", choices=SCENARIOS, help="scenario of the stage molecule")
+    parser.add_argument("--long", action="store_true", help="run the stages of `make test-long` by default")
     arguments = parser.parse_args()
     wanted = [arguments.scenario if name == "molecule" else name for name in arguments.stage]
     known = {stage.name: stage for stage in (*stages(), *long_stages())}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lab from one command: bundle, machines, cluster, and a table of what stands."""
+"""Create the lab with one command: bundle, hosts, cluster, and a table of the nodes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ KUBECTL = ROOT / "bin" / "kubectl"
 MACHINES = 4
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
-# testbed/cli.py and this program: the lab's network is somebody else's
+# Exit status of testbed/cli.py and of this program when another checkout uses the network of the lab
 NETWORK_TAKEN = 3
 
 Stages = list[tuple[str, float]]
 
 
 class Failed(Exception):
-    """A step ended badly; it has printed why."""
+    """A failed step, which has printed its error."""
 
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Failed(Exception):
 
 
 def step(stages: Stages, title: str, *argv: str, **env: str) -> None:
-    """Run one step, its output passed through as its progress, and note its seconds."""
+    """Run a step, pass its output through as progress, and record its seconds."""
     print(f"lab: {title}", flush=True)
     started = time.monotonic()
     status = subprocess.run(argv, cwd=ROOT, env=environment(**env), check=False).returncode
@@ -55,7 +55,7 @@ def step(stages: Stages, title: str, *argv: str, **env: str) -> None:
 
 
 def install(stages: Stages) -> None:
-    """The collection's own site.yml, its plays being the stages of the table."""
+    """Run the collection's site.yml, whose plays are the stages of the table."""
     with tempfile.NamedTemporaryFile(suffix=".json") as times:
         step(
             [],
@@ -71,7 +71,7 @@ def install(stages: Stages) -> None:
 
 
 def link_kubectl() -> None:
-    """The bundle's kubectl, next to the checkout's other files and out of the person's own directories."""
+    """Link the bundle's kubectl into the checkout, so that no file is installed in the user's directories."""
     KUBECTL.parent.mkdir(exist_ok=True)
     KUBECTL.unlink(missing_ok=True)
     KUBECTL.symlink_to(BUNDLE / "bin" / "kubectl")
@@ -85,7 +85,7 @@ def nodes() -> list[dict[str, Any]]:
 
 
 def row(node: dict[str, Any]) -> tuple[str, ...]:
-    """A Node object as name, internal address, role, version and readiness."""
+    """Return a Node object as name, internal address, role, version and readiness."""
     address = next((a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP"), "")
     role = "control plane" if CONTROL_PLANE_LABEL in node["metadata"]["labels"] else "worker"
     ready = next((c["status"] for c in node["status"]["conditions"] if c["type"] == "Ready"), "Unknown")
@@ -110,21 +110,21 @@ def show(stages: Stages) -> None:
 def up() -> None:
     stages: Stages = []
     step(stages, "bundle", sys.executable, "-m", "bundle", "build")
-    step(stages, "machines", sys.executable, "testbed/cli.py", "up")
+    step(stages, "hosts", sys.executable, "testbed/cli.py", "up")
     install(stages)
     link_kubectl()
     show(stages)
 
 
 def down() -> None:
-    step([], "the machines and their network are removed", sys.executable, "testbed/cli.py", "down")
+    step([], "remove the hosts and their network", sys.executable, "testbed/cli.py", "down")
     KUBECONFIG.unlink(missing_ok=True)
 
 
-def prove() -> None:
-    """What a person does first, as a test: the lab, the lab again, kubectl from here, and all of it gone."""
+def verify() -> None:
+    """Test the lab as a user would: create it, create it again, use kubectl, and remove it."""
     up()
-    print("lab: once more, nothing may change", flush=True)
+    print("lab: second run, which must change nothing", flush=True)
     again = subprocess.run(
         ["ansible-playbook", "site.yml", "-i", "lab"],
         cwd=ROOT,
@@ -135,19 +135,20 @@ def prove() -> None:
     )
     changed = [int(count) for count in re.findall(r"changed=(\d+)", again.stdout)]
     if again.returncode != 0 or len(changed) != MACHINES or any(changed):
-        raise Failed(f"lab: a second run was to change nothing on {MACHINES} machines:\n{again.stdout}{again.stderr}")
+        raise Failed(
+            f"lab: expected no changes by a second run on {MACHINES} hosts, found:\n{again.stdout}{again.stderr}")
     ready = [row(node) for node in nodes()]
     if [entry[-1] for entry in ready] != ["True"] * 3:
-        raise Failed(f"lab: three Ready nodes were wanted, kubectl shows {ready}")
+        raise Failed(f"lab: expected three Ready nodes, found {ready}")
     down()
     if KUBECONFIG.exists():
-        raise Failed(f"lab: {KUBECONFIG} was to be gone with the lab")
+        raise Failed(f"lab: expected {KUBECONFIG} to be removed with the lab, found it")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["up", "down", "prove"])
-    verbs = {"up": up, "down": down, "prove": prove}
+    parser.add_argument("verb", choices=["up", "down", "verify"])
+    verbs = {"up": up, "down": down, "verify": verify}
     try:
         verbs[parser.parse_args().verb]()
     except Failed as failure:

@@ -39,7 +39,7 @@ LAYERS: Mapping[str, Layer] = {
     "_packages": Layer("apt and dnf", ("_core", "_formats")),
     "_runtime": Layer("containerd and CRI-O", ("_core",)),
     "_host": Layer("the Linux host, without Kubernetes", ("_core", "_formats", "_packages", "_runtime")),
-    # What is done through the API must not depend on the host that asks
+    # Functions that use the API must not depend on the host that runs them
     "_kube": Layer("the Kubernetes API and its clients", ("_core", "_formats")),
     "_residue": Layer("what a cluster left on a host", ("_core", "_formats", "_host", "_kube")),
     "_restore": Layer(
@@ -54,8 +54,8 @@ LAYERS: Mapping[str, Layer] = {
     "_bundle": Layer("bundles for air-gapped installations", ("_core", "_packages", "_images")),
 }
 
-# Which directories of plugins a file may import. Files of module_utils and modules run on hosts, where nothing else is.
-# Libraries know no plugins; plugins share code through libraries, not with each other
+# The directories of plugins that a file may import. module_utils and modules run on hosts, which have no others.
+# Libraries do not import plugins; plugins share code through libraries, not with each other
 KINDS: Mapping[str, tuple[str, ...]] = {"module_utils": ("module_utils",), "modules": ("module_utils",)}
 OTHER_KINDS = ("module_utils", "plugin_utils")
 # Directories with files in private packages only
@@ -87,7 +87,7 @@ def imports_of(path: Path, plugins: Path, names: Iterable[str]) -> Iterator[Impo
         elif isinstance(node, ast.ImportFrom):
             base = package[:len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *filter(None, [node.module])])
-            # The name may be a file of its own, or something in the file
+            # The name may be a file, or an object in the file
             targets = [f"{module}.{alias.name}" for alias in node.names]
             targets = [target if target.removeprefix(COLLECTION + ".") in names else module for target in targets]
         else:
@@ -129,7 +129,7 @@ def wrong_direction(one: Import) -> str | None:
 
 
 def cycles(imports: Iterable[Import]) -> Iterator[str]:
-    """Yield a message for each group of files that import each other, with one way around."""
+    """Yield a message for each group of files that import each other, with one such chain of imports."""
     graph: dict[str, dict[str, str]] = {}
     for one in imports:
         if one.importer != one.imported:
@@ -143,7 +143,7 @@ def cycles(imports: Iterable[Import]) -> Iterator[str]:
 
 
 def way_back(graph: Mapping[str, Mapping[str, str]], start: str) -> list[str]:
-    """Return a shortest way from a file through its imports back to it; empty when there is none."""
+    """Return a shortest chain of imports from a file back to itself; empty if there is none."""
     ways, seen = [[start]], {start}
     while ways:
         following = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are in a checkout, and the environment in which its commands run."""
+"""The paths of a checkout, and the environment in which its commands run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Like podman's own: what is in here describes processes, mounts and interfaces, which end with the boot as well.
+# Like podman's own runtime files: they describe processes, mounts and interfaces, which end with the boot as well.
 RUN = Path("/run/classroom-kubeadm")
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """The paths of one checkout. Several can be in use on one host and share nothing but the cache."""
+    """The paths of one checkout. Several on one machine share nothing but the cache."""
 
     root: Path
     cache: Path
@@ -29,18 +29,18 @@ class Checkout:
 
     @classmethod
     def of(cls, root: Path, environment: Mapping[str, str] = os.environ) -> Checkout:
-        """The checkout at `root`, with the cache that the environment names or its own."""
+        """Return the checkout at `root`, with the cache that the environment names or its own."""
         root = root.resolve()
         return cls(root, Path(environment.get("CLASSROOM_CACHE") or root / ".cache").absolute())
 
     @property
     def id(self) -> str:
-        """A short name that no other checkout on this host has."""
+        """A short name that no other checkout on this machine has."""
         return hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
 
     @property
     def run(self) -> Path:
-        """What vanishes at a reboot."""
+        """Runtime files, which are removed at a reboot."""
         return self.run_root / self.id
 
     @property
@@ -50,20 +50,20 @@ class Checkout:
 
     @property
     def state(self) -> Path:
-        """The key that opens the machines, and the keys they are known by."""
+        """The ssh key for the hosts, and their host keys."""
         return self.root / ".cache" / "lab"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What podman, Molecule and the inventory of the lab are to be told through the environment."""
+        """The environment variables for podman, Molecule and the inventory of the lab."""
         return {
             "CONTAINERS_CONF": str(self.podman / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.podman / "storage.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(self.podman / "registries.conf"),
             "CLASSROOM_CACHE": str(self.cache),
             "CLASSROOM_LAB_STATE": str(self.state),
-            # Molecule's default is in the home directory, one for all checkouts whose last folder is called alike. In
-            # here it also forgets at a reboot that the machines are up.
+            # Molecule's default is in the home directory, shared by all checkouts whose last directory has the same
+            # name. In this directory it also forgets at a reboot that the hosts are up.
             "MOLECULE_EPHEMERAL_DIRECTORY": str(self.run / "molecule"),
         }
 
@@ -74,13 +74,13 @@ VENV_BIN = Path(sys.executable).parent
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The caller's environment with this checkout's programs, configuration and cache."""
+    """Return the caller's environment with the programs, configuration and cache of this checkout."""
     return {
         **os.environ,
         "PATH": f"{VENV_BIN}:{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "CLASSROOM_CACHE": str(CACHE),
-        # Where the playbooks put what belongs to the user; nobody else says it when the caller is somewhere else
+        # The playbooks write files of the user here; without it the caller's directory would be used
         "PWD": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         **more,
@@ -88,7 +88,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def machine_environment(root: Path = ROOT) -> dict[str, str]:
-    """What makes podman use the configuration and storage of the checkout at `root`, as testbed/cli.py prints it."""
+    """Return the variables for the podman configuration of the checkout at `root`, as testbed/cli.py prints them."""
     printed = subprocess.run(
         [sys.executable, str(root / "testbed" / "cli.py"), "env"],
         check=True,

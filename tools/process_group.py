@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a program whose output is passed on line by line, and which can be killed with everything that it started."""
+"""Run a program, pass its output on line by line, and kill it with all processes that it started."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ProcessGroup:
             errors="replace",
         )
         self._on_line = on_line
-        # A daemon that was started by the program may keep the pipe open after it
+        # A daemon that the program started may keep the pipe open after its end
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -61,7 +61,7 @@ class ProcessGroup:
         return status
 
     def kill(self) -> list[str]:
-        """End the program and its descendants, by SIGTERM and then SIGKILL; returns their command lines."""
+        """End the program and its descendants, by SIGTERM and then SIGKILL; return their command lines."""
         processes = descendants(self._process.pid)
         lines = [command_line(pid) for pid in processes]
         for number, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, 1.0)):
@@ -77,7 +77,7 @@ class ProcessGroup:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return a process and all that it started, directly or not, the oldest first.
+    """Return a process and all that it started, directly or indirectly, the oldest first.
 
     A process whose parent has ended has process 1 as its parent and is not among them.
     """
@@ -93,7 +93,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """Return the words of a running program, empty for one that has ended."""
+    """Return the command line of a running program, empty for one that has ended."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:200]
     return ""
@@ -107,6 +107,6 @@ def is_running(pid: int) -> bool:
 
 
 def stat_fields(process: Path) -> list[str]:
-    """Return what proc(5) lists behind a process's name: state, parent and so on; raises OSError if it has ended."""
-    # The name stands in parentheses and may contain blanks and parentheses
+    """Return the fields that proc(5) lists after the name of a process; raises OSError if it has ended."""
+    # The name is in parentheses and may contain blanks and parentheses
     return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()

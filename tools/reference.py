@@ -35,7 +35,7 @@ BEGIN, END = "<!-- variables: written by `make docs` -->", "<!-- end of variable
 
 
 class Markdown(Formatter):
-    """Ansible's markup as Markdown that is also readable as text, which the formatter of the library is not."""
+    """Ansible's markup as Markdown that is also readable as plain text, unlike that of the library's formatter."""
 
     def format_error(self, part: dom.ErrorPart) -> str:
         raise ValueError(part.message)
@@ -99,7 +99,7 @@ def kind(option: dict[str, Any]) -> str:
 
 
 def value(option: dict[str, Any]) -> str:
-    """How an option is filled when it is left out."""
+    """Return the default of an option as Markdown."""
     if option.get("required"):
         return "required"
     if "default" not in option or option["default"] is None:
@@ -151,7 +151,7 @@ def module_text(name: str, entry: dict[str, Any]) -> str:
 
 
 def module_reference() -> str:
-    """One section a module, in the order of their names, from ansible-doc."""
+    """Return one section for each module, in alphabetical order, from ansible-doc."""
     names = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
     printed = subprocess.run(
         ["ansible-doc", "--json", "-t", "module", *(f"{COLLECTION}.{name}" for name in names)],
@@ -168,7 +168,7 @@ def module_reference() -> str:
 
 
 def role_variables(role: Path) -> str:
-    """The table between the two marks of a role's README, from its argument_specs and defaults."""
+    """Return the table between the two marks of a role's README, from its argument_specs and defaults."""
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     options = {name: option for entry in specs["argument_specs"].values() for name, option in entry["options"].items()}
     defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
