@@ -7,50 +7,50 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_preload
-short_description: Have images in the container runtime before they are needed
+short_description: Pull images into the container runtime before they are needed
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Pulls the images that the container runtime does not have yet, several at a time.
-  - An image that cannot be pulled does not keep the others from being pulled; the error names all that failed.
-  - An image that is there under its name is left as it is, whatever its registry has meanwhile.
+  - A failed pull does not stop the others; the error names all images that failed.
+  - An image that is present under its name is not updated, even if its registry has a newer one.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: Without a runtime or kubeadm, as on a machine that is still bare, it predicts that images will be pulled.
+    details: Without a runtime or kubeadm, as on a new host, it predicts that images will be pulled.
 options:
   images:
     description:
-      - References of images. A name without registry is one of docker.io, one without tag has V(latest).
+      - References of images. The default registry is docker.io, the default tag V(latest).
     type: list
     elements: str
     default: []
   kubeadm_images:
     description:
-      - Whether the images that the installed kubeadm wants, as C(kubeadm config images list) prints them, are added,
-        and for which role of the machine. A V(worker) needs those of kube-proxy, DNS and pause only.
+      - The role of the host for which the images of the installed kubeadm are added, as C(kubeadm config images list)
+        prints them. A V(worker) needs only those of kube-proxy, DNS and pause. V(none) adds no images.
     type: str
     choices: [none, control_plane, worker]
     default: none
   wait:
     description:
-      - Whether to wait until the images are there.
-      - V(false) leaves each pull to a transient unit of systemd (C(classroom-kubeadm-pull-IMAGE)) and returns at once.
-        Nobody looks at its end then. It suits images that a kubelet pulls anyway when they are not there in time.
+      - Whether to wait until the images are present.
+      - V(false) starts each pull as a transient unit of systemd (C(classroom-kubeadm-pull-IMAGE)) and returns at once,
+        so failures are not reported. It is meant for images that a kubelet pulls anyway if they are missing.
     type: bool
     default: true
   cri_socket:
     description:
-      - CRI socket of the container runtime, containerd's or CRI-O's.
-      - CRI-O has no program of its own to load images with - crictl or skopeo does it, whichever is there. With neither
+      - The CRI socket of the container runtime, which is containerd or CRI-O.
+      - CRI-O has no client for loading images, so crictl or skopeo is used, whichever is installed. Without both,
         O(wait=false) does nothing, and O(wait=true) is an error.
     type: str
     default: unix:///run/containerd/containerd.sock
   hosts_dir:
     description:
-      - containerd's directory of registry configurations, in which mirrors are named. CRI-O knows its own.
+      - The directory of containerd's registry configurations, which name mirrors. CRI-O does not use it.
     type: path
     default: /etc/containerd/certs.d
   parallel:
@@ -60,24 +60,24 @@ options:
     default: 3
   retries:
     description:
-      - How often a pull that failed is tried again. What a registry does not have is not tried again.
+      - How often a failed pull is repeated. It is not repeated if the registry does not have the image.
     type: int
     default: 2
   timeout:
     description:
-      - Seconds that one pull may take.
+      - The timeout of one pull, in seconds.
     type: int
     default: 600
 """
 
 EXAMPLES = r"""
-- name: The images of the control plane are there before kubeadm init
+- name: Pull the images of the control plane before kubeadm init
   classroom.kubeadm.image_preload:
     kubeadm_images: control_plane
     images:
       - ghcr.io/flannel-io/flannel:v0.28.4
 
-- name: A worker's images load while its control plane is initialised
+- name: Start to pull the images of a worker while its control plane is initialized
   classroom.kubeadm.image_preload:
     kubeadm_images: worker
     wait: false
@@ -85,22 +85,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: What became of every image.
+  description: The result for every image.
   returned: always, once the images are known
   type: list
   elements: dict
   contains:
     image:
-      description: Full reference.
+      description: The full reference of the image.
       type: str
     state:
-      description: V(present) before, V(pulled) now, V(started) without O(wait), V(missing) in check mode, or V(failed).
+      description:
+        - The state is V(present) if the image was present before, V(pulled) if it was pulled, V(started) without
+          O(wait), V(missing) in check mode, or V(failed).
       type: str
     seconds:
-      description: How long its pull took.
+      description: The duration of the pull, in seconds.
       type: float
     detail:
-      description: Why it failed.
+      description: The reason of a failure, otherwise empty.
       type: str
   sample:
     - image: registry.k8s.io/pause:3.10.2
@@ -134,7 +136,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images 
 
 
 def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
-    """The wished images and whether they are there; in check mode with the reason why nobody could be asked."""
+    """Return the states of the desired images; in check mode also why they are unknown, otherwise an empty text."""
     references = list(module.params["images"])
     reason = ""
     present: set[str] = set()
@@ -150,7 +152,7 @@ def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
 
 
 def as_steps(images: list[Image], reason: str) -> list[Change]:
-    """The images that are, or have to be, pulled, and why."""
+    """Return the changes: the images that are missing, with the reason."""
     why = reason or "not in the container runtime"
     missing = [image for image in images if image.state != PRESENT]
     steps = [Change("image", image.image, "absent", "present", why) for image in missing]
@@ -178,9 +180,8 @@ def main() -> None:
             module.exit_json(changed=False, images=[], msg=backend.unable)
         if backend.unable:
             raise ClassroomError(
-                f"Wanted images in the container runtime, found nothing to load them with: {backend.unable}. Install "
-                "crictl (package "
-                "cri-tools) or skopeo, or do without waiting.")
+                "Images cannot be loaded into the container runtime: expected a program that loads them, found none: "
+                f"{backend.unable}. Install crictl (package cri-tools) or skopeo, or set wait to false.")
         with host_lock.changing(module.check_mode):
             images, reason = survey(module, backend)
             steps = as_steps(images, reason)

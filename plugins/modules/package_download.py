@@ -6,94 +6,97 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: package_download
-short_description: Download packages of exact versions with apt or dnf, apart from the machine's own configuration
+short_description: Download packages of exact versions with apt or dnf, independently of the host's configuration
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Fetches package files from signed repositories into a directory and installs nothing. apt or dnf itself does it,
-    with sources, keys, lists and caches of its own for the moment; those of the machine are neither read nor changed,
-    and the machine need not be of the family that it downloads for.
-  - Nothing comes along that is not named; dependencies are packages to be named like all others.
-  - A file appears under its name when it is complete and checked, by the signed lists for apt, by the packages' own
-    signatures for dnf. Files that are there already are kept.
-  - A proxy is taken from the environment, C(http_proxy) and C(https_proxy).
+  - Downloads package files from signed repositories into a directory and installs nothing. apt or dnf does it with
+    temporary sources, keys, lists and caches; those of the host are neither read nor changed, and the host need not be
+    of the family of the packages.
+  - Only the named packages are downloaded, without their dependencies.
+  - A file gets its name when it is complete and verified, with the signed lists for apt, with the signatures of the
+    packages for dnf. Existing files are kept.
+  - A proxy is taken from the environment variables C(http_proxy) and C(https_proxy).
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: It asks the repositories and says what it would fetch.
+    details: It queries the repositories and reports the packages that it would download.
 options:
   family:
     description:
-      - V(apt) for deb packages, with apt-get, or V(rpm), with dnf 4 and its plugin C(download).
+      - The package family.
+      - V(apt) downloads deb packages with apt-get.
+      - V(rpm) downloads rpm packages with dnf 4 and its plugin C(download).
     type: str
     choices: [apt, rpm]
     required: true
   repositories:
     description:
-      - Where packages come from; a package is taken from the first that has it in a fitting version.
+      - The repositories. A package is taken from the first one that has a matching version.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: A word for it.
+        description: A name for the repository, used in file names.
         type: str
         required: true
       uri:
-        description: Address; that of the directory with C(repodata) for V(rpm).
+        description: The address of the repository. For V(rpm) it is that of the directory with C(repodata).
         type: str
         required: true
       suite:
-        description: For V(apt) only, C(./) for a flat repository.
+        description: The suite, for V(apt) only. C(./) is a flat repository.
         type: str
         default: ./
       components:
-        description: For V(apt) only.
+        description: The components of the suite, for V(apt) only.
         type: list
         elements: str
         default: []
       signed_by:
-        description: The armored public key.
+        description: The public key of the repository, as ASCII-armoured text.
         type: str
         required: true
       fingerprints:
-        description: Fingerprints of which the key must have one; any key if empty.
+        description: Fingerprints that the primary keys may have. If empty, every key is accepted.
         type: list
         elements: str
         default: []
       signed_metadata:
-        description: For V(rpm) only, whether the repository's own lists are signed.
+        description: Whether the metadata of the repository is signed, for V(rpm) only.
         type: bool
         default: true
   packages:
     description:
-      - What to fetch.
+      - The packages to download.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: The package's name.
+        description: The name of the package.
         type: str
         required: true
       version:
-        description: The whole version, or the part of it before the packager's revision; the newest if not given.
+        description:
+          - The whole version, or the part of it before the revision of the packager. The default is the newest.
         type: str
   architecture:
     description:
-      - V(amd64) or V(arm64); that of this machine if not given.
+      - The architecture of the packages, V(amd64) or V(arm64). The default is that of the host.
     type: str
   directory:
     description:
-      - Where the files are to be.
+      - The directory of the files. It is created if it is missing.
     type: path
     required: true
 """
 
 EXAMPLES = r"""
-- name: The packages of this release are there
+- name: Download the packages of this release
   classroom.kubeadm.package_download:
     family: apt
     repositories:
@@ -108,13 +111,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: Paths of the packages, in the order of the wish.
+  description: Paths of the package files, in the order of O(packages).
   returned: success
   type: list
   elements: str
   sample: [/var/cache/course/packages/kubeadm_1.36.3-1.1_amd64.deb]
 packages:
-  description: Whole versions by name.
+  description: Whole versions of the packages by name.
   returned: success
   type: dict
   contains:
@@ -139,12 +142,13 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import Found
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Package, Repository
 
-ROADS: dict[str, Callable[[str, str], package_download.Downloader]] = {
-    package_file.APT: package_download.AptRoad, package_file.RPM: package_download.DnfRoad,
+DOWNLOADERS: dict[str, Callable[[str, str], package_download.Downloader]] = {
+    package_file.APT: package_download.AptDownloader, package_file.RPM: package_download.DnfDownloader,
 }
 
 
 def repositories(module: AnsibleModule) -> list[Repository]:
+    """Return the repositories of the module's parameters."""
     return [
         Repository(
             name=each["name"], uri=each["uri"], signed_by=each["signed_by"], suite=each["suite"],
@@ -155,37 +159,37 @@ def repositories(module: AnsibleModule) -> list[Repository]:
 
 
 def download(module: AnsibleModule, work: str) -> tuple[list[Change], list[Found]]:
-    """What has to come, and all that was asked for."""
+    """Download missing packages; return the changes, and all packages of the parameters."""
     params = module.params
     architecture = params["architecture"] or package_file.machine_architecture()
-    road = ROADS[params["family"]](os.path.join(work, "root"), architecture)
+    downloader = DOWNLOADERS[params["family"]](os.path.join(work, "root"), architecture)
     wanted = [Package(each["name"], each["version"]) for each in params["packages"]]
-    found = package_download.find(road, repositories(module), wanted)
+    found = package_download.find(downloader, repositories(module), wanted)
     lacking = [each for each in found if not each.is_in(params["directory"])]
     if lacking and not module.check_mode:
         disk_space.require(params["directory"], sum(each.size for each in lacking), "packages")
-        fetch(road, lacking, params["directory"])
+        fetch(downloader, lacking, params["directory"])
     steps = [
-        Change("package", each.file, "", f"{each.size} bytes from {each.repository.uri}", "it is not there")
+        Change("package", each.file, "", f"{each.size} bytes from {each.repository.uri}", "it is missing")
         for each in lacking
     ]
     return steps, found
 
 
-def fetch(road: package_download.Downloader, lacking: list[Found], directory: str) -> None:
-    """Have the packages in the directory, each complete or not at all."""
+def fetch(downloader: package_download.Downloader, lacking: list[Found], directory: str) -> None:
+    """Download packages into a directory, each completely or not at all."""
     os.makedirs(directory, exist_ok=True)
     with run_lock.alone(os.path.join(directory, ".running"), directory, 0, lambda _words: None):
-        # Of a killed run; nobody else is at work here
-        aside = os.path.join(directory, ".fetching")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.mkdir(aside)
+        # A killed run may have left it; the lock excludes other runs
+        temporary = os.path.join(directory, ".fetching")
+        shutil.rmtree(temporary, ignore_errors=True)
+        os.mkdir(temporary)
         try:
-            road.fetch(lacking, aside)
+            downloader.fetch(lacking, temporary)
             for each in lacking:
-                os.replace(os.path.join(aside, each.file), os.path.join(directory, each.file))
+                os.replace(os.path.join(temporary, each.file), os.path.join(directory, each.file))
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def main() -> None:

@@ -6,39 +6,39 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: package_extract
-short_description: Take one program out of a package file
+short_description: Extract a program from a package file
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Copies a program out of a deb or rpm package without installing the package, for a machine that only wants to ask
-    the program something, or has no package manager of that family.
-  - It needs dpkg-deb for deb packages, rpm2cpio and cpio for rpm packages.
+  - Copies a program from a deb or rpm package without installing the package, for a host that only needs the output of
+    the program, or that has no package manager of that family.
+  - It needs dpkg-deb for deb packages, and rpm2cpio, rpmkeys and cpio for rpm packages.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: Of a package that is still to be fetched it predicts that the program will be another.
+    details: If the package file does not exist yet, it predicts that the program will change.
 options:
   package:
     description:
-      - The package file.
+      - The path of the package file.
     type: path
     required: true
   program:
     description:
-      - The program's path in the package.
+      - The path of the program in the package.
     type: str
     required: true
   path:
     description:
-      - Where the program is to be.
+      - The path where the program is stored.
     type: path
     required: true
 """
 
 EXAMPLES = r"""
-- name: This release of kubeadm can be asked for its images
+- name: Extract this release of kubeadm, to list its images
   classroom.kubeadm.package_extract:
     package: /var/cache/course/packages/kubeadm_1.36.3-1.1_amd64.deb
     program: /usr/bin/kubeadm
@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checksum:
-  description: The sha256 of the program, empty where check mode predicts.
+  description: The SHA-256 checksum of the program, empty if check mode predicts the change.
   returned: success
   type: str
   sample: 9f2e69784e1a8f5687191a89ea261d1c7cdbfea02d806d7b328c50b07c90d1ce
@@ -67,16 +67,16 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import
 
 
 def place(module: AnsibleModule, work: str) -> tuple[list[Change], str]:
-    """Have the program in its place; the steps and its checksum."""
+    """Store the program at its path and return the changes and its checksum."""
     package, program, path = (module.params[name] for name in ("package", "program", "path"))
     if module.check_mode and not os.path.exists(package):
-        return [Change("program", path, "", program, f"{package} is to be fetched first")], ""
+        return [Change("program", path, "", program, f"{package} does not exist yet")], ""
     programs.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
     checksum = checksum_of(found)
     if checksum_of(path) == checksum and os.access(path, os.X_OK):
         return [], checksum
-    reason = "it is not there" if not os.path.exists(path) else "it is another one"
+    reason = "it is missing" if not os.path.exists(path) else "it is another one"
     if not module.check_mode:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         fresh = path + ".classroom-new"
@@ -101,7 +101,8 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted the program in {}, found: {}.".format(module.params["path"], error))
+        module.fail_json(msg="The program cannot be stored: expected it in {}, found: {}.".format(
+            module.params["path"], error))
     module.exit_json(changed=bool(steps), checksum=checksum, diff=as_diff(steps))
 
 

@@ -7,235 +7,239 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: package_service
-short_description: Services from packages of exact versions, running with exactly these files
+short_description: Install packages of exact versions and run their services with exactly these files
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Makes a signed repository known, installs packages of exactly the wanted versions, up or down, in one transaction,
-    and holds them, so that an upgrade of the system never moves them. In the Red Hat family a hold is an C(exclude=) in
-    the file of that repository, lifted for this module's own transaction only.
-  - Then writes the configuration of the services that the packages bring, enables them, makes them run with it, and
-    waits until they answer.
-  - Only the list of that one repository is fetched. If it does not serve - unreachable, itself or a package not signed
-    with the key, without the wanted version - its description is put back as it was and no package is touched.
-  - An installation that was interrupted is finished first. A running service is restarted (or reloaded) when a file
-    changed, and also when one is newer than the running process - an earlier run may have been ended between the two.
-  - Packages and services are one call because a machine on which all is as wished then costs one connection.
+  - Configures a signed repository, installs packages of exactly the desired versions in one transaction (as upgrade or
+    downgrade), and holds them, so that an upgrade of the system never changes them. In the Red Hat family a hold is an
+    C(exclude=) in the file of that repository, which only the transaction of this module ignores.
+  - Then writes the configuration of the services, enables them, starts or restarts them with it, and waits until they
+    are ready.
+  - Only the list of that one repository is fetched. If it cannot be used (it is unreachable, it or a package is not
+    signed with the key, or it lacks the desired version), its former description is restored and no package is changed.
+  - An interrupted installation is finished first. A running service is restarted (or reloaded) when a file changed, and
+    also when a file is newer than the running process, since an earlier run may have been ended between the two.
+  - Packages and services are one call, so that a host in the desired state needs only one connection.
 notes:
   - Works with apt in the Debian family, with dnf 4 or 5 in the Red Hat family, and with systemd.
-  - Files of the packages that were changed on the machine are kept as they are (dpkg's C(--force-confold)); rpm puts
-    the package's own beside them as C(.rpmnew).
-  - What is installed is read from dpkg's own file, or with one query of rpm; a machine on which all is as wished sees
-    neither apt nor dnf.
+  - Configuration files of the packages that were changed on the host are kept (dpkg's C(--force-confold)); rpm stores
+    the version of the package next to them as C(.rpmnew).
+  - Installed packages are read from dpkg's status file, or with one query of rpm; on a host in the desired state
+    neither apt nor dnf is run.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
     details:
-      - Without any network traffic. Whether the repository has the versions is found out by the real run only.
-      - A unit that is not installed yet is expected to be installed by then.
+      - Check mode causes no network traffic. Only a real run checks whether the repository has the versions.
+      - A unit that is not installed yet is expected to be installed by the real run.
 options:
   repository:
     description:
-      - Where the packages come from. Without it, from the sources that the machine has.
+      - The repository of the packages. Without it, the package sources of the host are used.
     type: dict
     suboptions:
       name:
         description:
-          - Its name on the machine, used in file names. In the Red Hat family also the repository's identifier.
+          - The name of the repository on the host, used in file names. In the Red Hat family it is also the
+            repository's identifier.
         type: str
         required: true
       uri:
         description:
-          - Its address, such as V(http://192.168.90.10/apt). In the Red Hat family what C(baseurl) takes, with its
-            variables.
+          - The address of the repository, such as V(http://192.168.90.10/apt). In the Red Hat family it is the value of
+            C(baseurl) and may have its variables.
         type: str
         required: true
       suite:
-        description: The suite, or for a flat repository its directory with a slash at the end. Only apt has suites.
+        description: The suite, or the directory of a flat repository with a slash at the end. Only apt uses it.
         type: str
         default: ./
       components:
-        description: The components of the suite; none for a flat repository. Only apt has them.
+        description: The components of the suite, none for a flat repository. Only apt uses them.
         type: list
         elements: str
         default: []
       architectures:
-        description: Only these architectures. Without it all that the machine uses. Only apt asks.
+        description: The architectures to use. The default is all architectures of the host. Only apt uses them.
         type: list
         elements: str
         default: []
       signed_by:
-        description: The public key that signs it, as ASCII-armoured text.
+        description: The public key of the repository, as ASCII-armoured text.
         type: str
         required: true
       fingerprints:
         description:
-          - Fingerprints that the primary keys in O(repository.signed_by) may have, as hexadecimal digits; another one
-            is refused before anything is changed. Spaces and case do not matter.
-          - Without it every key is taken, so the road by which it came has to be trusted.
+          - Fingerprints that the primary keys in O(repository.signed_by) may have, as hexadecimal digits. Other keys
+            are rejected before any change. Spaces and case are ignored.
+          - Without it every key is accepted, so the source of the key must be trusted.
         type: list
         elements: str
         default: []
       description:
-        description: What dnf shows for the repository, instead of its name.
+        description: The text that dnf shows for the repository, instead of its name.
         type: str
         default: ""
       signed_metadata:
         description:
-          - Whether dnf demands a signature of the repository's metadata as well (C(repo_gpgcheck)).
-          - Packages must be signed in any case, and apt's lists always are.
+          - Whether dnf requires a signature of the repository's metadata, too (C(repo_gpgcheck)).
+          - Packages must be signed in any case, and apt always requires signed lists.
         type: bool
         default: true
       excludes:
         description:
-          - What dnf is to leave alone in this repository beside the packages with a version, such as what they need.
-          - Not written with O(hold=false).
+          - Packages of this repository that dnf excludes in addition to the packages with a version, for example their
+            dependencies.
+          - They are not written with O(hold=false).
         type: list
         elements: str
         default: []
       further_uris:
         description:
-          - Further addresses of the same form and key, such as packages of the host's distribution in a bundle.
-            Only apt has them.
+          - Other addresses with the same form and key, for example those of the packages of the host's distribution in
+            a bundle. Only apt uses them.
         type: list
         elements: str
         default: []
   packages:
-    description: What is installed.
+    description: The packages to install.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: The package.
+        description: The name of the package.
         type: str
         required: true
       version:
         description:
-          - Its version. V(1.36.3) is any packaging of that version, such as V(1.36.3-1.1); V(1.36.3-1.1) is just that.
-          - V(1.36) is any release with these first two numbers; an installed one of them stays.
-          - Without it any version will do, from any of the machine's sources, and the package is not held.
+          - The version of the package. V(1.36.3) accepts every revision of the packager, such as V(1.36.3-1.1);
+            V(1.36.3-1.1) is exact.
+          - V(1.36) accepts every release with these first two numbers; an installed one is kept.
+          - Without it any version from any source of the host is accepted, and the package is not held.
         type: str
   hold:
     description:
-      - Whether the packages with a version are kept from upgrades of the system.
-      - In the Red Hat family that needs a O(repository).
+      - Whether packages with a version are held, so that upgrades of the system do not change them.
+      - In the Red Hat family a hold requires a O(repository).
     type: bool
     default: true
   files:
     description:
-      - Files that are read whenever they are needed, so that no service has to be told of a change, such as
-        C(hosts.toml) of containerd or C(registries.conf). They are written before the services are brought up.
-      - Missing directories are made. Owner and group of an existing file are kept.
+      - Files that services read again whenever they need them, so that a change requires no restart, such as
+        C(hosts.toml) of containerd or C(registries.conf). They are written before the services are started.
+      - Missing directories are created. Owner and group of an existing file are kept.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: The file's absolute path.
+        description: The absolute path of the file.
         type: path
         required: true
       content:
         description:
-          - Its whole content.
-          - Exactly one of O(files[].content) and O(files[].secret_content) is required, unless
-            the file is to be absent.
+          - The whole content of the file.
+          - Exactly one of O(files[].content) and O(files[].secret_content) is required, unless O(files[].state=absent).
         type: str
       secret_content:
-        description: Its whole content, which is never shown.
+        description: The whole content of the file, which is never shown.
         type: str
       state:
-        description: V(absent) for a file that is not to be there, and needs no content.
+        description: Whether the file exists. V(absent) removes it and needs no content.
         type: str
         choices: [present, absent]
         default: present
       mode:
-        description: Its permission bits, as an octal number in quotes.
+        description: The permission bits of the file, as an octal number in quotes.
         type: str
         default: "0644"
       force:
-        description: Whether a file that is there is replaced. V(false) writes it only where there is none.
+        description: Whether an existing file is replaced. V(false) writes the file only if it is missing.
         type: bool
         default: true
   services:
-    description: Units and the files that they read, in the order in which they are brought up.
+    description: Units and the files that they read, in the order in which they are started.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: The unit. V(containerd) is short for V(containerd.service).
+        description: The name of the unit. V(containerd) is short for V(containerd.service).
         type: str
         required: true
       files:
         description:
-          - The files that the service reads when it starts, also its unit and drop-ins. Missing directories are made.
-          - Owner and group of an existing file are kept; a new one belongs to the user that the module runs as.
+          - Files that the service reads when it starts, including its unit and drop-ins. Missing directories are
+            created.
+          - Owner and group of an existing file are kept; a new file belongs to the user of the module.
         type: list
         elements: dict
         default: []
         suboptions:
           path:
-            description: The file's absolute path.
+            description: The absolute path of the file.
             type: path
             required: true
           content:
             description:
-              - Its whole content.
+              - The whole content of the file.
               - Exactly one of O(services[].files[].content) and O(services[].files[].secret_content) is required,
-                unless the file is to be absent.
+                unless O(services[].files[].state=absent).
             type: str
           secret_content:
-            description: Its whole content, which is never shown.
+            description: The whole content of the file, which is never shown.
             type: str
           state:
-            description: V(absent) for a file that is not to be there, and needs no content.
+            description: Whether the file exists. V(absent) removes it and needs no content.
             type: str
             choices: [present, absent]
             default: present
           mode:
-            description: Its permission bits, as an octal number in quotes.
+            description: The permission bits of the file, as an octal number in quotes.
             type: str
             default: "0644"
           force:
-            description: Whether a file that is there is replaced. V(false) writes it only where there is none.
+            description: Whether an existing file is replaced. V(false) writes the file only if it is missing.
             type: bool
             default: true
           action_on_change:
-            description: What makes a running service read this file, instead of its O(services[].action_on_change).
+            description:
+              - The action that makes a running service read this file, instead of O(services[].action_on_change).
             type: str
             choices: [restart, reload]
       enabled:
         description:
-          - Whether the unit starts at boot. Without it that is left as it is.
-          - Units that cannot be enabled, such as static ones, are left alone.
+          - Whether the unit starts at boot. Without it the current setting is kept.
+          - Units that cannot be enabled, such as static ones, are not changed.
         type: bool
       state:
         description:
           - Whether the unit runs now.
           - Without it the unit is neither started nor stopped, but a running one is still restarted when a file
             changed.
-          - That is right for a kubelet, which ends and starts again until kubeadm has given it a configuration.
+          - Omit it for a kubelet, which ends and starts again until kubeadm has written its configuration.
         type: str
         choices: [started, stopped]
       action_on_change:
         description:
-          - What makes a running service read a changed file.
+          - The action that makes a running service read a changed file.
           - A changed unit or drop-in always means a restart.
         type: str
         choices: [restart, reload]
         default: restart
       validate:
         description:
-          - A command that judges the files of a directory before they are written. It sees a copy of the directory
-            with the new files in it; when it fails, nothing is written and the running service is left alone.
-          - In check mode a command that is not there yet judges nothing.
+          - A command that validates the files of a directory before they are written. It gets a copy of the directory
+            with the new files in it; when it fails, nothing is written and the running service is not changed.
+          - In check mode a command that is not installed yet is skipped.
         type: dict
         suboptions:
           command:
-            description: The command and its arguments; V({directory}) stands for the copy.
+            description: The command and its arguments. V({directory}) is replaced by the path of the copy.
             type: list
             elements: str
             required: true
@@ -245,33 +249,33 @@ options:
             required: true
       brought_by:
         description:
-          - Packages of which this collection must have installed one on this machine; a unit that somebody else
-            brought is left alone. Without it every unit is acted on.
-          - It suits O(services[].state=stopped) for a service that another one replaces.
+          - The unit is changed only if this collection has installed one of these packages on the host. Without it
+            every unit is changed.
+          - It is meant for O(services[].state=stopped) of a service that another one replaces.
         type: list
         elements: str
         default: []
       socket:
-        description: The service counts as running once this Unix socket accepts connections.
+        description: A Unix socket. The service is ready when it accepts connections.
         type: path
       port:
         description:
-          - The service counts as running once this TCP port accepts connections on the loopback address.
-          - Another program on it is an error, found before the service's files are changed.
+          - A TCP port. The service is ready when it accepts connections on the loopback address.
+          - Another program on this port is an error, found before the files of the service are changed.
         type: int
       further_ports:
-        description: Other TCP ports that the service listens on, and no other program may have.
+        description: Other TCP ports of the service, on which no other program may listen.
         type: list
         elements: int
         default: []
       timeout:
-        description: How many seconds to wait for the socket or port.
+        description: How long to wait for the socket or port, in seconds.
         type: float
         default: 60
 """
 
 EXAMPLES = r"""
-- name: The container runtime is installed, held, and runs with its configuration
+- name: Install, hold and start the container runtime with its configuration
   classroom.kubeadm.package_service:
     repository:
       name: classroom-kubeadm
@@ -291,7 +295,7 @@ EXAMPLES = r"""
         state: started
         socket: /run/containerd/containerd.sock
 
-- name: The same in the Red Hat family, where dnf excludes both packages from now on
+- name: Install a package in the Red Hat family, where dnf excludes both packages from now on
   classroom.kubeadm.package_service:
     repository:
       name: classroom-kubeadm
@@ -301,7 +305,7 @@ EXAMPLES = r"""
     packages:
       - {name: kubelet, version: 1.36.3}
 
-- name: The kubelet is enabled and waits for kubeadm
+- name: Enable the kubelet, which waits for kubeadm
   classroom.kubeadm.package_service:
     services:
       - name: kubelet
@@ -310,7 +314,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
@@ -318,7 +322,7 @@ changes:
     - "install kubelet: it is not installed"
     - "restart containerd.service: /etc/containerd/config.toml changed"
 changed_files:
-  description: Paths of the files that were written or removed (in check mode - that would be).
+  description: Paths of the files that were written or removed (in check mode those that would be).
   returned: success
   type: list
   elements: str
@@ -329,7 +333,7 @@ versions:
   type: dict
   contains:
     <package>:
-      description: Installed version, empty when the package is not installed.
+      description: Installed version of the package, empty if it is not installed.
       type: str
   sample: {kubelet: 1.36.3-1.1}
 """
@@ -408,7 +412,8 @@ SERVICE_SPEC = {
 _LISTS = ("components", "architectures", "fingerprints", "excludes", "further_uris")
 
 
-def wished_packages(params: Mapping[str, Any]) -> package_plan.PackagesSpec:
+def packages_spec(params: Mapping[str, Any]) -> package_plan.PackagesSpec:
+    """Return the desired packages; raise ClassroomError for an invalid key."""
     repository = None
     if params["repository"] is not None:
         given = params["repository"]
@@ -418,23 +423,25 @@ def wished_packages(params: Mapping[str, Any]) -> package_plan.PackagesSpec:
     return package_plan.PackagesSpec(wanted, repository, params["hold"])
 
 
-def wished_file(file: Mapping[str, Any]) -> service.FileSpec:
+def file_spec(file: Mapping[str, Any]) -> service.FileSpec:
+    """Return a desired file; raise ClassroomError for an invalid mode."""
     secret = file["secret_content"] is not None
     try:
         mode = int(file["mode"], 8)
     except ValueError as problem:
         raise ClassroomError(
-            "Wanted an octal mode such as '0644' for {}, found '{}'. Correct it.".format(file["path"], file["mode"])
-        ) from problem
+            "The mode of {} is invalid: expected an octal number such as '0644', found '{}'. Correct it.".format(
+                file["path"], file["mode"])) from problem
     content = file["secret_content"] if secret else file["content"]
     content = content if file["state"] == "present" else None
     return service.FileSpec(file["path"], content, mode, secret, file.get("action_on_change"), file["force"])
 
 
-def wished_service(given: Mapping[str, Any]) -> service.ServiceSpec:
+def service_spec(given: Mapping[str, Any]) -> service.ServiceSpec:
+    """Return a desired service."""
     return service.ServiceSpec(
         name=unit_name(given["name"]),
-        files=tuple(wished_file(file) for file in given["files"]),
+        files=tuple(file_spec(file) for file in given["files"]),
         enabled=given["enabled"],
         state=given["state"],
         on_change=given["action_on_change"],
@@ -442,19 +449,20 @@ def wished_service(given: Mapping[str, Any]) -> service.ServiceSpec:
         port=given["port"],
         timeout=given["timeout"],
         further_ports=tuple(given["further_ports"]),
-        trial=wished_trial(given["validate"]),
+        trial=trial_of(given["validate"]),
         brought_by=tuple(given["brought_by"]),
     )
 
 
-def wished_trial(given: Mapping[str, Any] | None) -> service.Trial | None:
+def trial_of(given: Mapping[str, Any] | None) -> service.Trial | None:
+    """Return the validation of a service's files, None if there is none."""
     if given is None:
         return None
     return service.Trial(tuple(given["command"]), given["directory"].rstrip("/"))
 
 
 def install(root: Root, spec: package_plan.PackagesSpec, check_mode: bool) -> tuple[list[Change], dict[str, str]]:
-    """What had to be done for the packages, and the versions that are there now."""
+    """Install the packages; return the changes and the versions that are installed now."""
     backend = backend_of(root, run, repository=spec.repository)
     files = backend.files(spec)
     state = package_plan.read_state(root, backend, spec, files)
@@ -466,7 +474,7 @@ def install(root: Root, spec: package_plan.PackagesSpec, check_mode: bool) -> tu
 
 
 def write(root: Root, files: tuple[service.FileSpec, ...], check_mode: bool) -> list[Change]:
-    """What had to be done for files that belong to no service."""
+    """Write the files that belong to no service and return the changes."""
     spec = service.ServiceSpec("", files)
     steps = service.plan(spec, service.read_files(root, files))
     if not check_mode:
@@ -475,7 +483,7 @@ def write(root: Root, files: tuple[service.FileSpec, ...], check_mode: bool) -> 
 
 
 def configure(root: Root, spec: service.ServiceSpec, check_mode: bool) -> list[Change]:
-    """What had to be done for one service."""
+    """Configure one service and return the changes."""
     state = service.read_state(root, run, spec)
     steps = service.plan(spec, state)
     service.try_files(root, run, spec, steps, check_mode)
@@ -491,11 +499,11 @@ def configure(root: Root, spec: service.ServiceSpec, check_mode: bool) -> list[C
 
 
 def bring_up(module: AnsibleModule) -> None:
-    """Packages, then each service; every wish is understood before anything is changed."""
+    """Install the packages, then start each service; all parameters are validated before any change."""
     root = Root()
-    spec = wished_packages(module.params)
-    files = tuple(wished_file(file) for file in module.params["files"])
-    services = [wished_service(given) for given in module.params["services"]]
+    spec = packages_spec(module.params)
+    files = tuple(file_spec(file) for file in module.params["files"])
+    services = [service_spec(given) for given in module.params["services"]]
     steps: list[Change] = []
     versions: dict[str, str] = {}
     if spec.packages:

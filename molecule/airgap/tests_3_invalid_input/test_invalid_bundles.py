@@ -108,7 +108,7 @@ def test_a_repository_that_another_key_signed(other_key: list[str]) -> None:
     for says in (
         f"The key of http://{NET}.10:8080/apt is not the known one",
         # On a controller that does not know the signer
-        f"Wanted http://{NET}.10:8080/apt signed with the given key, found it unsigned or signed with another one",
+        f"expected http://{NET}.10:8080/apt signed with the given key, found it unsigned or signed with another one",
     ):
         run = in_room("site.yml", "--limit", "node2", "--tags", "preflight,host,containerd", cluster_bundle=str(bundle))
         assert run.status == FAILED, run.output

@@ -45,13 +45,13 @@ def test_check_mode_shows_what_would_be_written(tmp_path: Path) -> None:
 
 def test_another_minor_than_kubernetes(tmp_path: Path) -> None:
     chosen = choosing(tmp_path / "crio.yml", CRIO, crio_version="1.35.2")
-    says = ("Wanted CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")
+    says = ("expected CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")
     refused("node2", *ALONE, inventories=chosen, says=says)
 
 
 def test_the_socket_of_another_runtime(tmp_path: Path) -> None:
     chosen = choosing(tmp_path / "crio.yml", CRIO, cluster_cri_socket="unix:///run/containerd/containerd.sock")
-    says = ("Wanted the container runtime CRI-O", "which is containerd's", "Leave cluster_cri_socket out")
+    says = ("expected the container runtime CRI-O", "which is containerd's", "Leave cluster_cri_socket out")
     refused("node2", *ALONE, inventories=chosen, says=says)
 
 
@@ -73,7 +73,7 @@ def member_with_containerd() -> Iterator[None]:
 
 @pytest.mark.usefixtures("member_with_containerd")
 def test_a_member_with_another_runtime(tmp_path: Path) -> None:
-    says = ("found this machine in a cluster with containerd", "by reset.yml and then site.yml")
+    says = ("found this host in a cluster with containerd", "by reset.yml and then site.yml")
     refused("node2", *ALONE, inventories=choosing(tmp_path / "crio.yml", CRIO), says=says)
 
 
@@ -84,6 +84,6 @@ def test_a_bundle_without_cri_o(tmp_path: Path) -> None:
     chosen = choosing(tmp_path / "crio.yml", CRIO)
     run = playbook("site.yml", *ALONE, "--tags", "preflight,crio", inventories=chosen)
     assert run.status != 0
-    assert "Wanted cri-o 1.36, found no package of that name in http://" in run.failures["node2"]
+    assert "expected cri-o 1.36, found no package of that name in http://" in run.failures["node2"]
     before = json.loads(kept_prints().read_text(encoding="utf-8"))
     assert sorted(all_prints(("node2",))["node2"] ^ set(before["node2"])) == []

@@ -137,16 +137,16 @@ def test_another_runtime_than_the_one_that_is_there() -> None:
 
 def test_the_socket_of_a_runtime_that_was_not_chosen() -> None:
     """Found at once, and not by waiting for a socket that never answers."""
-    says = ("Wanted the container runtime containerd", "which is CRI-O's", "Leave cluster_cri_socket out")
+    says = ("expected the container runtime containerd", "which is CRI-O's", "Leave cluster_cri_socket out")
     refused("node2", *ALONE, "--extra-vars", "cluster_cri_socket=unix:///run/crio/crio.sock", says=says)
 
 
 def test_another_minor_of_cri_o_than_kubernetes() -> None:
-    says = ("Wanted CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")
+    says = ("expected CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")
     refused("node2", *ALONE, "--extra-vars", "cluster_runtime=crio crio_version=1.35.2", says=says)
 
 
 def test_a_release_that_the_source_has_not() -> None:
     """Known only to the source itself; its description is put back and the installed release stays."""
-    says = ("Wanted containerd 9.9.9, found 2.4.2", f"in http://{NET}.10:8080/apt", "Choose one of those")
+    says = ("expected containerd 9.9.9, found 2.4.2", f"in http://{NET}.10:8080/apt", "Choose one of those")
     refused("node2", *ALONE, "--extra-vars", "containerd_version=9.9.9", says=says)

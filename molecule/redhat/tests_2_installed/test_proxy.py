@@ -81,7 +81,7 @@ def test_both_package_managers_fetch_through_it(declaration: str) -> None:
     run = playbook(str(ROOT / "molecule/redhat/proxied.yml"), "-e", declaration)
     assert set(run.failures) == set(NODES) and PASSWORD not in run.output
     for words in run.failures.values():
-        assert "Wanted kubectl 9.9.9, found 1.36.3-1" in words and "http://packages.outside.test/" in words
+        assert "expected kubectl 9.9.9, found 1.36.3-1" in words and "http://packages.outside.test/" in words
     assert asked("GET http://packages.outside.test/") == addresses()
 
 

@@ -210,15 +210,15 @@ def no_room() -> Iterator[None]:
 SIGNED = "signed with the given key, found it, or a package of it, unsigned or signed with another one"
 REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "the server is down": ({"uri": "http://127.0.0.1:9/rpm"}, (
-        "Wanted the metadata of http://127.0.0.1:9/rpm, found that it cannot be fetched", "server up?")),
+        "expected the metadata of http://127.0.0.1:9/rpm, found that it cannot be fetched", "server is up")),
     "its metadata is not signed": ({"uri": "file:///srv/repositories/unsigned"}, (SIGNED, "repositories/unsigned")),
     "its metadata is signed by another": ({"uri": "file:///srv/repositories/other-metadata"}, (
-        SIGNED, "Wanted file:///srv/repositories/other-metadata signed", "Bad GPG signature")),
+        SIGNED, "expected file:///srv/repositories/other-metadata signed", "Bad GPG signature")),
     "its packages are signed by another": ({"uri": "file:///srv/repositories/other-packages"}, (SIGNED, "small-1.1")),
     "a package is damaged": ({"uri": "file:///srv/repositories/damaged"}, (
         "found files with other contents", "small-1.1")),
     "the version is not there": ({"version": "2.0"}, (
-        "Wanted small 2.0, found 1.1-1, 1.0-1 in file:///srv/repositories/right. Choose one of those",)),
+        "expected small 2.0, found 1.1-1, 1.0-1 in file:///srv/repositories/right. Choose one of those",)),
     "the key has another fingerprint": ({"fingerprints": ["AA BB"]}, ("expected the fingerprint AABB, found",)),
 }
 

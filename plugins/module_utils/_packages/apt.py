@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""apt and dpkg as a backend of `packages`."""
+"""The package manager backend for apt and dpkg."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .._core.files import Root, read_text, remove
 from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
 
 STATUS = "/var/lib/dpkg/status"
-# dpkg's journal: files in it mean that it was ended before it could fold them into its status.
+# dpkg's journal: files in it mean that dpkg was ended before it could merge them into its status.
 _UPDATES = "/var/lib/dpkg/updates"
 _SOURCES = "/etc/apt/sources.list.d"
 _LISTS = "/var/lib/apt/lists"
 # A line of dpkg's simulation, for each package that it would remove
 _GOING = re.compile(r"^Would remove or purge (\S+) ", re.MULTILINE)
 _SIMULATION = 120.0
-# dpkg's words in the C locale
+# Message of dpkg in the C locale
 _NEEDED = "dependency problems prevent removal"
 _BROKEN = re.compile(
     r"^Status: \S+ (?:reinstreq \S+|"
@@ -34,25 +34,25 @@ _BROKEN = re.compile(
     re.MULTILINE)
 _INSTALLED = re.compile(
     r"^Package: (\S+)\n(?:(?!Package: |Status: ).+\n)*Status: \S+ \S+ (?:installed|triggers-\S+)$", re.MULTILINE)
-_TORN = re.compile(r"^Status: .*(?:reinstreq|half-installed)", re.MULTILINE)
+_HALF_INSTALLED = re.compile(r"^Status: .*(?:reinstreq|half-installed)", re.MULTILINE)
 _PRESENT = ("installed", "triggers-awaited", "triggers-pending")
 _LOCKED = re.compile(r"[Cc]ould not get lock|[Uu]nable to (?:acquire|lock)|was locked by another process")
 _HASH = re.compile(r"Hash Sum mismatch|Hashes of expected file|File has unexpected size|Corrupted file")
 _UNSIGNED = re.compile(
     r"is not signed|NO_PUBKEY|signatures? (?:couldn't be verified|were invalid)|invalid signature|not verified|"
     r"Missing key|does not have a Release file|Malformed|BADSIG|Sub-process .*sqv? returned an error code")
-# A line of a simulation about a package that is there already and gets another version: name, [old], (new ...
+# A line of a simulation about an installed package that gets another version: name, [old], (new ...
 _MOVED = re.compile(r"^Inst (\S+) \[([^\]]+)\] \((\S+)", re.MULTILINE)
-# A line of --print-uris: 'address' file size checksum; and what follows the address of a source in it
+# A line of --print-uris: 'address' file size checksum; and the part after the address of a source
 _LISTED = re.compile(r"^'([^']+)' ", re.MULTILINE)
 _BELOW_SOURCE = re.compile(r"/(?:dists/.*|\./[^/]*|[^/]*)$")
 _ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "APT_LISTCHANGES_FRONTEND": "none",
-    # Restarting services is left to whoever configures them.
+    # Services are restarted by the code that configures them.
     "NEEDRESTART_SUSPEND": "1",
 }
-# Another apt (a boot's daily update) is waited for this long, in seconds.
+# Seconds to wait for another apt, for example the daily update after a boot.
 _LOCK_TIMEOUT = 300
 _TIMEOUT = 1800.0
 
@@ -72,10 +72,15 @@ class Apt:
         self._repository = repository
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
-        """From dpkg's own file: asking dpkg-query and apt-mark would take ten times as long."""
+        """Return the installed packages among `names`, and whether dpkg was interrupted.
+
+        They are read from dpkg's status file: running dpkg-query and apt-mark takes ten times as long.
+        """
         status = read_text(self._root(STATUS))
         if status is None:
-            raise ClassroomError(f"Wanted dpkg's status in {STATUS}, found none. Is this a Debian system?")
+            raise ClassroomError(
+                f"The installed packages cannot be read: expected dpkg's status in {STATUS}, found no such file. Use a "
+                "host of the Debian family.")
         found = {name: _installed(status, name) for name in names}
         installed = {name: package for name, package in found.items() if package is not None}
         return installed, bool(_BROKEN.search(status)) or self._has_journal()
@@ -90,7 +95,7 @@ class Apt:
             return False
 
     def files(self, spec: PackagesSpec) -> Mapping[str, str]:
-        """The key first: apt refuses a source whose key is missing."""
+        """Return the files of the repository, the key first: apt rejects a source whose key is missing."""
         repository = spec.repository
         if repository is None:
             return {}
@@ -100,12 +105,12 @@ class Apt:
         }
 
     def repair(self, names: Sequence[str]) -> None:
-        self._patiently(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"])
+        self._run_unlocked(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"])
         self._apt("install", "--fix-broken", "--no-install-recommends")
-        # Neither of the two touches a package whose unpacking was cut off.
-        torn = [name for name in _torn(read_text(self._root(STATUS)) or "") if name not in names]
-        if torn:
-            self._apt("install", "--reinstall", "--no-install-recommends", *torn)
+        # Neither of the two repairs a package whose unpacking was interrupted.
+        broken = [name for name in _half_installed(read_text(self._root(STATUS)) or "") if name not in names]
+        if broken:
+            self._apt("install", "--reinstall", "--no-install-recommends", *broken)
 
     def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
         self._update(repository)
@@ -124,7 +129,7 @@ class Apt:
             raise explained(problem.completed, repository) from problem
 
     def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
-        # Without --reinstall apt takes a package whose unpacking was cut off for installed.
+        # Without --reinstall apt takes a package whose unpacking was interrupted for installed.
         arguments = ["--no-install-recommends", "--allow-change-held-packages", "--reinstall"]
         if any(version and self._is_lower(version, installed.get(name)) for name, version in versions.items()):
             arguments.append("--allow-downgrades")
@@ -134,8 +139,8 @@ class Apt:
         answer = self._apt("install", *arguments, check=False)
         if answer.rc == 0:
             return
-        # Stale lists name package files that are no longer there, which only the download notices. Where dpkg has
-        # begun, or apt was ended, or the content is wrong, other lists cannot help.
+        # Stale lists name package files that no longer exist, which only the download notices. If dpkg has started,
+        # apt was ended, or the content is wrong, other lists cannot help.
         is_final = refreshed is not None or _was_ended(answer) or _HASH.search(answer.text)
         if is_final or read_text(self._root(STATUS)) != before:
             raise explained(answer, None)
@@ -204,10 +209,10 @@ class Apt:
         return self._run(["dpkg", "--compare-versions", version, "lt", installed.version], check=False).rc == 0
 
     def hold(self, names: Sequence[str], held: bool) -> None:
-        self._patiently(["apt-mark", "hold" if held else "unhold", *names])
+        self._run_unlocked(["apt-mark", "hold" if held else "unhold", *names])
 
     def removable(self, names: Sequence[str]) -> Removable:
-        """dpkg takes along what depends on each other, and leaves what another package depends on."""
+        """Simulate with dpkg, which removes packages that depend on each other and keeps those that others need."""
         answer = self._run(["dpkg", "--purge", "--no-act", *names], timeout=_SIMULATION, check=False, env=_ENVIRONMENT)
         going = {name.partition(":")[0] for name in _GOING.findall(answer.out)}
         found = tuple(name for name in names if name in going)
@@ -216,12 +221,12 @@ class Apt:
         return Removable(found, "" if len(found) == len(names) else answer.err.strip())
 
     def purge(self, names: Sequence[str]) -> Purged:
-        """With dpkg, and not apt, which would take along whatever somebody has put upon them since."""
-        words = self._patiently(["dpkg", "--purge", *names], check=False).text
+        """Remove with dpkg: apt would also remove packages that were installed later and depend on these."""
+        words = self._run_unlocked(["dpkg", "--purge", *names], check=False).text
         return Purged(words, _NEEDED in words)
 
     def forget(self, files: Mapping[str, str]) -> None:
-        """apt's copies of the lists; it names them after the address."""
+        """Remove apt's copies of the package lists, which have the address in their names."""
         for path, text in files.items():
             if os.path.dirname(path) != _SOURCES:
                 continue
@@ -232,13 +237,13 @@ class Apt:
                     remove(found)
 
     def _apt(self, verb: str, *arguments: str, check: bool = True) -> Completed:
-        return self._patiently(
+        return self._run_unlocked(
             ["apt-get", "--quiet=2", "--yes", f"--option=DPkg::Lock::Timeout={_LOCK_TIMEOUT}",
              "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
              "--option=Dpkg::Use-Pty=0", "--option=Acquire::Retries=2", verb, *arguments], check=check)
 
-    def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
-        """Run again while another package manager works: not all locks are waited for by the programs themselves."""
+    def _run_unlocked(self, argv: Sequence[str], check: bool = True) -> Completed:
+        """Run a command again while another package manager works: apt itself does not wait for all of its locks."""
         deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
             answer = self._run(argv, timeout=_TIMEOUT, check=False, env=_ENVIRONMENT)
@@ -268,11 +273,11 @@ def _installed(status: str, name: str) -> Installed | None:
     return Installed(fields["Version"], selection == "hold")
 
 
-def _torn(status: str) -> list[str]:
-    """The packages whose unpacking was cut off."""
+def _half_installed(status: str) -> list[str]:
+    """Return the packages whose unpacking was interrupted."""
     return [
         line.partition(": ")[2]
-        for stanza in status.split("\n\n") if _TORN.search(stanza)
+        for stanza in status.split("\n\n") if _HALF_INSTALLED.search(stanza)
         for line in stanza.splitlines() if line.startswith("Package: ")
     ]
 
@@ -301,21 +306,21 @@ def _source(repository: Repository) -> str:
 
 
 def _only(repository: Repository | None) -> list[str]:
-    """Options that make apt see this repository alone: the machine's other sources may be slow or out of reach."""
+    """Return the options with which apt reads only this repository: other sources may be slow or unreachable."""
     if repository is None:
         return []
     return [
         "--option=Dir::Etc::sourcelist=" + _source_path(repository),
         "--option=Dir::Etc::sourceparts=-",
         "--option=APT::Get::List-Cleanup=0",
-        # The cache of all sources would be replaced by one of this source only, and made anew right afterwards.
+        # Otherwise a cache of this source would replace that of all sources, which would be created again afterwards.
         "--option=Dir::Cache::pkgcache=",
         "--option=Dir::Cache::srcpkgcache=",
     ]
 
 
 def explained(answer: Completed, repository: Repository | None) -> ClassroomError:
-    """apt's own words behind a sentence that says what they mean."""
+    """Return an error that explains the output of a failed apt and quotes it."""
     source = repository.uri if repository else "the package source"
     words = "\n" + answer.text
     if answer.rc < 0 or answer.rc == 124:
@@ -325,17 +330,16 @@ def explained(answer: Completed, repository: Repository | None) -> ClassroomErro
                 "no end in time" if answer.rc == 124 else f"signal {-answer.rc}", words))
     if _HASH.search(answer.text):
         return ClassroomError(
-            f"Wanted packages as {source} has signed them, found files with other contents (Hash Sum mismatch). The "
-            f"source was changed or damaged after it was signed: make it anew. apt said:{words}")
+            f"The packages are damaged: expected them as {source} has signed them, found files with other contents "
+            "(Hash Sum mismatch). The source was changed or damaged after it was signed: create it again. apt said:"
+            f"{words}")
     if _UNSIGNED.search(answer.text):
         return ClassroomError(
-            f"Wanted {source} signed with the given key, found it unsigned or signed with another one. Correct the "
-            "key, or "
-            f"do not use this source. apt said:{words}")
+            f"The signature check failed: expected {source} signed with the given key, found it unsigned or signed "
+            f"with another one. Correct the key, or do not use this source. apt said:{words}")
     if repository is not None:
         return ClassroomError(
-            f"Wanted the package lists of {source}, found that they cannot be fetched. Is the address right, and the "
-            "server "
-            f"up? apt said:{words}")
+            f"The repository is not usable: expected the package lists of {source}, found that they cannot be fetched. "
+            f"Check the address, and that the server is up. apt said:{words}")
     return ClassroomError(
-        f"Wanted the packages installed, found that apt cannot. Correct what it names:{words}")
+        f"Cannot install the packages: expected apt to succeed, found an error. Correct what it names:{words}")

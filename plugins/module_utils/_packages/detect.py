@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which package manager a machine has: the only place that decides it."""
+"""Choose the package manager of a host: the only place that decides it."""
 
 from __future__ import annotations
 
@@ -20,33 +20,35 @@ from .plan import Backend, Repository
 if TYPE_CHECKING:
     from .dnf import Dnf
 
-# Of RHEL and its rebuilds; preflight and Ansible believe it as well. dpkg may be there, too, and rpm elsewhere
+# RHEL and its rebuilds have this file; preflight and Ansible use it, too. They may have dpkg, and other systems rpm
 REDHAT = "/etc/redhat-release"
 
 
 def backend_of(
     root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep, repository: Repository | None = None,
 ) -> Backend:
-    """The machine's package manager; `repository` is the one in which packages are to be held."""
+    """Return the package manager of the host; `repository` is the one in which packages are held.
+
+    Raises ClassroomError for a host of neither family.
+    """
     if os.path.exists(root(REDHAT)):
         return _dnf()(root, run, sleep, repository)
     if os.path.exists(root(STATUS)):
         return Apt(root, run, sleep, repository)
     raise ClassroomError(
-        f"Wanted a machine of the Debian or Red Hat family, with apt or dnf, found neither {STATUS} nor {REDHAT}. This "
-        "collection "
-        "does not know other package managers.")
+        "The package manager of this host is not supported: expected a host of the Debian or Red Hat family, with apt "
+        f"or dnf, found neither {STATUS} nor {REDHAT}. Use a host of one of these families.")
 
 
 def forget(root: Root, run: Runner, files: Mapping[str, str]) -> None:
-    """Remove what was stored of repositories whose files, path -> former text, are gone; the paths tell whose."""
+    """Remove cached data of removed repositories; `files` has the former text of their files by path."""
     backends: tuple[Backend, ...] = (Apt(root, run), _dnf()(root, run))
     for backend in backends:
         backend.forget(files)
 
 
 def _dnf() -> type[Dnf]:
-    """Loaded where it is needed: SQLite and the rest of it take some 20 ms, also of a machine that has apt."""
+    """Import dnf only when it is needed: SQLite and its other imports take some 20 ms, which hosts with apt save."""
     from .dnf import Dnf
 
     return Dnf

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""dnf and rpm as a backend of `packages`.
+"""The package manager backend for dnf and rpm.
 
-Written for dnf 4 (RHEL and its rebuilds, 8 to 10), whose words these are. dnf 5 understands the same command lines:
-excludes are lifted by `--setopt=disable_excludes`, which both have, and not by dnf 4's `--disableexcludes`. Its history
-has another form and is not read: after an interruption only the wanted packages themselves are looked at.
+Written for dnf 4 (RHEL and its rebuilds, 8 to 10) and its messages. dnf 5 understands the same command lines: excludes
+are disabled by `--setopt=disable_excludes`, which both have, and not by dnf 4's `--disableexcludes`. The history of
+dnf 5 has another format and is not read: after an interruption only the desired packages themselves are checked.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_si
 REPOSITORIES = "/etc/yum.repos.d"
 KEYS = "/etc/pki/rpm-gpg"
 HISTORY = "/var/lib/dnf/history.sqlite"
-# dnf's note of who changes packages at the moment: a process id
+# The id of the process that currently changes packages, written by dnf
 _AT_WORK = "/var/lib/dnf/rpmdb_lock.pid"
 _STORED = ("/var/cache/dnf", "/var/lib/dnf/repos")
 _KEY = "gpg-pubkey"
 _FIELDS = "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\t%{INSTALLTIME}\\n"
-# libdnf's numbers of what was to become of a package: install, downgrade, obsolete, upgrade and reinstall put it there,
-# and in the place of another one are downgraded and upgraded ones
+# libdnf's numbers of actions: install, downgrade, obsolete, upgrade and reinstall add a version; downgraded and
+# upgraded replace one
 _COMES = (1, 2, 4, 6, 9)
 _GIVES_WAY = (3, 7)
 _DONE = 1
@@ -59,14 +59,14 @@ _DETAIL = re.compile(r"^(?:\[(?:MIRROR|FAILED)\]|All matches were|No match for).
 _DNF = ("dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=*.retries=2")
 _KNOWN_METADATA = ("--setopt=*.metadata_expire=-1", "--setopt=*.skip_if_unavailable=True")
 _FRESH_METADATA = ("--refresh", "--setopt=*.skip_if_unavailable=True")
-# Another dnf (an automatic update) is waited for this long, in seconds.
+# Seconds to wait for another dnf, for example an automatic update.
 _LOCK_TIMEOUT = 300
 _TIMEOUT = 1800.0
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A package in rpm's database; after an interruption one name may have two."""
+    """A package in rpm's database; after an interruption one name may have two entries."""
 
     name: str
     version: str
@@ -75,12 +75,12 @@ class _Row:
 
     @property
     def label(self) -> str:
-        """What rpm calls exactly this one, which it does without the epoch."""
+        """Return rpm's name of exactly this package, which has no epoch."""
         return "{}-{}.{}".format(self.name, self.version.rpartition(":")[2], self.architecture)
 
 
 class Dnf:
-    """The Backend of the Red Hat family; a hold is an `exclude=` in the file of the one repository it is given."""
+    """The Backend of the Red Hat family; a hold is an `exclude=` in the file of the given repository."""
 
     audit = "dnf check"
 
@@ -94,35 +94,36 @@ class Dnf:
         self._repository = repository
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
-        """One query of rpm's database, some 15 ms; dnf itself would take half a second.
+        """Return the installed packages among `names`, and whether a transaction was interrupted.
 
-        A package that an interrupted transaction has put there counts as not installed: its files are there, but its
-        scriptlets may not have run.
+        This is one query of rpm's database, some 15 ms; dnf itself would take half a second. A package that an
+        interrupted transaction has added counts as not installed: its files exist, but its scriptlets may not have run.
         """
         rows = self._query(names)
-        torn = self._torn()
-        torn.update(row.name for row in _older(rows))
+        broken = self._half_installed()
+        broken.update(row.name for row in _older(rows))
         excluded = self._excludes()
         installed = {
             row.name if row.name != _KEY else f"{_KEY}-{row.version}": Installed(
                 row.version, _matches(row.name, excluded))
-            for row in rows if row.name not in torn
+            for row in rows if row.name not in broken
         }
-        return installed, bool(torn)
+        return installed, bool(broken)
 
     def names(self) -> frozenset[str]:
-        """Keys that were imported are packages, too: all of one name, told apart by their version."""
+        """Return all installed packages, imported keys included: these have one name and differ in the version."""
         rows = self._rows(["--all"])
         return frozenset(f"{_KEY}-{row.version}" if row.name == _KEY else row.name for row in rows)
 
     def files(self, spec: PackagesSpec) -> Mapping[str, str]:
-        """The key first: dnf reads it as soon as it sees the repository."""
+        """Return the files of the repository, the key first: dnf reads it as soon as it sees the repository."""
         repository = spec.repository
         if repository is None:
             if spec.hold and spec.pinned:
                 raise ClassroomError(
-                    "Wanted {} held, found no repository to hold them in: dnf excludes packages in the file of the "
-                    "repository that they come from. Name the repository, or set hold to false.".format(
+                    "Packages cannot be held: expected a repository for {}, found no repository to hold them in, since "
+                    "dnf excludes packages in the file of their repository. Name the repository, or set hold to "
+                    "false.".format(
                         ", ".join(spec.pinned)))
             return {}
         return {
@@ -131,7 +132,7 @@ class Dnf:
         }
 
     def _excludes_as(self, spec: PackagesSpec) -> list[str]:
-        """What the file excludes already, somebody else's among it, with or without what this wish is about."""
+        """Return the excludes of the file, also those of other users, with or without the packages of the spec."""
         ours = [*(spec.repository.excludes if spec.repository else ()), *spec.pinned]
         found = self._excludes()
         if not spec.hold:
@@ -145,31 +146,31 @@ class Dnf:
         return _read_excludes(read_text(self._root(_path(self._repository))) or "", self._repository.name)
 
     def repair(self, names: Sequence[str]) -> None:
-        """End what was interrupted: remove what was on its way out, and bring once more what was on its way in."""
+        """Finish an interrupted transaction: erase the versions that it replaced, reinstall those that it added."""
         unfinished = self._unfinished()
         rows = self._query([*names, *unfinished])
-        # Several kernels stand beside each other, so one is only old when the history says that it was to give way
+        # Several kernels may be installed together, so one is only old if the history says that it was replaced
         paired = {*names, *(name for name, change in unfinished.items() if change.gives_way)}
         leaving = _older([row for row in rows if row.name in paired])
         if leaving:
-            # Its scriptlets see that another one of the name is there, and leave the service alone
-            self._patiently(["rpm", "--erase", *(row.label for row in leaving)])
-        torn = [row.name for row in rows if row not in leaving and row.name not in names
-                and row.version in unfinished[row.name].comes]
-        if torn:
-            self._transact("reinstall", dict.fromkeys(torn), "all")
+            # The scriptlets see another package of the same name and do not touch the service
+            self._run_unlocked(["rpm", "--erase", *(row.label for row in leaving)])
+        broken = [row.name for row in rows if row not in leaving and row.name not in names
+                  and row.version in unfinished[row.name].comes]
+        if broken:
+            self._transact("reinstall", dict.fromkeys(broken), "all")
 
     def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
         if repository is not None:
-            self._refuse_twin(repository)
-            # dnf goes on trusting a key that the repository once had
+            self._reject_duplicate(repository)
+            # dnf keeps trusting former keys of the repository
             for path in glob.glob(self._root(f"{_STORED[0]}/{glob.escape(repository.name)}-*/pubring")):
                 _remove_tree(path)
         only = ["--repo=" + repository.name, f"--setopt={repository.name}.skip_if_unavailable=False"] \
             if repository else []
         argv = ["dnf", "--assumeyes", "--setopt=exit_on_lock=True", *only, _lifted(repository), "--refresh",
                 "repoquery", "--queryformat=%{name} %{evr}\\n", *names]
-        answer = self._patiently(argv, check=False)
+        answer = self._run_unlocked(argv, check=False)
         if answer.rc != 0:
             raise explained(answer, repository)
         offered: dict[str, list[str]] = {}
@@ -179,17 +180,18 @@ class Dnf:
                 offered[name].insert(0, version)
         return offered
 
-    def _refuse_twin(self, repository: Repository) -> None:
-        """dnf would take one of two descriptions of a repository, nobody knows which."""
+    def _reject_duplicate(self, repository: Repository) -> None:
+        """Raise ClassroomError if another file describes the repository, too: it is undefined which one dnf uses."""
         own = os.path.realpath(self._root(_path(repository)))
         for path in sorted(glob.glob(self._root(REPOSITORIES) + "/*.repo")):
             if os.path.realpath(path) != own and _parsed(read_text(path) or "").has_section(repository.name):
                 raise ClassroomError(
-                    "Wanted the repository {} described in {}, found it in {} as well. Remove it there.".format(
+                    "The repository {} is described twice: expected it in {} only, found it in {} as well. Remove it "
+                    "there.".format(
                         repository.name, _path(repository), path[len(self._root("")):]))
 
     def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
-        """dnf's `install` also goes down to an exact version; only what is there already wants another verb."""
+        """Install with dnf's `install`, which can downgrade to an exact version; `reinstall` installed versions."""
         keys = self._keys()
         there = {row.name: row.version for row in self._query(list(versions))}
         again = {
@@ -202,32 +204,32 @@ class Dnf:
             if again:
                 self._transact("reinstall", again, lifted)
         except BaseException:
-            # A key that was imported for packages that were refused would go on being trusted
+            # A key that was imported for rejected packages would stay trusted
             with contextlib.suppress(CommandFailed):
                 self._erase(sorted(self._keys() - keys))
             raise
 
     def _transact(self, verb: str, versions: Mapping[str, str | None], lifted: str) -> None:
-        """Change packages with the metadata that is known; where that fails, once more with that of all repositories.
+        """Change packages with the cached metadata; if that fails, again with new metadata of all repositories.
 
-        A repository that is not needed may be unreachable, and an expired cache is sufficient for what it has.
+        An unneeded repository may be unreachable, and an expired cache is sufficient for the packages that it has.
         """
         wanted = [f"{name}-{version}" if version else name for name, version in versions.items()]
         argv = [*_DNF, "--setopt=install_weak_deps=False"]
         change = ["--setopt=disable_excludes=" + lifted, verb, *wanted]
         before = self._rows(["--all"])
-        answer = self._patiently([*argv, *_KNOWN_METADATA, *change], check=False)
+        answer = self._run_unlocked([*argv, *_KNOWN_METADATA, *change], check=False)
         if answer.rc == 0:
             return
         if _is_final(answer) or self._rows(["--all"]) != before:
             raise explained(answer, None)
-        again = self._patiently([*argv, *_FRESH_METADATA, *change], check=False)
+        again = self._run_unlocked([*argv, *_FRESH_METADATA, *change], check=False)
         if again.rc != 0:
             raise explained(again, None) if _is_final(again) else self._unavailable(again)
 
     def _unavailable(self, answer: Completed) -> ClassroomError:
         """Return an error that names the repositories whose metadata cannot be fetched, if that is the reason."""
-        fetched = self._patiently(
+        fetched = self._run_unlocked(
             [*_DNF, "--setopt=*.skip_if_unavailable=False", "--refresh", "makecache"], check=False)
         if fetched.rc == 0:
             return explained(answer, None)
@@ -255,10 +257,10 @@ class Dnf:
         return frozenset(f"{_KEY}-{row.version}" for row in self._query([_KEY]))
 
     def hold(self, names: Sequence[str], held: bool) -> None:
-        """Nothing: what is held stands in the repository's file, which was written before the packages came."""
+        """Do nothing: holds are in the file of the repository, which was written before the installation."""
 
     def removable(self, names: Sequence[str]) -> Removable:
-        """rpm tests all of its arguments or none, so those that can go are found one by one."""
+        """Simulate the removal; rpm tests all of its arguments or none, so packages are tested one by one."""
         words = self._erase(names, "--test")
         if not words:
             return Removable(tuple(names))
@@ -276,9 +278,9 @@ class Dnf:
         return Removable(tuple(name for name in names if name in found), self._erase([*found, *left], "--test").strip())
 
     def purge(self, names: Sequence[str]) -> Purged:
-        """Remove packages, and nothing else; not with dnf, which would take along whatever needs them.
+        """Remove only these packages, so not with dnf, which would also remove the packages that need them.
 
-        rpm removes all of its arguments or none, so those that others need are found one by one.
+        rpm removes all of its arguments or none, so packages that others need are found one by one.
         """
         left, words = list(names), self._erase(names)
         while words:
@@ -290,14 +292,14 @@ class Dnf:
         return Purged("", False)
 
     def _erase(self, names: Sequence[str], *options: str) -> str:
-        """What rpm says against it; nothing when they are gone."""
+        """Erase packages and return rpm's message, empty on success."""
         if not names:
             return ""
-        answer = self._patiently(["rpm", "--erase", *options, *names], check=False)
+        answer = self._run_unlocked(["rpm", "--erase", *options, *names], check=False)
         return "" if answer.rc == 0 else answer.text
 
     def forget(self, files: Mapping[str, str]) -> None:
-        """dnf's copies of the metadata; it names them after the repository."""
+        """Remove dnf's copies of the metadata, which have the repository in their names."""
         for path, text in files.items():
             if os.path.dirname(path) != REPOSITORIES:
                 continue
@@ -312,19 +314,19 @@ class Dnf:
     def _rows(self, arguments: Sequence[str]) -> list[_Row]:
         argv = ["rpm", "--query", "--queryformat=" + _FIELDS, *arguments]
         answer = self._run(argv, check=False)
-        # Its status counts what is not installed, which is no error
+        # The exit status counts packages that are not installed, which is no error
         if answer.rc == 127 or "error: " in answer.err:
             raise CommandFailed(argv, answer)
         rows = [line.split("\t") for line in answer.out.splitlines() if line.count("\t") == 3]
         return [_Row(name, version, arch, int(since)) for name, version, arch, since in rows]
 
-    def _torn(self) -> set[str]:
-        """The packages that an interrupted transaction has put there."""
+    def _half_installed(self) -> set[str]:
+        """Return the packages that an interrupted transaction has added."""
         unfinished = self._unfinished()
         return {row.name for row in self._query(unfinished) if row.version in unfinished[row.name].comes}
 
     def _unfinished(self) -> dict[str, _Change]:
-        """What the last transaction was about, when it did not come to its end and nobody is at it."""
+        """Return the changes of the last transaction by package if it was interrupted and no process continues it."""
         path = self._root(HISTORY)
         if not os.path.exists(path) or self._is_at_work():
             return {}
@@ -332,15 +334,15 @@ class Dnf:
             with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as history:
                 return _interrupted(history)
         except sqlite3.Error:
-            # Another form of history, or none: what is seen then is two packages of one name
+            # Another format of history, or none: then only two versions of one package are noticed
             return {}
 
     def _is_at_work(self) -> bool:
         number = (read_text(self._root(_AT_WORK)) or "").strip()
         return bool(number) and os.path.exists(self._root("/proc/" + number))
 
-    def _patiently(self, argv: Sequence[str], check: bool = True) -> Completed:
-        """Run again while another package manager works. Raises what is at work when it does not end."""
+    def _run_unlocked(self, argv: Sequence[str], check: bool = True) -> Completed:
+        """Run a command again while another package manager works; raise ClassroomError if that does not end."""
         deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
             answer = self._run(argv, timeout=_TIMEOUT, check=False)
@@ -348,9 +350,9 @@ class Dnf:
                 break
             if time.monotonic() > deadline:
                 raise ClassroomError(
-                    f"Wanted to change packages, found another dnf or rpm at work for more than {_LOCK_TIMEOUT} s. "
-                    "Let it end, or "
-                    f"see what it waits for. It is:\n{answer.text}")
+                    f"Packages cannot be changed: expected the lock of dnf or rpm to be free within {_LOCK_TIMEOUT} s, "
+                    "found another dnf or rpm at work. Wait until it has ended, or see what it waits for. It is:\n"
+                    f"{answer.text}")
             self._sleep(1)
         if check and answer.rc != 0:
             raise CommandFailed(argv, answer)
@@ -359,14 +361,14 @@ class Dnf:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a transaction was to do to packages of one name: the versions that it brings, and whether one gives way."""
+    """The effect of a transaction on one package name: the versions that it adds, and whether it replaces one."""
 
     comes: frozenset[str] = frozenset()
     gives_way: bool = False
 
 
 def _interrupted(history: sqlite3.Connection) -> dict[str, _Change]:
-    """From dnf 4's history: its end is noted last."""
+    """Return the changes of the last transaction in the history of dnf 4, empty if its end is recorded."""
     last = history.execute("SELECT id, dt_end, state FROM trans ORDER BY id DESC LIMIT 1").fetchone()
     if last is None or last[1] or last[2] == _DONE:
         return {}
@@ -383,7 +385,7 @@ def _interrupted(history: sqlite3.Connection) -> dict[str, _Change]:
 
 
 def _older(rows: Sequence[_Row]) -> list[_Row]:
-    """Of packages that are there twice, all but the one that came last."""
+    """Return all but the most recently installed one of packages that are installed twice."""
     newest: dict[tuple[str, str], _Row] = {}
     for row in sorted(rows, key=lambda each: each.installed):
         newest[row.name, row.architecture] = row
@@ -399,7 +401,7 @@ def _key_path(repository: Repository) -> str:
 
 
 def _described(repository: Repository, excludes: Sequence[str]) -> str:
-    """In the order of upstream's documentation, for a person who compares the two."""
+    """Return the file of a repository, in the order of upstream's documentation for easy comparison."""
     lines = [
         "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
         f"[{repository.name}]",
@@ -417,7 +419,7 @@ def _described(repository: Repository, excludes: Sequence[str]) -> str:
 
 
 def _parsed(text: str) -> configparser.RawConfigParser:
-    """A file of repositories; one that dnf could not read has none."""
+    """Parse a file of repositories; one that dnf cannot read has none."""
     parser = configparser.RawConfigParser(strict=False)
     with contextlib.suppress(configparser.Error):
         parser.read_string(text)
@@ -454,42 +456,44 @@ def _is_final(answer: Completed) -> bool:
 
 
 def _details(answer: Completed) -> Iterator[str]:
-    """dnf says on one output that it failed, and on the other why."""
+    """Yield dnf's messages: the failure is on one output, its reason on the other."""
     yield from dict.fromkeys(_DETAIL.findall(answer.out))
     yield answer.text
 
 
 def explained(answer: Completed, repository: Repository | None) -> ClassroomError:
-    """dnf's own words behind a sentence that says what they mean."""
+    """Return an error that explains the output of a failed dnf and quotes it."""
     source = repository.uri if repository else "the package source"
     words = "\n".join(_details(answer))
     said = " dnf said:\n" + words
     if answer.rc < 0 or answer.rc == 124:
         return ClassroomError(
-            "Wanted dnf's work done, found it ended in the middle ({}). Run this again: what is half done is finished "
-            "first.{}".format("no answer in time" if answer.rc == 124 else f"signal {-answer.rc}", said))
+            "dnf was ended before it had finished: expected an exit status, found {}. Run this again: what is half "
+            "installed is completed first.{}".format(
+                "no end in time" if answer.rc == 124 else f"signal {-answer.rc}", said))
     if _FULL.search(words):
         return ClassroomError(
-            "Wanted room for the packages, found the disk full. Make some, 'dnf clean packages' may help." + said)
+            "Not enough disk space: expected room for the packages, found the disk full. Make room, for example with "
+            "'dnf clean packages'." + said)
     if _CHECKSUM.search(words):
         return ClassroomError(
-            f"Wanted packages as {source} has signed them, found files with other contents (checksum). The source was "
-            f"changed or damaged after it was signed: make it anew.{said}")
+            f"The packages are damaged: expected them as {source} has signed them, found files with other contents "
+            f"(checksum). The source was changed or damaged after it was signed: create it again.{said}")
     if _UNSIGNED.search(words):
         return ClassroomError(
-            f"Wanted {source} signed with the given key, found it, or a package of it, unsigned or signed with another "
-            "one. "
-            f"Correct the key, or do not use this source.{said}")
+            f"The signature check failed: expected {source} signed with the given key, found it, or a package of it, "
+            f"unsigned or signed with another one. Correct the key, or do not use this source.{said}")
     if repository is not None and _UNREACHABLE.search(words):
         return ClassroomError(
-            f"Wanted the metadata of {source}, found that it cannot be fetched. Is the address right, and the server "
-            f"up?{said}")
+            f"The repository is not usable: expected the metadata of {source}, found that it cannot be fetched. Check "
+            f"the address, and that the server is up.{said}")
     if _GONE.search(words):
         return ClassroomError(
-            "Wanted the packages that the source lists, found that they cannot be fetched from it. Is the server up, "
-            "and its copy whole?" + said)
+            "The packages cannot be downloaded: expected the packages that the source lists, found that they cannot be "
+            "fetched from it. Check that the server is up and that its copy is complete." + said)
     if _LACKS.search(words):
         return ClassroomError(
-            "Wanted the packages with all that they need, found that the machine's sources lack some of it. Enable "
-            "the distribution's own repositories." + said)
-    return ClassroomError("Wanted the packages installed, found that dnf cannot. Correct what it names:\n" + words)
+            "Dependencies are missing: expected the packages and all of their dependencies, found that the host's "
+            "sources lack some of them. Enable the repositories of the distribution." + said)
+    return ClassroomError(
+        "Cannot install the packages: expected dnf to succeed, found an error. Correct what it names:\n" + words)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages of exact versions, downloaded by apt's or dnf's own tools that see nothing of this machine's configuration.
+"""Download packages of exact versions with the tools of apt or dnf, independently of the configuration of this host.
 
-Sources, keys, lists and caches are in a directory for the moment; the machine's own are neither read nor changed.
+Sources, keys, lists and caches are in a temporary directory; those of the host are neither read nor changed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from .apt import explained as apt_explained
 from .dnf import Dnf
 from .dnf import explained as dnf_explained
 from .package_file import APT, ARCHITECTURES, RPM, unsigned_rpms
-
-# Their sentences for what the tools say are the same wherever packages come from
 from .plan import Package, PackagesSpec, Repository, with_checked_key
 
 # Tool and the Debian package that has it
@@ -70,9 +68,9 @@ retries=3
 
 @dataclass(frozen=True)
 class Found:
-    """A package in a repository, under its whole version.
+    """A package in a repository, with its whole version.
 
-    `file` is its file's name, `size` its bytes; `algorithm` and `checksum` are empty where the lists do not say them.
+    `file` is the name of its file, `size` is in bytes; `algorithm` and `checksum` are empty if the lists lack them.
     """
 
     repository: Repository
@@ -84,7 +82,7 @@ class Found:
     checksum: str = ""
 
     def is_in(self, directory: str) -> bool:
-        """Whether the file is there; what is there under its name was checked when it came."""
+        """Return whether the file exists in a directory; its content was verified when it was downloaded."""
         path = os.path.join(directory, self.file)
         if not os.path.isfile(path) or os.path.getsize(path) != self.size:
             return False
@@ -92,23 +90,23 @@ class Found:
 
 
 class Downloader(Protocol):
-    """A family's way of asking and fetching."""
+    """The interface to the download tools of a package family. All methods raise ClassroomError."""
 
     def describe(self, repositories: Sequence[Repository]) -> None:
-        """Make the repositories known."""
+        """Write the configuration of the repositories."""
 
     def offered(self, repository: Repository, names: Sequence[str]) -> Mapping[str, list[str]]:
-        """The versions that a repository has of each package, the newest first."""
+        """Return the versions of each package in a repository, the newest first."""
 
     def find(self, repository: Repository, name: str, version: str) -> Found:
-        """What will come under a name and whole version."""
+        """Return the file of a package of a whole version."""
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
-        """Put the packages' files into the directory `target`, checked against the repository's key."""
+        """Download the packages into the directory `target` and verify them with the key of the repository."""
 
 
-class AptRoad:
-    """apt-get, told by a configuration of its own where everything is."""
+class AptDownloader:
+    """A Downloader that uses apt-get with a separate configuration, which names all paths."""
 
     def __init__(self, root: str, architecture: str, runner: Runner = run) -> None:
         self._root = root
@@ -141,8 +139,9 @@ class AptRoad:
         answer = self._do(repository, ["apt-get", "--quiet", "--print-uris", "download", wanted])
         said = _URI.search(answer.out)
         if said is None:
-            raise ClassroomError(f"Wanted the address and checksum of {wanted}, found that apt does not say them: "
-                                 f"{answer.text}")
+            raise ClassroomError(
+                f"The package {wanted} cannot be downloaded: expected apt to print its address and checksum, found "
+                f"'{answer.text}'. Check the repository.")
         return Found(repository, name, version, said.group(1), int(said.group(2)), said.group(3).lower(), said.group(4))
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
@@ -163,8 +162,8 @@ class AptRoad:
             argv, stdin=stdin, timeout=timeout, check=check, env={**(env or {}), "APT_CONFIG": self._configuration})
 
 
-class DnfRoad:
-    """dnf 4, in an empty root for installations, so that it looks at no database of this machine."""
+class DnfDownloader:
+    """A Downloader that uses dnf 4 with an empty installation root, so that it reads no database of this host."""
 
     def __init__(self, root: str, architecture: str, runner: Runner = run) -> None:
         self._root = root
@@ -197,7 +196,9 @@ class DnfRoad:
         answer = self._do(repository, "repoquery", form, wanted)
         fields = [line.split("\t") for line in answer.out.splitlines() if line.count("\t") == 1]
         if not fields:
-            raise ClassroomError(f"Wanted the file of {wanted}, found that dnf does not say it: {answer.text}")
+            raise ClassroomError(
+                f"The package {wanted} cannot be downloaded: expected dnf to print its file, found '{answer.text}'. "
+                "Check the repository.")
         return Found(repository, name, version, fields[-1][0], int(fields[-1][1]))
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
@@ -208,17 +209,18 @@ class DnfRoad:
             self._check(repository, [os.path.join(target, each.file) for each in own])
 
     def _check(self, repository: Repository, files: list[str]) -> None:
-        """Whose signatures the packages carry, since `dnf download` does not look."""
+        """Verify the signatures of the packages, since `dnf download` does not."""
         key = os.path.join(self._root, repository.name + ".asc")
         write_text(key, repository.signed_by)
         wrong = unsigned_rpms(files, key, os.path.join(self._root, "keys-" + repository.name), self._runner)
         if wrong:
             raise ClassroomError(
-                "Wanted packages of {} signed with the given key, found others: {}; correct the key, or do not use "
-                "this source.".format(repository.uri, ", ".join(os.path.basename(path) for path in wrong)))
+                "The signature check failed: expected the packages of {} signed with the given key, found others: {}. "
+                "Correct the key, or do not use this source.".format(
+                    repository.uri, ", ".join(os.path.basename(path) for path in wrong)))
 
     def _do(self, repository: Repository, verb: str, *arguments: str) -> Completed:
-        # Other plugins have places of their own, one keeps a copy of every package in /var/lib
+        # Other plugins use other directories; one keeps a copy of every package in /var/lib
         plugins = ["--disableplugin=*", "--enableplugin=download"]
         answer = self._runner(
             ["dnf", "--config", self._configuration, "--installroot", self._root + "/root", "--releasever=9", *plugins,
@@ -229,15 +231,15 @@ class DnfRoad:
         return answer
 
 
-def find(road: Downloader, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:
-    """The newest fitting version of every package, from the first repository that has one.
+def find(downloader: Downloader, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:
+    """Return the newest matching version of every package, from the first repository that has one.
 
-    Raises ClassroomError that names all packages which cannot be had, with the versions that can.
+    Raises ClassroomError that names all packages that are not available, with their available versions.
     """
     repositories = [with_checked_key(repository) for repository in repositories]
-    road.describe(repositories)
+    downloader.describe(repositories)
     names = [package.name for package in packages]
-    offered = [(repository, road.offered(repository, names)) for repository in repositories]
+    offered = [(repository, downloader.offered(repository, names)) for repository in repositories]
     found, failures = [], []
     for package in packages:
         fitting = [
@@ -245,7 +247,7 @@ def find(road: Downloader, repositories: Sequence[Repository], packages: Sequenc
             for version in versions.get(package.name, ()) if package.accepts(_plain(package, version))
         ]
         if fitting:
-            found.append(road.find(fitting[0][0], package.name, fitting[0][1]))
+            found.append(downloader.find(fitting[0][0], package.name, fitting[0][1]))
         else:
             others = [version for _repository, versions in offered for version in versions.get(package.name, ())]
             failures.append(_lacks(package, repositories, others))
@@ -255,12 +257,12 @@ def find(road: Downloader, repositories: Sequence[Repository], packages: Sequenc
 
 
 def _plain(package: Package, version: str) -> str:
-    """Without the epoch where the wish has none: nobody knows Docker's."""
+    """Return the version without its epoch if the desired version has none: that of Docker is not known to users."""
     return version if ":" in (package.version or "") else version.rpartition(":")[2]
 
 
 def _lacks(package: Package, repositories: Sequence[Repository], others: Sequence[str]) -> str:
-    return "Wanted {} {}, found {} in {}. {}".format(
+    return "A package is not available: expected {} {}, found {} in {}. {}".format(
         package.name, package.version or "of any version", ", ".join(others[:10]) or "no package of that name",
         " and ".join(repository.uri for repository in repositories),
         "Choose one of those versions." if others else "Correct the name, or add the repository that has it.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages of exact versions from a repository, held there; the part that does not depend on the package manager."""
+"""Install and hold packages of exact versions from a repository; the part that all package managers share."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .._formats import openpgp
 class Repository:
     """A signed package repository.
 
-    Only apt has suites, components, architectures and further addresses of the same form and key; only dnf asks for
-    what is between fingerprints and those.
+    Only apt uses suite, components, architectures and further_uris (other addresses with the same form and key); only
+    dnf uses description, signed_metadata and excludes.
     """
 
     name: str
@@ -40,16 +40,16 @@ class Repository:
 
 @dataclass(frozen=True)
 class Package:
-    """A package and the version it must have.
+    """A package and its desired version.
 
-    That is the packager's whole one, the one before the hyphen, only its first two numbers, or None for any.
+    The version is the whole one of the packager, the part before the hyphen, the first two numbers, or None for any.
     """
 
     name: str
     version: str | None = None
 
     def accepts(self, version: str) -> bool:
-        """Whether a version found somewhere is the wanted one.
+        """Return whether an installed or offered version is the desired one.
 
         `1.36.3` accepts `1.36.3-1.1`, but not `1.36.30`; `1.36` accepts `1.36.3-1.1`, but not `1.360`.
         """
@@ -61,9 +61,9 @@ class Package:
 
 @dataclass(frozen=True)
 class PackagesSpec:
-    """Packages, where they come from, and whether those of a certain version are held there.
+    """Desired packages, their repository, and whether those with a version are held.
 
-    Without a repository, and for packages of any version, that is wherever the machine has its packages from.
+    Without a repository, and for packages of any version, the package sources of the host are used.
     """
 
     packages: tuple[Package, ...]
@@ -72,11 +72,12 @@ class PackagesSpec:
 
     @property
     def names(self) -> list[str]:
+        """Return the names of all packages."""
         return [package.name for package in self.packages]
 
     @property
     def pinned(self) -> list[str]:
-        """The packages that hold is about: one of any version may move."""
+        """Return the packages that can be held: those with a version."""
         return [package.name for package in self.packages if package.version is not None]
 
 
@@ -90,7 +91,10 @@ class Installed:
 
 @dataclass(frozen=True)
 class PackagesState:
-    """What the package manager has. `interrupted`: it was ended in the middle of its work."""
+    """The current state of the packages and of the repository's files.
+
+    `interrupted`: the package manager was ended before it had finished.
+    """
 
     installed: Mapping[str, Installed] = field(default_factory=dict)
     texts: Mapping[str, str | None] = field(default_factory=dict)
@@ -99,7 +103,7 @@ class PackagesState:
 
 @dataclass(frozen=True)
 class Purged:
-    """What a package manager said of packages that it did not remove, and whether others need them."""
+    """The message of a package manager about packages that it did not remove, and whether others need them."""
 
     words: str
     needed: bool
@@ -107,13 +111,14 @@ class Purged:
 
 @dataclass(frozen=True)
 class Removable:
-    """Which packages can be removed without breaking others, and the package manager's reasons for the rest."""
+    """The packages that can be removed without breaking others, and the package manager's reasons for the rest."""
 
     names: tuple[str, ...] = ()
     words: str = ""
 
 
 def not_simulated(names: Sequence[str], words: str) -> ClassroomError:
+    """Return the error of a package manager that cannot simulate the removal of packages; `words` is its output."""
     return ClassroomError(
         "Cannot determine whether {} can be removed: expected a simulation by the package manager, found that it "
         "failed. Correct what it names. Nothing was changed by this step. It said:\n{}".format(
@@ -121,77 +126,78 @@ def not_simulated(names: Sequence[str], words: str) -> ClassroomError:
 
 
 class Backend(Protocol):
-    """A package manager. Everything it raises is a ClassroomError or CommandFailed."""
+    """The interface of a package manager. All methods raise only ClassroomError or CommandFailed."""
 
     audit: str
-    """What a person types to see what is wrong with the packages."""
+    """The command that shows the user what is wrong with the packages."""
 
     def read(self, names: Sequence[str]) -> tuple[Mapping[str, Installed], bool]:
-        """The installed ones of these packages, and whether earlier work was interrupted."""
+        """Return the installed ones of these packages, and whether earlier work was interrupted."""
 
     def names(self) -> frozenset[str]:
-        """All installed packages of the machine."""
+        """Return all installed packages of the host."""
 
     def files(self, spec: PackagesSpec) -> Mapping[str, str]:
-        """The files, and their content, that make the wish's repository known, and its holds where they stand there."""
+        """Return the content of the files that describe the repository, including holds if they are part of it."""
 
     def repair(self, names: Sequence[str]) -> None:
-        """Finish interrupted work, as far as it is not about these packages: they are installed afterwards anyway."""
+        """Finish interrupted work, except for these packages, which are installed afterwards anyway."""
 
     def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
-        """Look into the repository anew: the versions that it has of each package, the newest first."""
+        """Fetch the lists of the repository and return its versions of each package, the newest first."""
 
     def install(self, versions: Mapping[str, str | None], installed: Mapping[str, Installed]) -> None:
-        """Install these versions (None: any), up, down or once more, in one transaction."""
+        """Install these versions (None: any) in one transaction; upgrade, downgrade or reinstall as required."""
 
     def hold(self, names: Sequence[str], held: bool) -> None:
-        """Keep the packages from, or release them to, upgrades of the whole system, as far as `files` did not."""
+        """Hold the packages, or release them for upgrades of the system, unless `files` does that."""
 
     def removable(self, names: Sequence[str]) -> Removable:
         """Simulate the removal of these installed packages, and change nothing.
 
-        Raises ClassroomError where others do not need them and the package manager would fail nevertheless.
+        Raises ClassroomError if the simulation fails for another reason than packages that need them.
         """
 
     def purge(self, names: Sequence[str]) -> Purged:
-        """Remove packages with their configuration, and nothing else."""
+        """Remove only these packages, with their configuration."""
 
     def forget(self, files: Mapping[str, str]) -> None:
-        """Remove what was stored of repositories whose files, with the content that they had, are gone."""
+        """Remove cached data of removed repositories; `files` has the former content of their files by path."""
 
 
 def with_checked_key(repository: Repository) -> Repository:
     """Return the repository with its key as it was parsed, in plain armour.
 
-    Raises ClassroomError for a missing key, a text that is not only a key, and a key without one of the fingerprints,
-    where there are any.
+    Raises ClassroomError for a missing key, a text that is not only a key, and a key without one of the fingerprints
+    (if there are any).
     """
     if not repository.signed_by.strip():
         raise ClassroomError(
-            f"Wanted the public key that signs {repository.uri}, found none: its file is empty, or the controller "
-            "could not fetch "
-            "it, which is a warning of this run. Let the controller reach it, or give it as a file.")
+            f"A signing key is missing: expected the public key that signs {repository.uri}, found none. Its file is "
+            "empty, or the controller could not fetch it, which is a warning of this run. Make it reachable from the "
+            "controller, or provide it as a file.")
     found = openpgp.fingerprints(repository.signed_by)
     allowed = ["".join(each.split()).upper() for each in repository.fingerprints]
     unknown = [each for each in found if each not in allowed]
     if allowed and unknown:
         raise ClassroomError(
             "The key of {} is not the known one: expected the fingerprint {}, found {}. Either its owner has a new "
-            "key, which the owner's own page says, or the key was exchanged on its way. Nothing was changed.".format(
+            "key, which the page of the owner says, or the key was exchanged in transit. Nothing was changed.".format(
                 repository.uri, " or ".join(allowed), ", ".join(unknown)))
     return replace(repository, signed_by=openpgp.normalized(repository.signed_by))
 
 
 def read_state(root: Root, backend: Backend, spec: PackagesSpec, files: Mapping[str, str]) -> PackagesState:
+    """Read the current state of the packages and of the repository's files."""
     installed, interrupted = backend.read(spec.names)
     return PackagesState(installed, {path: read_text(root(path)) for path in files}, interrupted)
 
 
 def plan(spec: PackagesSpec, state: PackagesState, files: Mapping[str, str]) -> list[Change]:
-    """Repair, repository, packages, hold: the order in which they depend on each other."""
+    """Return the changes in the order of their dependencies: repair, repository, packages, holds."""
     steps = []
     if state.interrupted:
-        steps.append(Change("packages", "of the whole machine", "half installed", "installed",
+        steps.append(Change("packages", "of the host", "half installed", "installed",
                           "an earlier installation was interrupted"))
     for path, content in files.items():
         if state.texts.get(path) != content:
@@ -224,7 +230,7 @@ def _plan_hold(spec: PackagesSpec, state: PackagesState) -> list[Change]:
 
 
 def apply(root: Root, backend: Backend, spec: PackagesSpec, state: PackagesState, files: Mapping[str, str]) -> None:
-    """Make the wish true. Files of a repository that turns out not to serve are put back as they were."""
+    """Apply the desired state. If the repository cannot be used, its files are restored."""
     if state.interrupted:
         backend.repair(spec.names)
         state = read_state(root, backend, spec, files)
@@ -237,7 +243,7 @@ def apply(root: Root, backend: Backend, spec: PackagesSpec, state: PackagesState
             write_text(root(path), content, 0o644)
         versions = _choose(backend, spec, state)
     except BaseException:
-        _put_back(root, before, recorded)
+        _restore(root, before, recorded)
         raise
     recorded.append(original_state.keep(root, _former(spec, state, versions)))
     if versions:
@@ -251,7 +257,7 @@ def _install(
     before: Mapping[str, str | None],
     recorded: Sequence[original_state.Added],
 ) -> None:
-    """Install, and keep what came; where they were refused before one was touched, the files are put back as well."""
+    """Install and record the new packages; restore the files, too, if the installation fails before any change."""
     there, found = backend.names(), backend.read(spec.names)
     try:
         backend.install(versions, found[0])
@@ -260,14 +266,14 @@ def _install(
         if came or backend.read(spec.names) != found:
             original_state.keep(root, {"packages": dict.fromkeys(sorted(came))})
         else:
-            _put_back(root, before, recorded)
+            _restore(root, before, recorded)
         raise
-    # Also what they depend on, which nobody knew before
+    # Includes new dependencies, which are known only now
     original_state.keep(root, {"packages": dict.fromkeys(sorted(backend.names() - there))})
 
 
 def _former(spec: PackagesSpec, state: PackagesState, versions: Mapping[str, str | None]) -> dict[str, Any]:
-    """What is about to be changed, as it is: the versions, and the holds of packages that are there."""
+    """Return the current values of what is about to change: versions, and holds of installed packages."""
     former: dict[str, Any] = {}
     if versions:
         former["packages"] = {
@@ -278,7 +284,7 @@ def _former(spec: PackagesSpec, state: PackagesState, versions: Mapping[str, str
     return former
 
 
-def _put_back(root: Root, texts: Mapping[str, str | None], recorded: Sequence[original_state.Added]) -> None:
+def _restore(root: Root, texts: Mapping[str, str | None], recorded: Sequence[original_state.Added]) -> None:
     original_state.take_back(root, *recorded)
     for path, text in texts.items():
         if text is None:
@@ -288,7 +294,7 @@ def _put_back(root: Root, texts: Mapping[str, str | None], recorded: Sequence[or
 
 
 def _choose(backend: Backend, spec: PackagesSpec, state: PackagesState) -> dict[str, str | None]:
-    """The exact version of every package that is not installed as wanted, None where any will do."""
+    """Return the exact version of every package that has to be installed, None for any version."""
     wanted = [package for package in spec.packages if _plan_package(package, state.installed.get(package.name))]
     pinned = [package for package in wanted if package.version is not None]
     versions: dict[str, str | None] = {package.name: None for package in wanted if package.version is None}
@@ -309,13 +315,13 @@ def _choose(backend: Backend, spec: PackagesSpec, state: PackagesState) -> dict[
 
 def _lacks(package: Package, repository: Repository | None, offered: Sequence[str]) -> str:
     found = ", ".join(offered[:10]) if offered else "no package of that name"
-    return "Wanted {} {}, found {} in {}. {}, or another source.".format(
-        package.name, package.version, found, repository.uri if repository else "the machine's package sources",
+    return "A package is not available: expected {} {}, found {} in {}. {}, or use another source.".format(
+        package.name, package.version, found, repository.uri if repository else "the host's package sources",
         "Choose one of those" if offered else "Correct the name")
 
 
 def _hold(backend: Backend, spec: PackagesSpec) -> None:
-    """Read again: an installation may lift a hold, and a repair may have installed something."""
+    """Hold or release the packages after reading them again: an installation may lift a hold or add packages."""
     installed = backend.read(spec.pinned)[0]
     wrong = [name for name in spec.pinned if name in installed and installed[name].held != spec.hold]
     if wrong:
@@ -323,11 +329,11 @@ def _hold(backend: Backend, spec: PackagesSpec) -> None:
 
 
 def _verify(backend: Backend, spec: PackagesSpec) -> None:
-    """A package manager that reports success has not always done what it was asked."""
+    """Raise ClassroomError unless all packages are installed: package managers may report success without it."""
     installed, interrupted = backend.read(spec.names)
     wrong = [step.target for package in spec.packages for step in _plan_package(package, installed.get(package.name))]
     if wrong or interrupted:
         raise ClassroomError(
-            "Wanted every package completely installed, found {} after an installation without errors. "
-            "Look at it with '{}'.".format(
-                ", ".join(wrong) + " not as wanted" if wrong else "others half installed", backend.audit))
+            "The installation is incomplete: expected every package completely installed, found {} after an "
+            "installation without errors. Check the packages with '{}'.".format(
+                ", ".join(wrong) + " not as expected" if wrong else "others half installed", backend.audit))

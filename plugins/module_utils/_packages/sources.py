@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check before anything is changed whether a host of the Debian family can get the packages of its distribution."""
+"""Check before any change whether a host of the Debian family can get the packages of its distribution."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .._core.files import Root, read_text
 from .apt import STATUS
 
 _FILES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
-# A line of either form that describes a source: deb [options] URI suite, or URIs: URI
+# A line of either format that describes a source: deb [options] URI suite, or URIs: URI
 _SOURCE = re.compile(r"^(?:deb\s+(?:\[[^]]*\]\s*)?|URIs:\s*)(\S+)", re.MULTILINE)
 _STANZA = re.compile(r"^Package: (\S+)\n(?:\S.*\n|\s.*\n)*?Status: \S+ \S+ installed$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class BundlePackages:
-    """What a bundle offers to the host: `distributions` as debian-13, and `names` that the role needs installed."""
+    """The offer of a bundle: `distributions` such as debian-13, and `names` of packages that the role needs."""
 
     distributions: tuple[str, ...]
     names: tuple[str, ...]
 
 
 def problem(root: Root, offer: BundlePackages, distribution: str, version: str) -> str:
-    """Return an error text where packages are missing and no source can have them; otherwise an empty text.
+    """Return a message if packages are missing and no source can have them, otherwise an empty text.
 
-    `distribution` and `version` are those of os-release. A mirror in the host's own sources counts as one that has
-    them: whether it is reachable is found when the packages are installed.
+    `distribution` and `version` are those of os-release. A mirror in the sources of the host counts as one that has
+    them: whether it is reachable is checked when the packages are installed.
     """
     own = f"{distribution}-{version}"
     if own in offer.distributions:
@@ -48,7 +48,7 @@ def problem(root: Root, offer: BundlePackages, distribution: str, version: str) 
 
 
 def _has_mirror(root: Root) -> bool:
-    """Return whether a source is described that is not of this collection."""
+    """Return whether a source is configured that this collection did not write."""
     paths: Sequence[str] = [path for pattern in _FILES for path in sorted(glob.glob(root(pattern)))]
     return any(
         _SOURCE.search(read_text(path) or "") for path in paths if not path.endswith("/classroom-kubeadm.sources"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images of a container runtime: which are there, and fetching those that are not."""
+"""List the images of a container runtime and pull missing ones."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ FAILED = "failed"
 MISSING = "missing"
 STARTED = "started"
 
-# What kubeadm lists and only a control plane runs, by the last part of the name ("kubeadm config images list")
+# Images of "kubeadm config images list" that only a control plane runs, by the last part of the name
 _OF_CONTROL_PLANES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
-# Whether and how an image is fetched through a proxy
+# Environment variables for pulling through a proxy
 _PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
-# Programs that load images into CRI-O, and how skopeo calls the storage that they share
+# Programs that load images into CRI-O, and skopeo's name of the storage that they share
 CRICTL, SKOPEO = "crictl", "skopeo"
 _STORAGE = "containers-storage:"
 
-# Complaints that a second try cannot cure
+# Errors for which a second try is useless
 _FINAL = re.compile(r"not found|no such host|unauthorized|denied|invalid reference|manifest unknown", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Image:
-    """What became of one image."""
+    """The result for one image; `seconds` is the duration of its pull, `detail` the reason of a failure."""
 
     image: str
     state: str
@@ -50,27 +50,30 @@ class Image:
 
 
 class Backend(Protocol):
-    """What a container runtime has to offer to have images loaded before they are needed."""
+    """The interface of a container runtime for loading images before they are needed."""
 
     @property
     def unable(self) -> str:
-        """Why no image can be loaded with what the machine has; empty when it can."""
+        """Return why the host cannot load images, empty if it can."""
 
     def present(self, references: Iterable[str]) -> set[str]:
-        """Those of the full references that containers can be made from, and perhaps others."""
+        """Return those of the full references that the runtime has, and perhaps others.
+
+        Raises RuntimeUnreachable.
+        """
 
     def pull(self, reference: str) -> Completed:
-        """Fetch one image."""
+        """Pull one image."""
 
     def start(self, reference: str) -> Completed:
-        """Have one image fetched while others go on; asks for no end."""
+        """Start to pull one image in the background and do not wait for it."""
 
     def explained(self, completed: Completed) -> str:
-        """One sentence out of the runtime's complaint."""
+        """Return a short message from the output of a failed command."""
 
 
 class RuntimeUnreachable(ClassroomError):
-    """The runtime, or kubeadm, does not answer: perhaps it is not installed yet. `reason` says so in short."""
+    """An unreachable runtime, or a missing kubeadm: perhaps it is not installed yet. `reason` is a short message."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -79,9 +82,9 @@ class RuntimeUnreachable(ClassroomError):
 
 @dataclass(frozen=True)
 class Containerd:
-    """containerd through ctr, in the namespace of its CRI plugin.
+    """A Backend for containerd with ctr, in the namespace of its CRI plugin.
 
-    The plugin takes over what is pulled into that namespace: it hears of every new image and makes it its own.
+    The plugin watches that namespace and adopts every image that is pulled into it.
     """
 
     socket: str
@@ -100,10 +103,9 @@ class Containerd:
         completed = self._ctr("ls", "--quiet", timeout=30)
         if completed.rc != 0:
             raise RuntimeUnreachable(
-                f"Wanted the images of containerd at {self.socket}, found: {_brief(completed)}; see that containerd is "
-                "installed and running "
-                "('systemctl status containerd') and that this is its socket.",
-                "containerd does not answer yet",
+                f"containerd is unreachable: expected its images at {self.socket}, found: {_brief(completed)}. Check "
+                "that containerd is installed and running ('systemctl status containerd') and that this is its socket.",
+                "containerd is not reachable yet",
             )
         return set(completed.out.split())
 
@@ -115,7 +117,7 @@ class Containerd:
             self.runner, reference, self.timeout, self._command(*self._pull(reference)), *_proxies())
 
     def _pull(self, reference: str) -> tuple[str, ...]:
-        # Without the directory ctr would go past the mirrors that the CRI plugin uses
+        # Without the directory ctr would not use the mirrors of the CRI plugin
         return ("pull", "--hosts-dir", self.hosts_dir, reference)
 
     def explained(self, completed: Completed) -> str:
@@ -124,9 +126,9 @@ class Containerd:
 
 @dataclass(frozen=True)
 class Crio:
-    """CRI-O through crictl where it is, else through skopeo, which shares its storage; it has no program of its own.
+    """A Backend for CRI-O, which has no client: crictl if it is installed, otherwise skopeo, which shares its storage.
 
-    With neither, nothing is there to load images with, and the kubelet pulls them when their pods come.
+    Without both, images cannot be loaded, and the kubelet pulls them when it starts their pods.
     """
 
     socket: str
@@ -139,7 +141,7 @@ class Crio:
 
     @property
     def unable(self) -> str:
-        return "" if self.program else "neither crictl nor skopeo is installed, so CRI-O gets it when a pod wants it"
+        return "" if self.program else "neither crictl nor skopeo is installed, so CRI-O pulls it when a pod needs it"
 
     def present(self, references: Iterable[str]) -> set[str]:
         if self.program == SKOPEO:
@@ -147,16 +149,15 @@ class Crio:
         completed = self.runner(self._crictl("images", "--output", "json"), timeout=30, check=False)
         if completed.rc != 0:
             raise RuntimeUnreachable(
-                f"Wanted the images of CRI-O at {self.socket}, found: {_brief(completed)}; see that CRI-O is installed "
-                "and running "
-                "('systemctl status crio') and that this is its socket.",
-                "CRI-O does not answer yet",
+                f"CRI-O is unreachable: expected its images at {self.socket}, found: {_brief(completed)}. Check that "
+                "CRI-O is installed and running ('systemctl status crio') and that this is its socket.",
+                "CRI-O is not reachable yet",
             )
         images = json.loads(completed.out).get("images", [])
         return {name for image in images for name in (*image.get("repoTags", ()), *image.get("repoDigests", ()))}
 
     def _has(self, reference: str) -> bool:
-        """skopeo lists no storage, it answers for one image."""
+        """Return whether the storage has an image; skopeo cannot list the storage."""
         return self.runner(["skopeo", "inspect", "--raw", _STORAGE + reference], timeout=30, check=False).rc == 0
 
     def pull(self, reference: str) -> Completed:
@@ -176,18 +177,18 @@ class Crio:
 
 
 def _proxies() -> Iterator[str]:
-    """Without a value: the caller's own, and no login on a command line."""
+    """Return options that pass on the proxy variables of this process, without values and so without credentials."""
     return ("--setenv=" + name for name in _PROXY if name in os.environ)
 
 
 def _start(
     runner: Runner, reference: str, timeout: float, command: Sequence[str], *environment: str,
 ) -> Completed:
-    """A unit and not a child: it outlives the connection, its words are in the journal, and it is never there twice."""
+    """Start a command as a unit of systemd: it outlives the connection, logs to the journal and runs only once."""
     unit = "classroom-kubeadm-pull-" + re.sub(r"[^A-Za-z0-9.]+", "-", reference)
     return runner(
         ["systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit,
-         # Of its output only complaints: the rest is a picture of its progress, ten times a second
+         # Log only errors: the other output is a progress display, ten times a second
          "--property=StandardOutput=null", f"--property=RuntimeMaxSec={timeout:g}", *environment, *command],
         timeout=30, check=False,
     )
@@ -197,7 +198,10 @@ def backend_for(
     cri_socket: str, *, hosts_dir: str, timeout: float, runner: Runner = run,
     find_program: Callable[[str], str | None] = shutil.which,
 ) -> Backend:
-    """The backend of the runtime that listens at a CRI socket, told by the socket's name."""
+    """Return the backend of the runtime at a CRI socket, by the name of the socket; raise ClassroomError for others.
+
+    `timeout` is that of one pull, in seconds.
+    """
     path = re.sub(r"^unix://", "", cri_socket)
     if path.startswith("/") and "containerd" in path:
         return Containerd(path, hosts_dir, timeout, runner)
@@ -205,14 +209,14 @@ def backend_for(
         program = next((name for name in (CRICTL, SKOPEO) if find_program(name)), "")
         return Crio(path, timeout, program, runner)
     raise ClassroomError(
-        f"Wanted a container runtime that images can be loaded into, found the CRI socket '{cri_socket}'; give "
-        "containerd's, "
-        "usually unix:///run/containerd/containerd.sock, or CRI-O's, unix:///run/crio/crio.sock."
+        f"The container runtime is not supported: expected the socket of containerd or CRI-O, found the CRI socket "
+        f"'{cri_socket}'. Set the one of containerd, usually unix:///run/containerd/containerd.sock, or that of CRI-O, "
+        "unix:///run/crio/crio.sock."
     )
 
 
 def full_reference(reference: str) -> str:
-    """An image's name as runtimes store it: with its registry, and with a tag unless a digest is named."""
+    """Return the name of an image as runtimes store it: with its registry, and with a tag unless it has a digest."""
     first, slash, _rest = reference.partition("/")
     if not slash:
         reference = "docker.io/library/" + reference
@@ -223,9 +227,10 @@ def full_reference(reference: str) -> str:
 
 
 def kubeadm_images(role: str, runner: Runner = run) -> list[str]:
-    """The images that the installed kubeadm will want on a `control_plane` or a `worker`.
+    """Return the images that the installed kubeadm needs on a `control_plane` or a `worker`.
 
-    Of its own version: without one it would ask the Internet.
+    The version of kubeadm is passed to it, since otherwise it would query the Internet. Raises RuntimeUnreachable if
+    kubeadm is not installed, ClassroomError if it fails.
     """
     version = runner(["kubeadm", "version", "--output", "short"], timeout=30, check=False)
     listed = version
@@ -236,15 +241,13 @@ def kubeadm_images(role: str, runner: Runner = run) -> list[str]:
         )
     if listed.rc == 127:
         raise RuntimeUnreachable(
-            "Wanted the list of images that kubeadm needs, found no command kubeadm; install it first.",
-            "kubeadm is not there yet",
+            "The images of kubeadm cannot be listed: expected the command kubeadm, found none. Install it first.",
+            "kubeadm is not installed yet",
         )
     if listed.rc != 0:
         raise ClassroomError(
-            f"Wanted the list of images that kubeadm needs, found: {_brief(listed)}; see what 'kubeadm config images "
-            "list' says."
-
-        )
+            f"The images of kubeadm cannot be listed: expected the output of 'kubeadm config images list', found: "
+            f"{_brief(listed)}. Run that command to see the reason.")
     return [image for image in listed.out.split() if role == "control_plane" or not _of_control_planes(image)]
 
 
@@ -253,7 +256,7 @@ def _of_control_planes(image: str) -> bool:
 
 
 def states(references: Iterable[str], present: set[str]) -> list[Image]:
-    """Which of the wished images are there, each named once and in the given order."""
+    """Return the state of each desired image, without duplicates and in the given order."""
     desired = dict.fromkeys(full_reference(reference) for reference in references)
     return [Image(reference, PRESENT if reference in present else MISSING) for reference in desired]
 
@@ -262,7 +265,7 @@ def pull_missing(
     images: Sequence[Image], backend: Backend, *, parallel: int, retries: int,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Image]:
-    """Pull what is missing, several at a time; one that fails stops no other."""
+    """Pull missing images, `parallel` at a time, with `retries` retries each; a failure does not stop the others."""
 
     def settled(image: Image) -> Image:
         return image if image.state == PRESENT else _pull(image.image, backend, retries, sleep)
@@ -272,13 +275,13 @@ def pull_missing(
 
 
 def start_missing(images: Sequence[Image], backend: Backend) -> list[Image]:
-    """Have what is missing fetched by itself, all of it at once."""
+    """Start to pull all missing images in the background at the same time."""
 
     def started(image: Image) -> Image:
         if image.state == PRESENT:
             return image
         completed = backend.start(image.image)
-        # Not an error: an earlier call began it, and it is still under way
+        # Not an error: an earlier call has started the pull, which is still running
         if completed.rc == 0 or "already loaded" in completed.err or "already exists" in completed.err:
             return Image(image.image, STARTED)
         return Image(image.image, FAILED, detail=backend.explained(completed))
@@ -287,14 +290,15 @@ def start_missing(images: Sequence[Image], backend: Backend) -> list[Image]:
 
 
 def failures(images: Sequence[Image]) -> str:
-    """One message about all images that could not be pulled; empty if there are none."""
+    """Return one message about all images that could not be pulled, empty if there are none."""
     failed = [image for image in images if image.state == FAILED]
     if not failed:
         return ""
-    return "Wanted {} images in the runtime, could not pull {} of them:\n{}\n{}".format(
+    text = "Images are missing: expected {} images in the runtime, found that {} of them could not be pulled:\n{}\n{}"
+    return text.format(
         len(images), len(failed), "\n".join(f"- {image.image}: {image.detail}" for image in failed),
-        "See that the registry or its mirror has them and can be reached from this machine, then run again; "
-        "the others are there already.",
+        "Check that the registry or its mirror has them and is reachable from this host, then run again. The other "
+        "images are present.",
     )
 
 
@@ -314,6 +318,6 @@ def _pull(reference: str, backend: Backend, retries: int, sleep: Callable[[float
 
 
 def _brief(completed: Completed) -> str:
-    """The last line of a complaint without the program's own prefix: before it comes only progress."""
+    """Return the last line of the output without the prefix of ctr; the lines before it only show the progress."""
     lines = [line.strip() for line in completed.text.splitlines() if line.strip() and "stack trace" not in line]
     return re.sub(r"^ctr: ", "", lines[-1]).rstrip(".") if lines else f"exit status {completed.rc}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The container runtimes that this collection installs: where each listens, and which of them a kubelet was given."""
+"""The container runtimes that this collection installs, and the one that a kubelet uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._core.errors import ClassroomError
 from .._core.files import Root, read_text
 
 _KUBELET = "/var/lib/kubelet/"
-# Where kubeadm writes down the kubelet's runtime: the newest way first
+# Files in which kubeadm records the runtime of the kubelet, the newest format first
 _CONFIGURATIONS = (_KUBELET + "instance-config.yaml", _KUBELET + "config.yaml")
 _FLAGS = _KUBELET + "kubeadm-flags.env"
 _FLAG = "--container-runtime-endpoint="
@@ -22,7 +22,7 @@ _SCHEME = "unix://"
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime as `cluster_runtime` names it, and as people do."""
+    """A runtime: its value of `cluster_runtime`, its title in messages, its socket and its unit."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ RUNTIMES = {runtime.name: runtime for runtime in (CONTAINERD, CRIO)}
 
 @dataclass(frozen=True)
 class RuntimeSpec:
-    """The runtime that a machine is to have: its name, its socket and release (empty: that of Kubernetes)."""
+    """The desired runtime of a host: its name, its socket and its release (empty: that of Kubernetes)."""
 
     name: str
     socket: str = ""
@@ -46,18 +46,19 @@ class RuntimeSpec:
 
 
 def socket_path(uri: str) -> str:
+    """Return the path of a socket without its scheme, and with /run for its alias /var/run."""
     path = uri[len(_SCHEME):] if uri.startswith(_SCHEME) else uri
     return "/run/" + path[len("/var/run/"):] if path.startswith("/var/run/") else path
 
 
 def owner_of(socket: str) -> Runtime | None:
-    """Whose socket it is; None for one that nobody is known by."""
+    """Return the runtime of a socket, None for an unknown socket."""
     path = socket_path(socket)
     return next((runtime for runtime in RUNTIMES.values() if runtime.socket == path), None)
 
 
 def kubelets_socket(root: Root) -> str:
-    """The socket that kubeadm wrote down for the kubelet of this machine; empty when there is none."""
+    """Return the socket that kubeadm has recorded for the kubelet of this host, empty if there is none."""
     for path in _CONFIGURATIONS:
         for line in _readable(root(path)).splitlines():
             key, _colon, value = line.partition(":")
@@ -77,22 +78,22 @@ def _readable(path: str) -> str:
 
 
 def problems(spec: RuntimeSpec, kubelets: str) -> Iterator[str]:
-    """Why a machine cannot have this runtime, a sentence each; `kubelets` is the socket that its kubelet has."""
+    """Yield a message for each reason why a host cannot have this runtime; `kubelets` is the socket of its kubelet."""
     runtime = RUNTIMES[spec.name]
     named = owner_of(spec.socket)
     if spec.socket and named not in (None, runtime):
-        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found the socket {spec.socket} for "
-               f"it, which is {_title(named)}'s. Leave "
+        yield (f"The CRI socket does not match the runtime: expected the container runtime {runtime.title} "
+               f"(cluster_runtime), found the socket {spec.socket} for it, which is {_title(named)}'s. Leave "
                "cluster_cri_socket out, or choose that runtime.")
     present = owner_of(kubelets)
     if present not in (None, runtime):
-        yield (f"Wanted the container runtime {runtime.title} (cluster_runtime), found this machine in a cluster with "
-               f"{_title(present)}. "
-               "A machine changes it by reset.yml and then site.yml; set cluster_runtime back until then.")
+        yield (f"The runtime of a node cannot be changed: expected the container runtime {runtime.title} "
+               f"(cluster_runtime), found this host in a cluster with {_title(present)}. Change it by reset.yml and "
+               "then site.yml; set cluster_runtime back until then.")
     minor = ".".join(spec.kubernetes.split(".")[:2])
     if runtime is CRIO and spec.version and minor and ".".join(spec.version.split(".")[:2]) != minor:
-        yield (f"Wanted CRI-O {minor}, as Kubernetes {spec.kubernetes} needs it, found {spec.version} (crio_version). "
-               f"Choose a release of CRI-O {minor}, "
+        yield (f"The release of CRI-O does not match Kubernetes: expected CRI-O {minor}, as Kubernetes "
+               f"{spec.kubernetes} needs it, found {spec.version} (crio_version). Choose a release of CRI-O {minor}, "
                "or leave crio_version empty.")
 
 
@@ -101,10 +102,10 @@ def _title(runtime: Runtime | None) -> str:
 
 
 def ambiguity(answering: Collection[str]) -> str:
-    """The sentence about several runtimes of which none was chosen; empty for one or none."""
+    """Return the message about several running runtimes of which none was chosen, empty for one or none."""
     found = [runtime for runtime in RUNTIMES.values() if runtime.socket in answering]
     if len(found) < 2:
         return ""
-    return "wanted to know which container runtime is the cluster's, found {} running and no socket chosen. Choose " \
-           "one (criSocket, cri_socket), or stop the other ('systemctl disable --now {}').".format(
+    return "The container runtime of the cluster cannot be determined: expected one, found {} running and no socket " \
+           "chosen. Choose one (criSocket, cri_socket), or stop the other ('systemctl disable --now {}').".format(
                " and ".join(f"{runtime.title} ({runtime.socket})" for runtime in found), found[0].unit)

@@ -70,7 +70,7 @@ def test_a_bundle_of_upstreams_packages_and_images(play: Play, upstream: Upstrea
 
     predicted = play("--check", "--diff", **variables)
     assert changed(predicted) > 0
-    assert "kubeadm_1.36.3-1.1_amd64.deb: (it is not there)" in predicted.output
+    assert "kubeadm_1.36.3-1.1_amd64.deb: (it is missing)" in predicted.output
     assert not bundle.exists() and not (tmp_path / "stick.tar.zst").exists()
 
     assert changed(play(**variables)) > 0
@@ -179,8 +179,8 @@ def test_what_is_refused_at_once(play: Play, variables: dict[str, str], words: s
 def test_what_upstream_does_not_have(play: Play, upstream: Upstream) -> None:
     absent = {"cluster_version": "1.36.99", "bundle_containerd_version": "3.0.0"}
     words = said(play(bundle_source="upstream", bundle_families=["apt"], **{**upstream.variables, **absent}))
-    assert "Wanted kubeadm 1.36.99, found 1.36.3-1.1 in" in words
-    assert "Wanted containerd.io 3.0.0, found 5:1.7.0-1~debian.13~trixie, 2.4.20-1~debian.13~trixie" in words
+    assert "expected kubeadm 1.36.99, found 1.36.3-1.1 in" in words
+    assert "expected containerd.io 3.0.0, found 5:1.7.0-1~debian.13~trixie, 2.4.20-1~debian.13~trixie" in words
 
 
 def test_an_installed_collection_cannot_compile(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import AptRoad, DnfRoad
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import AptDownloader, DnfDownloader
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import Repository
 from tests.unit.support.made_up_keys import made_up_key
 
@@ -109,8 +109,8 @@ def repository(name: str, uri: str, **more: Any) -> Repository:
 
 def test_apt_is_given_what_the_page_says(tmp_path: Path) -> None:
     """https://docs.docker.com/engine/install/debian/, but for the comment and where the key is"""
-    road = AptRoad(str(tmp_path / "root"), "amd64")
-    road.describe([repository(
+    downloader = AptDownloader(str(tmp_path / "root"), "amd64")
+    downloader.describe([repository(
         "docker", "https://download.docker.com/linux/debian", suite="trixie", components=("stable",))])
     text = (tmp_path / "root/etc/apt/sources.list.d/docker.sources").read_text(encoding="utf-8")
     assert text.partition("\n")[2] == (
@@ -121,8 +121,8 @@ def test_apt_is_given_what_the_page_says(tmp_path: Path) -> None:
 
 def test_dnf_is_given_what_the_page_says(tmp_path: Path) -> None:
     """https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/, without its exclude="""
-    road = DnfRoad(str(tmp_path / "root"), "amd64")
-    road.describe([repository(
+    downloader = DnfDownloader(str(tmp_path / "root"), "amd64")
+    downloader.describe([repository(
         "kubernetes", "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/", description="Kubernetes", signed_metadata=False)])
     text = (tmp_path / "root/etc/yum.repos.d/kubernetes.repo").read_text(encoding="utf-8")
     assert text.partition("\n")[2] == (

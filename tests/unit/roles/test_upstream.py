@@ -78,7 +78,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         assert result.error_messages == []
         parameters = {**result.validated_parameters, "hold": True,
                       "packages": [{"name": name, "version": "1.36.3"} for name in packages]}
-        spec: PackagesSpec = package_service.wished_packages(parameters)
+        spec: PackagesSpec = package_service.packages_spec(parameters)
         backends: dict[str, type[Apt | Dnf]] = {"debian": Apt, "redhat": Dnf}
         backend = backends[machine["os_family"]](Root(str(tmp_path)), lambda *_words, **_options: pytest.fail("run"))
         return dict(backend.files(spec))

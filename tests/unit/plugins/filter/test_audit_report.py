@@ -136,7 +136,7 @@ def test_residue_and_hygiene_are_handed_on() -> None:
      "'a: b' hides a node"),
     ("__kubernetes", "hold kubelet: an upgrade would move it", "hold", "kubelet", "apt-mark showhold kubelet",
      "an upgrade would move it"),
-    ("__kubernetes", "packages of the whole machine: interrupted", "packages", "of the whole machine", "dpkg --audit",
+    ("__kubernetes", "packages of the host: interrupted", "packages", "of the host", "dpkg --audit",
      "interrupted"),
     ("__containerd", "daemon-reload systemd: a unit changed", "daemon-reload", "systemd",
      "systemctl list-units --type service", "a unit changed"),

@@ -98,9 +98,9 @@ def test_all_that_cannot_be_had_is_named_at_once(run_main: Run, served: Path, tm
     spec = options(served, tmp_path / "packages", family, *wanted)
     result = run_main(download_main, spec)
     assert result["failed"]
-    assert "Wanted tool 3, found 2.0-1, " in result["msg"]
-    assert "Wanted none of any version, found no package of that name" in result["msg"]
-    assert "Wanted elsewhere of any version, found no package of that name" in result["msg"]
+    assert "expected tool 3, found 2.0-1, " in result["msg"]
+    assert "expected none of any version, found no package of that name" in result["msg"]
+    assert "expected elsewhere of any version, found no package of that name" in result["msg"]
     assert not (tmp_path / "packages").exists()
 
 
@@ -109,7 +109,7 @@ def test_all_that_cannot_be_had_is_named_at_once(run_main: Run, served: Path, tm
     ("case", "says"),
     [
         ("other key", "signed with the given key"),
-        ("no key", "Wanted the public key that signs"),
+        ("no key", "expected the public key that signs"),
         ("fingerprint", "is not the known one: expected the fingerprint"),
         ("gone", "cannot be fetched"),
     ],
@@ -187,7 +187,7 @@ def test_a_program_comes_out_of_its_package(run_main: Run, served: Path, tmp_pat
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("case", "says"), [("name", "found none there"), ("cut", "fetch it again")])
+@pytest.mark.parametrize(("case", "says"), [("name", "found none there"), ("cut", "Fetch it again")])
 def test_a_program_that_is_not_in_the_package(
     run_main: Run, served: Path, tmp_path: Path, family: str, case: str, says: str
 ) -> None:

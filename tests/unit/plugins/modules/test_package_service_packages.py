@@ -84,14 +84,14 @@ def test_an_installed_package_costs_no_command(machine: Any, fake_run: Any, run_
 def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
     found = machine.snapshot()
     result = run_pinned({**SPEC, "packages": [{"name": "kubelet", "version": "1.36.9"}]})
-    assert "Wanted kubelet 1.36.9, found 1.36.3-1.1 in http://192.168.90.10/apt" in result["msg"]
+    assert "expected kubelet 1.36.9, found 1.36.3-1.1 in http://192.168.90.10/apt" in result["msg"]
     assert machine.snapshot() == found
 
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_machine_of_another_family(machine: Any, run_pinned: Any, check: bool) -> None:
     machine.path(STATUS).unlink()
-    assert "Wanted a machine of the Debian or Red Hat family" in run_pinned(SPEC, check=check)["msg"]
+    assert "expected a host of the Debian or Red Hat family" in run_pinned(SPEC, check=check)["msg"]
 
 
 REPOSITORY_FILE = "/etc/yum.repos.d/classroom.repo"
@@ -144,7 +144,7 @@ def test_the_red_hat_family_costs_one_query(machine: Any, run_on_machine: Any, r
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(("given", "message"), [
-    ({"signed_by": ""}, "Wanted the public key that signs http://192.168.90.10/apt, found none"),
+    ({"signed_by": ""}, "expected the public key that signs http://192.168.90.10/apt, found none"),
     ({"fingerprints": ["AA"]}, "The key of http://192.168.90.10/apt is not the known one: expected the fingerprint AA"),
     ({"signed_by": "KEY"}, "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found 'KEY'"),
 ])

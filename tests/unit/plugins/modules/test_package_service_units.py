@@ -62,7 +62,8 @@ def test_a_unit_that_is_not_installed(machine: Any, fake_run: Any, run_on_machin
 @pytest.mark.parametrize(("file", "message"), [
     ({"path": "/etc/x"}, "state is present but any of the following are missing: content, secret_content"),
     ({"path": "/etc/x", "content": "", "secret_content": "topsecret"}, "mutually exclusive"),
-    ({"path": "/etc/x", "content": "", "mode": "rw-"}, "Wanted an octal mode such as '0644' for /etc/x, found 'rw-'"),
+    ({"path": "/etc/x", "content": "", "mode": "rw-"},
+     "The mode of /etc/x is invalid: expected an octal number such as '0644', found 'rw-'"),
 ])
 def test_a_file_that_makes_no_sense(run_on_machine: Any, file: dict[str, str], message: str) -> None:
     result = run_on_machine(package_service, {"services": [{"name": "web", "files": [file]}]})

@@ -72,7 +72,7 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(spec: HostRequire
      "expected its socket /run/crio/crio.sock, found /run/containerd/containerd.sock"),
     (replace(WORKER, cri_socket="/run/crio/crio.sock"), {"sockets": ()}, "found no runtime's socket"),
     (replace(WORKER, runtime=runtimes.RuntimeSpec("crio")), {"kubelet_socket": "/run/containerd/containerd.sock"},
-     "found this machine in a cluster with containerd"),
+     "found this host in a cluster with containerd"),
     (WORKER, {"machine_id": ""}, "The machine ID is missing: expected one in /etc/machine-id, found none"),
     (WORKER, {"machine_id": "uninitialized"}, "The machine ID is missing: expected one in /etc/machine-id, found none"),
     (WORKER, {"kernel_features": {"overlay": kernel.PRESENT, "br_netfilter": kernel.MISSING}},

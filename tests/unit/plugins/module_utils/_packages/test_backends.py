@@ -57,7 +57,7 @@ def test_which_versions_are_the_wanted_one(wanted: str | None, found: str, accep
     (replace(SPEC, hold=False), {"installed": {}}, ["package kubelet", "package kubectl"]),
     (SPEC, {"texts": {"/etc/key": None, "/etc/source": None}}, ["file /etc/key", "file /etc/source"]),
     (SPEC, {"texts": {**FILES, "/etc/key": "OLD\n"}}, ["file /etc/key"]),
-    (SPEC, {"interrupted": True}, ["packages of the whole machine"]),
+    (SPEC, {"interrupted": True}, ["packages of the host"]),
     (PackagesSpec((Package("nginx"),)), {"installed": {}}, ["package nginx"]),
     (PackagesSpec((Package("nginx"),)), {"installed": {"nginx": Installed("1.26", False)}}, []),
 ])
@@ -159,8 +159,8 @@ def test_a_package_of_any_version_is_neither_looked_up_nor_held(machine: Any) ->
 @pytest.mark.parametrize("before", [{}, {"/etc/source": "the old one\n"}])
 @pytest.mark.parametrize(("offers", "message"), [
     ({"kubelet": ["1.36.3-1.1"], "kubectl": ["1.35.0-1.1"]},
-     "Wanted kubectl 1.36.3-1.1, found 1.35.0-1.1 in http://192.168.90.10/apt. Choose one of those"),
-    ({"kubelet": ["1.36.3-1.1"]}, "Wanted kubectl 1.36.3-1.1, found no package of that name in http"),
+     "expected kubectl 1.36.3-1.1, found 1.35.0-1.1 in http://192.168.90.10/apt. Choose one of those"),
+    ({"kubelet": ["1.36.3-1.1"]}, "expected kubectl 1.36.3-1.1, found no package of that name in http"),
 ])
 def test_a_source_without_the_version_is_put_back(
     machine: Any, before: dict[str, str], offers: dict[str, list[str]], message: str,
@@ -210,7 +210,7 @@ FINGERPRINT = fingerprint_of("owner").lower()
 @pytest.mark.parametrize(("key", "fingerprints", "message"), [
     (MADE_UP, (), None),
     ("anything", (), "Invalid key: expected OpenPGP public keys in ASCII armour and nothing else, found 'anything'"),
-    (" \n", (), "Wanted the public key that signs http://192.168.90.10/apt, found none"),
+    (" \n", (), "expected the public key that signs http://192.168.90.10/apt, found none"),
     (MADE_UP, (FINGERPRINT,), None),
     (MADE_UP, ("AA", " ".join((FINGERPRINT[:20].upper(), FINGERPRINT[20:]))), None),
     (MADE_UP, ("AA BB",), "expected the fingerprint AABB, found " + FINGERPRINT.upper()),

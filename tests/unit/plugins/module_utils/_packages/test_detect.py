@@ -31,5 +31,5 @@ def test_the_family_decides(machine: Any, fake_run: Any, files: tuple[str, ...],
 
 def test_another_family_is_refused(machine: Any, fake_run: Any) -> None:
     machine.write("/var/lib/rpm/rpmdb.sqlite", "")
-    with pytest.raises(ClassroomError, match="Wanted a machine of the Debian or Red Hat family, with apt or dnf"):
+    with pytest.raises(ClassroomError, match="expected a host of the Debian or Red Hat family, with apt or dnf"):
         backend_of(machine.root, fake_run)

@@ -233,7 +233,7 @@ def test_the_files_of_a_repository(machine: Any, rpm: Rpm) -> None:
 def test_without_a_repository_nothing_can_be_held(machine: Any, rpm: Rpm, spec: PackagesSpec, refused: bool) -> None:
     backend = dnf(machine, rpm, None)
     if refused:
-        with pytest.raises(ClassroomError, match="Wanted kubelet held, found no repository to hold them in"):
+        with pytest.raises(ClassroomError, match="expected a repository for kubelet, found no repository to hold them"):
             backend.files(spec)
     else:
         assert backend.files(spec) == {}
@@ -289,7 +289,7 @@ SIGNED = "signed with the given key, found it, or a package of it, unsigned or s
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    (DOWN, "Wanted the metadata of http://192.168.90.10/rpm, found that it cannot be fetched"),
+    (DOWN, "expected the metadata of http://192.168.90.10/rpm, found that it cannot be fetched"),
     (UNSIGNED_METADATA, SIGNED), (WRONG_METADATA, SIGNED),
     (DAMAGED_METADATA, "found files with other contents (checksum)"),
     (FULL_CACHE, "found the disk full"),
@@ -305,12 +305,12 @@ def test_what_dnf_says_of_a_repository(machine: Any, rpm: Rpm, words: str, messa
 @pytest.mark.parametrize(("rc", "out", "words", "message"), [
     (1, "", NOT_SIGNED, SIGNED), (1, "", OTHER_KEY, SIGNED), (1, "", DAMAGED, "found files with other contents"),
     (1, "[MIRROR] kubectl: Status code: 404 for http://x/kubectl.rpm\n", GONE, "Status code: 404 for http://x/kubectl"),
-    (1, "", FULL, "found the disk full"), (1, "", LACKING, "the machine's sources lack some of it"),
+    (1, "", FULL, "found the disk full"), (1, "", LACKING, "the host's sources lack some of them"),
     (1, "All matches were filtered out by exclude filtering for argument: kubectl-1.36.2\n", EXCLUDED,
      "filtered out by exclude filtering"),
-    (127, "", "dnf: command not found", "dnf cannot"),
-    (-9, "", KEY, "found it ended in the middle (signal 9). Run this again"),
-    (124, "", "no answer within 1800 s", "found it ended in the middle (no answer in time)"),
+    (127, "", "dnf: command not found", "expected dnf to succeed"),
+    (-9, "", KEY, "found signal 9. Run this again"),
+    (124, "", "no answer within 1800 s", "found no end in time"),
 ])
 def test_what_dnf_says_of_packages(machine: Any, rpm: Rpm, rc: int, out: str, words: str, message: str) -> None:
     rpm.on("install", rc=rc, out=out, err=words)
@@ -329,7 +329,7 @@ def test_what_dnf_says_of_packages(machine: Any, rpm: Rpm, rc: int, out: str, wo
     ((1, LACKING), (1, LACKING), (1, DOWN.replace("'classroom'", "'appstream'")),
      "expected the metadata of appstream (http://mirror.example.com/$releasever/os), found that it cannot be fetched"),
     ((1, LACKING), (1, LACKING), (1, "words"), "classroom, http://mirror.example.com/$releasever/os"),
-    ((1, LACKING), (1, LACKING), (0, ""), "the machine's sources lack some of it"),
+    ((1, LACKING), (1, LACKING), (0, ""), "the host's sources lack some of them"),
 ])
 def test_metadata_of_all_repositories_is_fetched_once(
     machine: Any, rpm: Rpm, first: tuple[int, str], second: tuple[int, str], makecache: tuple[int, str],

@@ -119,7 +119,7 @@ def test_one_failing_image_stops_no_other() -> None:
     images = pulled(ctr, "a:1", "b:1", "c:1")
 
     assert [image.state for image in images] == ["pulled", "failed", "pulled"]
-    assert "could not pull 1 of them" in failures(images)
+    assert "1 of them could not be pulled" in failures(images)
     assert "b:1: failed to resolve image" in failures(images)
     assert len(ctr.calls) == 3
 
@@ -185,9 +185,9 @@ def test_a_pull_in_the_background_is_a_unit(answer: Completed, state: str) -> No
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (Completed(127, "", "kubeadm: command not found"), RuntimeUnreachable, "install it first"),
+        (Completed(127, "", "kubeadm: command not found"), RuntimeUnreachable, "Install it first"),
         (Completed(1, "", "could not parse\nTo see the stack trace of this error execute with --v=5\n"),
-         ClassroomError, "could not parse;"),
+         ClassroomError, "could not parse. Run"),
     ],
 )
 def test_a_kubeadm_that_does_not_answer_is_told(answer: Completed, error: type[Exception], words: str) -> None:

@@ -67,13 +67,13 @@ def test_what_a_machine_can_have(spec: RuntimeSpec, kubelets: str) -> None:
 
 @pytest.mark.parametrize(("spec", "kubelets", "words"), [
     (RuntimeSpec("crio", CONTAINERDS), "", (
-        "Wanted the container runtime CRI-O", CONTAINERDS, "which is containerd's", "Leave cluster_cri_socket out")),
-    (RuntimeSpec("containerd", CRIOS), "", ("Wanted the container runtime containerd", CRIOS, "which is CRI-O's")),
+        "expected the container runtime CRI-O", CONTAINERDS, "which is containerd's", "Leave cluster_cri_socket out")),
+    (RuntimeSpec("containerd", CRIOS), "", ("expected the container runtime containerd", CRIOS, "which is CRI-O's")),
     (RuntimeSpec("crio", CRIOS), CONTAINERD.socket, (
-        "found this machine in a cluster with containerd", "by reset.yml and then site.yml")),
-    (RuntimeSpec("containerd", CONTAINERDS), CRIO.socket, ("found this machine in a cluster with CRI-O",)),
+        "found this host in a cluster with containerd", "by reset.yml and then site.yml")),
+    (RuntimeSpec("containerd", CONTAINERDS), CRIO.socket, ("found this host in a cluster with CRI-O",)),
     (RuntimeSpec("crio", CRIOS, "1.35.2", "1.36.3"), "", (
-        "Wanted CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")),
+        "expected CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")),
     (RuntimeSpec("crio", CRIOS, "1.3", "1.36.3"), "", ("found 1.3 (crio_version)",)),
 ])
 def test_what_a_machine_is_refused(spec: RuntimeSpec, kubelets: str, words: tuple[str, ...]) -> None:
