@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The machines that the lab and the tests run on: systemd containers, made by podman."""
+"""The hosts of the lab and the tests: systemd containers, created by podman."""

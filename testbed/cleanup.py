@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What podman leaves on the host: without its last container, or killed halfway. How to see it and remove only that."""
+"""Find and remove what podman leaves on this machine after its last container, or when it is killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 
 from .config import MachineSet
 
-# A network's own chain has a hash in its name, a published port's too; the others are there once for all networks.
+# The name of a network's own chain has a hash, that of a published port too; the others exist once for all networks.
 _OF_A_NETWORK = re.compile(r"^:NETAVARK-(?:DN-)?[0-9A-F]{8,} ", re.MULTILINE)
 _FORWARDED = re.compile(r"^-A NETAVARK_FORWARD ", re.MULTILINE)
 
@@ -29,7 +29,7 @@ _TABLE = re.compile(r"^\*\w+\n.*?^COMMIT$", re.MULTILINE | re.DOTALL)
 
 
 def _restore_script(table: str, rules: list[str], chains: list[str]) -> list[str]:
-    """Lines for iptables-restore: `rules` as iptables-save shows them are deleted, then the `chains`."""
+    """Return lines for iptables-restore that delete `rules`, as iptables-save prints them, then the `chains`."""
     if not rules and not chains:
         return []
     deleted = [f"-D {rule.removeprefix('-A ')}" for rule in rules]
@@ -42,7 +42,7 @@ def _text(lines: list[str]) -> str:
 
 
 def network_removal(saved: str, subnet: str) -> str:
-    """The input for iptables-restore that removes netavark's rules for `subnet`, where iptables-save says `saved`."""
+    """Return the input for iptables-restore to remove netavark's rules for `subnet`; `saved` is from iptables-save."""
     script: list[str] = []
     for table in _TABLE.findall(saved):
         rules = re.findall(rf"^-A (?:POSTROUTING|NETAVARK_\w+) .*(?<= ){re.escape(subnet)} .*$", table, re.MULTILINE)
@@ -53,10 +53,10 @@ def network_removal(saved: str, subnet: str) -> str:
 
 
 def scaffold_removal(saved: str) -> str:
-    """The input for iptables-restore that removes netavark's common chains, where iptables-save says `saved`.
+    """Return the input for iptables-restore that removes netavark's common chains; `saved` is from iptables-save.
 
-    Empty when a network still uses them, whoever's it is, and when there are none. Nobody else's rules are touched;
-    netavark makes the chains again when it needs them.
+    Empty if any network still uses them, and if there are none. Rules of others are not changed; netavark creates the
+    chains again when it needs them.
     """
     if _OF_A_NETWORK.search(saved) or _FORWARDED.search(saved):
         return ""
@@ -69,7 +69,7 @@ def scaffold_removal(saved: str) -> str:
 
 
 def remove_scaffold(run: Runner) -> None:
-    """Remove netavark's common chains once no network uses them."""
+    """Remove netavark's common chains if no network uses them."""
     _restore(run, scaffold_removal(_saved(run)))
 
 
@@ -83,15 +83,15 @@ def _restore(run: Runner, script: str) -> None:
 
 
 def bridge_exists(run: Runner, machines: MachineSet) -> bool:
-    """Whether the interface of the set's network is there; podman removes it with the last machine that stops."""
+    """Return whether the interface of the set's network exists; podman removes it when the last host stops."""
     return run(["ip", "link", "show", "dev", machines.bridge], check=False).rc == 0
 
 
 def remove_network(run: Runner, machines: MachineSet) -> None:
-    """Remove what a podman that was killed while it plugged a machine in, or out, left of the set's network.
+    """Remove what a podman that was killed while it connected or disconnected a host left of the set's network.
 
-    No machine of the set may be running. An end of a cable without an address cannot be told from other containers' and
-    stays; it does no harm.
+    No host of the set may be running. A veth interface without an address cannot be distinguished from those of other
+    containers and stays; it is harmless.
     """
     for name in _namespaces_in(run, IPv4Network(machines.subnet)):
         run(["ip", "netns", "delete", name], check=False)
@@ -103,7 +103,7 @@ def remove_network(run: Runner, machines: MachineSet) -> None:
 
 
 def _namespaces_in(run: Runner, subnet: IPv4Network) -> list[str]:
-    """podman's network namespaces that have an address in `subnet`."""
+    """Return podman's network namespaces that have an address in `subnet`."""
     found = []
     for path in Path("/run/netns").glob("netns-*"):
         links = run(["ip", "-netns", path.name, "-json", "-4", "address"], check=False).out
@@ -114,10 +114,10 @@ def _namespaces_in(run: Runner, subnet: IPv4Network) -> list[str]:
 
 
 def monitors(processes: Mapping[int, Sequence[str]], storage: Path) -> dict[str, int]:
-    """The containers in `storage` that a conmon of `processes` (id -> arguments) looks after: id -> that process."""
+    """Return the containers in `storage` with a conmon in `processes` (id -> arguments): container id -> process id."""
     found = {}
     for process, argv in processes.items():
-        # Whoever is not called with a container and its directory looks after none: others use conmon, too
+        # Other programs use conmon, too: only one that is called with a container and its directory counts
         options = dict(pairwise(argv))
         container, bundle = options.get("-c"), options.get("-b", "")
         if argv and Path(argv[0]).name == "conmon" and container and f"{storage}/" in bundle:
@@ -126,7 +126,7 @@ def monitors(processes: Mapping[int, Sequence[str]], storage: Path) -> dict[str,
 
 
 def read_processes(proc: Path = Path("/proc")) -> dict[int, list[str]]:
-    """All processes of the host with their arguments."""
+    """Return all processes of this machine with their arguments."""
     found = {}
     for file in proc.glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -135,9 +135,9 @@ def read_processes(proc: Path = Path("/proc")) -> dict[int, list[str]]:
 
 
 def remove_orphans(run: Runner, storage: Path, running: Container[str]) -> None:
-    """End containers in `storage` that podman does not count among the `running` ones.
+    """End containers in `storage` that podman does not list among the `running` ones.
 
-    They were born when podman was killed before it could write that down; they wait for ever to be told to go on.
+    They exist if podman was killed before it could record them; they would wait forever to be started.
     """
     for container, process in monitors(read_processes(), storage).items():
         if container not in running:
@@ -147,7 +147,7 @@ def remove_orphans(run: Runner, storage: Path, running: Container[str]) -> None:
 
 
 def remove_empty_cgroups(mount: Path = Path("/sys/fs/cgroup")) -> None:
-    """Remove the groups that podman's cgroupfs manager makes and keeps; one that is in use refuses."""
+    """Remove the cgroups that podman's cgroupfs manager creates and keeps, except those in use."""
     for parent in [mount / "libpod_parent", *mount.glob("*/libpod_parent")]:
         for group in (parent / "conmon", parent):
             with suppress(OSError):

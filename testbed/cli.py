@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The machines of the lab and of the tests: image, up, down, status."""
+"""Create, show and remove the hosts of the lab and the tests, and their image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Not this folder, in which this file would be found as the package it imports
+# Replace this directory, in which this file would be found as the package that it imports
 sys.path[0:1] = [str(ROOT), str(ROOT / ".collections")]
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import CommandFailed, run
@@ -26,19 +26,19 @@ from testbed.image import ensure_image
 from testbed.output import MachineError, NetworkTaken, say
 from tools.paths import Checkout
 
-# Exit status by which a caller tells a network that is somebody else's from a failure
+# Exit status when another checkout has the network, which is not a failure
 NETWORK_TAKEN = 3
 
 
 def image(checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
-    """Build the images of the machines, unless they are there."""
+    """Build the images of the hosts if they are missing."""
     for described in dict.fromkeys(fleet.image_of(platform) for platform in fleet.platforms):
         if not ensure_image(described, checkout, fleet.podman, run):
             say(f"{described.reference_by_key} is there, nothing to do")
 
 
 def up(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
-    """Have the machines running and answering."""
+    """Start the hosts and wait until they respond."""
     changed = fleet.up()
     if arguments.inventory:
         fleet.write_inventory(arguments.inventory)
@@ -50,7 +50,7 @@ def up(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None
 
 
 def down(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
-    """Remove the machines and all that came with them."""
+    """Remove the hosts and everything that was created for them."""
     changed = fleet.as_it_is().down()
     if arguments.json:
         say(json.dumps({"changed": changed}))
@@ -59,29 +59,29 @@ def down(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> No
 
 
 def status(_checkout: Checkout, fleet: Fleet, _arguments: argparse.Namespace) -> None:
-    """Show the machines: name, address, container, systemd."""
+    """Show the hosts: name, address, container, systemd."""
     for row in fleet.as_it_is().status():
         say("{:<10}{:<17}{:<10}{}".format(*row))
 
 
 def env(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> None:
-    """Print the environment for podman, Molecule and the lab's inventory, for a shell's eval."""
+    """Print the environment for podman, Molecule and the lab's inventory, for eval in a shell."""
     for name, value in checkout.environment.items():
         say(f"export {name}={shlex.quote(value)}")
 
 
 def free_subnet(_checkout: Checkout, fleet: Fleet, arguments: argparse.Namespace) -> None:
-    """Print what to set CLASSROOM_NET to: the network of the tests' machines that this checkout has, or a free one."""
+    """Print a value for CLASSROOM_NET: the network of the tests' hosts in this checkout, or a free one."""
     say(fleet.prefix_in_use() or subnets.free_prefix(subnets.taken_subnets(run), arguments.besides))
 
 
 def room(checkout: Checkout, _fleet: Fleet, _arguments: argparse.Namespace) -> None:
-    """Print how many clusters of four machines this host has the memory, disk and inotify instances for now."""
+    """Print the number of clusters of four hosts for which there is memory, disk space and inotify instances now."""
     say(str(host_check.room(host_check.read_host(run, checkout.root))))
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     main_parser = argparse.ArgumentParser(prog="testbed/cli.py", description=__doc__)
     commands = main_parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function in {
@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Do what the command line says; errors are sentences."""
+    """Run the command; errors are printed as messages."""
     arguments = parser().parse_args()
     checkout = Checkout.of(ROOT)
     try:

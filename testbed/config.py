@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The description of the machines, and podman's command line made of it."""
+"""The description of the hosts, and the command line of podman for it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tools.paths import Checkout
 
 from .output import MachineError
 
-# The base configuration of Molecule; its `platforms` are the one place that says what a machine is.
+# The base configuration of Molecule; its `platforms` are the only description of the hosts.
 DESCRIPTION = Path(".config/molecule/config.yml")
-# A scenario may have fewer machines, of other images; all else that it does not say of them is as in the description.
+# A scenario may have fewer hosts, of other images; keys that it does not set are those of the description.
 SCENARIO = "molecule/{}/molecule.yml"
 
-# Said to Molecule only: the inventory, and that it is not to build the image
+# For Molecule only: the inventory, and that it must not build the image
 _NOT_FOR_PODMAN = {"name", "groups", "pre_build_image", "image"}
 
 
 @dataclass(frozen=True)
 class MachineSet:
-    """Machines that are made and removed together: the lab's, or Molecule's, as a scenario may want them."""
+    """Hosts that are created and removed together: those of the lab, or of Molecule, as described by a scenario."""
 
     name: str
     prefix: str
@@ -38,22 +38,22 @@ class MachineSet:
 
     @property
     def subnet(self) -> str:
-        """The network of the set; only networks of this size are described."""
+        """The network of the set; only networks of this size can be described."""
         return f"{self.prefix}.0/24"
 
     @property
     def network(self) -> str:
-        """How podman's name of the network begins."""
+        """The prefix of podman's name for the network."""
         return f"classroom-{self.prefix}"
 
     @property
     def bridge(self) -> str:
-        """The interface of the network: as unique, fifteen characters at most, no dots (sysctl stumbles over them)."""
+        """The interface of the network: unique, at most fifteen characters, no dots, which sysctl does not support."""
         return "cls-" + self.prefix.replace(".", "-")
 
 
 def machine_set(name: str, environment: Mapping[str, str], scenario: str | None = None) -> MachineSet:
-    """The set of that name; Molecule's network can be chosen, the lab's addresses are what the inventory says."""
+    """Return the set of that name; the network of Molecule can be chosen, that of the lab is given by its inventory."""
     if name == "lab":
         return MachineSet("lab", "192.168.90", "classroom-lab-", scenario)
     return MachineSet("molecule", environment.get("CLASSROOM_NET") or "192.168.91", "", scenario)
@@ -61,7 +61,7 @@ def machine_set(name: str, environment: Mapping[str, str], scenario: str | None 
 
 @dataclass(frozen=True)
 class Platform:
-    """One machine as the description has it, for one set."""
+    """A host of the description, for one set."""
 
     name: str
     container: str
@@ -72,7 +72,7 @@ class Platform:
 
 
 def platforms(texts: Sequence[str], machines: MachineSet, checkout: Checkout) -> list[Platform]:
-    """The machines of `texts`, Molecule's base configuration and perhaps a scenario's, as they are in the set."""
+    """Return the hosts of `texts`, Molecule's base configuration and perhaps that of a scenario, for the set."""
     variables = checkout.environment | {
         "CLASSROOM_NET": machines.prefix, "MOLECULE_PROJECT_DIRECTORY": str(checkout.root),
     }
@@ -104,17 +104,17 @@ _MANY = {"volumes": "volume", "capabilities": "cap-add", "devices": "device", "u
 
 
 def mac_address(ip: str) -> str:
-    """A machine keeps its network card: were it new at every start, neighbours would go on talking to the old one."""
+    """Return a fixed MAC address: with a new one at every start, neighbours would still use the former one."""
     return "02:42:" + ":".join(f"{int(octet):02x}" for octet in ip.split("."))
 
 
 def prefix_of(network: str) -> str:
-    """The first three numbers of a network's addresses, from its name."""
+    """Return the first three numbers of a network's addresses, from its name."""
     return network.split("-")[1]
 
 
 def create_argv(platform: Platform, network: str, labels: Mapping[str, str]) -> list[str]:
-    """The arguments with which podman creates the container of `platform`."""
+    """Return the arguments for podman to create the container of `platform`."""
     argv = ["create", f"--name={platform.container}", f"--network={network}"]
     argv += _flag("mac-address", mac_address(platform.ip))
     for key, value in platform.keys.items():

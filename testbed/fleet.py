@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Machines up, machines down: the road from a description to four systems that answer, and back."""
+"""Create the hosts of a description and wait until they respond; remove them."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from .podman import Podman, read_engine, write_atomically, write_configuration
 BOOT_TIMEOUT = 120.0
 _RUNNING = "running"
 _PODMAN = 'eval "$(testbed/cli.py env)"; podman'
-# States from which a start leads to a running container; whatever else is found was left by something that died.
+# States from which a start leads to a running container; any other state was left by a failure.
 _STARTABLE = {"created", "configured", "exited", "stopped", "initialized"}
 
 
 def action(container: Mapping[str, Any] | None) -> str:
-    """What brings a container, as podman lists it, up: nothing, a start, or making it (again).
+    """Return how to start a container that podman lists: nothing, a start, or to create it (again).
 
-    After a reboot podman calls one "created" that has run for weeks. One that never ran is made again: what it was made
-    of may be out of date, and there is nothing on it.
+    After a reboot podman calls a container "created" that has run for weeks. One that never ran is created again: it
+    may be made from an old image, and has no data.
     """
     if container is None or container["State"] == _RUNNING:
         return "keep" if container else "create"
@@ -53,14 +53,14 @@ def action(container: Mapping[str, Any] | None) -> str:
 
 
 def _prefix_in_use(containers: Mapping[str, dict[str, Any]]) -> str | None:
-    """The network that `containers` are in, as CLASSROOM_NET would name it."""
+    """Return the network of `containers`, in the format of CLASSROOM_NET."""
     networks = {network for container in containers.values() for network in container["Networks"] or ()}
     return prefix_of(networks.pop()) if networks else None
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """The machines of one set in one checkout."""
+    """The hosts of one set in one checkout."""
 
     checkout: Checkout
     machines: MachineSet
@@ -69,37 +69,37 @@ class Fleet:
 
     @classmethod
     def of(cls, checkout: Checkout, machines: MachineSet, run: Runner) -> Fleet:
-        """A fleet whose podman is configured."""
+        """Return a fleet whose podman is configured."""
         write_configuration(checkout, read_engine())
         return cls(checkout, machines, Podman(checkout, run), run)
 
     def as_it_is(self) -> Fleet:
-        """The fleet in the network that its machines are in, whatever the environment says now."""
+        """Return the fleet in the network that its hosts are in, independent of the environment."""
         prefix = self.prefix_in_use() or self.machines.prefix
         return replace(self, machines=replace(self.machines, prefix=prefix))
 
     @property
     def platforms(self) -> list[Platform]:
-        """The machines as described."""
+        """The hosts of the description."""
         files = [DESCRIPTION, *([Path(SCENARIO.format(self.machines.scenario))] if self.machines.scenario else [])]
         return platforms([(self.checkout.root / file).read_text() for file in files], self.machines, self.checkout)
 
     def worth(self, machines: int) -> int:
-        """How many machines of a cluster so many of these are for the host."""
+        """Return the number of cluster hosts to which these hosts are equivalent in load."""
         return machines
 
     def image_of(self, platform: Platform) -> Image:
-        """What a machine is made of."""
+        """Return the image of a host."""
         known = images(self.checkout)
         if platform.image not in known:
             raise MachineError(
-                f"The machine {platform.name} is wanted from {platform.image}, there are {', '.join(known)}. Correct "
-                f"{DESCRIPTION} or the scenario's molecule.yml."
+                f"The image of host {platform.name} is unknown: found {platform.image}, expected one of {', '.join(known)}. "
+                f"Correct {DESCRIPTION} or the scenario's molecule.yml."
             )
         return known[platform.image]
 
     def up(self) -> bool:
-        """Make every machine run and answer; says whether anything had to be done."""
+        """Start every host and wait until it responds; return whether anything had to be done."""
         with locked(self.checkout.run / "lock", "the machines of this checkout"):
             found = self.podman.containers(self.machines)
             self._refuse_other_network(found)
@@ -107,7 +107,7 @@ class Fleet:
             pending = {platform: what for platform, what in todo.items() if what != "keep"}
             if pending:
                 self._start(pending)
-            # What runs on a machine that was only started again is its users' business
+            # The state of the services on a host that was only started again is left to its users
             self._wait(fresh={platform for platform, what in pending.items() if what == "create"})
             self._hint_at_newer_image(found)
             return bool(pending)
@@ -116,8 +116,8 @@ class Fleet:
         used = _prefix_in_use(found)
         if used not in (None, self.machines.prefix):
             raise MachineError(
-                f"The machines are wanted in {self.machines.subnet}, but this checkout has them in {used}.0/24. Go on "
-                f"with CLASSROOM_NET={used}, or remove them first: testbed/cli.py down --set {self.machines.name}"
+                f"The hosts of this checkout are in another network: expected {self.machines.subnet}, found {used}.0/24. "
+                f"Continue with CLASSROOM_NET={used}, or remove them first: testbed/cli.py down --set {self.machines.name}"
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:
@@ -127,7 +127,7 @@ class Fleet:
         for image in dict.fromkeys(self.image_of(platform) for platform in pending):
             ensure_image(image, self.checkout, self.podman, self.run)
         self._make_sources()
-        # Until the first machine runs, the network is taken by nothing that another checkout could see
+        # Until the first host runs, other checkouts cannot see that the network is used
         with locked(self.checkout.run_root / "lock", "the host's networks"):
             self._refuse_conflict()
             subnets.mark(self.checkout, self.machines)
@@ -149,7 +149,7 @@ class Fleet:
             raise NetworkTaken(sentence)
 
     def _make_sources(self) -> None:
-        """Directories of this host that machines mount may come to life later than the machines."""
+        """Create directories of this machine that hosts mount and that may be filled later."""
         for platform in self.platforms:
             for source in (Path(volume.split(":")[0]) for volume in platform.volumes if ":" in volume):
                 if not source.exists():
@@ -157,7 +157,7 @@ class Fleet:
 
     def _start_one(self, platform: Platform, what: str) -> None:
         if what == "create":
-            # A creation that was killed leaves a name in the storage that no list of containers shows
+            # A killed creation leaves a name in the storage that no list of containers shows
             self.podman.remove([platform.container])
             self.podman.remove_orphans()
             labels = {"classroom.set": self.machines.name, "classroom.checkout": str(self.checkout.root)}
@@ -173,7 +173,7 @@ class Fleet:
             )
 
     def _repair_network(self) -> None:
-        """A start that was killed halfway leaves addresses leased and cables plugged in that nobody owns any more."""
+        """Repair the network after a killed start, which leaves leases and interfaces without a container."""
         say("an earlier start died halfway, putting its network in order")
         running = self._running()
         if running:
@@ -188,14 +188,14 @@ class Fleet:
     def _wait(self, fresh: set[Platform]) -> None:
         wanted = self.platforms
         with waiting("waiting for systemd and ssh"), ThreadPoolExecutor(len(wanted)) as pool:
-            # Asked for through podman: an answer over the network could be anybody's
+            # Read through podman: a response over the network could come from another host
             host_keys = pool.map(lambda platform: self._booted(platform, platform in fresh), wanted)
             addresses = (platform.ip for platform in wanted)
             keys.update_known_hosts(self.checkout, dict(zip(addresses, host_keys, strict=True)))
             list(pool.map(self._answers, wanted))
 
     def _booted(self, platform: Platform, fresh: bool) -> str:
-        """Wait for the end of the boot; returns the machine's public host key."""
+        """Wait for the end of the boot; return the public host key."""
         def ask(*argv: str) -> Completed:
             return self.podman.execute(platform.container, *argv, timeout=BOOT_TIMEOUT)
 
@@ -215,7 +215,7 @@ class Fleet:
         sentence = f"units that failed on {platform.container}:\n{listing.out.strip()}"
         if fresh:
             raise MachineError(
-                f"A machine was wanted whose systemd is running; found {sentence}\n"
+                f"systemd has failed units: expected a host whose systemd is running, found {sentence}\n"
                 f"Look at it: {_PODMAN} exec -it {platform.container} systemctl status"
             )
         say(f"note: {sentence}")
@@ -229,7 +229,7 @@ class Fleet:
 
     def _until(self, platform: Platform, what: str, attempt: Callable[[], Completed],
                good: Callable[[Completed], bool]) -> Completed:
-        """Repeat `attempt` until it is `good` or the time for a boot is over."""
+        """Repeat `attempt` until its result is `good` or the timeout for a boot is over."""
         deadline = time.monotonic() + BOOT_TIMEOUT
         while True:
             completed = attempt()
@@ -237,7 +237,7 @@ class Fleet:
                 return completed
             if time.monotonic() > deadline:
                 raise MachineError(
-                    f"On {platform.container} ({platform.ip}) {what} was wanted; after {BOOT_TIMEOUT:.0f} s it says: "
+                    f"Expected {what} on {platform.container} ({platform.ip}); found after {BOOT_TIMEOUT:.0f} s: "
                     f"{completed.text or 'nothing'}. See its log: {_PODMAN} logs {platform.container}. "
                     f"Or remove it and begin again: testbed/cli.py down --set {self.machines.name}"
                 )
@@ -257,7 +257,7 @@ class Fleet:
             say(f"note: made from an earlier image, and left as they are: {', '.join(old)}")
 
     def down(self) -> bool:
-        """Remove exactly what `up` made; says whether there was anything."""
+        """Remove exactly what `up` created; return whether there was anything."""
         with locked(self.checkout.run / "lock", "the machines of this checkout"):
             names = {*self.podman.containers(self.machines), *(platform.container for platform in self.platforms)}
             existed = [name for name in sorted(names) if self.podman.has(name)]
@@ -277,7 +277,7 @@ class Fleet:
         return bool(existed) or network
 
     def _leave_when_last(self) -> None:
-        """Without any machine left, podman's mounts, cgroups and files under /run go as well."""
+        """Remove podman's mounts, cgroups and files under /run when no host is left."""
         if self.podman("ps", "--all", "--quiet").out.strip():
             return
         for name in ("libpod", "storage", "networks", "lock"):
@@ -288,7 +288,7 @@ class Fleet:
         cleanup.remove_empty_cgroups()
 
     def status(self) -> list[tuple[str, str, str, str]]:
-        """Machine, address, state of the container, state of its systemd."""
+        """Return host, address, state of the container, and state of its systemd."""
         found = self.podman.containers(self.machines)
         rows = []
         for platform in self.platforms:
@@ -300,11 +300,11 @@ class Fleet:
         return rows
 
     def prefix_in_use(self) -> str | None:
-        """The network that the machines of the set are in, whatever the environment says now."""
+        """Return the network of the hosts of the set, independent of the environment."""
         return _prefix_in_use(self.podman.containers(self.machines))
 
     def write_inventory(self, file: Path) -> None:
-        """The machines' addresses as an inventory, for a Molecule whose platforms have none that Ansible could read."""
+        """Write the addresses of the hosts as an inventory, because Ansible cannot read them from Molecule."""
         hosts = "".join(f"    {platform.name}: {{ansible_host: {platform.ip}}}\n" for platform in self.platforms)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, f"---\nall:\n  hosts:\n{hosts}")

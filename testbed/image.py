@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The image of the machines: Debian's packages, put together once per host and imported once per checkout."""
+"""The image of the hosts: Debian's packages, built once per machine and imported once per checkout."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .output import MachineError, say, waiting
 from .podman import Podman
 
 SUITE = "trixie"
-# What Debian's installer and its cloud images begin with
+# The packages that Debian's installer and its cloud images begin with
 VARIANT = "important"
-# Nobody reads manuals on a machine of a lab, and they are half of it
+# Documentation is not needed in a lab, and is half of the size
 EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
 @dataclass(frozen=True)
 class Image:
-    """One kind of machine: a directory's packages, pool, overlay and customize, on top of those of another."""
+    """One kind of host: packages, pool, overlay and customize of a directory, on top of those of another."""
 
     name: str
     directory: Path
@@ -37,17 +37,17 @@ class Image:
 
     @property
     def directories(self) -> list[Path]:
-        """Where it is described, the lowest first."""
+        """The directories that describe it, the base first."""
         return [*(self.base.directories if self.base else ()), self.directory]
 
     @property
     def packages(self) -> list[str]:
-        """What is installed."""
+        """The packages to install."""
         return self._listed("packages")
 
     @property
     def pool(self) -> list[str]:
-        """What is not installed and can be, from the mirror that is made with the image."""
+        """Packages that are not installed but can be, from the mirror that is built with the image."""
         return self._listed("pool")
 
     def _listed(self, name: str) -> list[str]:
@@ -57,7 +57,7 @@ class Image:
 
     @property
     def key(self) -> str:
-        """A hash of everything that makes the image, apart from the versions that the distribution has today."""
+        """A hash of everything that makes the image, except for the current versions of the distribution."""
         digest = hashlib.sha256(repr((SUITE, VARIANT, EXCLUDED, platform.machine(), self.packages, self.pool)).encode())
         for directory in self.directories:
             lists = (directory / "packages", directory / "pool")
@@ -68,17 +68,17 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """The name that the description of the machines uses."""
+        """The name that the description of the hosts uses."""
         return f"localhost/{self.name}:latest"
 
     @property
     def reference_by_key(self) -> str:
-        """The name that tells whether the image is the one that is described now."""
+        """The name that shows whether the image is the described one."""
         return f"localhost/{self.name}:{self.key}"
 
 
 def images(checkout: Checkout) -> dict[str, Image]:
-    """The kinds of machines, by the name that their description uses."""
+    """Return the kinds of hosts, by the name in their description."""
     described = checkout.root / "testbed" / "images"
     debian = Image("classroom-debian", described / "debian")
     redhat = Image("classroom-redhat", described / "redhat", debian)
@@ -86,7 +86,7 @@ def images(checkout: Checkout) -> dict[str, Image]:
 
 
 def build_argv(image: Image, target: Path, mirror: Path) -> list[str]:
-    """mmdebstrap without a mirror: it takes the one that this host's apt would. The pool goes to the path `mirror`.
+    """Return the command of mmdebstrap without a mirror: it uses that of this machine's apt. The pool is in `mirror`.
 
     The variant is that of a cloud image, and as in one there are no package lists.
     """
@@ -132,7 +132,7 @@ def _build(image: Image, archive: Path, mirror: Path, run: Runner) -> None:
 
 
 def ensure_image(image: Image, checkout: Checkout, podman: Podman, run: Runner) -> bool:
-    """Have the image in the checkout's storage; says whether anything had to be done."""
+    """Import the image into the checkout's storage if it is missing; return whether anything had to be done."""
     mirror = mirror_of(image, checkout)
     if podman.image_exists(image.reference_by_key) and mirror.is_dir():
         return _tag(image, podman)
@@ -151,7 +151,7 @@ def ensure_image(image: Image, checkout: Checkout, podman: Podman, run: Runner) 
 
 
 def _tag(image: Image, podman: Podman) -> bool:
-    """An older image may have the name, as may none when an import was interrupted."""
+    """Set the tag, which an older image may have, or none if an import was interrupted."""
     wanted = podman.image_id(image.reference_by_key)
     if podman.image_exists(image.reference) and podman.image_id(image.reference) == wanted:
         return False

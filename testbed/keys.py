@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The key that opens the machines, and the keys that they are known by."""
+"""The ssh key for the hosts, and their host keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .podman import write_atomically
 
 
 def ensure_key(checkout: Checkout, run: Runner) -> None:
-    """Make the key pair once. A private key without its public half comes from an interrupted run."""
+    """Create the key pair once. A private key without a public key is from an interrupted run."""
     private = checkout.state / "id_ed25519"
     public = private.with_name("id_ed25519.pub")
     if private.exists() and public.exists():
@@ -26,14 +26,14 @@ def ensure_key(checkout: Checkout, run: Runner) -> None:
 
 
 def merged_known_hosts(text: str, new: Mapping[str, str], forget: Iterable[str] = ()) -> str:
-    """`text`, a known_hosts file, with the keys `new` (by address) for former ones, without the addresses `forget`."""
+    """Return `text`, a known_hosts file, with the keys `new` (by address) and without those of `forget`."""
     dropped = {*new, *forget}
     kept = [line for line in text.splitlines() if line.split(" ", 1)[0] not in dropped]
     return "".join(f"{line}\n" for line in [*kept, *(f"{address} {key}" for address, key in new.items())])
 
 
 def update_known_hosts(checkout: Checkout, new: Mapping[str, str], forget: Iterable[str] = ()) -> None:
-    """Write the machines' keys down. Without any there is no file: by that the inventory knows that there is no lab."""
+    """Record the host keys. Without any there is no file, by which the inventory detects that there is no lab."""
     file = checkout.state / "known_hosts"
     text = merged_known_hosts(file.read_text() if file.exists() else "", new, forget)
     if text:
@@ -43,7 +43,7 @@ def update_known_hosts(checkout: Checkout, new: Mapping[str, str], forget: Itera
 
 
 def login_argv(checkout: Checkout, address: str) -> list[str]:
-    """A login that proves key, address and host key at once. The person's own ssh configuration has no say in it."""
+    """Return a login that verifies key, address and host key at once, without the user's own ssh configuration."""
     return [
         "ssh", "-F", "none", "-i", str(checkout.state / "id_ed25519"), "-o", "IdentitiesOnly=yes",
         "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "StrictHostKeyChecking=yes",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One process at a time for what several may change."""
+"""A lock for files that several processes may change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .output import say
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path`; say so when another process has `what` and it takes a while."""
+    """Hold the lock file `path`; print a message if another process has `what` and it takes a while."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:

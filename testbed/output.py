@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be said to a person, and how it is said."""
+"""Errors and messages for the user."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from contextlib import contextmanager
 
 
 class MachineError(Exception):
-    """Something stands in the way; the message says what was wanted, what was found and what to do."""
+    """An error with what was expected, what was found and how to fix it."""
 
 
 class NetworkTaken(MachineError):
-    """Somebody else has the network that the machines are to have; the one failure that is nobody's fault."""
+    """Another checkout uses the network of the hosts, which is not a failure of this one."""
 
 
 def say(text: str) -> None:
-    """Tell the person at once, also through a pipe."""
+    """Print at once, also to a pipe."""
     print(text, flush=True)
 
 
 @contextmanager
 def waiting(what: str, *, every: float = 10) -> Iterator[None]:
-    """Say every `every` seconds that `what` still goes on, so that nobody wonders whether it hangs."""
+    """Print every `every` seconds that `what` is still running."""
     done = threading.Event()
     begin = time.monotonic()
 

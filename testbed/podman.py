@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""podman with a configuration of the checkout's own, so that the person's containers and settings stay out of it."""
+"""Run podman with a configuration of the checkout, apart from the user's own containers and settings."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
 
 @dataclass(frozen=True)
 class Engine:
-    """What podman's configuration depends on and only the host can tell."""
+    """The facts about this machine on which podman's configuration depends."""
 
     systemd: bool
     ulimits: tuple[str, ...]
 
 
 def read_engine() -> Engine:
-    """Look at the host: who manages cgroups, and which limits may be set."""
+    """Read the facts: the cgroup manager, and which limits may be set."""
     status = Path("/proc/self/status").read_text()
     hard = {name: resource.getrlimit(number)[1] for name, number in _LIMITS.items()}
     pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
@@ -42,9 +42,9 @@ def read_engine() -> Engine:
 
 
 def ulimits(status: str, hard: Mapping[str, int], pid_max: int) -> tuple[str, ...]:
-    """Limits for machines where the /proc/self/status of this process says that it may not raise any; none elsewhere.
+    """Return limits for hosts if the /proc/self/status of this process shows that it may not raise any, otherwise none.
 
-    podman would ask for more, and fail. It also lowers its own number of processes to `pid_max`.
+    podman would request more, and fail. It also lowers its own number of processes to `pid_max`.
     """
     capabilities = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
     if int(capabilities, 16) >> _CAP_SYS_RESOURCE & 1:
@@ -55,7 +55,7 @@ def ulimits(status: str, hard: Mapping[str, int], pid_max: int) -> tuple[str, ..
 
 
 def containers_conf(checkout: Checkout, engine: Engine) -> str:
-    """The engine's settings. Paths that are not named here would be the person's own."""
+    """Return the settings of the engine. A path that is missing here would be that of the user."""
     return f"""\
 # Written by testbed/cli.py and read through CONTAINERS_CONF; changes are lost.
 [containers]
@@ -80,7 +80,7 @@ network_config_dir = "{checkout.podman}/networks"
 
 
 def storage_conf(checkout: Checkout) -> str:
-    """Where images and containers lie."""
+    """Return the configuration of the storage of images and containers."""
     return f"""\
 # Written by testbed/cli.py and read through CONTAINERS_STORAGE_CONF; changes are lost.
 [storage]
@@ -98,7 +98,7 @@ unqualified-search-registries = []
 
 
 def write_configuration(checkout: Checkout, engine: Engine) -> None:
-    """Write the configuration; files that are as they should be are not touched."""
+    """Write the configuration; files without a difference are not written."""
     checkout.podman.mkdir(parents=True, exist_ok=True)
     for name, text in {
         "containers.conf": containers_conf(checkout, engine),
@@ -109,7 +109,7 @@ def write_configuration(checkout: Checkout, engine: Engine) -> None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Put `text` at `path` all at once, unless it is there."""
+    """Write `text` to `path` atomically, unless it is unchanged."""
     if path.is_file() and path.read_text() == text:
         return
     part = path.with_name(f".{path.name}.{os.getpid()}")
@@ -120,7 +120,7 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 
 @dataclass(frozen=True)
 class Podman:
-    """podman's commands as this project needs them."""
+    """The commands of podman that this project uses."""
 
     checkout: Checkout
     run: Runner
@@ -130,42 +130,42 @@ class Podman:
         return self.run(["podman", *argv], timeout=timeout, check=check, env=self.checkout.environment)
 
     def image_exists(self, image: str) -> bool:
-        """Whether the image is in the checkout's storage."""
+        """Return whether the image is in the checkout's storage."""
         return self("image", "exists", image, check=False).rc == 0
 
     def image_id(self, image: str) -> str:
-        """The image's id."""
+        """Return the id of the image."""
         return self("image", "inspect", "--format={{.Id}}", image).out.strip()
 
     def remove_other_tags(self, name: str, keep: Container[str]) -> None:
-        """Remove images of that name; podman itself refuses those that a container was made from."""
+        """Remove other images of that name, except those that containers use."""
         for tag in self("image", "ls", "--format={{.Tag}}", f"localhost/{name}").out.split():
             if tag not in keep:
                 self("image", "rm", f"localhost/{name}:{tag}", check=False)
 
     def containers(self, machines: MachineSet) -> dict[str, dict[str, Any]]:
-        """All containers of the set, whatever state they are in, by name."""
+        """Return all containers of the set in any state, by name."""
         listing = self("ps", "--all", f"--filter=label=classroom.set={machines.name}", "--format=json").out
         return {container["Names"][0]: container for container in json.loads(listing or "[]")}
 
     def has(self, name: str) -> bool:
-        """Whether there is anything of that name, be it only what a killed creation left in the storage."""
+        """Return whether a container of that name exists, even if a killed creation left only its storage."""
         return self("container", "exists", "--external", name, check=False).rc == 0
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove containers with their anonymous volumes, at once: who removes a machine has nothing to save on it."""
+        """Remove containers with their anonymous volumes, at once, without waiting for their services to stop."""
         self("rm", "--force", "--volumes", "--time=0", "--ignore", *names, timeout=300)
 
     def network(self, machines: MachineSet) -> str | None:
-        """The network of the set, if there is one."""
+        """Return the network of the set, if there is one."""
         files = (self.checkout.podman / "networks").glob(f"{machines.network}-*.json")
         return next((file.stem for file in files), None)
 
     def ensure_network(self, machines: MachineSet) -> str:
-        """Make the network of the set, with an interface whose name can tell it from other checkouts' networks.
+        """Create the network of the set, with an interface whose name distinguishes it from those of other checkouts.
 
-        podman 4.3 has no option for the interface and numbers them by what is up at the moment: two checkouts could be
-        given the same one. The file that it writes has the name, and is where it reads it from at every start.
+        podman 4.3 has no option for the interface and numbers them by what is up at the moment: two checkouts could get
+        the same one. The file that it writes has the name, and is read at every start.
         """
         name = self.network(machines) or self._create_network(machines)
         file = self.checkout.podman / "networks" / f"{name}.json"
@@ -175,18 +175,18 @@ class Podman:
         return name
 
     def _create_network(self, machines: MachineSet) -> str:
-        """A network with a name that was never used on this host.
+        """Create a network with a name that was never used on this machine.
 
-        Rules and leases are filed under it for all podmans of a host, and leases of a container that died on its way
-        are kept until the next boot.
+        Rules and leases are stored under it for all podmans of a machine, and leases of a killed container are kept
+        until the next boot.
         """
         name = f"{machines.network}-{time.time_ns() // 1_000_000}"
-        # Names are resolved by the machines' own /etc/hosts, as in a classroom
+        # Names are resolved by the hosts' own /etc/hosts, as in a classroom
         self("network", "create", "--disable-dns", f"--subnet={machines.subnet}", name)
         return name
 
     def renew_network(self, machines: MachineSet, addresses: Mapping[str, tuple[str, str]]) -> None:
-        """Make the network again with nothing leased, and plug the machines in: container -> IP and MAC address."""
+        """Create the network again without leases, and connect the hosts: container -> IP and MAC address."""
         old = self.network(machines)
         for container in addresses if old else ():
             self("network", "disconnect", str(old), container, check=False)
@@ -196,21 +196,21 @@ class Podman:
             self("network", "connect", f"--ip={ip}", f"--mac-address={mac}", new, container)
 
     def remove_network(self, machines: MachineSet) -> bool:
-        """Remove the network of the set; says whether there was one."""
+        """Remove the network of the set; return whether there was one."""
         name = self.network(machines)
         if name:
             self("network", "rm", name)
         return name is not None
 
     def remove_orphans(self) -> None:
-        """End what a killed podman started and does not know of."""
+        """End processes that a killed podman started and does not know."""
         running = self("ps", "--quiet", "--no-trunc").out.split()
         cleanup.remove_orphans(self.run, self.checkout.podman, running)
 
     def remove_unused_volumes(self) -> None:
-        """Volumes of containers that were killed while they were made; all of this storage is ours."""
+        """Remove volumes of containers that were killed during creation; this storage belongs to the checkout."""
         self("volume", "prune", "--force", timeout=300)
 
     def execute(self, container: str, *argv: str, timeout: float = 60) -> Completed:
-        """Run a command in a machine."""
+        """Run a command on a host."""
         return self("exec", container, *argv, timeout=timeout, check=False)
