@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes directories of packages into signed repositories, one for apt and one for dnf."""
+"""Make signed repositories from directories of packages, one for apt and one for dnf."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from collections.abc import Mapping
 
 from .._core.command import Runner, run
 from .._core.files import write_text
-from .._packages.package_file import run_tool as _do
-from .._packages.package_file import unsigned_rpms
+from .._packages.package_file import run_tool, unsigned_rpms
 from .gpg import Keyring, SigningKey
 
 # Where the packages of a family are in a bundle, below apt/ and rpm/
@@ -31,20 +30,21 @@ _TIMEOUT = 600.0
 def make_apt(
     repository: str, keyring: Keyring, key: SigningKey, runner: Runner = run, upgrades: bool = True,
 ) -> None:
-    """Index and sign a flat repository: `Suites: ./` in a machine's sources.
+    """Index and sign a flat repository: `Suites: ./` in the sources of a host.
 
-    Without `upgrades` apt prefers what is installed and what other sources have (NotAutomatic, priority 1).
+    Without `upgrades` apt prefers installed packages and other sources (NotAutomatic, priority 1).
     """
-    # Relative names, because what apt-ftparchive is given is what stands in Filename
+    # Relative names, because apt-ftparchive writes its arguments into the field Filename
     archive = ["env", "--chdir=" + repository, "apt-ftparchive"]
-    packages = _do("the list of packages", [*archive, "packages", POOL], runner)
+    packages = run_tool("Cannot list the packages of the apt repository", [*archive, "packages", POOL], runner)
     _write(repository, "Packages", packages.out)
     fields = {"Origin": LABEL, "Label": LABEL, **({} if upgrades else {"NotAutomatic": "yes"})}
     names = [f"-o=APT::FTPArchive::Release::{field}={value}" for field, value in fields.items()]
     for former in ("Release", "Release.gpg", "InRelease"):
         _remove(os.path.join(repository, former))
     release = os.path.join(repository, "Release")
-    _write(repository, "Release", _do("the list of files", [*archive, *names, "release", "."], runner).out)
+    listed = run_tool("Cannot list the files of the apt repository", [*archive, *names, "release", "."], runner)
+    _write(repository, "Release", listed.out)
     keyring.clear_sign(key, release, os.path.join(repository, "InRelease"))
     keyring.detach_sign(key, release, release + ".gpg")
     _write(repository, PUBLIC_KEY, keyring.public_key(key))
@@ -59,17 +59,17 @@ def make_rpm(repository: str, keyring: Keyring, key: SigningKey, runner: Runner 
     if unsigned:
         _sign_rpms(unsigned, keyring, key, runner)
     shutil.rmtree(os.path.join(repository, "repodata"), ignore_errors=True)
-    # Without the SQLite copies of the lists, which only yum of long ago reads
-    _do("the lists of a yum repository", ["createrepo_c", "--quiet", "--no-database", repository], runner)
+    # Without the SQLite copies of the lists, which only old versions of yum read
+    run_tool("Cannot index the rpm repository", ["createrepo_c", "--quiet", "--no-database", repository], runner)
     metadata = os.path.join(repository, "repodata", "repomd.xml")
     keyring.detach_sign(key, metadata, metadata + ".asc")
     write_text(metadata + ".key", public)
 
 
 def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runner) -> None:
-    """Put this key's signature into packages, in place of any that they have."""
+    """Sign packages with this key and replace other signatures."""
     gpg = shutil.which("gpg") or "gpg"
-    # A signature has a time in it; the key's own time makes equal packages equal, whenever they are signed
+    # A signature contains a time; with that of the key equal packages stay equal, whenever they are signed
     extra = f"--batch --pinentry-mode loopback --faked-system-time {key.created}!"
     macros = {
         "_gpg_name": key.fingerprint, "_gpg_path": keyring.home, "__gpg": gpg, "_gpg_digest_algo": "sha256",
@@ -77,15 +77,15 @@ def _sign_rpms(files: list[str], keyring: Keyring, key: SigningKey, runner: Runn
     }
     definitions = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
     for path in files:
-        # Where a package has room for it, rpmsign writes into the file, which may be another bundle's as well
+        # If a package has space for it, rpmsign writes into the file, which another bundle may use, too
         fresh = path + ".unsigned"
         shutil.copy2(path, fresh)
-        _do("a signature in " + path, ["rpmsign", "--addsign", *definitions, fresh], runner)
+        run_tool("Cannot sign " + path, ["rpmsign", "--addsign", *definitions, fresh], runner)
         os.rename(fresh, path)
 
 
 def _write(repository: str, name: str, content: str) -> None:
-    # A new file, never the content of one that another bundle has as well
+    # A new file: another bundle may use the existing one, too
     path = os.path.join(repository, name)
     _remove(path)
     write_text(path, content)

@@ -113,7 +113,7 @@ def unsigned_rpms(files: list[str], public: str, work: str, runner: Runner = run
     A damaged package counts as one of them. `work` is a directory for a database of keys.
     """
     database = os.path.join(work, "rpm-keys")
-    run_tool("rpm cannot import the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
+    run_tool("Cannot import the key in " + public, ["rpmkeys", "--dbpath", database, "--import", public], runner)
     # This level rejects packages without any signature, too
     check = ["rpmkeys", "--dbpath", database, "--define", "_pkgverify_level all", "--checksig"]
     return [path for path in files if runner([*check, path], timeout=_TIMEOUT, check=False).rc != 0]

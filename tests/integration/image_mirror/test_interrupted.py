@@ -101,7 +101,7 @@ def test_of_two_runs_at_once_the_second_waits_or_is_refused(mirror: Mirror, upst
     until(lambda: any("waits for another run" in line for line in mirror.lines()), "the second run's waiting")
     slow.rate = 0
 
-    assert f"process {first.pid}" in refused.message and "another run" in refused.message
+    assert f"process {first.pid}" in refused.message and "Another run" in refused.message
     assert looking.states[BIG] == "missing"
     assert set(mirror.finish(first).states.values()) == {"copied"}
     assert set(mirror.finish(second).states.values()) == {"present"}
