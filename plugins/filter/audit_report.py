@@ -23,9 +23,9 @@ options:
   _input:
     description:
       - The C(hostvars) of a run, or a dictionary like it.
-      - Read are the results that the role registers, C(__audit_machine), C(__host_settings), C(__host_interfaces),
-        C(__firewall), C(__containerd), C(__crio) and C(__kubernetes), and C(_audit_failure), the failed result of a
-        role that could not compare.
+      - Read are the results that the role registers, C(audit_result), C(host_result), C(host_interfaces_result),
+        C(firewall_result), C(containerd_result), C(crio_result) and C(kubernetes_result), and C(_audit_failure),
+        the failed result of a role that could not compare.
     type: dict
     required: true
   machines:

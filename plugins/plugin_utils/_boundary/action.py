@@ -20,6 +20,8 @@ from .facts import injection_problem
 from .returns import Value, read
 
 COLLECTION = "classroom.kubeadm."
+# Set by the role audit, which includes other roles in check mode and reads the changes that they plan
+AUDIT_MODE = "_cluster_audit_mode"
 
 
 class HostAction(ActionBase):
@@ -79,6 +81,9 @@ class HostAction(ActionBase):
             # Found by this action and not by the module, and needed by the tasks that follow
             facts = converted.setdefault("ansible_facts", {})
             facts[self._discovered_interpreter_key] = self._discovered_interpreter
+        if (task_vars or {}).get(AUDIT_MODE) is True:
+            # An audit changes nothing, so it counts no changes
+            converted["changed"] = False
         return converted
 
     def _answer(self, name: str, options: Mapping[str, Any], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -24,14 +24,14 @@ CHECKED = "checked"
 URGENCY = (STUCK, UNREACHABLE, WORKING, WAITING, CHECKED, DONE, READY)
 
 # Registered by the proof of a cluster, and by an audit of a machine
-PROOF = "__verify"
-AUDIT = "__audit_machine"
+PROOF = "verify_result"
+AUDIT = "audit_result"
 # Registered by what reads the truth of a control plane and of a worker: a run with nothing to do proves nothing again
-INIT = "__control_plane_init"
-MEMBERSHIP = "__worker_membership"
+INIT = "control_plane_result"
+MEMBERSHIP = "worker_membership"
 AS_WISHED = "none"
 # Registered by a task that fails only because another machine of the seat has failed
-WAITS = "__worker_waits"
+WAITS = "worker_waits"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # Registered by the role harvest, on the control plane alone the second one
-RESULTS = ("__harvest_files", "__harvest_objects")
+RESULTS = ("harvest_files_result", "harvest_objects_result")
 # Set by the role reset where the role harvest failed
 FAILURE = "_reset_harvest_failure"
 # Per host: a home with a thousand unreadable files makes no message that can be read

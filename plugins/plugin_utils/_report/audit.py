@@ -21,10 +21,10 @@ SECTIONS = (NOT_AUDITED, SAME, RESIDUE, HYGIENE, DRIFT)
 COLUMNS = ("host", "section", "kind", "subject")
 # What the roles call the results of their one task
 DRIFT_RESULTS = {
-    "__host_settings": "host_settings", "__host_interfaces": "host_interfaces", "__firewall": "host_firewalld",
-    "__containerd": "package_service", "__crio": "package_service", "__kubernetes": "package_service"}
+    "host_result": "host_settings", "host_interfaces_result": "host_interfaces", "firewall_result": "host_firewalld",
+    "containerd_result": "package_service", "crio_result": "package_service", "kubernetes_result": "package_service"}
 SITE_CHECK = "ansible-playbook classroom.kubeadm.site --check --diff --limit {0}"
-PACKAGE_RESULTS = ("__containerd", "__crio", "__kubernetes")
+PACKAGE_RESULTS = ("containerd_result", "crio_result", "kubernetes_result")
 # By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
 SHOWN_BY = {
     "packages": "dpkg --audit",
@@ -61,7 +61,7 @@ SHOWN_BY_REDHAT = {
 def audit_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[str, Any]:
     """The whole report; see DOCUMENTATION."""
     names = list(dict.fromkeys(machines))
-    results = {name: _result(hostvars, name, "__audit_machine") for name in names}
+    results = {name: _result(hostvars, name, "audit_result") for name in names}
     foreign = {name for name, result in results.items() if not fits("residue_info", result)}
     results.update({name: {"msg": FOREIGN} for name in foreign})
     audited = {name: result for name, result in results.items() if "residue" in result}

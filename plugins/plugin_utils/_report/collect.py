@@ -28,7 +28,7 @@ from .model import (
     SeatReport,
 )
 
-PUT_BACK = "__reset_machine"
+PUT_BACK = "reset_result"
 AUDIT_FAILURE = "_audit_failure"
 REGISTERED = (AUDIT, PROOF, INIT, MEMBERSHIP, PUT_BACK, *DRIFT_RESULTS)
 

@@ -107,8 +107,8 @@ def conditions(role: str) -> dict[str, str]:
 ])
 def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fails(role: str, name: str) -> None:
     given: dict[str, Any] = {
-        name: trust_as_template("{{ nowhere }}"), "__kubernetes": {"changed": True},
-        "ansible_check_mode": False, "__control_plane_init": {"changed": False},
+        name: trust_as_template("{{ nowhere }}"), "kubernetes_result": {"changed": True},
+        "ansible_check_mode": False, "control_plane_result": {"changed": False},
         "hostvars": {machine: {"_crio_runtimes_found": ["kata"]} for machine in ALL},
     }
     ends = conditions(role)
@@ -143,5 +143,5 @@ def test_all_of_a_seat_stop_for_workers_that_would_be_left(host: str, run: list[
 
 @pytest.mark.parametrize(("host", "changed"), [("s1-master", True), ("s2-master", False)])
 def test_what_changed_in_one_cluster_is_not_proved_in_another(host: str, changed: bool) -> None:
-    facts = {**{name: {} for name in ALL}, "s1-node2": {"__kubernetes": {"changed": True}}}
+    facts = {**{name: {} for name in ALL}, "s1-node2": {"kubernetes_result": {"changed": True}}}
     assert value("_verify_changed", host, ALL, hostvars=facts) is changed

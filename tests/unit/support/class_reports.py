@@ -46,9 +46,9 @@ def class_report(seats: int, stuck: tuple[int, ...] = (), evil: str = "", day: i
 
 def _results(number: int, index: int, evil: str) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "__containerd": {"versions": {"containerd": "2.4.2-1"}},
-        "__kubernetes": {"changes": [], "versions": {"kubelet": "1.36.3-1" + evil}},
-        "__audit_machine": {
+        "containerd_result": {"versions": {"containerd": "2.4.2-1"}},
+        "kubernetes_result": {"changes": [], "versions": {"kubelet": "1.36.3-1" + evil}},
+        "audit_result": {
             "cluster": "worker" if index else "control plane", "hygiene": [],
             "residue": [{**UNIT, "reason": UNIT["reason"] + evil}] if (number, index) == (7, 2) else [],
             "identity": {
@@ -58,7 +58,8 @@ def _results(number: int, index: int, evil: str) -> dict[str, Any]:
         },
     }
     if index == 0:
-        found["__verify"] = {"nodes": [{"name": "m", "role": "control-plane", "version": "v1.36.3", "ready": True}]}
+        found["verify_result"] = {"nodes": [{"name": "m", "role": "control-plane", "version": "v1.36.3",
+                                             "ready": True}]}
     return found
 
 

@@ -321,3 +321,11 @@ def test_no_other_cluster_is_asked_for_a_token(hosts: Hosts) -> None:
 
     assert "node1 kubeadm_token" in hosts.received.read_text()
     assert "master kubeadm_token" not in hosts.received.read_text()
+
+
+@pytest.mark.parametrize("audit", [True, False])
+def test_an_audit_counts_no_changes(hosts: Hosts, audit: bool) -> None:
+    variables = {"_cluster_audit_mode": audit, "path": "x"}
+    said = hosts.run(PLAY.format(module="residue_info", options="{}"), {"master": {"changed": True}}, variables)
+    assert "master path=x failed=False" in said
+    assert ("changed: [master]" in said) is not audit

@@ -46,7 +46,7 @@ SITE = [
     ]},
     {"name": "Nobody", "hosts": "nobody", "gather_facts": False, "tasks": []},
     {"name": "Proof", "hosts": "control_plane", "gather_facts": False, "tasks": [
-        {"name": "The cluster works", "register": "__verify",
+        {"name": "The cluster works", "register": "verify_result",
          "ansible.builtin.assert": {"that": True, "quiet": True}}]},
 ]
 BROKEN = ("-e", "broken=seat02-node1", "-e", "api_token=abc")
@@ -233,7 +233,7 @@ HOSTILE = [
     {"name": name, "hosts": "k8s_cluster", "gather_facts": False, "tasks": [
         {"name": "The host answers", "ansible.builtin.ping": {}, "register": register,
          "ignore_errors": "{{ inventory_hostname == 'seat01-master' }}"}]}
-    for name, register in (("Audit", "__audit_machine"), ("Membership", "__worker_membership"), ("Proof", "__verify"))]
+    for name, register in (("Audit", "audit_result"), ("Membership", "worker_membership"), ("Proof", "verify_result"))]
 
 
 @pytest.fixture(name="hostile")

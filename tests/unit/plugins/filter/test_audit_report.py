@@ -25,10 +25,10 @@ def machine(number: int, **different: Any) -> dict[str, Any]:
     }
     identity.update(different)
     return {
-        "__audit_machine": {"cluster": "worker", "residue": [], "hygiene": [], "identity": identity},
-        "__host_settings": {"changed": False, "changes": []},
-        "__containerd": {"changes": [], "versions": {"containerd": "2.4.2-1"}},
-        "__kubernetes": {"changes": [], "versions": {"kubelet": "1.36.3-1"}},
+        "audit_result": {"cluster": "worker", "residue": [], "hygiene": [], "identity": identity},
+        "host_result": {"changed": False, "changes": []},
+        "containerd_result": {"changes": [], "versions": {"containerd": "2.4.2-1"}},
+        "kubernetes_result": {"changes": [], "versions": {"kubelet": "1.36.3-1"}},
     }
 
 
@@ -107,7 +107,7 @@ def test_a_card_with_one_address_on_two_interfaces_of_one_machine_is_no_clone() 
     (None, "failed", "it gave no result"),
 ])
 def test_a_machine_that_was_not_audited_is_named(result: dict[str, Any] | None, kind: str, reason: str) -> None:
-    hosts = {"a": {} if result is None else {"__audit_machine": result}, "b": machine(2)}
+    hosts = {"a": {} if result is None else {"audit_result": result}, "b": machine(2)}
     report = audit_report(hosts, ["a", "b"])
     assert rows(report) == [("a", "not audited", kind, "a")]
     assert report["findings"][0]["reason"] == reason
@@ -121,7 +121,7 @@ def test_a_machine_that_hostvars_do_not_have_is_not_audited() -> None:
 
 def test_residue_and_hygiene_are_handed_on() -> None:
     host = machine(1)
-    host["__audit_machine"].update(residue=[CNI0], hygiene=[OLD])
+    host["audit_result"].update(residue=[CNI0], hygiene=[OLD])
     report = audit_report({"a": host}, ["a"])
     assert report["findings"] == [
         {"host": "a", "section": section, **{key: value for key, value in each.items() if key != "owner"}}
@@ -130,21 +130,21 @@ def test_residue_and_hygiene_are_handed_on() -> None:
 
 
 @pytest.mark.parametrize(("result", "change", "kind", "subject", "command", "reason"), [
-    ("__host_settings", "kernel setting net.ipv4.ip_forward: the running kernel has another value", "kernel setting",
+    ("host_result", "kernel setting net.ipv4.ip_forward: the running kernel has another value", "kernel setting",
      "net.ipv4.ip_forward", "sysctl net.ipv4.ip_forward", "the running kernel has another value"),
-    ("__host_settings", "file /etc/hosts: 'a: b' hides a node", "file", "/etc/hosts", "cat /etc/hosts",
+    ("host_result", "file /etc/hosts: 'a: b' hides a node", "file", "/etc/hosts", "cat /etc/hosts",
      "'a: b' hides a node"),
-    ("__kubernetes", "hold kubelet: an upgrade would move it", "hold", "kubelet", "apt-mark showhold kubelet",
+    ("kubernetes_result", "hold kubelet: an upgrade would move it", "hold", "kubelet", "apt-mark showhold kubelet",
      "an upgrade would move it"),
-    ("__kubernetes", "packages of the host: interrupted", "packages", "of the host", "dpkg --audit",
+    ("kubernetes_result", "packages of the host: interrupted", "packages", "of the host", "dpkg --audit",
      "interrupted"),
-    ("__containerd", "daemon-reload systemd: a unit changed", "daemon-reload", "systemd",
+    ("containerd_result", "daemon-reload systemd: a unit changed", "daemon-reload", "systemd",
      "systemctl list-units --type service", "a unit changed"),
-    ("__firewall", "firewalld port 6443/tcp in zone public: the machine's role needs it", "firewalld",
+    ("firewall_result", "firewalld port 6443/tcp in zone public: the machine's role needs it", "firewalld",
      "port 6443/tcp in zone public", "firewall-cmd --list-all-zones", "the machine's role needs it"),
-    ("__host_interfaces", "profile internal of eth1: it is not as declared", "profile", "internal of eth1",
+    ("host_interfaces_result", "profile internal of eth1: it is not as declared", "profile", "internal of eth1",
      "nmcli connection show", "it is not as declared"),
-    ("__containerd", "something new: of a later version", "something new", "", "", "of a later version"),
+    ("containerd_result", "something new: of a later version", "something new", "", "", "of a later version"),
 ])
 def test_what_a_role_would_change_has_drifted(
     result: str, change: str, kind: str, subject: str, command: str, reason: str
@@ -158,7 +158,7 @@ def test_what_a_role_would_change_has_drifted(
 
 def test_what_is_not_the_roles_to_change_has_drifted_as_well() -> None:
     host = machine(1)
-    host["__host_settings"]["findings"] = ["time server 192.0.2.1: it does not answer"]
+    host["host_result"]["findings"] = ["time server 192.0.2.1: it does not answer"]
     [finding] = audit_report({"a": host}, ["a"])["findings"]
     assert finding == {
         "host": "a", "section": "drift", "kind": "time server", "subject": "192.0.2.1",
@@ -170,7 +170,7 @@ def test_what_is_not_the_roles_to_change_has_drifted_as_well() -> None:
 def test_a_person_is_told_what_the_machine_understands(family: str, command: str) -> None:
     host = machine(1)
     host["ansible_facts"] = {"classroom_machine": {"os_family": family}}
-    host["__kubernetes"]["changes"] = ["package kubelet: it has another version"]
+    host["kubernetes_result"]["changes"] = ["package kubelet: it has another version"]
     [finding] = audit_report({"a": host}, ["a"])["findings"]
     assert finding["command"] == command
 
@@ -192,16 +192,16 @@ def test_on_a_bare_machine_nothing_has_drifted(
     cluster: str, containerd: dict[str, str], kubernetes: dict[str, str], drifted: bool
 ) -> None:
     host = machine(1)
-    host["__audit_machine"]["cluster"] = cluster
-    host["__containerd"] = {"changes": ["package containerd: it is missing"], "versions": containerd}
-    host["__kubernetes"] = {"changes": ["package kubelet: it is missing"], "versions": kubernetes}
+    host["audit_result"]["cluster"] = cluster
+    host["containerd_result"] = {"changes": ["package containerd: it is missing"], "versions": containerd}
+    host["kubernetes_result"] = {"changes": ["package kubelet: it is missing"], "versions": kubernetes}
     report = audit_report({"a": host}, ["a"])
     assert bool(report["findings"]) == drifted
     assert report["machines"]["a"]["prepared"] == bool(containerd or kubernetes)
 
 
 def test_a_machine_that_the_roles_are_not_for_is_not_compared() -> None:
-    utility = {"__audit_machine": machine(1)["__audit_machine"]}
+    utility = {"audit_result": machine(1)["audit_result"]}
     report = audit_report({"utility": utility}, ["utility"])
     assert report["findings"] == [] and report["machines"]["utility"]["prepared"] is None
 
@@ -211,7 +211,7 @@ def test_a_machine_that_the_roles_are_not_for_is_not_compared() -> None:
     ("", "see another machine for what failed for all"),
 ])
 def test_a_role_that_could_not_compare_is_named(message: str, reason: str) -> None:
-    host = {"__audit_machine": machine(1)["__audit_machine"], "_audit_failure": {"msg": message}}
+    host = {"audit_result": machine(1)["audit_result"], "_audit_failure": {"msg": message}}
     [finding] = audit_report({"a": host}, ["a"])["findings"]
     assert (finding["section"], finding["kind"]) == ("drift", "not compared")
     assert finding["reason"] == reason and finding["command"].endswith("--limit a")
@@ -219,9 +219,9 @@ def test_a_role_that_could_not_compare_is_named(message: str, reason: str) -> No
 
 def test_the_table_is_aligned_and_in_the_order_of_the_machines() -> None:
     first, second = machine(1), machine(2)
-    first["__audit_machine"].update(residue=[CNI0, {**CNI0, "kind": "nft table", "subject": "ip kube-proxy"}])
-    second["__kubernetes"]["changes"] = ["hold kubelet: it would move"]
-    second["__audit_machine"]["hygiene"] = [OLD]
+    first["audit_result"].update(residue=[CNI0, {**CNI0, "kind": "nft table", "subject": "ip kube-proxy"}])
+    second["kubernetes_result"]["changes"] = ["hold kubelet: it would move"]
+    second["audit_result"]["hygiene"] = [OLD]
     report = audit_report({"z": first, "master": second, "gone": {}}, ["z", "master", "gone"])
     *lines, closing = report["lines"]
     assert lines == [
@@ -257,7 +257,7 @@ def test_an_odd_identity_costs_only_its_host(different: dict[str, Any]) -> None:
 ])
 def test_an_odd_answer_costs_only_its_host(key: str, value: Any) -> None:
     odd = machine(2)
-    odd["__audit_machine"][key] = value
+    odd["audit_result"][key] = value
     report = audit_report({"a": machine(1), "b": odd}, ["a", "b"])
     assert [(each["host"], each["reason"]) for each in report["findings"]] == [
         ("b", "its answer is not one of this collection's")]
@@ -265,8 +265,8 @@ def test_an_odd_answer_costs_only_its_host(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("different", [
-    {"__host_settings": {"changes": [7]}}, {"__host_settings": {"changes": "x"}}, {"__containerd": {"versions": ["x"]}},
-    {"__kubernetes": {"changes": {"a": 1}}}, {"__host_interfaces": {"changes": [["x"]]}},
+    {"host_result": {"changes": [7]}}, {"host_result": {"changes": "x"}}, {"containerd_result": {"versions": ["x"]}},
+    {"kubernetes_result": {"changes": {"a": 1}}}, {"host_interfaces_result": {"changes": [["x"]]}},
 ])
 def test_an_odd_drift_costs_only_its_host(different: dict[str, Any]) -> None:
     report = audit_report({"a": machine(1), "b": {**machine(2), **different}}, ["a", "b"])

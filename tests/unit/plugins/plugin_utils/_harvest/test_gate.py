@@ -20,7 +20,7 @@ UNKNOWN_OBJECTS = "master: it did not say whether the objects of its cluster wer
 def result(**given: Any) -> dict[str, Any]:
     """What a host has registered, of which nothing is missing unless `files` or `objects` are given."""
     files, objects = given.pop("files", NOTHING), given.pop("objects", NOTHING)
-    return {"__harvest_files": files, "__harvest_objects": objects, **given}
+    return {"harvest_files_result": files, "harvest_objects_result": objects, **given}
 
 
 @pytest.mark.parametrize(("master", "found"), [
@@ -41,17 +41,17 @@ def test_one_host(master: dict[str, Any], found: list[str]) -> None:
 
 
 def test_a_worker_has_no_objects_and_others_clusters_do_not_count() -> None:
-    variables = {"master": result(), "node1": {"__harvest_files": NOTHING}, "other": {}}
+    variables = {"master": result(), "node1": {"harvest_files_result": NOTHING}, "other": {}}
     assert missing(variables, ["master", "node1"], ["master", "node1"], "master") == []
 
 
 def test_an_unreachable_host_counts_as_not_harvested() -> None:
-    variables = {"master": result(), "node1": {"__harvest_files": NOTHING}}
+    variables = {"master": result(), "node1": {"harvest_files_result": NOTHING}}
     [message] = missing(variables, ["master", "node1"], ["master"], "master")
     assert message.startswith("node1: it was not reached")
 
 
 def test_the_message_has_an_end() -> None:
     files = {"missing": ["x" * 100_000] * 1000}
-    said = missing({"node1": {"__harvest_files": files}}, ["node1"], ["node1"], "master")
+    said = missing({"node1": {"harvest_files_result": files}}, ["node1"], ["node1"], "master")
     assert len(said) == 11 and said[-1] == "node1: and 990 more" and max(map(len, said)) < 600

@@ -37,24 +37,24 @@ def seat(master: dict[str, Any], node: dict[str, Any], *failures: Failure, check
 
 @pytest.mark.parametrize(("master", "node", "check", "state", "why"), [
     # Proven, in a real run and by questions alone
-    ({"__verify": {"nodes": NODES}}, {}, False, "ready", ""),
-    ({"__verify": {"nodes": NODES}}, {}, True, "ready", ""),
-    ({"__verify": {"failed": True, "msg": "n: not ready"}}, {}, True, "stuck", "n: not ready"),
-    ({"__verify": {"unreachable": True, "msg": "no route"}}, {}, True, "stuck", "no route"),
+    ({"verify_result": {"nodes": NODES}}, {}, False, "ready", ""),
+    ({"verify_result": {"nodes": NODES}}, {}, True, "ready", ""),
+    ({"verify_result": {"failed": True, "msg": "n: not ready"}}, {}, True, "stuck", "n: not ready"),
+    ({"verify_result": {"unreachable": True, "msg": "no route"}}, {}, True, "stuck", "no route"),
     # Nothing to do is found by reading every machine; the proof is left out then
-    ({"__control_plane_init": {"decision": "none"}}, {"__worker_membership": {"decision": "none"}}, False, "ready", ""),
-    ({"__control_plane_init": {"decision": "none"}}, {"__worker_membership": {"decision": "none"}}, True, "", ""),
-    ({"__control_plane_init": {"decision": "none"}}, {"__worker_membership": {"decision": "start"}}, False, "", ""),
-    ({"__verify": {"nodes": [*NODES, {"name": "x", "ready": False}]}}, {}, False,
+    ({"control_plane_result": {"decision": "none"}}, {"worker_membership": {"decision": "none"}}, False, "ready", ""),
+    ({"control_plane_result": {"decision": "none"}}, {"worker_membership": {"decision": "none"}}, True, "", ""),
+    ({"control_plane_result": {"decision": "none"}}, {"worker_membership": {"decision": "start"}}, False, "", ""),
+    ({"verify_result": {"nodes": [*NODES, {"name": "x", "ready": False}]}}, {}, False,
      "stuck", "Nodes that are not ready: x"),
-    ({"__verify": {"nodes": []}}, {}, True, "", ""),
-    ({"__reset_machine": {"level": "bare"}}, {"__reset_machine": {"level": "bare"}}, False,
+    ({"verify_result": {"nodes": []}}, {}, True, "", ""),
+    ({"reset_result": {"level": "bare"}}, {"reset_result": {"level": "bare"}}, False,
      "reset", "put back to bare"),
-    ({"__reset_machine": {"level": "bare"}}, {}, True, "", ""),
-    ({"__audit_machine": {**AUDITED, "cluster": "none"}}, {"__audit_machine": {**AUDITED, "cluster": "none"}}, True,
+    ({"reset_result": {"level": "bare"}}, {}, True, "", ""),
+    ({"audit_result": {**AUDITED, "cluster": "none"}}, {"audit_result": {**AUDITED, "cluster": "none"}}, True,
      "no cluster", ""),
-    ({"__audit_machine": {**AUDITED, "cluster": "none"}}, {"__audit_machine": AUDITED}, True, "", ""),
-    ({"__verify": {"nodes": NODES}}, {"__audit_machine": {"unreachable": True, "msg": "no route"}}, True,
+    ({"audit_result": {**AUDITED, "cluster": "none"}}, {"audit_result": AUDITED}, True, "", ""),
+    ({"verify_result": {"nodes": NODES}}, {"audit_result": {"unreachable": True, "msg": "no route"}}, True,
      "unreachable", "n was not reached: no route"),
     ({}, {}, False, "", ""),
 ])
@@ -66,7 +66,7 @@ def test_states(master: dict[str, Any], node: dict[str, Any], check: bool, state
 
 
 def test_a_failure_outweighs_a_proof_and_what_waits_is_not_the_reason() -> None:
-    found = seat({"__verify": {"nodes": NODES}}, {},
+    found = seat({"verify_result": {"nodes": NODES}}, {},
                  Failure("n", "Join", "no control plane", waits=True, stage="Workers"),
                  Failure("m", "Init", "broken", stage="Control plane"))
     assert (found.state, found.why) == ("stuck", "m, Control plane, Init: broken")
@@ -79,17 +79,18 @@ def test_a_failed_prediction_says_nothing_of_the_cluster() -> None:
 
 
 def test_versions_and_roles() -> None:
-    found = seat({"__kubernetes": {"versions": {"kubelet": "1.36.3-1", "kubectl": ""}}, "__verify": {"nodes": NODES}},
-                 {"__containerd": {"versions": {"containerd": "2.4.2"}}})
+    found = seat({"kubernetes_result": {"versions": {"kubelet": "1.36.3-1", "kubectl": ""}},
+                  "verify_result": {"nodes": NODES}},
+                 {"containerd_result": {"versions": {"containerd": "2.4.2"}}})
     assert found.kubernetes == "v1.36.4"
     assert [(machine.role, machine.versions) for machine in found.machines] == [
         ("control plane", (("kubelet", "1.36.3-1"),)), ("worker", (("containerd", "2.4.2"),))]
 
 
 def test_changes_are_drift_only_where_they_were_looked_for() -> None:
-    prepared = {"__host_settings": {"changes": ["file /etc/hosts: other names"]},
-                "__kubernetes": {"changes": [], "versions": {"kubelet": "1"}}}
-    found = seat({**prepared, "__audit_machine": AUDITED}, prepared)
+    prepared = {"host_result": {"changes": ["file /etc/hosts: other names"]},
+                "kubernetes_result": {"changes": [], "versions": {"kubelet": "1"}}}
+    found = seat({**prepared, "audit_result": AUDITED}, prepared)
     audited, installed = found.machines
     assert audited.findings is not None and [each.subject for each in audited.findings] == ["/etc/hosts"]
     assert audited.audited == "now"
@@ -119,7 +120,7 @@ ODD: list[Any] = [
 def test_a_value_of_another_type_costs_no_host_the_report(name: str, value: Any) -> None:
     answer = kept({**AUDITED, "nodes": NODES, name: value})
     places = [Watched("bad", SeatPlacement("s1", "", "bad"), "", dict.fromkeys(REGISTERED, answer)),
-              Watched("good", SeatPlacement("s2", "", "good"), "", {"__verify": {"nodes": NODES}})]
+              Watched("good", SeatPlacement("s2", "", "good"), "", {"verify_result": {"nodes": NODES}})]
     found = {seat.name: seat.state for seat in seat_reports(places, "now")}
     assert found["s2"] == "ready"
 
