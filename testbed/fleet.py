@@ -93,8 +93,8 @@ class Fleet:
         known = images(self.checkout)
         if platform.image not in known:
             raise MachineError(
-                f"The image of host {platform.name} is unknown: found {platform.image}, expected one of {', '.join(known)}. "
-                f"Correct {DESCRIPTION} or the scenario's molecule.yml."
+                f"The image of host {platform.name} is unknown: found {platform.image}, expected one of "
+                f"{', '.join(known)}. Correct {DESCRIPTION} or the scenario's molecule.yml."
             )
         return known[platform.image]
 
@@ -116,8 +116,9 @@ class Fleet:
         used = _prefix_in_use(found)
         if used not in (None, self.machines.prefix):
             raise MachineError(
-                f"The hosts of this checkout are in another network: expected {self.machines.subnet}, found {used}.0/24. "
-                f"Continue with CLASSROOM_NET={used}, or remove them first: testbed/cli.py down --set {self.machines.name}"
+                f"The hosts of this checkout are in another network: expected {self.machines.subnet}, found "
+                f"{used}.0/24. Continue with CLASSROOM_NET={used}, or remove them first: "
+                f"testbed/cli.py down --set {self.machines.name}"
             )
 
     def _start(self, pending: dict[Platform, str]) -> None:

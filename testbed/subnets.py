@@ -58,8 +58,8 @@ def free_prefix(taken: Iterable[Taken], besides: Collection[str] = ()) -> str:
         if prefix not in besides and in_the_way(prefix, taken) is None:
             return prefix
     raise MachineError(
-        f"No network is free for the tests: all of {CANDIDATES[0]}.0/24 to {CANDIDATES[-1]}.0/24 are in use "
-        "on this machine. Set CLASSROOM_NET to the first three numbers of a free one, for example CLASSROOM_NET=10.99.91."
+        f"No network is free for the tests: all of {CANDIDATES[0]}.0/24 to {CANDIDATES[-1]}.0/24 are in use on this "
+        "machine. Set CLASSROOM_NET to the first three numbers of a free one, for example CLASSROOM_NET=10.99.91."
     )
 
 
@@ -100,6 +100,6 @@ def conflict(machines: MachineSet, root: str, taken: Iterable[Taken], owned_by: 
         whose = f"the checkout {owned_by}"
         remedy = f"Remove its hosts first: {owned_by}/testbed/cli.py down --set {machines.name}"
     return (
-        f"The network of the {machines.name} is in use: expected {machines.subnet} to be free, but {whose} has "
+        f"The network of the set {machines.name} is in use: expected {machines.subnet} to be free, but {whose} has "
         f"{found.subnet} on the interface {found.interface}. Nothing was created. {remedy}."
     )

@@ -25,9 +25,9 @@ def test_a_good_host_has_no_complaints() -> None:
         ({"overlay": False}, "overlay"),
         ({"bridge_netfilter": False}, "br_netfilter"),
         ({"firewall": False}, "nat table"),
-        ({"memory": MEMORY // 2}, "4 machines of a cluster want 6.0 GiB of memory, 3.0 GiB are free"),
-        ({"disk": DISK // 2}, "want, with their images, 10.0 GiB of disk, 5.0 GiB are free"),
-        ({"inotify": INOTIFY - 1}, "want 72 inotify instances, 71 are free. Remove other labs, or allow more: sysctl"),
+        ({"memory": MEMORY // 2}, "4 hosts of a cluster need 6.0 GiB of memory, 3.0 GiB are free"),
+        ({"disk": DISK // 2}, "need, with their images, 10.0 GiB of disk, 5.0 GiB are free"),
+        ({"inotify": INOTIFY - 1}, "need 72 inotify instances, 71 are free. Remove other labs, or allow more: sysctl"),
     ],
 )
 def test_what_is_missing_is_said_with_what_to_do(change: dict[str, Any], words: str) -> None:
@@ -39,7 +39,7 @@ def test_a_machine_that_is_started_again_wants_a_part_of_it() -> None:
     small = replace(GOOD, memory=MEMORY // 4, disk=DISK // 4, inotify=INOTIFY // 4)
     assert complaints(small, machines=1) == [] and len(complaints(small)) == 3
     (sentence,) = complaints(replace(small, inotify=1), machines=1)
-    assert "A machine of a cluster wants 18 inotify instances, 1 are free" in sentence
+    assert "A host of a cluster needs 18 inotify instances, 1 are free" in sentence
 
 
 def test_programs_are_named_by_their_packages_once() -> None:

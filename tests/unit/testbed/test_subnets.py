@@ -64,8 +64,8 @@ def test_no_conflict(used: list[Taken], owner: str | None) -> None:
 @pytest.mark.parametrize(
     ("machines", "used", "owner", "words"),
     [
-        (LAB, taken("192.168.90.0/24"), None, ["192.168.90.0/24", "this host", "eth0", "Give that network another"]),
-        (LAB, taken("192.168.0.0/16", "wg0"), HERE, ["this host", "192.168.0.0/16", "wg0"]),
+        (LAB, taken("192.168.90.0/24"), None, ["192.168.90.0/24", "this machine", "eth0", "Give that network another"]),
+        (LAB, taken("192.168.0.0/16", "wg0"), HERE, ["this machine", "192.168.0.0/16", "wg0"]),
         (LAB, taken("192.168.90.0/24", LAB.bridge), THERE, [THERE, LAB.bridge, f"{THERE}/testbed/cli.py down"]),
         (TESTS, taken("192.168.91.0/24"), None, ["CLASSROOM_NET", "free-subnet"]),
         (TESTS, taken("192.168.91.0/24", TESTS.bridge), THERE, [f"{THERE}/testbed/cli.py down --set molecule"]),
@@ -77,7 +77,7 @@ def test_conflict_says_wanted_found_and_what_to_do(
     sentence = conflict(machines, HERE, [used], owner)
     assert sentence is not None
     assert machines.subnet in sentence
-    assert "Nothing was made" in sentence
+    assert "Nothing was created" in sentence
     assert all(word in sentence for word in words)
 
 
