@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds and checks the bundle: `python -m bundle --help`."""
+"""Build and verify the bundle: `python -m bundle --help`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# The checkout is on the path when this is run as a module in it, else not, and the collection that it is never is.
+# The checkout is in the path only if this is run as a module in it, and the collection in it never is.
 sys.path[0:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / ".collections")]
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
@@ -26,7 +26,7 @@ from tools.paths import CACHE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the answer is the exit status."""
+    """Run a command; return the exit status."""
     options = _parser().parse_args(arguments)
     # A terminated build cleans up as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -36,31 +36,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bundle: interrupted; the next build goes on from here", file=sys.stderr)
+        print("bundle: interrupted; the next build continues from here", file=sys.stderr)
         return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bundle", description="What a cluster is made of, built from source."
+        prog="python -m bundle", description="Build the packages and images of a cluster from source."
     )
     parser.add_argument(
         "--cache",
         type=Path,
         default=CACHE,
-        help="directory for everything that is made (default: $CLASSROOM_CACHE, or .cache in the checkout)",
+        help="directory for all files of the builder (default: $CLASSROOM_CACHE, or .cache in the checkout)",
     )
     parser.add_argument(
         "--distributions",
         type=lambda text: [name for name in text.split(",") if name],
-        help="of which distributions the packages that a fresh image lacks come along, as debian-13,… (default: all of "
-        "distributions.yml; an empty word: none)",
+        help="distributions whose packages are included that a fresh image lacks, as debian-13,… (default: all of "
+        "distributions.yml; empty: none)",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("build", help="make the bundle, or what is missing of it").set_defaults(command=_build)
+    commands.add_parser("build", help="build the bundle, or its missing parts").set_defaults(command=_build)
     check = commands.add_parser("verify", help="compare every file of a bundle with its lock file")
-    check.add_argument("bundle", type=Path, nargs="?", help="another bundle than the cache's")
+    check.add_argument("bundle", type=Path, nargs="?", help="directory of another bundle than that of the cache")
     check.set_defaults(command=_verify)
     commands.add_parser("update", help="write go.mod and go.sum from versions.yml").set_defaults(command=_update)
     commands.add_parser("key", help="print the key of the bundle's inputs").set_defaults(command=_key)

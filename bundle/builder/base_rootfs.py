@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Debian userland under some images, as the tar file that mmdebstrap makes of Debian's signed packages."""
+"""The Debian userland of some images, as a tar file that mmdebstrap makes from Debian's signed packages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bundle.builder.config import Base
 from bundle.builder.errors import BundleError
 from bundle.builder.progress import Progress
 
-# Nobody reads manuals in a container; copyright files stay.
+# Containers need no documentation; copyright files stay.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
 KEPT = ("/usr/share/doc/*/copyright",)
-# What installing packages needed and a container does not: half of all files, and each of them costs time to unpack.
+# Required for installing packages, but not in a container: half of all files, each of which takes time to unpack.
 UNWANTED = re.compile(
     r"\./((dev|proc|sys)/"
     r"|usr/bin/perl"
@@ -31,12 +31,12 @@ UNWANTED = re.compile(
     r"|var/lib/dpkg/info/"
     r"|var/log/)"
 )
-# The runtime puts its own there.
+# The runtime writes its own files there.
 RUNTIME_FILES = ("./etc/machine-id", "./etc/hostname", "./etc/resolv.conf")
 
 
 def build(base: Base, suite: str, paths: Paths, progress: Progress) -> Path:
-    """The base's tar file, made once for a suite and a list of packages."""
+    """Return the tar file of the base, built once for a suite and a list of packages."""
     key = key_of([asdict(base), suite, LEFT_OUT, KEPT])
     finished = paths.work / f"base-{key[:16]}.tar"
     if finished.is_file():
@@ -54,7 +54,7 @@ def build(base: Base, suite: str, paths: Paths, progress: Progress) -> Path:
                 str(partial),
             ],
             paths.logs / "base.log",
-            # mmdebstrap gives every file this time at most, so that equal packages make an equal tar.
+            # mmdebstrap limits the time of every file to this one, so that equal packages make an equal tar.
             env={"SOURCE_DATE_EPOCH": "0"},
             on_line=lambda line: setattr(step, "detail", line),
         )
@@ -70,7 +70,7 @@ def _left_out() -> list[str]:
 
 
 def installed_packages(tar: Path) -> dict[str, str]:
-    """Which Debian packages are in a base, and in which version."""
+    """Return the Debian packages in a base, with their versions."""
     paragraphs = read_file(tar, "/var/lib/dpkg/status").decode().strip().split("\n\n")
     fields = [dict(_field(line) for line in text.splitlines() if line[:1].isalpha()) for text in paragraphs]
     return {field["Package"]: field["Version"] for field in fields}
@@ -82,7 +82,7 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def read_file(tar: Path, path: str) -> bytes:
-    """One regular file of a base."""
+    """Return the content of a regular file of a base."""
     with tarfile.open(tar) as archive:
         for member in archive:
             if member.isreg() and member.name.lstrip(".") == path:
@@ -93,7 +93,7 @@ def read_file(tar: Path, path: str) -> bytes:
 
 
 def copy_tree(tar: Path, target: tarfile.TarFile) -> None:
-    """Everything of a base that belongs into an image: no device nodes, no perl."""
+    """Copy everything of a base that belongs into an image: no device nodes, no perl."""
     with tarfile.open(tar) as archive:
         for member in archive:
             if _belongs(member.name):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the builder reads and writes. Everything it makes is below one cache directory."""
+"""The files that the builder reads and writes, all below one cache directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTIAL = ".partial"
 
 @dataclass(frozen=True)
 class Paths:
-    """The cache and what is in it."""
+    """The paths in the cache."""
 
     cache: Path
     source: Path = SOURCE
@@ -47,12 +47,12 @@ class Paths:
 
     @property
     def bundles(self) -> Path:
-        """Machines may have this directory mounted: it stays when a bundle takes another's place."""
+        """The directory of bundles, which hosts may have mounted: it stays when one bundle replaces another."""
         return self.cache / "bundle"
 
     @property
     def bundle(self) -> Path:
-        """A link to the finished bundle, so that there is one at any moment once there was one."""
+        """A link to the finished bundle, which always exists once the first one was built."""
         return self.bundles / "current"
 
     @property
@@ -61,7 +61,7 @@ class Paths:
 
 
 def unfinished(path: Path) -> Path:
-    """Where to write what will get this name when it is complete.
+    """Return a path for writing what gets this name when it is complete.
 
     Every build has names of its own: a program that outlives a killed build must not write into the next one's files.
     """
@@ -69,7 +69,7 @@ def unfinished(path: Path) -> Path:
 
 
 def remove_unfinished(paths: Paths) -> None:
-    """Clear away what killed builds have left; only for the one build that holds the cache."""
+    """Remove files of killed builds; only for the build that holds the lock of the cache."""
     for directory in (paths.bundles, paths.programs, paths.work):
         for stale in directory.glob(f"*{PARTIAL}"):
             if stale.is_dir():
@@ -79,7 +79,7 @@ def remove_unfinished(paths: Paths) -> None:
 
 
 def require_space(paths: Paths, gibibytes: int) -> None:
-    """A build that runs out of disk space half-way fails somewhere obscure: say it before."""
+    """Raise an error if disk space is too small: a build without space fails later with an unclear message."""
     paths.cache.mkdir(parents=True, exist_ok=True)
     statistics = os.statvfs(paths.cache)
     free = statistics.f_bavail * statistics.f_frsize / 2**30

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs other programs: their output goes to a log, their last line to the progress, their failure to the person."""
+"""Run other programs: output goes to a log, its last line to the progress, and a failure to the user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from bundle.builder.errors import BundleError
 
-# Seconds before a failed download is tried again
+# Delay before a failed download is tried again, in seconds
 DOWNLOAD_PAUSE = 5.0
 
 _running: set[subprocess.Popen[str]] = set()
@@ -32,7 +32,7 @@ def run(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Run to the end. Both of its outputs are kept in the log; a failure quotes the last lines."""
+    """Run a program to its end. Its output is kept in the log; a failure quotes the last lines."""
     log.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=15)
     with log.open("w", encoding="utf-8") as sink, _started(argv, cwd, env) as process:
@@ -47,12 +47,12 @@ def run(
         raise BundleError(
             f"`{' '.join(argv[:4])} ...` to succeed",
             f"exit code {code}:\n    " + "\n    ".join(last) + "\n",
-            f"see {log}; the next build goes on from here",
+            f"see {log}; the next build continues from here",
         )
 
 
 def download(argv: Sequence[str], log: Path, **context: Any) -> None:
-    """Run a program that only downloads, as `run` does, and once more when it fails: registries have bad moments."""
+    """Run a program that only downloads, as `run` does, and retry it once: registries have temporary failures."""
     try:
         run(argv, log, **context)
     except BundleError:
@@ -67,7 +67,7 @@ def output(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> str:
-    """What a quick command prints."""
+    """Return the output of a short command."""
     completed = subprocess.run(
         argv, cwd=cwd, env={**os.environ, **(env or {})}, input=stdin, capture_output=True, check=False
     )
@@ -75,13 +75,13 @@ def output(
         raise BundleError(
             f"`{' '.join(argv)}` to succeed",
             f"exit code {completed.returncode}: {completed.stderr.decode().strip()}",
-            "run it by hand to see more",
+            "run it manually to see more",
         )
     return completed.stdout.decode()
 
 
 def stop_all() -> None:
-    """End what is running. A build in another thread then fails, which ends that thread too."""
+    """End all running programs. A build in another thread then fails, which ends that thread too."""
     with _running_lock:
         for process in _running:
             process.terminate()

@@ -18,7 +18,7 @@ from bundle.builder.errors import BundleError
 
 @dataclass(frozen=True)
 class Package:
-    """One OS package: whose version it carries and which packaging of it this is."""
+    """An OS package: the component whose version it has, and the revision of its packaging."""
 
     name: str
     module: str
@@ -32,7 +32,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Versions:
-    """versions.yml."""
+    """The content of versions.yml."""
 
     go_minimum: str
     go_toolchain: str
@@ -45,7 +45,7 @@ class Versions:
 
 @dataclass(frozen=True)
 class Module:
-    """One directory of bundle/go: the programs that come from it and how they are linked."""
+    """A directory of bundle/go: its programs, and how they are linked."""
 
     name: str
     module: str
@@ -57,7 +57,7 @@ class Module:
     ldflags: tuple[str, ...] = ()
 
     def linker_flags(self) -> str:
-        """Stripped, and with the release's number where the program prints one."""
+        """Return the linker flags: stripped, and with the version if the program prints one."""
         major, minor, _ = self.version.removeprefix("v").split(".", 2)
         words = [flag.format(version=self.version, major=major, minor=minor) for flag in self.ldflags]
         return " ".join(["-s", "-w", *words])
@@ -65,7 +65,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Base:
-    """A layer that several images share: literal files, or Debian packages."""
+    """A layer of several images: literal files, or Debian packages."""
 
     name: str
     files: Mapping[str, str]
@@ -76,7 +76,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Image:
-    """One image without its tag."""
+    """An image without its tag."""
 
     repository: str
     base: str
@@ -88,7 +88,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of hosts: what its images have, and the packages that the bundle brings."""
+    """A distribution of hosts: the packages in its images, and those that the bundle adds."""
 
     name: str
     suite: str
@@ -109,7 +109,7 @@ class Recipe:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file whose top level is a mapping."""
+    """Return the content of a YAML file whose top level is a mapping."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise BundleError(f"a mapping in {path}", type(content).__name__, "correct the file")
@@ -117,7 +117,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def load(source: Path) -> Recipe:
-    """Read everything that is declared below a source directory."""
+    """Return everything that is declared below a source directory."""
     versions = _versions(load_yaml(source / "versions.yml"))
     images = load_yaml(source / "images.yml")
     return Recipe(

@@ -39,7 +39,7 @@ def selected(recipe: Recipe, names: list[str] | None) -> dict[str, Distribution]
 
 
 def build(distribution: Distribution, architecture: str, paths: Paths, progress: Progress) -> Path:
-    """Return the directory of a distribution's packages, downloaded once for one description of them."""
+    """Return the directory of a distribution's packages, downloaded once for a description."""
     script = paths.source / SCRIPT
     key = key_of([asdict(distribution), architecture], [script], paths.source)
     finished = paths.work / f"distribution-{distribution.name}-{key[:16]}"
@@ -48,7 +48,7 @@ def build(distribution: Distribution, architecture: str, paths: Paths, progress:
     with progress.step(f"packages of {distribution.name}") as step:
         partial = unfinished(finished)
         partial.mkdir(parents=True)
-        # mmdebstrap takes the sources that this machine's apt has for the suite; no packages are unpacked
+        # mmdebstrap uses the sources of this machine's apt for the suite; no packages are unpacked
         run(
             [
                 "mmdebstrap",
@@ -72,14 +72,14 @@ def build(distribution: Distribution, architecture: str, paths: Paths, progress:
 
 
 def add(made: Mapping[str, Path], bundle: Path) -> dict[str, dict[str, str]]:
-    """Put the packages into the bundle's directory; return the versions by distribution and package."""
+    """Copy the packages into the bundle's directory; return the versions by distribution and package."""
     versions: dict[str, dict[str, str]] = {}
     for name, directory in made.items():
         pool = bundle / bundle_contents.DISTRIBUTIONS / name / POOL
         pool.mkdir(parents=True)
         versions[name] = {}
         for source in sorted(directory.iterdir()):
-            # apt writes an epoch as 1%3a, which a web server would decode; a pool's names are without it
+            # apt writes an epoch as 1%3a, which a web server would decode; names in a pool have no epoch
             target = pool / re.sub(r"_[0-9]+%3a", "_", source.name)
             shutil.copy2(source, target)
             package = package_file.read(str(target))

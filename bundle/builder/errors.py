@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one exception that reaches a person."""
+"""The exception that is shown to the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 
 
 class BundleError(ClassroomError):
-    """What was wanted, what was found, and what to do about it."""
+    """An error with what was expected, what was found, and how to fix it."""
 
     def __init__(self, wanted: str, found: str, advice: str) -> None:
-        super().__init__(f"wanted {wanted}; found {found}; {advice}")
+        super().__init__(f"expected {wanted}; found {found}; {advice}")

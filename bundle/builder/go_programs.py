@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compiles the Go programs, one module at a time, each kept under a key of what it was made from."""
+"""Compile the Go programs, one module at a time, each cached under a key of its inputs."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from bundle.builder.progress import Progress, Step
 from bundle.builder.toolchain import go_environment
 
 LICENSE = "LICENSE"
-# The linker strips debugging information: not to write it in the first place saves a twelfth of the time.
+# The linker strips debugging information: not writing it at all saves a twelfth of the time.
 COMMAND = ("go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 
 
 class Programs:
-    """Where built programs lie."""
+    """The directory of compiled programs."""
 
     def __init__(self, paths: Paths, go: str) -> None:
         self._paths = paths
         self._go = go
 
     def directory(self, module: Module) -> Path:
-        """A directory named by everything that decides the programs' content."""
+        """Return the directory whose name depends on all inputs of the programs."""
         source = self._paths.source / "go" / module.name
         files = [source / "go.mod", source / "go.sum"]
         return self._paths.programs / f"{module.name}-{key_of([self._go, COMMAND, asdict(module)], files)[:16]}"
 
     def build(self, module: Module, progress: Progress) -> Path:
-        """Compile a module's programs unless exactly these are there already."""
+        """Compile the programs of a module unless exactly these exist already."""
         finished = self.directory(module)
         if finished.is_dir():
             return finished
@@ -58,7 +58,7 @@ class Programs:
         source = self._paths.source / "go" / module.name
         environment = {**go_environment(self._paths), "CGO_ENABLED": "1" if module.cgo else "0"}
         step.detail = "modules"
-        # Loads the source of every package that is compiled. A step of its own, because only downloads are tried again
+        # Download the source of every package that is compiled. A separate step, because only downloads are retried
         download(
             ["go", "list", "-deps", "-mod=readonly", tags, *module.programs.values()],
             self._paths.logs / f"download-{module.name}.log", cwd=source, env=environment,
@@ -74,7 +74,7 @@ class Programs:
             (target / executable_name(package)).rename(target / name)
 
     def _copy_license(self, module: Module, target: Path) -> None:
-        """A package must bring the license of what is in it."""
+        """Copy the license of the module, which a package must contain."""
         directory = output(
             ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module.module],
             cwd=self._paths.source / "go" / module.name,
@@ -89,7 +89,7 @@ class Programs:
 
 
 class _Counter:
-    """Turns `go build -v` into a detail: how many packages so far, and which."""
+    """A detail for the progress from `go build -v`: the number of packages so far, and the current one."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -104,13 +104,13 @@ class _Counter:
 
 
 def executable_name(package: str) -> str:
-    """What `go build -o DIRECTORY/` calls a program: the last word of its path that is not a major version."""
+    """Return the name that `go build -o DIRECTORY/` gives a program: the last part of its path without version."""
     words = package.split("/")
     return words[-2] if re.fullmatch(r"v\d+", words[-1]) else words[-1]
 
 
 def _remove_former(finished: Path) -> None:
-    """Keep one build of a module: they are large, and Go's own cache makes a former one again in seconds."""
+    """Keep one build of each module: they are large, and Go's cache restores a former one in seconds."""
     module = finished.name.rpartition("-")[0]
     for other in finished.parent.glob(f"{module}-*"):
         if other.name.rpartition("-")[0] == module and other.suffix != PARTIAL:

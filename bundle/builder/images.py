@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the images: what is declared in images.yml, under the names and tags that kubeadm asks for."""
+"""Build the images in images.yml, under the names and tags that kubeadm requires."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from bundle.builder.errors import BundleError
 from bundle.builder.progress import Step
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Which module an image of kubeadm's list is made of, where that is not Kubernetes itself.
+# The module of an image in kubeadm's list, if it is not Kubernetes itself.
 FOREIGN = {"registry.k8s.io/etcd": "etcd", "registry.k8s.io/coredns/coredns": "coredns"}
 
 
 @dataclass(frozen=True)
 class Material:
-    """What images are made of: built programs by module, and the Debian base."""
+    """The inputs of images: compiled programs by module, and the Debian base."""
 
     programs: Mapping[str, Path]
     debian: Path
 
     def content(self, source: str) -> Path | bytes:
-        """The file that a declaration names: module/program, or debian/path."""
+        """Return the file for a declaration: module/program, or debian/path."""
         module, _, name = source.partition("/")
         return debian.read_file(self.debian, f"/{name}") if module == "debian" else self.programs[module] / name
 
 
 def references(recipe: Recipe, kubeadm: Path) -> dict[str, str]:
-    """Tag by repository: those that this kubeadm will ask for, and those that versions.yml adds."""
+    """Return the tag by repository: those that this kubeadm requires, and those in versions.yml."""
     version = recipe.versions.modules["kubernetes"]
     printed = output([str(kubeadm), "config", "images", "list", f"--kubernetes-version={version}"])
     asked = dict(line.rsplit(":", 1) for line in printed.split())
@@ -66,7 +66,7 @@ def _require_same_version(repository: str, tag: str, version: str) -> None:
 def build(
     recipe: Recipe, tags: Mapping[str, str], material: Material, target: Path, architecture: str, step: Step
 ) -> dict[str, str]:
-    """Write the layout; the answer is each image's digest by its full reference."""
+    """Write the layout; return the digest of each image by its full reference."""
     layout = oci.Layout(target)
     bases = {name: _base_layer(layout, base, material) for name, base in recipe.bases.items()}
     digests = {}

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes an OCI image layout.
+"""Write an OCI image layout.
 
-Written here and not with buildah: an image of this bundle is one or two tar files and two JSON documents, the same
-inputs give the same bytes (so digests can be locked and compared), no container storage or root is needed, and a layer
-that several images share is compressed once.
+buildah is not used: an image of this bundle is one or two tar files and two JSON documents, the same inputs give the
+same bytes (so that digests can be locked and compared), no container storage or root is required, and a layer of
+several images is compressed once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ZSTD_LEVEL = "-3"
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as a manifest names it, and the checksum of its uncompressed tar for the configuration."""
+    """A layer as listed in a manifest, and the checksum of its uncompressed tar for the configuration."""
 
     digest: str
     size: int
@@ -47,7 +47,7 @@ class Layer:
 
 
 class _Tee:
-    """A tar's bytes, on their way to the compressor, are also summed."""
+    """Computes the checksum of a tar on its way to the compressor."""
 
     def __init__(self, sink: IO[bytes]) -> None:
         self._sink = sink
@@ -59,7 +59,7 @@ class _Tee:
 
 
 class Layout:
-    """An OCI layout that grows image by image; `finish` makes it readable."""
+    """An OCI layout to which images are added; `finish` makes it valid."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -68,7 +68,7 @@ class Layout:
         self._manifests: list[dict[str, Any]] = []
 
     def add_layer(self, fill: Callable[[tarfile.TarFile], None]) -> Layer:
-        """A layer of what the callback puts into a tar."""
+        """Add a layer with the files that the callback adds to a tar."""
         partial = self.root / "layer.partial"
         with partial.open("wb") as sink:
             compressor = subprocess.Popen(
@@ -85,7 +85,7 @@ class Layout:
         return Layer(self._keep(partial), size, f"sha256:{tee.sum.hexdigest()}")
 
     def add_image(self, reference: str, layers: Sequence[Layer], config: Mapping[str, Any], architecture: str) -> str:
-        """Name an image; its manifest's digest is the answer."""
+        """Add an image; return the digest of its manifest."""
         configuration = {
             "architecture": architecture,
             "os": "linux",
@@ -105,7 +105,7 @@ class Layout:
         return str(descriptor["digest"])
 
     def finish(self) -> None:
-        """Write what makes a directory a layout, last."""
+        """Write the files that make a directory a layout, last."""
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": self._manifests}
         (self.root / "index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
         (self.root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}\n', encoding="utf-8")
@@ -123,7 +123,7 @@ class Layout:
 
 
 def add_file(tar: tarfile.TarFile, path: str, content: Path | bytes, mode: int = 0o755) -> None:
-    """A file with its parent directories; owner root and no time, so that equal content makes an equal layer."""
+    """Add a file with its parent directories; owner root and no time, so that equal content makes an equal layer."""
     for parent in reversed(Path(path).parents[:-1]):
         add_directory(tar, str(parent), 0o755)
     member = tarfile.TarInfo(path.lstrip("/"))
@@ -138,7 +138,7 @@ def add_file(tar: tarfile.TarFile, path: str, content: Path | bytes, mode: int =
 
 
 def add_directory(tar: tarfile.TarFile, path: str, mode: int) -> None:
-    """A directory, once."""
+    """Add a directory, once."""
     name = path.strip("/")
     if name not in tar.getnames():
         member = tarfile.TarInfo(name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes OS packages with nfpm from the descriptions in bundle/packages/."""
+"""Build OS packages with nfpm from the descriptions in bundle/packages/."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from bundle.builder.config import Package, Recipe, load_yaml
 from bundle.builder.go_programs import LICENSE
 from bundle.builder.progress import Step
 
-# Made from the same descriptions: where the repository of each is in the bundle, and nfpm's name for it.
+# Built from the same descriptions: the directory of each repository in the bundle, and nfpm's name for it.
 FAMILIES = {"apt": "deb", "rpm": "rpm"}
-# What the RPM family calls the architectures that Go and Debian have one name for.
+# The RPM family's names for the architectures that have one name in Go and Debian.
 RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
-# Files in packages carry one time, so that equal inputs make equal packages; dpkg complains about 1970.
+# Files in packages have one time, so that equal inputs make equal packages; dpkg complains about 1970.
 MODIFIED = "2026-01-01T00:00:00Z"
 MAINTAINER = "The classroom.kubeadm authors <classroom-kubeadm@example.com>"
-# Speed counts, in building and in unpacking: the kubelet takes 0.6 s so, and half a minute with xz.
+# Time matters for building and unpacking: the kubelet takes 0.6 s with zstd, and half a minute with xz.
 COMPRESSION = "zstd:fastest"
 
 
 def build(
     recipe: Recipe, programs: Mapping[str, Path], work: Path, target: Path, architecture: str, step: Step
 ) -> None:
-    """Write every package of versions.yml, for both families, below the bundle that is the target."""
+    """Write every package of versions.yml, for both families, into the bundle in `target`."""
     work.mkdir(parents=True, exist_ok=True)
     for family in FAMILIES:
         (target / family / POOL).mkdir(parents=True)
@@ -49,14 +49,14 @@ def build(
 
 
 def file_name(package: Package, family: str, architecture: str) -> str:
-    """The path of a package in the bundle, with a name as its family gives them."""
+    """Return the path of a package in the bundle, with a file name in the format of its family."""
     if family == "apt":
         return f"apt/{POOL}/{package.name}_{package.full_version}_{architecture}.deb"
     return f"rpm/{POOL}/{package.name}-{package.full_version}.{RPM_ARCHITECTURES[architecture]}.rpm"
 
 
 def render(directory: Path, package: Package, programs: Mapping[str, Path], architecture: str) -> dict[str, Any]:
-    """nfpm's description: what is written by hand, and what is the same for all or follows from versions."""
+    """Return nfpm's description: the written one, with what is equal for all packages or follows from versions."""
     written = load_yaml(directory / f"{package.name}.yaml")
     contents = [_content(entry, directory, programs) for entry in written.pop("contents")]
     scripts = {event: str(directory / path) for event, path in written.pop("scripts", {}).items()}
@@ -69,19 +69,19 @@ def render(directory: Path, package: Package, programs: Mapping[str, Path], arch
         "maintainer": MAINTAINER,
         "license": "Apache-2.0",
         "mtime": MODIFIED,
-        # File names are taken as they are written.
+        # File names are used literally.
         "disable_globbing": True,
         **written,
         "contents": [*contents, *_licenses(package, programs)],
         "scripts": scripts,
         "deb": {"compression": COMPRESSION},
-        # Where a package was made is in none of them.
+        # Packages do not contain the name of the build machine.
         "rpm": {"compression": COMPRESSION, "buildhost": "localhost"},
     }
 
 
 def _content(entry: Mapping[str, Any], directory: Path, programs: Mapping[str, Path]) -> dict[str, Any]:
-    """Sources are `files/NAME` beside the description or `MODULE/PROGRAM`; modes do not depend on anybody's umask."""
+    """Return an entry for nfpm from `files/NAME` or `MODULE/PROGRAM`; modes do not depend on the user's umask."""
     if entry.get("type") == "dir":
         return {**entry, "file_info": {"mode": 0o755}}
     module, _, name = entry["src"].partition("/")
@@ -91,7 +91,7 @@ def _content(entry: Mapping[str, Any], directory: Path, programs: Mapping[str, P
 
 
 def _licenses(package: Package, programs: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """The license, where each family keeps it."""
+    """Return the path of the license in each family."""
     same = {"src": str(programs[package.module] / LICENSE), "file_info": {"mode": 0o644}}
     return [
         {**same, "dst": f"/usr/share/doc/{package.name}/copyright", "packager": "deb"},

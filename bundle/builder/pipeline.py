@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way from declarations to a finished bundle."""
+"""Build a complete bundle from the declarations."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from bundle.builder.go_programs import Programs
 from bundle.builder.progress import Progress
 from bundle.builder.toolchain import architecture, go_environment, go_version, require_tools
 
-# Two builds keep two cores busy while one of them links or downloads; more would only cost memory.
+# Two builds keep two cores busy while one of them links or downloads; more would only use memory.
 PARALLEL = 2
-# Measured, see bundle/README.md: Go's caches, the programs, and two bundles for the moment of their exchange.
+# Measured, see bundle/README.md: Go's caches, the programs, and two bundles while one replaces the other.
 GIBIBYTES_COLD = 14
 GIBIBYTES_WARM = 3
 
 BASE = "the base of the images"
-# What makes a directory a bundle, here as in the playbook bundle.yml; a change there is a change of the bundle.
+# The code that makes a directory a bundle, also used by the playbook bundle.yml; its changes are changes of the bundle.
 SEALING = (bundle_contents, bundle_lock, bundle_repository, gpg)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What decides a bundle's content, and the key of all of it."""
+    """All inputs of a bundle, and the key of them."""
 
     recipe: Recipe
     go: str
@@ -61,7 +61,7 @@ class Inputs:
 
 
 def inputs(recipe: Recipe, paths: Paths, wanted: list[str] | None = None) -> Inputs:
-    """Ask the Go command what it is, and hash the rest. `wanted` names distributions, None all that are described."""
+    """Read the version of Go, and hash the other inputs. `wanted` names distributions, None all that are described."""
     return Inputs(
         recipe,
         go_version(paths, recipe.versions.go_minimum),
@@ -71,19 +71,19 @@ def inputs(recipe: Recipe, paths: Paths, wanted: list[str] | None = None) -> Inp
 
 
 def is_finished(paths: Paths, key: str) -> bool:
-    """Whether the cache's bundle was made from exactly these inputs."""
+    """Return whether the cache's bundle was built from exactly these inputs."""
     return (paths.bundle / bundle_lock.NAME).is_file() and bundle_contents.read(str(paths.bundle)).key == key
 
 
 def build(recipe: Recipe, paths: Paths, progress: Progress, wanted: list[str] | None = None) -> bool:
-    """Make the bundle unless it is there; says whether anything was done. `wanted` names distributions, None all."""
+    """Build the bundle unless it exists; return whether anything was done. `wanted` names distributions, None all."""
     spec = inputs(recipe, paths, wanted)
     if is_finished(paths, spec.key):
-        # One of an earlier version of this program has no record
+        # A bundle of an earlier version of this program has no record
         _record_signer(paths)
         return False
     with _alone(paths, progress):
-        # Another build may have made it while this one waited.
+        # Another build may have built it while this one waited.
         if is_finished(paths, spec.key):
             return False
         remove_unfinished(paths)
@@ -99,7 +99,7 @@ def build(recipe: Recipe, paths: Paths, progress: Progress, wanted: list[str] | 
 def _material(
     spec: Inputs, programs: Programs, paths: Paths, progress: Progress
 ) -> tuple[images.Material, dict[str, Path]]:
-    """Compile everything, make the base and download the distributions' packages, two at a time."""
+    """Compile everything, build the base and download the distributions' packages, two at a time."""
     recipe = spec.recipe
     (debian,) = [entry for entry in recipe.bases.values() if entry.packages]
     # The base first: it mostly waits for its packages, which would be idle time at the end.
@@ -117,7 +117,7 @@ def _material(
 
 
 def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Run jobs on a few threads; the first failure, or Ctrl-C, ends the others and is told."""
+    """Run jobs in a few threads; the first failure, or Ctrl-C, ends the others and is raised."""
     stopping = threading.Event()
     with ThreadPoolExecutor(PARALLEL) as pool:
         futures: dict[str, Future[Any]] = {name: pool.submit(_guarded, job, stopping) for name, job in jobs.items()}
@@ -127,7 +127,7 @@ def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
                 future.result()
         except BaseException:
             stopping.set()
-            # Again and again: a job that was just about to start its program does so all the same
+            # Repeatedly: a job that was about to start its program starts it nevertheless
             while wait(futures.values(), timeout=0).not_done:
                 stop_all()
                 wait(futures.values(), timeout=0.2)
@@ -136,7 +136,7 @@ def _in_parallel(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
 
 
 def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
-    """A job that is not begun any more once another has failed: its thread is faster than the one that waits."""
+    """Run a job unless another one has failed: the thread may be faster than the one that stops all."""
     if stopping.is_set():
         return None
     try:
@@ -149,7 +149,7 @@ def _guarded(job: Callable[[], Any], stopping: threading.Event) -> Any:
 def _assemble(
     spec: Inputs, material: images.Material, downloaded: Mapping[str, Path], paths: Paths, progress: Progress
 ) -> None:
-    """Write the bundle beside the former one and exchange the two when all of it is there."""
+    """Write the bundle next to the former one and replace that when it is complete."""
     bundle = unfinished(paths.bundles / spec.key[:16])
     bundle.mkdir(parents=True)
     _add_kubectl(bundle, material)
@@ -168,7 +168,7 @@ def _assemble(
 
 
 def _record_signer(paths: Paths) -> None:
-    """Write down whose key signs the bundles of this cache, which is the builder's own."""
+    """Record the fingerprint of the builder's key, which signs the bundles of this cache."""
     bundle = str(paths.bundle)
     if paths.signing_key.is_file() and not bundle_signature.recorded(bundle):
         bundle_signature.record(bundle, gpg.fingerprint(str(paths.signing_key)))
@@ -196,7 +196,7 @@ def _add_images(spec: Inputs, bundle: Path, material: images.Material, progress:
 def _draft(
     spec: Inputs, material: images.Material, digests: dict[str, str], found: dict[str, dict[str, str]]
 ) -> bundle_contents.Contents:
-    """The lock but for the files, which come with the seal."""
+    """Return the lock without the files, which are added when it is sealed."""
     versions = spec.recipe.versions
     return bundle_contents.Contents(
         key=spec.key,
@@ -229,7 +229,7 @@ def _exchange(finished: Path, target: Path, paths: Paths) -> None:
 
 @contextmanager
 def _alone(paths: Paths, progress: Progress) -> Iterator[None]:
-    """One build a cache; a second one waits and then finds the work done."""
+    """Allow one build in a cache; a second one waits and then finds the bundle."""
     paths.cache.mkdir(parents=True, exist_ok=True)
     with (paths.cache / "bundle.running").open("w") as stream:
         try:
@@ -241,7 +241,7 @@ def _alone(paths: Paths, progress: Progress) -> Iterator[None]:
 
 
 def require_bundle(directory: Path) -> None:
-    """Raise with every difference between a bundle and its lock."""
+    """Raise an error with every difference between a bundle and its lock."""
     problems = bundle_lock.all_problems(str(directory), bundle_lock.read(str(directory)))
     if problems:
         raise BundleError(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells a person what is going on: a moving line per step on a terminal, plain lines elsewhere, never silence."""
+"""Show progress: a live line for each step on a terminal, otherwise plain lines at regular intervals."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-# A log that is followed must show life at least this often.
+# A log that is followed must show progress at least this often.
 HEARTBEAT = 10.0
 
 
 class Step:
-    """Something under way. `detail` may be set from any thread."""
+    """A running step. `detail` may be set from any thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class Step:
         return time.monotonic() - self._begin
 
     def is_silent(self) -> bool:
-        """Whether it is time for a sign of life; asking counts as one."""
+        """Return whether a message is due; a call counts as one."""
         now = time.monotonic()
         silent = now - self._told >= HEARTBEAT
         self._told = now if silent else self._told
@@ -43,7 +43,7 @@ class Step:
 
 
 class Progress:
-    """Plain lines: one at a step's begin and end, and one every ten seconds in between."""
+    """Plain lines: one at the begin and end of a step, and one every ten seconds in between."""
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
@@ -61,7 +61,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Show a step for as long as the block runs; a failure is told by whoever catches it."""
+        """Show a step while the block runs; a failure is shown where it is caught."""
         step = Step(name)
         self._begun(step)
         try:
@@ -93,7 +93,7 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """The same on a terminal: finished steps scroll up, running ones move below them."""
+    """The same on a terminal: finished steps scroll up, running ones are updated below them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,5 +136,5 @@ class TerminalProgress(Progress):
 
 
 def for_this_output() -> Progress:
-    """The kind of progress that fits standard output."""
+    """Return the kind of progress for standard output."""
     return TerminalProgress() if sys.stdout.isatty() else Progress()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Go command and the other tools a build needs, looked for before anything is begun."""
+"""Find the Go command and the other tools of a build before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bundle.builder.cache import Paths
 from bundle.builder.commands import output
 from bundle.builder.errors import BundleError
 
-# Tool and the Debian package that has it.
+# Tool and its Debian package.
 TOOLS = {
     "gcc": "gcc and libc6-dev",
     "mmdebstrap": "mmdebstrap",
@@ -30,13 +30,13 @@ TOOLS = {
 
 
 def require_tools() -> None:
-    """Name every missing tool at once, with the package that brings it."""
+    """Raise an error that names every missing tool with its package."""
     missing = [f"{tool} (Debian: {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise BundleError("the tools that a bundle is built with", "none of " + ", ".join(missing), "install them")
 
 
-# Also what is empty: with GOENV=off an empty variable has Go's own default
+# Also empty ones: with GOENV=off an empty variable has Go's own default
 _DEFAULTS = (
     "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", "GO111MODULE", "GOAMD64", "GOARCH",
     "GOARM64", "GODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOOS", "GOPRIVATE",
@@ -47,9 +47,9 @@ _DEFAULTS = (
 def go_environment(paths: Paths) -> dict[str, str]:
     """Return the variables of every go command of a build: its caches are in `paths`, its settings are Go's defaults.
 
-    What a user has set for other work, in the environment or with `go env -w`, does not reach the build: a checksum
-    database that is switched off, modules without verification, another toolchain or target. Two settings stay, because
-    a host may reach nothing without them: GOPROXY, and a GOSUMDB that names the database of Go itself.
+    Settings of the user for other work, in the environment or by `go env -w`, do not affect the build: a disabled
+    checksum database, modules without verification, another toolchain or target. Two settings are kept, because a
+    machine may have no access without them: GOPROXY, and a GOSUMDB that names the database of Go itself.
     """
     proxy, database = _network_settings()
     return {
@@ -60,7 +60,7 @@ def go_environment(paths: Paths) -> dict[str, str]:
         "GOFLAGS": "-modcacherw",
         "GOPROXY": proxy,
         "GOSUMDB": database,
-        # The compiler that go.mod names; one that is fetched is verified with the checksum database
+        # The compiler of go.mod; a downloaded one is verified with the checksum database
         "GOTOOLCHAIN": "auto",
         "GOWORK": "off",
     }
@@ -68,18 +68,18 @@ def go_environment(paths: Paths) -> dict[str, str]:
 
 @functools.cache
 def _network_settings() -> tuple[str, str]:
-    """Return GOPROXY and GOSUMDB; the values are empty where Go's defaults are to be used."""
+    """Return GOPROXY and GOSUMDB; empty values stand for Go's defaults."""
     if shutil.which("go") is None:
         return "", ""
     found = json.loads(output(["go", "env", "-json", "GOPROXY", "GOSUMDB"]) or "{}")
     database = found.get("GOSUMDB", "")
     name = database.partition(" ")[0]
-    # Go knows the key of its own database; that of another one stands behind its name, after a plus sign
+    # Go knows the key of its own database; that of another one follows its name after a plus sign
     return found.get("GOPROXY", ""), "" if name == "off" or "+" in name else database
 
 
 def go_version(paths: Paths, minimum: str) -> str:
-    """The Go that will compile, as `go1.26.8`; it may be one that the go command fetches by itself."""
+    """Return the version of Go that compiles, as `go1.26.8`; the go command may download it."""
     if shutil.which("go") is None:
         raise BundleError(f"Go {minimum} or newer", "no go command in PATH", "install Go")
     found = output(["go", "env", "GOVERSION"], cwd=paths.source / "go" / "kubernetes", env=go_environment(paths))
@@ -92,7 +92,7 @@ def go_version(paths: Paths, minimum: str) -> str:
 
 
 def architecture(environment: Mapping[str, str]) -> str:
-    """Go's and Debian's name of this machine's kind, `amd64` or `arm64`: the two agree on both."""
+    """Return the architecture of this machine, `amd64` or `arm64`, the same in Go and Debian."""
     return output(["go", "env", "GOARCH"], env=environment).strip()
 
 

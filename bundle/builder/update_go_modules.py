@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes go.mod and go.sum of every module from versions.yml."""
+"""Write go.mod and go.sum of every module from versions.yml."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bundle.builder.toolchain import go_environment
 
 
 def update(recipe: Recipe, paths: Paths, progress: Progress) -> None:
-    """Resolve each module anew, from nothing, so that no requirement of a former version stays behind."""
+    """Resolve each module from an empty file, so that no requirement of a former version stays."""
     for module in recipe.modules.values():
         with progress.step(f"resolve {module.name} {module.version}"), tempfile.TemporaryDirectory() as scratch:
             _resolve(module, recipe.versions, Path(scratch), go_environment(paths))
@@ -30,7 +30,7 @@ def update(recipe: Recipe, paths: Paths, progress: Progress) -> None:
 
 
 def header(module: Module, versions: Versions) -> str:
-    """The first lines of a go.mod."""
+    """Return the first lines of a go.mod."""
     name = f"classroom.example/bundle/{module.name}"
     return f"module {name}\n\ngo {versions.go_minimum}\n\ntoolchain go{versions.go_toolchain}\n"
 
@@ -47,7 +47,7 @@ def _resolve(module: Module, versions: Versions, directory: Path, environment: d
 
 
 def _staging(module: Module, directory: Path, environment: dict[str, str]) -> list[str]:
-    """The modules that upstream's own go.mod takes from its staging directory, at v0.0.0."""
+    """Return the modules that upstream's go.mod takes from its staging directory, at v0.0.0."""
     if not module.staging:
         return []
     wanted = f"{module.module}@{module.version}"

@@ -51,7 +51,7 @@ def test_a_failed_compilation_is_told_and_taken_up_again(paths: Paths) -> None:
     programs = Programs(paths, "go1.26.8")
     broken = paths.cache.parent / "broken"
     broken.touch()
-    with pytest.raises(BundleError, match=r"(?s)undefined: types.*the next build goes on from here"):
+    with pytest.raises(BundleError, match=r"(?s)undefined: types.*the next build continues from here"):
         programs.build(MODULE, Progress())
     assert not programs.directory(MODULE).exists()
     broken.unlink()

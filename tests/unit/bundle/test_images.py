@@ -132,7 +132,7 @@ def test_the_packages_of_a_base_are_known(debian: Path) -> None:
 
 
 def test_a_file_that_the_base_does_not_have_is_named(debian: Path) -> None:
-    with pytest.raises(BundleError, match="wanted /usr/bin/tini in the Debian base"):
+    with pytest.raises(BundleError, match="expected /usr/bin/tini in the Debian base"):
         images.Material({}, debian).content("debian/usr/bin/tini")
 
 
