@@ -15,7 +15,8 @@ class Change:
     """A planned change: one difference between desired and current state, with the reason to act on it.
 
     `action` is the kind of object that changes (`file`, `kernel setting`) and selects the code that performs the
-    change; `target` names the object. `before` and `after` are shown, never executed.
+    change; `target` names the object. `before` and `after` are shown, never executed: what is applied and is not in the
+    desired state itself is `value`.
     """
 
     action: str
@@ -23,6 +24,7 @@ class Change:
     before: str
     after: str
     reason: str
+    value: str | bool | None = None
 
     @property
     def title(self) -> str:

@@ -241,8 +241,10 @@ class _Draft:
         self.texts: dict[str, str | None] = {}
         self.warnings: list[str] = []
 
-    def step(self, action: str, target: str, before: str, after: str, reason: str = _OURS) -> None:
-        self.steps.append(Change(action, target, before, after, reason))
+    def step(
+        self, action: str, target: str, before: str, after: str, reason: str = _OURS, value: str | bool | None = None,
+    ) -> None:
+        self.steps.append(Change(action, target, before, after, reason, value))
 
     def file(self, path: str, before: str | None, after: str | None, reason: str = _OURS) -> None:
         if before != after:
@@ -290,11 +292,12 @@ def _plan_packages(draft: _Draft, state: RestoreState) -> None:
         elif version is None and found is not None:
             draft.step("package", name, found.version, "not installed", "this collection installed it")
         elif version is not None and found is not None and found.version != version:
-            draft.step("package", name, found.version, version, "this collection installed another version")
+            draft.step(
+                "package", name, found.version, version, "this collection installed another version", value=version)
     for name, held in sorted(state.kept.get("holds", {}).items()):
         if name in state.installed and state.installed[name].held != held:
             draft.step("hold", name, "yes" if not held else "no", "yes" if held else "no",
-                       "this collection changed it")
+                       "this collection changed it", value=held)
     for path in dict.fromkeys(state.data):
         draft.step("data", path, "images and state of a package", "none", "the package goes, and nobody else reads it")
 
@@ -344,7 +347,7 @@ def _plan_system(draft: _Draft, state: RestoreState) -> None:
         found = state.settings.get(key)
         # Another value than ours is somebody else's by now
         if found is not None and found != value and ours.get(key, found) == found:
-            draft.step("kernel setting", key, found, value, "this collection changed it")
+            draft.step("kernel setting", key, found, value, "this collection changed it", value=value)
     if not state.container:
         for name in reversed(state.kept.get("modules", ())):
             draft.step("kernel module", name, "loaded", "unloaded, unless it is in use", "this collection loaded it")
@@ -451,7 +454,7 @@ def _attempt(step: Change, perform: Callable[[], Iterable[str]]) -> list[str]:
 
 def _purge(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> list[str]:
     """Remove the packages whose removal the simulation allowed; problems. What stays after all gets its units back."""
-    doomed = [step.target for step in plan.steps if step.action == "package" and step.after == "not installed"]
+    doomed = [step.target for step in plan.steps if step.action == "package" and step.value is None]
     if not doomed:
         return []
     # Before their files go: not every package stops what it brought and takes its links along
@@ -496,10 +499,10 @@ def _restore_kubeconfig(machine: NodeContext, state: RestoreState, path: str) ->
 
 def _perform(machine: NodeContext, plan: RestorePlan, step: Change) -> Iterable[str]:
     root = machine.root
-    if step.action == "package" and step.after != "not installed":
-        _backend(machine).install({step.target: step.after}, {})
+    if step.action == "package" and isinstance(step.value, str):
+        _backend(machine).install({step.target: step.value}, {})
     elif step.action == "hold":
-        _backend(machine).hold([step.target], step.after == "yes")
+        _backend(machine).hold([step.target], step.value is True)
     elif step.action == "data":
         owners = [name for name, paths in DATA.items() if step.target in paths] or ["cri-o"]
         if _backend(machine).read(owners)[0]:
@@ -516,8 +519,8 @@ def _perform(machine: NodeContext, plan: RestorePlan, step: Change) -> Iterable[
         _name_host(machine, step.target)
     elif step.action == "swap":
         machine.run(["swapon", step.target], timeout=60)
-    elif step.action == "kernel setting":
-        kernel.write_setting(root, step.target, step.after)
+    elif step.action == "kernel setting" and isinstance(step.value, str):
+        kernel.write_setting(root, step.target, step.value)
     elif step.action == "kernel module":
         # In use by somebody else by now, it stays; the next boot does not load it
         machine.run(["modprobe", "--remove", step.target], check=False)
