@@ -53,9 +53,9 @@ from typing import Any
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import (
     Node,
+    spec_from,
     steps,
     validate,
-    wish_from,
 )
 
 
@@ -71,7 +71,7 @@ def _is_settled(entry: Mapping[str, Any]) -> bool:
     if not node:
         return False
     try:
-        spec = wish_from(entry)
+        spec = spec_from(entry)
         validate([spec])
         return not steps(spec, Node.from_json(node))
     except (ClassroomError, AttributeError, LookupError, TypeError):

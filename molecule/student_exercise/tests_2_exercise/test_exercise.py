@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a group without limits": ({"groups": ["system:masters"]}, "the API server does not sign such certificates"),
     "no such role": ({"cluster_role": "headmaster"}, "found no such role"),
     "no such namespace": ({"namespace": "nowhere"}, "the cluster has no such namespace"),
-    "no cluster": ({"kubeconfig": "/etc/kubernetes/none.conf"}, "there is no such file on this machine"),
+    "no cluster": ({"kubeconfig": "/etc/kubernetes/none.conf"}, "found no such file on this host"),
     "another cluster's kubeconfig": ({"path": "/home/student/other"}, "it leads to 192.0.2.1:6443"),
 }
 

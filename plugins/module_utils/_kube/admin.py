@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The API as the administrator of a control plane reaches it, and what to say when that fails."""
+"""Access the API with the administrator's kubeconfig of a control plane, and explain failures."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from .node_paths import ADMIN_CONF
 
 
 class NoAdministrator(ClassroomError):
-    """There is no such kubeconfig: perhaps there is no control plane yet."""
+    """The kubeconfig does not exist: there may be no control plane yet."""
 
 
-def administrator(machine: NodeContext, wanted: str, path: str = ADMIN_CONF) -> Kubeconfig:
-    """The kubeconfig at `path`; `wanted` says for the error what it was needed for, as in "wanted to ...". """
+def administrator(machine: NodeContext, purpose: str, path: str = ADMIN_CONF) -> Kubeconfig:
+    """Return the kubeconfig at `path`. Raises NoAdministrator; `purpose` completes its message "Cannot ...". """
     found = load_kubeconfig(machine.root, path)
     if found is None:
-        raise NoAdministrator(f"wanted to {wanted} with {path}, but there is no such file on this machine. Run this on "
-                              "the "
-                              "control plane, after kubeadm_init.")
+        raise NoAdministrator(f"Cannot {purpose}: expected the kubeconfig {path}, found no such file on this host. Run "
+                              "this on the control plane, after kubeadm_init.")
     return found
 
 
-def sentence(wanted: str, admin: Kubeconfig, problem: ApiError) -> ClassroomError:
-    """A request that brought no result as an error for a person."""
+def request_error(purpose: str, admin: Kubeconfig, problem: ApiError) -> ClassroomError:
+    """Return the error to show to the user for a failed request; `purpose` completes "Cannot ..."."""
     advice = {
-        Unreachable: "Is the API server up? kubeadm_init brings it back.",
-        Untrusted: f"{admin.path} is not of the cluster that answers there.",
-        Denied: f"Is {admin.path} still valid? See 'kubeadm certs check-expiration'.",
+        Unreachable: "Check that the API server runs; kubeadm_init restores it.",
+        Untrusted: f"{admin.path} belongs to another cluster than the one at that address.",
+        Denied: f"Check that {admin.path} is still valid: 'kubeadm certs check-expiration'.",
     }
-    return ClassroomError("wanted to {} at {}, but: {}. {}".format(
-        wanted, address(admin.server), problem, advice.get(type(problem), "")).rstrip())
+    return ClassroomError("Cannot {} at {}: {}. {}".format(
+        purpose, address(admin.server), problem, advice.get(type(problem), "")).rstrip())

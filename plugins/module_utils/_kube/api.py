@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A small client of the Kubernetes API that tells its failures apart.
+"""A small client of the Kubernetes API that distinguishes its failures.
 
-One connection is kept for all requests of a module: a TLS handshake costs more than the requests themselves. No proxy
-is used, because a cluster's API is on the network of its own machines.
+One connection is kept for all requests of a module: a TLS handshake takes longer than the requests themselves. No proxy
+is used, because a cluster's API is on the network of its own hosts.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from urllib.parse import quote, urlsplit
 
 from .kubeconfig import Kubeconfig
 
-# OpenSSL's numbers for "signed by somebody I do not know": the other end belongs to another CA.
+# OpenSSL's numbers for an unknown issuer: the server's certificate is from another CA.
 _FOREIGN = frozenset({2, 7, 18, 19, 20, 21, 27})
 _DATES = frozenset({9, 10})
 _NAMES = frozenset({62, 63, 64})
 
 
 class ApiError(Exception):
-    """A request that brought no result; the message says what came back instead."""
+    """A request without a result; the message contains the response or its absence."""
 
 
 class Unreachable(ApiError):
-    """No answer, an answer that is not an API server's, or (as its subclass Unavailable) a refusal for the moment."""
+    """No response, a response that is not an API server's, or (subclass Unavailable) a temporary failure."""
 
 
 class Unavailable(Unreachable):
-    """The server answered 429 or 5xx: this request failed, and another one may succeed."""
+    """The server responded with 429 or 5xx: this request failed, and another one may succeed."""
 
 
 class Untrusted(ApiError):
-    """The certificate of the other end does not pass: `why` is `ca`, `dates`, `name` or `other`."""
+    """The server's certificate is not trusted: `why` is `ca`, `dates`, `name` or `other`."""
 
     def __init__(self, message: str, why: str) -> None:
         super().__init__(message)
@@ -56,11 +56,11 @@ class Denied(ApiError):
 
 
 class NotFound(ApiError):
-    """The server is sure that there is no such object."""
+    """The server responded that the object does not exist."""
 
 
 class Refused(ApiError):
-    """Any other answer that is not a success."""
+    """Any other response that is not a success."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class Refused(ApiError):
 
 
 class Api(Protocol):
-    """What the modules need of the API; unit tests bring their own."""
+    """The requests that modules make; unit tests implement their own."""
 
     def get(self, path: str) -> Any: ...
     def post(self, path: str, body: dict[str, Any]) -> Any: ...
@@ -77,12 +77,12 @@ class Api(Protocol):
 
 
 def segment(name: str) -> str:
-    """A name as one segment of a path: a colon, as in kubeadm:nodes, is allowed there."""
+    """Return a name as one segment of a path, where a colon is allowed, as in kubeadm:nodes."""
     return quote(name, safe=":")
 
 
 def address(server: str) -> str:
-    """`host:port` of a server given as URL or as host with or without port; 6443 is the API's usual port."""
+    """Return `host:port` of a server given as URL or as host with or without port; the default port is 6443."""
     host, port = _host_and_port(server)
     return "{}:{}".format(f"[{host}]" if ":" in host else host, port)
 
@@ -97,15 +97,15 @@ def _host_and_port(server: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or default
 
 
-# How many times as long as for the connection an answer is waited for: an API server that accepts connections is there,
-# and on a busy host it may need longer than it takes to find out that a host is down
+# The timeout for a response, as a multiple of that for the connection: an API server that accepts connections runs,
+# and on a busy host it may need longer than it takes to detect that a host is down
 _ANSWER_FACTOR = 4
 
 
 class Client:
-    """Requests to one API server, on one connection. Nothing is sent before the server's certificate was verified.
+    """Client of one API server, on one connection. Nothing is sent before the server's certificate was verified.
 
-    `timeout` is in seconds, for the connection; an answer on it may take four times as long.
+    `timeout` is in seconds, for the connection; a response may take four times as long.
     """
 
     def __init__(self, server: str, ca: str, identity: Kubeconfig | None = None, timeout: float = 5.0) -> None:
@@ -166,7 +166,7 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             self.close()
             raise Unreachable(f"no answer from {self.server}: {_words(problem)}") from problem
-        return _judged(status, content, f"{method} {path} at {self.server}")
+        return _parse_response(status, content, f"{method} {path} at {self.server}")
 
 
 def _present(context: ssl.SSLContext, identity: Kubeconfig) -> None:
@@ -180,7 +180,7 @@ def _present(context: ssl.SSLContext, identity: Kubeconfig) -> None:
 
 @contextlib.contextmanager
 def _in_memory(text: str) -> Any:
-    """A file name for a key that lives in memory only: the ssl module takes certificates from files alone."""
+    """Yield a file name for a key that is only in memory: the ssl module reads certificates from files only."""
     descriptor = os.memfd_create("identity")
     try:
         os.write(descriptor, text.encode("utf-8"))
@@ -202,12 +202,12 @@ def _words(problem: Exception) -> str:
     return str(getattr(problem, "strerror", None) or problem or type(problem).__name__)
 
 
-def _judged(status: int, content: str, request: str) -> Any:
+def _parse_response(status: int, content: str, request: str) -> Any:
     if status < 300:
         try:
             return json.loads(content)
         except ValueError:
-            # /readyz and its kin answer in plain words.
+            # /readyz and similar paths respond with plain text.
             return content
     message = f"{request}: {status} {_message(content)}"
     if status == 404:
@@ -227,7 +227,7 @@ def _message(content: str) -> str:
 
 
 def reachable(server: str, timeout: float = 5.0) -> str:
-    """Why no connection to the server can be made; empty when it can. Sends nothing."""
+    """Return why a connection to the server fails, empty when it succeeds. Sends nothing."""
     try:
         with socket.create_connection(_host_and_port(server), timeout=timeout):
             return ""

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where CoreDNS sends the names that are not the cluster's own.
+"""Configure the servers to which CoreDNS forwards names outside of the cluster.
 
 kubeadm installs CoreDNS with `forward . /etc/resolv.conf` (cmd/kubeadm/app/phases/addons/dns in the Kubernetes source).
-On a host whose resolv.conf has no nameserver CoreDNS ends at its start with "no nameservers found", and the cluster has
-no name resolution. Without the line it answers the cluster's own names and fails all others.
+On a host without nameservers in its resolv.conf, CoreDNS fails to start with "no nameservers found", and the cluster
+has no name resolution. Without that line, it resolves the cluster's own names and fails for all others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .context import NodeContext
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"
 KEY = "Corefile"
-# Stands where the forward plugin was, so that it can be brought back in the same place
+# Replaces the forward plugin, so that it can be restored in the same place
 MARK = "# classroom.kubeadm: names outside of the cluster are not forwarded"
 # kubeadm's own value
 _MAX_CONCURRENT = "max_concurrent 1000"
@@ -35,7 +35,7 @@ _MARKED = re.compile(r"^(?P<indent>[ \t]*)" + re.escape(MARK) + r"$", re.MULTILI
 
 @dataclass(frozen=True)
 class Spec:
-    """The servers that CoreDNS asks for other names: addresses, or a file like /etc/resolv.conf; empty for none."""
+    """The servers to which CoreDNS forwards: addresses, or a file like /etc/resolv.conf; empty for none."""
 
     upstreams: tuple[str, ...]
 
@@ -61,7 +61,7 @@ def rewritten(corefile: str, upstreams: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class DnsResult:
-    """What was found and done; `reason` is empty when nothing had to be changed."""
+    """The result; `reason` is empty when nothing had to be changed, `restarted` are the names of deleted pods."""
 
     reason: str = ""
     before: str = ""
@@ -96,7 +96,7 @@ def converge(spec: Spec, machine: NodeContext, kubeconfig: str, check_mode: bool
             "it with 'kubeadm init phase addon coredns', or leave pod_network_dns_upstream empty. Nothing was changed."
         ) from exc
     except ApiError as exc:
-        raise admin_api.sentence("configure CoreDNS", admin, exc) from exc
+        raise admin_api.request_error("configure CoreDNS", admin, exc) from exc
 
 
 def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> DnsResult:
@@ -114,7 +114,7 @@ def _converge(spec: Spec, api: Api, reason: str, check_mode: bool) -> DnsResult:
 
 
 def _failed_pods(api: Api) -> list[str]:
-    """Name the pods that have ended before: the kubelet waits up to five minutes before it starts them again."""
+    """Return the names of failed pods: the kubelet waits up to five minutes before it restarts them."""
     pods: list[dict[str, Any]] = api.get(PODS + "?labelSelector=k8s-app%3Dkube-dns").get("items") or []
     return [
         str(pod["metadata"]["name"]) for pod in pods

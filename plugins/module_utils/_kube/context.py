@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The outside world as the code about a node uses it, so that a unit test can replace it."""
+"""The external interfaces of the code about a node, so that a unit test can replace them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def socket_answers(path: str) -> bool:
 
 @dataclass(frozen=True)
 class NodeContext(Host):
-    """A host, and what answers on it or for it when it is a node: API server, kubelet and container runtime."""
+    """A host, and the services of a node: API server, kubelet and container runtime."""
 
     connect: Connect = Client
     kubelet_answers: Callable[[str, int], bool] = kubelet_answers

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kubeconfig files as kubeadm and the kubelet write them: one cluster, one user."""
+"""Read kubeconfig files as kubeadm and the kubelet write them: one cluster, one user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._formats import yaml_reader
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """Where the API is, which CA signs for it, and the client's own certificate: as text, or as files to be read."""
+    """The API's address, its CA, and the client's certificate and key: as text, or as the paths of files."""
 
     path: str
     server: str
@@ -29,13 +29,13 @@ class Kubeconfig:
 
 
 def load(root: Root, path: str) -> Kubeconfig | None:
-    """The kubeconfig at `path`, None when there is no such file."""
+    """Return the kubeconfig at `path`, None when there is no such file."""
     text = read_text(root(path))
     return None if text is None else parse(text, path, root)
 
 
 def parse(text: str, path: str, root: Root | None = None) -> Kubeconfig:
-    """Raises ClassroomError for a file that is cut off, empty or of another form."""
+    """Parse a kubeconfig. Raises ClassroomError for one that is truncated, empty or of another form."""
     try:
         document = yaml_reader.load(text)
         context = _named(document, "contexts", "context", str(document.get("current-context") or ""))
@@ -57,12 +57,12 @@ def parse(text: str, path: str, root: Root | None = None) -> Kubeconfig:
 
 
 def discovery(server: str, ca: str) -> dict[str, Any]:
-    """A kubeconfig that says where the cluster is and whom to believe, and grants nothing."""
+    """Return a kubeconfig with the cluster's address and CA, without any credentials."""
     encoded = base64.b64encode(ca.encode("utf-8")).decode("ascii")
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        # kubeadm looks for the cluster without a name first, as in the ConfigMap cluster-info.
+        # kubeadm searches for the cluster with an empty name first, as in the ConfigMap cluster-info.
         "clusters": [{"name": "", "cluster": {"server": server, "certificate-authority-data": encoded}}],
         "contexts": [],
         "current-context": "",

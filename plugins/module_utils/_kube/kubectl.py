@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""kubectl with one kubeconfig, its complaints turned into sentences."""
+"""Run kubectl with one kubeconfig, and turn its error output into error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KUBECTL_SPEC: dict[str, dict[str, str]] = {
     "kubectl": {"type": "str", "default": "kubectl"},
 }
 
-# What client-go logs on its way to the error proper, several times over
+# client-go logs lines of this form several times before the error itself
 _NOISE = re.compile(r"^[EWIF]\d{4} \d\d:\d\d:\d\d")
 _SILENT_SERVER = re.compile(
     r"connection refused|was refused|i/o timeout|no route to host|Client\.Timeout|deadline exceeded"
@@ -32,12 +32,12 @@ _SILENT_SERVER = re.compile(
 
 
 class ApiUnreachable(ClassroomError):
-    """The API server did not answer: perhaps there is none yet."""
+    """The API server did not respond: there may be none yet."""
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """One way to one cluster."""
+    """Access to one cluster: a kubeconfig and the command."""
 
     kubeconfig: str
     binary: str = "kubectl"
@@ -45,34 +45,32 @@ class Kubectl:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Kubectl:
-        """The cluster that a module's options name."""
+        """Return the access that a module's options describe."""
         return cls(kubeconfig=options["kubeconfig"], binary=options["kubectl"])
 
     def missing(self) -> str:
-        """What is not on this machine yet although every call needs it; empty if all is there."""
+        """Return an error message if the command or the kubeconfig does not exist, empty if both exist."""
         path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
         if shutil.which(self.binary, path=path) is None:
             return (
-                f"Wanted to ask the cluster with '{self.binary}', found no such command; install the package kubectl "
-                "on this "
-                "machine, or run this where it is installed."
+                f"kubectl is not installed: expected the command '{self.binary}', found no such command. Install the "
+                "package kubectl on this host, or run this on a host that has it."
             )
         if not os.path.isfile(self.kubeconfig):
             return (
-                f"Wanted the kubeconfig {self.kubeconfig}, found no such file; run this on a control plane after "
-                "kubeadm init, or "
-                "name another kubeconfig."
+                f"The kubeconfig is missing: expected {self.kubeconfig}, found no such file. Run this on a control "
+                "plane after kubeadm init, or set another kubeconfig."
             )
         return ""
 
     def attempt(self, *args: str, stdin: str | None = None, timeout: float = 30) -> Completed:
-        """Run kubectl and return how it ended, whatever that is."""
+        """Run kubectl and return its result, even if it failed. `timeout` is in seconds."""
         return self.runner(
             [self.binary, "--kubeconfig", self.kubeconfig, *args], stdin=stdin, timeout=timeout, check=False
         )
 
     def call(self, *args: str, stdin: str | None = None, timeout: float = 30) -> str:
-        """Run kubectl, which has to succeed, and return what it printed."""
+        """Run kubectl and return its output. Raises ClassroomError if it fails."""
         completed = self.attempt(*args, stdin=stdin, timeout=timeout)
         if completed.rc != 0:
             raise self.failure(" ".join(args), completed)
@@ -81,23 +79,21 @@ class Kubectl:
     def get(self, path: str, timeout: float = 10) -> Any:
         """Read one path of the API.
 
-        The path instead of a resource's name spares kubectl the discovery of what the API server knows, and this
-        machine the cache of it.
+        With a path instead of a resource's name, kubectl needs no discovery of the API and writes no cache.
         """
         return json.loads(self.call("get", "--raw", path, timeout=timeout))
 
     def failure(self, what: str, completed: Completed) -> ClassroomError:
-        """The exception for a kubectl that failed."""
+        """Return the exception for a failed kubectl; `what` are its arguments."""
         complaint = "\n".join(line for line in completed.text.splitlines() if not _NOISE.match(line)).strip()
         if completed.rc == 127:
             return ClassroomError(self.missing() or complaint)
         if completed.rc == 124 or _SILENT_SERVER.search(completed.text):
             return ApiUnreachable(
-                f"Wanted an answer from the API server named in {self.kubeconfig}, found none ({complaint}); see on "
-                "the control plane whether "
-                "the kubelet and the container kube-apiserver run."
+                f"The API server in {self.kubeconfig} is unreachable: expected a response, found none ({complaint}). "
+                "Check on the control plane that the kubelet and the container kube-apiserver run."
             )
         return ClassroomError(
-            "Wanted 'kubectl {}' to succeed, found: {}; correct what the message names and run again."
+            "kubectl failed: expected 'kubectl {}' to succeed, found: {}. Correct the problem and run this again."
             .format(what, complaint.rstrip(".") or f"exit status {completed.rc}")
         )

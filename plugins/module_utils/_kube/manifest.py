@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A manifest in a cluster: what would change, and applying it."""
+"""Compare a manifest with a cluster, and apply it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .kubectl import ApiUnreachable, Kubectl
 
 FIELD_MANAGER = "classroom.kubeadm"
 
-# What the API server lacks while the same manifest, or an earlier step, is only going to make it
+# Errors for a namespace or kind that the same manifest, or an earlier step, is about to create
 _NOT_YET = re.compile(r'namespaces "([^"]+)" not found|no matches for kind "([^"]+)"')
 _CONFLICT = re.compile(r"conflict", re.IGNORECASE)
 # Name of an object's file in `kubectl diff`: [GROUP.]VERSION.KIND.NAMESPACE.NAME
@@ -29,7 +29,7 @@ _PATHS = re.compile(r"^(---|\+\+\+) ")
 
 @dataclass(frozen=True)
 class Rollout:
-    """A workload that has to be complete after its manifest was applied."""
+    """A workload whose rollout has to be complete after its manifest was applied."""
 
     kind: str
     name: str
@@ -41,7 +41,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not as the manifest says, as texts for Ansible's diff; `objects` names what is affected."""
+    """The difference between cluster and manifest, as texts for Ansible's diff; `objects` are the affected ones."""
 
     reason: str = ""
     objects: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Text, or a path that kubectl reads by itself."""
+    """A manifest: its text, or a path that kubectl reads. `force` overrides the fields of other managers."""
 
     text: str = ""
     path: str = ""
@@ -75,9 +75,9 @@ class Manifest:
 
 
 def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Difference:
-    """Ask the API server what applying would change.
+    """Return what applying would change, as computed by the API server. Raises ClassroomError.
 
-    `predict` is check mode: then an API server that is not there yet is no error but a reason.
+    With `predict` (check mode), an API server that does not exist yet is a reason for a change instead of an error.
     """
     reason = kubectl.missing()
     if reason:
@@ -101,7 +101,10 @@ def difference(kubectl: Kubectl, manifest: Manifest, *, predict: bool) -> Differ
 
 
 def apply(kubectl: Kubectl, manifest: Manifest, *, timeout: float, pause: float = 0.5) -> None:
-    """Apply, again and again while a kind or namespace that the manifest itself brings is not served yet."""
+    """Apply a manifest. Repeat this while a kind or namespace of the manifest itself is not served yet.
+
+    `timeout` and `pause` are in seconds. Raises ClassroomError.
+    """
     deadline = time.monotonic() + timeout
     while True:
         completed = kubectl.attempt("apply", *manifest.arguments(), stdin=manifest.stdin, timeout=max(timeout, 60))
@@ -113,7 +116,7 @@ def apply(kubectl: Kubectl, manifest: Manifest, *, timeout: float, pause: float 
 
 
 def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float) -> None:
-    """Wait until every rollout is complete; they go on side by side, so one deadline is for all."""
+    """Wait until all rollouts are complete. They run in parallel, so one `timeout` in seconds is for all of them."""
     deadline = time.monotonic() + timeout
     for rollout in rollouts:
         left = max(deadline - time.monotonic(), 1)
@@ -123,14 +126,13 @@ def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float
         )
         if completed.rc != 0:
             raise ClassroomError(
-                f"Wanted the rollout of {rollout} to be complete within {timeout:g} s, found: {_last_line(completed)}; "
-                f"see 'kubectl -n {rollout.namespace} describe "
-                "pods' for what its pods wait for."
+                f"A rollout is not complete: expected {rollout} within {timeout:g} s, found: {_last_line(completed)}. "
+                f"Find the reason with 'kubectl -n {rollout.namespace} describe pods'."
             )
 
 
 def read_diff(text: str) -> Difference:
-    """Take `kubectl diff` apart into before and after, without its temporary paths and times."""
+    """Split the output of `kubectl diff` into before and after, without its temporary paths and times."""
     objects: list[str] = []
     before: list[str] = []
     after: list[str] = []
@@ -149,17 +151,17 @@ def read_diff(text: str) -> Difference:
 
 
 def unknown(manifest: Manifest, reason: str) -> Difference:
-    """A difference that is certain although the API server cannot show it."""
+    """Return a difference that exists although the API server cannot show it."""
     objects = tuple(object_names(manifest.text))
     listed = ["## " + name for name in objects or [manifest.path or "objects of the manifest"]]
     return Difference(reason=reason, objects=objects, after=_lines(listed))
 
 
 def object_names(text: str) -> list[str]:
-    """KIND.NAME of the documents of a manifest, as far as plain block style shows them.
+    """Return KIND.NAME of the documents of a manifest, as far as they are in plain block style.
 
-    Only for a person to read: the managed machines have no YAML parser, and kubectl's needs an API server. The
-    content itself is not shown, since nobody has masked the Secrets in it.
+    Only for display: managed hosts have no YAML parser, and kubectl's needs an API server. The content is not shown,
+    because Secrets in it are not masked.
     """
     names = []
     for document in re.split(r"^---.*$", text, flags=re.MULTILINE):
@@ -171,7 +173,7 @@ def object_names(text: str) -> list[str]:
 
 
 def _sort_line(line: str, before: list[str], after: list[str]) -> None:
-    """Put one line of a unified diff where it belongs; a place mark goes to neither side."""
+    """Add one line of a unified diff to the matching sides; a line with positions belongs to neither."""
     if line.startswith("@@"):
         return
     if not line.startswith("+"):
@@ -192,8 +194,7 @@ def _last_line(completed: Completed) -> str:
 def _failure(kubectl: Kubectl, verb: str, manifest: Manifest, completed: Completed) -> ClassroomError:
     if _CONFLICT.search(completed.err) and not manifest.force:
         return ClassroomError(
-            f"Wanted to own the fields that the manifest sets, found that others set them: {completed.text}; take "
-            "those fields out "
-            "of the manifest, or let this module win with force_conflicts."
+            "The manifest conflicts with another field manager: expected to own the fields that it sets, found: "
+            f"{completed.text.rstrip('.')}. Remove those fields from the manifest, or set force_conflicts."
         )
     return kubectl.failure("{} -f {}".format(verb, manifest.path or "-"), completed)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The part of a Node that labels and taints are judged by: what asks for the Node anyway hands it on."""
+"""Read facts of a Node that several modules need."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from typing import Any
 from .._core.files import Root, read_text
 from .node_paths import MANIFESTS
 
-# Remembers on the Node itself what was declared, so that what no longer is can be told from what others set
+# Records what was declared, so that removed declarations can be distinguished from what others set
 ANNOTATION = "classroom.kubeadm/declared"
 
 
 def declared_part(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Name, labels, taints and the annotation of this collection, in the API's own form; a whole Node is far larger."""
+    """Return the part of a Node that labels and taints are compared with, in the API's form.
+
+    These are name, labels, taints and the annotation of this collection; a whole Node is far larger.
+    """
     metadata = item["metadata"]
     annotation = (metadata.get("annotations") or {}).get(ANNOTATION, "")
     return {
@@ -33,15 +36,15 @@ def declared_part(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_control_plane(root: Root) -> bool:
-    """Whether this machine runs, or was to run, an API server or keeps etcd's data."""
+    """Return whether this host has the static pod of an API server or the data of etcd."""
     return os.path.exists(root(MANIFESTS + "/kube-apiserver.yaml")) or os.path.isdir(root("/var/lib/etcd/member"))
 
 
 def machine_id(root: Root) -> str:
-    """What the kubelet reports as the machine's identity in its Node."""
+    """Return the machine ID that the kubelet reports in its Node."""
     return (read_text(root("/etc/machine-id")) or "").strip()
 
 
 def own_name() -> str:
-    """The name that kubeadm gives the Node when the configuration does not."""
+    """Return the name that kubeadm gives to the Node by default."""
     return socket.gethostname().strip().lower()

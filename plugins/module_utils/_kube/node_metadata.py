@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Labels and taints of Nodes as declared, written through the API."""
+"""Apply the declared labels and taints of Nodes through the API."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._core.errors import ClassroomError
-from .admin import NoAdministrator, administrator, sentence
+from .admin import NoAdministrator, administrator, request_error
 from .api import Api, ApiError, Refused, Unreachable, segment
 from .context import NodeContext
-from .node_metadata_plan import Node, NodeChange, changes, patch, validate, wish_from
+from .node_metadata_plan import Node, NodeChange, changes, patch, spec_from, validate
 
 _NODES = "/api/v1/nodes"
 _CONFLICT = 409
@@ -22,8 +22,8 @@ _CONFLICT = 409
 def converge(
     entries: Iterable[Mapping[str, Any]], machine: NodeContext, kubeconfig: str, check_mode: bool
 ) -> list[NodeChange]:
-    """Make the Nodes as declared and return what differed. In check mode there may be no cluster yet."""
-    specs = [wish_from(entry) for entry in entries]
+    """Apply the declared metadata and return the changes. In check mode there may be no cluster yet."""
+    specs = [spec_from(entry) for entry in entries]
     validate(specs)
     try:
         admin = administrator(machine, "change labels and taints", kubeconfig)
@@ -40,14 +40,14 @@ def converge(
     except Unreachable as problem:
         if check_mode:
             return changes(specs, {}, predict=True)
-        raise sentence("change labels and taints", admin, problem) from problem
+        raise request_error("change labels and taints", admin, problem) from problem
     except ApiError as problem:
-        raise sentence("change labels and taints", admin, problem) from problem
+        raise request_error("change labels and taints", admin, problem) from problem
     return found
 
 
 def _settle(found: Iterable[NodeChange], api: Api, tries: int = 5) -> None:
-    """Patch every Node that differs; if somebody was faster, the Node is read again."""
+    """Patch every Node that differs. If another client changed it in between, read the Node again."""
     for change in found:
         node = change.node
         path = f"{_NODES}/{segment(change.spec.name)}"
@@ -57,14 +57,13 @@ def _settle(found: Iterable[NodeChange], api: Api, tries: int = 5) -> None:
             node = Node.from_json(api.get(path))
         else:
             raise ClassroomError(
-                f"Wanted to change the Node {change.spec.name}, found it changed by others {tries} times in a row; run "
-                "again."
-
+                f"Node {change.spec.name} is not changed: expected no other change during the update, found it changed "
+                f"by other clients {tries} times in a row. Run this again."
             )
 
 
 def _patched(api: Api, path: str, body: dict[str, Any]) -> bool:
-    """Whether the API server took the patch; it refuses one that is made for an older Node."""
+    """Return whether the API server accepted the patch; it rejects a patch of an older version of the Node."""
     try:
         api.patch(path, body)
     except Refused as problem:

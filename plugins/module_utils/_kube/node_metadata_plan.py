@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What differs between declared labels and taints and those of the Nodes, and nothing that others put there.
+"""Plan the changes of labels and taints of Nodes. Labels and taints of other owners are never changed.
 
-Without the API and what it needs: the filter undeclared_nodes plans as well, on the controller and in each of its
-processes anew.
+This module does not import the API client: the filter undeclared_nodes uses it too, and imports it in every process of
+the controller.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ _PREFIX_PART = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, order=True)
 class Taint:
+    """A taint as it is declared."""
+
     key: str
     effect: str
     value: str = ""
 
     @property
     def identity(self) -> str:
-        """What Kubernetes tells taints of one Node apart by."""
+        """The part that identifies a taint of a Node in Kubernetes."""
         return f"{self.key}:{self.effect}"
 
     def as_json(self) -> dict[str, str]:
@@ -44,7 +46,7 @@ class Taint:
 
 @dataclass(frozen=True)
 class MetadataSpec:
-    """What is declared for one Node."""
+    """The declared labels and taints of one Node."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class MetadataSpec:
 
 @dataclass(frozen=True)
 class Declared:
-    """Keys of labels and identities of taints that this module answers for."""
+    """The keys of labels and the identities of taints that this module manages."""
 
     labels: tuple[str, ...] = ()
     taints: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Declared:
 
     @classmethod
     def from_text(cls, text: str) -> Declared:
-        """Read the annotation; one that somebody broke counts as nothing remembered, and is written anew."""
+        """Read the annotation. An invalid one counts as empty, and is replaced."""
         try:
             found = json.loads(text or "{}")
             return cls(tuple(map(str, found.get("labels", []))), tuple(map(str, found.get("taints", []))))
@@ -80,7 +82,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Node:
-    """A Node as the API server has it. `taints` are kept as they are: they may have fields unknown to this module."""
+    """A Node in the API server. `taints` are unchanged JSON, because they may have fields unknown to this module."""
 
     name: str
     version: str = ""
@@ -100,8 +102,8 @@ class Node:
         )
 
 
-def wish_from(entry: Mapping[str, Any]) -> MetadataSpec:
-    """Read one entry of the option, values as Kubernetes has them: all of them text."""
+def spec_from(entry: Mapping[str, Any]) -> MetadataSpec:
+    """Read one entry of the option. All values become text, as in Kubernetes."""
     return MetadataSpec(
         name=entry["name"],
         labels={str(key): _text(value) for key, value in (entry.get("labels") or {}).items()},
@@ -112,7 +114,7 @@ def wish_from(entry: Mapping[str, Any]) -> MetadataSpec:
 
 
 def validate(specs: Sequence[MetadataSpec]) -> None:
-    """Refuse what the API server would refuse, all of it at once and before anything is changed."""
+    """Check all specs before anything is changed. Raises ClassroomError with everything the API server would reject."""
     found = [*_doubles("the Node", [spec.name for spec in specs])]
     for spec in specs:
         found.extend(f"{spec.name}: {problem}" for problem in _problems(spec))
@@ -121,22 +123,22 @@ def validate(specs: Sequence[MetadataSpec]) -> None:
 
 
 def steps(spec: MetadataSpec, node: Node) -> list[Change]:
-    """What has to change on the Node, and why."""
+    """Return the planned changes of a Node, with their reasons."""
     remembered = Declared.from_text(node.annotation)
     found = [*_label_steps(spec, node, remembered), *_taint_steps(spec, node, remembered)]
     if node.annotation != _annotation(spec):
         found.append(Change(
             "annotation", f"{ANNOTATION} of {spec.name}", node.annotation, _annotation(spec),
-            "what is declared is remembered on the Node, so that it can be taken back",
+            "the Node records what is declared, so that it can be removed later",
         ))
     return found
 
 
 def patch(spec: MetadataSpec, node: Node) -> dict[str, Any]:
-    """One JSON merge patch that performs all steps, or none.
+    """Return one JSON merge patch that performs all steps, or none.
 
-    Taints can only be written as a whole list; the resource version makes the API server refuse it when somebody,
-    like the node controller, changed the Node in between.
+    Taints can only be written as a whole list; the resource version makes the API server reject it if another client,
+    such as the node controller, changed the Node in between.
     """
     remembered = Declared.from_text(node.annotation)
     gone = [key for key in remembered.labels if key not in spec.labels]
@@ -153,7 +155,7 @@ def patch(spec: MetadataSpec, node: Node) -> dict[str, Any]:
 
 
 def unregistered(spec: MetadataSpec, reason: str) -> list[Change]:
-    """What will have to change on a Node that is not there yet."""
+    """Return the planned changes of a Node that does not exist yet."""
     return [Change(step.action, step.target, step.before, step.after, reason) for step in steps(spec, Node(spec.name))]
 
 
@@ -185,7 +187,7 @@ def _taint_steps(spec: MetadataSpec, node: Node, remembered: Declared) -> Iterat
 def _step(spec: MetadataSpec, kind: str, key: str, before: str | None, after: str | None, reason: str) -> Change:
     return Change(
         kind, f"{key} of {spec.name}", _shown(before), _shown(after),
-        reason if before is not None else "declared and not there",
+        reason if before is not None else "declared and missing",
     )
 
 
@@ -194,13 +196,13 @@ def _shown(value: str | None) -> str:
 
 
 def _taints(spec: MetadataSpec, node: Node, remembered: Declared) -> list[Mapping[str, Any]]:
-    """The Node's taints in their order, with the declared ones replaced and the formerly declared ones left out."""
+    """Return the Node's taints in their order, with declared ones replaced and formerly declared ones removed."""
     desired = {taint.identity: taint for taint in spec.taints}
     kept: list[Mapping[str, Any]] = []
     for taint in node.taints:
         mine = desired.pop(_identity(taint), None)
         if mine is not None:
-            # A taint keeps the time it was added: NoExecute counts tolerated seconds from there
+            # A taint keeps the time at which it was added: NoExecute counts tolerated seconds from it
             kept.append({**taint, "value": mine.value} if mine.value else _without_value(taint))
         elif _identity(taint) not in remembered.taints:
             kept.append(taint)
@@ -216,7 +218,7 @@ def _identity(taint: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """YAML's true, 1 and nothing as the text that a person means with them."""
+    """Return YAML's true, 1 and null as text."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
@@ -230,15 +232,15 @@ def _problems(spec: MetadataSpec) -> Iterator[str]:
         yield from _key_problem("taint", taint.key)
         yield from _value_problem("taint", taint.key, taint.value)
         if taint.effect not in EFFECTS:
-            yield "Wanted an effect of the taint {}, found '{}'; write one of {}.".format(
-                taint.key, taint.effect, ", ".join(EFFECTS)
+            yield "The effect of the taint {} is invalid: expected one of {}, found '{}'. Correct it.".format(
+                taint.key, ", ".join(EFFECTS), taint.effect
             )
     yield from _doubles("the taint", [taint.identity for taint in spec.taints])
 
 
 def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"Wanted {what} {name} once, found it {names.count(name)} times; keep one."
+        yield f"The list is not unique: expected {what} {name} once, found it {names.count(name)} times. Keep one."
 
 
 def _key_problem(what: str, key: str) -> Iterator[str]:
@@ -246,9 +248,8 @@ def _key_problem(what: str, key: str) -> Iterator[str]:
     good = _NAME.fullmatch(name) and (not slash or _is_subdomain(prefix))
     if not good:
         yield (
-            f"Wanted the key of a {what}, found '{key}'; write NAME or DOMAIN/NAME, NAME with at most 63 letters, "
-            "digits, "
-            "'-', '_' and '.', starting and ending with a letter or digit."
+            f"The key of a {what} is invalid: expected NAME or DOMAIN/NAME, NAME with at most 63 letters, digits, "
+            f"'-', '_' and '.', starting and ending with a letter or digit, found '{key}'. Correct it."
         )
 
 
@@ -259,15 +260,14 @@ def _is_subdomain(prefix: str) -> bool:
 def _value_problem(what: str, key: str, value: str) -> Iterator[str]:
     if value and not _NAME.fullmatch(value):
         yield (
-            f"Wanted a value of the {what} {key}, found '{value}'; write nothing, or at most 63 letters, digits, '-', "
-            "'_' and "
-            "'.', starting and ending with a letter or digit."
+            f"The value of the {what} {key} is invalid: expected nothing, or at most 63 letters, digits, '-', '_' and "
+            f"'.', starting and ending with a letter or digit, found '{value}'. Correct it."
         )
 
 
 @dataclass(frozen=True)
 class NodeChange:
-    """A Node that differs, and its steps."""
+    """A Node that differs (None: it does not exist yet), and its planned changes."""
 
     spec: MetadataSpec
     node: Node | None
@@ -275,18 +275,18 @@ class NodeChange:
 
 
 def changes(specs: Iterable[MetadataSpec], nodes: Mapping[str, Node], *, predict: bool) -> list[NodeChange]:
-    """What differs on all Nodes together; a Node that is not there is an error unless it may come by a join."""
+    """Return the Nodes that differ. A missing Node is an error unless `predict` is set: it may join in the real run."""
     specs = list(specs)
     missing = [spec.name for spec in specs if spec.name not in nodes]
     if missing and not predict:
         raise ClassroomError(
-            "Wanted labels and taints on the Node {}, found only {}; join it first, or correct its name.".format(
+            "A Node is missing: expected {} in the cluster, found only {}. Join it first, or correct its name.".format(
                 ", ".join(missing), ", ".join(sorted(nodes)) or "no Node at all"
             )
         )
     found = [
         NodeChange(spec, nodes[spec.name], steps(spec, nodes[spec.name])) if spec.name in nodes
-        else NodeChange(spec, None, unregistered(spec, "the Node is not there yet"))
+        else NodeChange(spec, None, unregistered(spec, "the Node does not exist yet"))
         for spec in specs
     ]
     return [change for change in found if change.steps]

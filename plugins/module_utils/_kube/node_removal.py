@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lets a Node go before its machine is reset: no new pods, the old ones evicted, the Node deleted.
+"""Drain and delete a Node before its host is reset.
 
-All of it is a courtesy to the rest of the cluster. The machine is reset whether the control plane answers or not, so
-everything here ends within its time, and what could not be done is a warning.
+This only spares the rest of the cluster: the host is reset even if the control plane is unreachable. Therefore every
+step has a timeout, and a failure is a warning.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .kubeconfig import load as load_kubeconfig
 from .node_paths import ADMIN_CONF
 
 _MIRROR = "kubernetes.io/config.mirror"
-# Between two looks at pods that are on their way out, in seconds.
+# Seconds between two checks of terminating pods.
 _POLL_INTERVAL = 0.3
 
 
 @dataclass(frozen=True)
 class NodeRemovalSpec:
-    """The Node, and how long its pods may take: all together, and each from the signal to its end (in seconds)."""
+    """The Node to remove, and timeouts in seconds: for all pods together, and for each to terminate."""
 
     name: str
     machine_id: str = ""
@@ -41,7 +41,7 @@ class NodeRemovalSpec:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that has to leave."""
+    """A pod to evict. `grace` is in seconds, `leaving` is set while it terminates."""
 
     namespace: str
     name: str
@@ -56,7 +56,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class NodeRemovalState:
-    """What the cluster knows: `state` is `absent`, `present`, `other machine` or `silent` with the `detail` why."""
+    """The Node in the cluster: `state` is `absent`, `present`, `other host` or `unreachable`, explained by `detail`."""
 
     state: str
     detail: str = ""
@@ -65,125 +65,123 @@ class NodeRemovalState:
     pods: tuple[Pod, ...] = ()
 
 
-def read_facts(wish: NodeRemovalSpec, machine: NodeContext, kubeconfig: str) -> tuple[NodeRemovalState, Api | None]:
-    """Facts, and the API from which they are; never raises for a control plane that is gone."""
+def read_facts(spec: NodeRemovalSpec, machine: NodeContext, kubeconfig: str) -> tuple[NodeRemovalState, Api | None]:
+    """Read the state of the Node, and return it with the API client. An unreachable control plane raises no error."""
     try:
         admin = load_kubeconfig(machine.root, kubeconfig)
     except ClassroomError as problem:
-        return NodeRemovalState("silent", str(problem).rstrip(".")), None
+        return NodeRemovalState("unreachable", str(problem).rstrip(".")), None
     if admin is None:
-        return NodeRemovalState("silent", f"there is no {kubeconfig} on the machine that is asked"), None
+        return NodeRemovalState("unreachable", f"there is no {kubeconfig} on the host of this module"), None
     api = machine.connect(admin.server, admin.ca, admin)
     try:
-        return _ask(wish, api), api
+        return _ask(spec, api), api
     except ApiError as problem:
-        return NodeRemovalState("silent", _sentence(problem, admin)), None
+        return NodeRemovalState("unreachable", _explained(problem, admin)), None
 
 
-def _ask(wish: NodeRemovalSpec, api: Api) -> NodeRemovalState:
+def _ask(spec: NodeRemovalSpec, api: Api) -> NodeRemovalState:
     try:
-        node = api.get(_path(wish))
+        node = api.get(_path(spec))
     except NotFound:
         return NodeRemovalState("absent")
     status = node.get("status") or {}
     found_id = str((status.get("nodeInfo") or {}).get("machineID") or "")
-    if wish.machine_id and found_id and found_id != wish.machine_id:
-        return NodeRemovalState("other machine", ", ".join(
+    if spec.machine_id and found_id and found_id != spec.machine_id:
+        return NodeRemovalState("other host", ", ".join(
             str(one.get("address")) for one in status.get("addresses") or [] if one.get("type") == "InternalIP"))
     return NodeRemovalState(
         "present",
         ready=any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or []),
         cordoned=bool((node.get("spec") or {}).get("unschedulable")),
-        pods=_pods(wish, api) if wish.drain else (),
+        pods=_pods(spec, api) if spec.drain else (),
     )
 
 
-def _path(wish: NodeRemovalSpec) -> str:
-    return "/api/v1/nodes/" + segment(wish.name)
+def _path(spec: NodeRemovalSpec) -> str:
+    return "/api/v1/nodes/" + segment(spec.name)
 
 
-def _pods(wish: NodeRemovalSpec, api: Api) -> tuple[Pod, ...]:
-    listed = api.get("/api/v1/pods?fieldSelector=spec.nodeName%3D" + segment(wish.name))
-    return tuple(_pod(wish, item) for item in listed.get("items") or [] if _has_to_leave(item))
+def _pods(spec: NodeRemovalSpec, api: Api) -> tuple[Pod, ...]:
+    listed = api.get("/api/v1/pods?fieldSelector=spec.nodeName%3D" + segment(spec.name))
+    return tuple(_pod(spec, item) for item in listed.get("items") or [] if _has_to_leave(item))
 
 
 def _has_to_leave(item: Mapping[str, Any]) -> bool:
-    """Not those of the machine itself, nor those that would come back at once, nor those that have ended."""
+    """Return whether a pod has to be evicted: not static pods, nor those of a DaemonSet, nor terminated ones."""
     metadata = item["metadata"]
     owners = [str(owner.get("kind")) for owner in metadata.get("ownerReferences") or [] if owner.get("controller")]
     ended = (item.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return not ended and _MIRROR not in (metadata.get("annotations") or {}) and "DaemonSet" not in owners
 
 
-def _pod(wish: NodeRemovalSpec, item: Mapping[str, Any]) -> Pod:
-    metadata, spec = item["metadata"], item.get("spec") or {}
-    grace = spec.get("terminationGracePeriodSeconds")
+def _pod(spec: NodeRemovalSpec, item: Mapping[str, Any]) -> Pod:
+    metadata, pod_spec = item["metadata"], item.get("spec") or {}
+    grace = pod_spec.get("terminationGracePeriodSeconds")
     return Pod(
         namespace=str(metadata["namespace"]),
         name=str(metadata["name"]),
         uid=str(metadata.get("uid") or ""),
-        grace=min(wish.grace_period, float(30 if grace is None else grace)),
+        grace=min(spec.grace_period, float(30 if grace is None else grace)),
         leaving=bool(metadata.get("deletionTimestamp")),
     )
 
 
-def _sentence(problem: ApiError, admin: Kubeconfig) -> str:
+def _explained(problem: ApiError, admin: Kubeconfig) -> str:
     advice = {
-        Untrusted: f"; {admin.path} is not of the cluster that answers there",
+        Untrusted: f"; {admin.path} belongs to another cluster than the one at that address",
         Denied: f"; {admin.path} is not accepted",
     }
     return "{}{}".format(problem, advice.get(type(problem), ""))
 
 
-def plan(wish: NodeRemovalSpec, facts: NodeRemovalState) -> list[Change]:
-    """Cordon, evictions, deletion; nothing where there is no such Node, or it cannot or must not be touched."""
+def plan(spec: NodeRemovalSpec, facts: NodeRemovalState) -> list[Change]:
+    """Plan cordon, evictions and deletion; nothing for a Node that is missing, unreachable or another host's."""
     if facts.state != "present":
         return []
     steps = []
-    if not facts.cordoned and wish.drain:
-        steps.append(Change("cordon", wish.name, "schedulable", "unschedulable", "its machine is about to be reset"))
+    if not facts.cordoned and spec.drain:
+        steps.append(Change("cordon", spec.name, "schedulable", "unschedulable", "its host is about to be reset"))
     steps += [
-        Change("evict", pod.title, "on " + wish.name, "elsewhere, if something keeps it",
-             "it would end without having been told")
+        Change("evict", pod.title, "on " + spec.name, "elsewhere, if a controller recreates it",
+             "it would be killed without a grace period")
         for pod in facts.pods if not pod.leaving
     ]
-    steps.append(Change("node", wish.name, "in the cluster", "deleted", "its machine leaves the cluster"))
+    steps.append(Change("node", spec.name, "in the cluster", "deleted", "its host leaves the cluster"))
     return steps
 
 
-def decision(wish: NodeRemovalSpec, facts: NodeRemovalState) -> tuple[str, str]:
-    """What the module calls it, and the reason."""
+def decision(spec: NodeRemovalSpec, facts: NodeRemovalState) -> tuple[str, str]:
+    """Return the module's `decision` and its reason."""
     return {
-        "absent": ("none", f"there is no Node {wish.name}"),
-        "present": ("remove", f"the machine of Node {wish.name} leaves the cluster"),
-        "other machine": ("undecided", f"Node {wish.name} is another machine's ({facts.detail}), and was left alone. "
-                                       "Two machines of one "
-                          "name in one cluster: give one of them another."),
-        "silent": ("undecided", f"the control plane does not answer ({facts.detail}), so Node {wish.name} was neither "
-                                "drained nor deleted. "
-                   f"When it is back, 'kubectl delete node {wish.name}' removes what is left of it."),
+        "absent": ("none", f"there is no Node {spec.name}"),
+        "present": ("remove", f"the host of Node {spec.name} leaves the cluster"),
+        "other host": ("undecided", f"Node {spec.name} belongs to another host ({facts.detail}) and was not changed. "
+                       "Two hosts in one cluster have the same name: rename one of them."),
+        "unreachable": ("undecided", f"the control plane does not respond ({facts.detail}), so Node {spec.name} was "
+                        "neither drained nor deleted. When it responds again, run 'kubectl delete node "
+                        f"{spec.name}'."),
     }[facts.state]
 
 
 def converge(
-    wish: NodeRemovalSpec, machine: NodeContext, kubeconfig: str = ADMIN_CONF, check_mode: bool = False
+    spec: NodeRemovalSpec, machine: NodeContext, kubeconfig: str = ADMIN_CONF, check_mode: bool = False
 ) -> dict[str, Any]:
-    """Let the Node go, or say what that would take; what the module returns."""
-    facts, api = read_facts(wish, machine, kubeconfig)
-    steps = plan(wish, facts)
-    name, reason = decision(wish, facts)
+    """Drain and delete the Node, or plan this in check mode. Return the module's results."""
+    facts, api = read_facts(spec, machine, kubeconfig)
+    steps = plan(spec, facts)
+    name, reason = decision(spec, facts)
     warnings = [reason] if name == "undecided" else []
     left: tuple[str, ...] = ()
     if steps and api is not None and not check_mode:
         try:
-            left = _let_go(wish, machine, api, facts)
+            left = _drain_and_delete(spec, machine, api, facts)
         except ApiError as problem:
-            warnings.append(f"the control plane stopped answering while Node {wish.name} was let go: {problem}. When "
-                            "it is back, "
-                            f"'kubectl delete node {wish.name}' removes what is left of it.")
+            warnings.append(f"the control plane stopped responding while Node {spec.name} was drained: {problem}. When "
+                            f"it responds again, run 'kubectl delete node {spec.name}'.")
     if left:
-        warnings.append("these pods were not gone from {} after {:g} s and end with its reset: {}".format(
-            wish.name, wish.timeout, ", ".join(left)))
+        warnings.append("these pods have not left {} after {:g} s and are killed by its reset: {}".format(
+            spec.name, spec.timeout, ", ".join(left)))
     return {
         "changed": bool(steps),
         "decision": name,
@@ -196,26 +194,28 @@ def converge(
     }
 
 
-def _let_go(wish: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState) -> tuple[str, ...]:
-    """Returns the pods that are still there when the time is over."""
-    end = machine.monotonic() + wish.timeout
-    if wish.drain and not facts.cordoned:
-        api.patch(_path(wish), {"spec": {"unschedulable": True}})
-    left = _drained(wish, machine, api, facts, end) if facts.pods else ()
-    # A person may have been faster
+def _drain_and_delete(
+    spec: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState
+) -> tuple[str, ...]:
+    """Drain and delete the Node. Return the pods that remain after the timeout."""
+    end = machine.monotonic() + spec.timeout
+    if spec.drain and not facts.cordoned:
+        api.patch(_path(spec), {"spec": {"unschedulable": True}})
+    left = _drain(spec, machine, api, facts, end) if facts.pods else ()
+    # Another client may have deleted the Node already
     with contextlib.suppress(NotFound):
-        api.delete(_path(wish))
+        api.delete(_path(spec))
     return left
 
 
-def _drained(
-    wish: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState, end: float
+def _drain(
+    spec: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState, end: float
 ) -> tuple[str, ...]:
     waiting = [pod for pod in facts.pods if not pod.leaving]
     while True:
-        waiting = [pod for pod in waiting if not _evicted(api, pod)]
-        # Of a machine that is down nobody reports that a pod has ended
-        going = _still_there(wish, api, facts.pods) if facts.ready else waiting
+        waiting = [pod for pod in waiting if not _evict(api, pod)]
+        # The kubelet of a host that is down does not report that a pod has ended
+        going = _still_there(spec, api, facts.pods) if facts.ready else waiting
         if not going and not waiting:
             return ()
         if machine.monotonic() >= end:
@@ -223,8 +223,8 @@ def _drained(
         machine.sleep(_POLL_INTERVAL)
 
 
-def _evicted(api: Api, pod: Pod) -> bool:
-    """Whether the pod is on its way out. A disruption budget may say no for now: then it is asked again later."""
+def _evict(api: Api, pod: Pod) -> bool:
+    """Evict a pod, and return whether it terminates. A disruption budget may reject this: then try again later."""
     body = {
         "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": pod.namespace},
         "deleteOptions": {"gracePeriodSeconds": int(pod.grace)},
@@ -239,7 +239,7 @@ def _evicted(api: Api, pod: Pod) -> bool:
     return True
 
 
-def _still_there(wish: NodeRemovalSpec, api: Api, pods: Sequence[Pod]) -> list[Pod]:
-    """By their identity: a StatefulSet makes another one of the same name."""
-    there = {pod.uid for pod in _pods(wish, api)}
+def _still_there(spec: NodeRemovalSpec, api: Api, pods: Sequence[Pod]) -> list[Pod]:
+    """Return the pods that still exist, compared by UID: a StatefulSet recreates a pod with the same name."""
+    there = {pod.uid for pod in _pods(spec, api)}
     return [pod for pod in pods if pod.uid in there]

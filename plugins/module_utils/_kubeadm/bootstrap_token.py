@@ -19,7 +19,7 @@ from typing import Any
 from .._core.errors import ClassroomError
 from .._core.plan import Change, as_diff
 from .._formats.x509 import as_date
-from .._kube.admin import administrator, sentence
+from .._kube.admin import administrator, request_error
 from .._kube.api import Api, ApiError, NotFound, address, segment
 from .._kube.context import NodeContext
 from .._kube.kubeconfig import discovery
@@ -94,7 +94,7 @@ def present(spec: TokenSpec, machine: NodeContext, kubeconfig: str, check_mode: 
         expires = machine.now() + spec.ttl
         api.post(_SECRETS, secret_of(token_id, secret, spec.node_name, expires))
     except ApiError as problem:
-        raise sentence("make a bootstrap token", admin, problem) from problem
+        raise request_error("make a bootstrap token", admin, problem) from problem
     server = "https://" + address(spec.endpoint or admin.server)
     return dict(
         result, token_id=token_id, expires=as_date(expires),
@@ -116,7 +116,7 @@ def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: boo
     except NotFound:
         return {"changed": False, "token_id": token_id, "diff": as_diff([])}
     except ApiError as problem:
-        raise sentence(f"revoke the bootstrap token {token_id}", admin, problem) from problem
+        raise request_error(f"revoke the bootstrap token {token_id}", admin, problem) from problem
     step = Change("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
     return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
 

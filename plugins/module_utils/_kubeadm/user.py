@@ -26,7 +26,7 @@ from .._core.files import read_text, write_text
 from .._core.owner_rights import Account, acting_as
 from .._core.plan import Change
 from .._formats import x509, yaml_reader
-from .._kube.admin import NoAdministrator, administrator, sentence
+from .._kube.admin import NoAdministrator, administrator, request_error
 from .._kube.api import Api, ApiError, Denied, NotFound, Refused, address, segment
 from .._kube.context import NodeContext
 from .._kube.former_kubeconfig import set_aside
@@ -642,7 +642,7 @@ def converge(
         if not check_mode:
             Performer(spec, machine, admin, api, account).perform(steps, state, path)
     except ApiError as problem:
-        raise sentence(f"give {spec.user} a kubeconfig", admin, problem) from problem
+        raise request_error(f"give {spec.user} a kubeconfig", admin, problem) from problem
     return steps, path, [state.warning] if state.warning else []
 
 
@@ -669,7 +669,7 @@ def remove(
         if not check_mode:
             Performer(spec, machine, admin, api, account).perform(steps, UserState(), path)
     except ApiError as problem:
-        raise sentence(wanted, admin, problem) from problem
+        raise request_error(wanted, admin, problem) from problem
     return steps, path, []
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way back to before this collection, for a machine that is out of its cluster.
+"""Restore the state of a host before this collection, once the host has left its cluster.
 
-What to bring back is what `kept` has. What somebody has changed since stays as it is: then only this collection's part
-of it goes. The file that says all this goes last, so that a run that was killed is finished by the next one.
+The recorded original state is restored. What others have changed since stays: then only this collection's part of it is
+removed. The record is removed last, so that the next run completes an interrupted one.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from .._residue.kubeconfigs import homes
 from .._residue.model import Scan
 from . import restorers
 
-# What packages leave behind that nobody can use without them, images among it.
+# Data that packages leave behind, useless without them, including images.
 DATA = {
     "containerd": ("/var/lib/containerd", "/run/containerd", "/opt/containerd"),
     "containerd.io": ("/var/lib/containerd", "/run/containerd", "/opt/containerd"),
     "cri-o": ("/var/lib/crio", "/run/crio", "/var/log/crio"),
-    # A pod network copies its own program out of its image
+    # A pod network copies its program from its image
     "kubelet": ("/var/lib/kubelet", "/opt/cni/bin/flannel"),
     "classroom-registry": ("/var/lib/classroom-registry", "/etc/classroom-registry"),
 }
-# The units of those packages, which a package manager does not always stop and disable
+# The units of these packages, which a package manager does not always stop and disable
 UNITS = {
     "containerd": ("containerd.service",),
     "containerd.io": ("containerd.service",),
@@ -56,16 +56,16 @@ UNITS = {
     "kubelet": ("kubelet.service",),
     "classroom-registry": ("classroom-registry.service",),
 }
-# rpm leaves the empty directories above those that a package has
+# rpm leaves the empty parents of a package's directories
 _CNI = ("/etc/cni", "/etc/cni/net.d", "/opt/cni", "/opt/cni/bin")
-# What CRI-O makes when it starts, removed where nothing is in it
+# Directories that CRI-O creates when it starts; removed if they are empty
 _CRIO = ("/etc/crio", "/etc/crio/auth", "/etc/crio/crio.conf.d", "/etc/crio/policies", "/usr/share/containers",
          "/usr/share/containers/oci", "/usr/share/containers/oci/hooks.d")
-# CRI-O's images lie where podman and buildah have theirs: they stay as long as one of these does
+# CRI-O shares its image store with podman and buildah: it stays as long as one of these is installed
 _STORAGE = ("/var/lib/containers/storage", "/var/lib/containers/cache", "/run/containers/storage")
 _SHARERS = ("podman", "buildah")
-_OURS = "this collection brought it"
-# The first id of a person's account, and the one of nobody (login.defs(5))
+_OURS = "this collection created it"
+# The first ID of a user's account, and the ID of the user `nobody` (login.defs(5))
 _FIRST_USER, _NOBODY = 1000, 65534
 
 
@@ -73,9 +73,9 @@ _FIRST_USER, _NOBODY = 1000, 65534
 class RestoreState:
     """What was recorded, and the current state of the same things.
 
-    `stays` are packages of this collection that cannot be removed because others need them, `stays_because` what the
-    package manager says of it, `units_staying` the units of installed packages that stay. `refused` are files that are
-    not restored, each with the reason. `former_kubeconfigs` are those that kubeconfig_user kept in homes.
+    `stays` are packages of this collection that cannot be removed because others need them, `stays_because` is the
+    message of the package manager, `units_staying` are the units of installed packages that stay. `refused` are files
+    that are not restored, each with the reason. `former_kubeconfigs` are those that kubeconfig_user renamed in homes.
     """
 
     kept: Mapping[str, Any] = field(default_factory=dict)
@@ -104,7 +104,7 @@ def read_state(machine: NodeContext) -> RestoreState:
     accounts = homes(Scan(machine))
     refusals = {path: _refusal(root, accounts, path) for path in former.get("files", {})}
     readable = [path for path, reason in refusals.items() if not reason]
-    # Nothing is lost where there was no file before; the user's own may be there by now
+    # Nothing is lost if there was no file before; the user may have created one since
     refused = {path: reason for path, reason in refusals.items() if reason and not (
         former["files"][path]["text"] is None and _home_of(accounts, path))}
     packages = _read_packages(machine, former) if names else _Packages()
@@ -139,7 +139,7 @@ class _Packages:
 
 
 def _read_packages(machine: NodeContext, former: Mapping[str, Any]) -> _Packages:
-    """Simulate the removal, so that nothing is stopped and no data removed that another package uses."""
+    """Simulate the removal, so that no unit is stopped and no data removed that another package uses."""
     recorded = former["packages"]
     backend = package_manager_detect.backend_of(machine.root, machine.run)
     installed = backend.read(sorted({*recorded, *DATA, *UNITS}))[0]
@@ -168,14 +168,14 @@ def _refusal(root: Root, accounts: Iterable[Account], path: str) -> str:
 
 
 def _home_of(accounts: Iterable[Account], path: str) -> str:
-    """Return the home in which a path lies, empty when in none: of root, of a person, or below /home."""
+    """Return the home that contains a path, empty for none: of root, of a user, or below /home."""
     found = [account.home for account in accounts
              if account.uid == 0 or (account.uid >= _FIRST_USER and account.uid != _NOBODY)]
     return next((home for home in [*found, "/root", "/home"] if (path + "/").startswith(home.rstrip("/") + "/")), "")
 
 
 def _weak_directory(root: Root, directory: str) -> str:
-    """Return the first directory on the way that another user than root owns or may write, empty without one."""
+    """Return the first parent directory that another user than root owns or may write, empty without one."""
     here = root.path
     for part in directory[len(root.path):].strip("/").split("/"):
         here = f"{here}/{part}" if part else here
@@ -187,7 +187,7 @@ def _weak_directory(root: Root, directory: str) -> str:
 
 
 def _has_members(root: Root, group: int) -> bool:
-    """Whether a group has other users than root. Debian's /usr/local is writable by the group staff, which has none."""
+    """Return whether a group has other users than root. Debian's /usr/local belongs to the group staff, without any."""
     if group == 0:
         return False
     lines = [line.split(":") for line in (read_text(root("/etc/group")) or "").splitlines()]
@@ -200,7 +200,7 @@ def _has_members(root: Root, group: int) -> bool:
 def _former_kubeconfigs(machine: NodeContext, accounts: Iterable[Account]) -> tuple[tuple[Account, bool], ...]:
     """Return the homes with a kubeconfig from before this collection, and whether another one is in its place now."""
     found = []
-    # The reset that comes first removes those of the cluster
+    # The reset before this restore removes the kubeconfigs of the cluster
     in_cluster = any(os.path.exists(machine.root(path)) for path in (ADMIN_CONF, KUBELET_CONF))
     for account in accounts:
         with open_home(account, machine.root.path) as home:
@@ -226,7 +226,7 @@ def _filled(path: str) -> bool:
 
 @dataclass(frozen=True)
 class RestorePlan:
-    """Steps in their order, the new text of each file among them (None: none), and what else to say."""
+    """The planned changes in their order, the new text of each file (None: remove it), and warnings."""
 
     steps: tuple[Change, ...]
     texts: Mapping[str, str | None]
@@ -234,7 +234,7 @@ class RestorePlan:
 
 
 class _Draft:
-    """A plan while it is being made."""
+    """A plan under construction."""
 
     def __init__(self) -> None:
         self.steps: list[Change] = []
@@ -248,13 +248,13 @@ class _Draft:
 
     def file(self, path: str, before: str | None, after: str | None, reason: str = _OURS) -> None:
         if before != after:
-            # Contents may be secret, and which file it is says enough
+            # The content may be secret, and the name of the file is enough
             self.step("file", path, "as this collection wrote it", "as before" if after is not None else "none", reason)
             self.texts[path] = after
 
 
 def plan(state: RestoreState) -> RestorePlan:
-    """Everything that is not as it was; nothing where nothing was kept."""
+    """Plan the restoring of everything that differs from the original state; empty if none is recorded."""
     draft = _Draft()
     if state.kept:
         _plan_parts(draft, state, first=True)
@@ -265,8 +265,8 @@ def plan(state: RestoreState) -> RestorePlan:
         _plan_kubeconfigs(draft, state)
         left = left_over(state)
         if left != state.kept:
-            draft.step("file", kept.FILE, "what was there before", "what cannot be restored yet" if left else "none",
-                       "the rest is restored" if left else "nothing is left to bring back")
+            draft.step("file", kept.FILE, "the original state", "what cannot be restored yet" if left else "none",
+                       "the rest is restored" if left else "everything is restored")
     return RestorePlan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
 
 
@@ -287,7 +287,7 @@ def _plan_packages(draft: _Draft, state: RestoreState) -> None:
         if name in state.stays:
             draft.warnings.append(
                 "{} stays installed, because packages need it that this collection did not install. Its service and "
-                "data stay as well. Remove those packages and run this again if it is to go. The package manager said: "
+                "data stay as well. To remove it, remove those packages and run this again. The package manager said: "
                 "{}".format(name, " ".join(state.stays_because.split())))
         elif version is None and found is not None:
             draft.step("package", name, found.version, "not installed", "this collection installed it")
@@ -299,7 +299,7 @@ def _plan_packages(draft: _Draft, state: RestoreState) -> None:
             draft.step("hold", name, "yes" if not held else "no", "yes" if held else "no",
                        "this collection changed it", value=held)
     for path in dict.fromkeys(state.data):
-        draft.step("data", path, "images and state of a package", "none", "the package goes, and nobody else reads it")
+        draft.step("data", path, "images and state of a package", "none", "no other package uses it")
 
 
 def _plan_files(draft: _Draft, state: RestoreState) -> None:
@@ -316,15 +316,14 @@ def _plan_files(draft: _Draft, state: RestoreState) -> None:
         if found is None and path in written:
             draft.warnings.append(
                 f"{path} is not restored: this collection wrote it, and it was removed since. Its former content stays "
-                "in "
-                f"{kept.FILE}; remove that file when it is not needed.")
+                f"in {kept.FILE}; remove that file when it is not needed.")
             continue
         if found is not None and found != former["text"] and kept.digest(found) != written.get(path):
-            draft.warnings.append(f"{path} was changed after this collection had written it, and is left as it is.")
+            draft.warnings.append(f"{path} is not restored: it was changed after this collection had written it.")
             continue
         draft.file(path, found, former["text"])
     for path in (MODULES_FILE, SYSCTL_FILE):
-        # Its first line says that changes made there are lost
+        # The file's first line says that changes to it are lost
         draft.file(path, state.texts.get(path), None)
     for name, former in state.kept.get("units", {}).items():
         found, wanted = state.units.get(name, ""), former or "disabled"
@@ -336,8 +335,8 @@ def _plan_files(draft: _Draft, state: RestoreState) -> None:
 
 def _plan_system(draft: _Draft, state: RestoreState) -> None:
     hosts, table = state.texts.get(HOSTS) or "", state.texts.get(FSTAB) or ""
-    draft.file(HOSTS, hosts, hosts_file.without_block(hosts), "the nodes' names are this collection's")
-    draft.file(FSTAB, table, fstab.without_marks(table), "this collection put its lines of swap out of force")
+    draft.file(HOSTS, hosts, hosts_file.without_block(hosts), "this collection added the names of the nodes")
+    draft.file(FSTAB, table, fstab.without_marks(table), "this collection commented out its swap lines")
     for name in [name for name in state.kept.get("swaps", ()) if name not in state.swaps]:
         if not state.container:
             draft.step("swap", name, "off", "on", "this collection switched it off")
@@ -345,7 +344,7 @@ def _plan_system(draft: _Draft, state: RestoreState) -> None:
     ours = _assignments(state.texts.get(SYSCTL_FILE) or "")
     for key, value in state.kept.get("sysctls", {}).items():
         found = state.settings.get(key)
-        # Another value than ours is somebody else's by now
+        # A value that differs from this collection's was set by others
         if found is not None and found != value and ours.get(key, found) == found:
             draft.step("kernel setting", key, found, value, "this collection changed it", value=value)
     if not state.container:
@@ -366,22 +365,22 @@ def _plan_kubeconfigs(draft: _Draft, state: RestoreState) -> None:
         if occupied:
             draft.warnings.append(_occupied(account))
         else:
-            draft.step("kubeconfig", path, "as this collection wrote it", "as before", "the user's own is beside it")
+            draft.step("kubeconfig", path, "as this collection wrote it", "as before", "the user's own one was kept")
 
 
 def _occupied(account: Account) -> str:
-    return (f"{account.home}/{KUBECONFIG} is left as it is, because another one is there. The former one stays in "
+    return (f"{account.home}/{KUBECONFIG} is not restored, because another one exists. The former one stays in "
             f"{account.home}/{FORMER}.")
 
 
 def _is_staying(state: RestoreState, unit: str) -> bool:
-    """Whether a unit belongs to a package that this collection installed, or that replaced it, and that stays."""
+    """Return whether a unit belongs to a package that stays and that this collection installed (or its replacement)."""
     ours = [name for name, version in state.kept.get("packages", {}).items() if version is None]
     return unit in state.units_staying and any(unit in UNITS.get(name, ()) for name in ours)
 
 
 def left_over(state: RestoreState) -> dict[str, Any]:
-    """Return what stays recorded, because it cannot be restored yet; empty when everything is."""
+    """Return what stays recorded because it cannot be restored yet, empty when everything can."""
     former = state.kept
     files = {
         path: entry for path, entry in former.get("files", {}).items()
@@ -391,7 +390,7 @@ def left_over(state: RestoreState) -> dict[str, Any]:
         "packages": dict.fromkeys(state.stays),
         "units": {name: entry for name, entry in former.get("units", {}).items()
                   if any(name in UNITS.get(package, ()) for package in state.stays)},
-        # What stays may be in them, and they go with it
+        # They may contain what stays, and are removed with it
         "directories": list(former.get("directories", ())) if state.stays else [],
         "files": files,
         "written": {path: entry for path, entry in former.get("written", {}).items() if path in files},
@@ -408,7 +407,8 @@ def _assignments(text: str) -> dict[str, str]:
 def perform(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Carry a plan out.
 
-    Returns warnings, and what could not be brought back: then what was kept stays, and the next run tries it again.
+    Returns warnings, and a message for everything that could not be restored: then the record stays, and the next run
+    tries again.
     """
     problems = _perform_parts(machine, state, first=True)
     problems += _purge(machine, plan, state)
@@ -444,20 +444,23 @@ def _perform_parts(machine: NodeContext, state: RestoreState, first: bool) -> li
 
 
 def _attempt(step: Change, perform: Callable[[], Iterable[str]]) -> list[str]:
-    """What could not be brought back; one failure keeps nothing else from being tried."""
+    """Carry out a change, and return messages instead of raising an error, so that the other changes follow."""
     try:
         return list(perform())
     except (ClassroomError, OSError) as problem:
-        return ["{} could not be brought back to '{}': {}.".format(
+        return ["{} could not be restored to '{}': {}.".format(
             step.title, step.after, str(problem).rstrip("."))]
 
 
 def _purge(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> list[str]:
-    """Remove the packages whose removal the simulation allowed; problems. What stays after all gets its units back."""
+    """Remove the packages whose removal the simulation allowed. Return problems.
+
+    The units of a package that could not be removed are started again.
+    """
     doomed = [step.target for step in plan.steps if step.action == "package" and step.value is None]
     if not doomed:
         return []
-    # Before their files go: not every package stops what it brought and takes its links along
+    # Before the removal, because not every package stops its units and removes their links
     stopped = [systemd.show(machine.run, unit) for unit, former in state.kept.get("units", {}).items()
                if former != "enabled" and not _is_staying(state, unit)]
     for unit in stopped:
@@ -488,7 +491,7 @@ def _backend(machine: NodeContext) -> Backend:
 
 
 def _restore_kubeconfig(machine: NodeContext, state: RestoreState, path: str) -> list[str]:
-    """Rename a user's former kubeconfig back, with the user's rights; warnings."""
+    """Rename a user's former kubeconfig back, with the user's rights. Return warnings."""
     account = next(account for account, _occupied in state.former_kubeconfigs
                    if f"{account.home}/{KUBECONFIG}" == path)
     with open_home(account, machine.root.path) as home:
@@ -506,7 +509,7 @@ def _perform(machine: NodeContext, plan: RestorePlan, step: Change) -> Iterable[
     elif step.action == "data":
         owners = [name for name, paths in DATA.items() if step.target in paths] or ["cri-o"]
         if _backend(machine).read(owners)[0]:
-            # The package could not be removed, which is a problem of its own
+            # The package could not be removed, which is reported separately
             return []
         problem = clear(Scan(machine), step.target)
         return [problem + "."] if problem else []
@@ -522,13 +525,13 @@ def _perform(machine: NodeContext, plan: RestorePlan, step: Change) -> Iterable[
     elif step.action == "kernel setting" and isinstance(step.value, str):
         kernel.write_setting(root, step.target, step.value)
     elif step.action == "kernel module":
-        # In use by somebody else by now, it stays; the next boot does not load it
+        # A module in use stays; the next boot does not load it
         machine.run(["modprobe", "--remove", step.target], check=False)
     return []
 
 
 def _write(root: Root, path: str, text: str | None) -> None:
-    """Write or remove a file of root's. Raises ClassroomError where another user could lead root elsewhere."""
+    """Write or remove a file of root. Raises ClassroomError if another user could redirect the path."""
     if text is None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), \
                 trusted_path.parent_of(path, root.path) as place:
@@ -545,7 +548,7 @@ def _assert_roots(root: Root, path: str, place: trusted_path.TrustedPlace) -> No
     weak = _weak_directory(root, os.path.dirname(place.path))
     if weak:
         raise ClassroomError(
-            f"{path} is not restored: expected every directory on the way to belong to root and to be writable by root "
+            f"{path} is not restored: expected every parent directory to belong to root and to be writable by root "
             f"only, found {weak}. Correct its owner and mode")
 
 
@@ -557,7 +560,7 @@ def _name_host(machine: NodeContext, name: str) -> None:
 
 
 def _restart(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> None:
-    """A service that was there before reads its own configuration again."""
+    """Restart services that existed before, so that they read their restored configuration."""
     changed = any(step.action == "file" and step.target in state.kept.get("files", {}) for step in plan.steps)
     for unit, former in state.kept.get("units", {}).items():
         if changed and former == "enabled" and not _is_staying(state, unit) and systemd.show(machine.run, unit).active:
@@ -565,14 +568,14 @@ def _restart(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> No
 
 
 def _forget_lists(machine: NodeContext, state: RestoreState) -> None:
-    """What the package manager has stored of repositories that are gone."""
+    """Remove the package manager's cached data of repositories that were removed."""
     gone = {path: state.texts.get(path) or "" for path, former in state.kept.get("files", {}).items()
             if former["text"] is None}
     package_manager_detect.forget(machine.root, machine.run, gone)
 
 
 def _fold(root: Root, directories: Sequence[str]) -> None:
-    """Remove directories that this collection made, unless something is in them by now."""
+    """Remove directories that this collection created, if they are empty."""
     for path in reversed(directories):
         with contextlib.suppress(OSError, ClassroomError), trusted_path.parent_of(path, root.path) as place:
             os.rmdir(place.name, dir_fd=place.directory)

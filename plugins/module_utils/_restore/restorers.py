@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Things that are brought back by whoever knows them: `bare` asks each for a plan, and hands its steps back to it."""
+"""The registry of all components that can restore their original state.
+
+The module `plan` gets a plan from each of them, and passes each planned change back to its component.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .._host import chrony, firewalld, network_manager, selinux
 
 __all__ = ["PARTS", "RestorePart", "Restorer"]
 
-# In the order in which they are brought back. Modules that know nothing of parts are fitted in here
+# In the order of restoring. Components that do not import the interface get an adapter here
 PARTS: tuple[Restorer, ...] = (
     firewalld.RESTORER,
     network_manager.RESTORER,

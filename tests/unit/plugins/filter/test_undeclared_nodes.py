@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.filter.undeclared_nodes import undeclared_nodes
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node import ANNOTATION, declared_part
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import wish_from
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import spec_from
 
 SSD: dict[str, Any] = {"name": "node1", "labels": {"disk": "ssd"}}
 DEDICATED: dict[str, Any] = {"key": "dedicated", "effect": "NoSchedule", "value": "storage"}
@@ -21,7 +21,7 @@ def node(labels: dict[str, str], declared: dict[str, Any], *taints: dict[str, st
     """A Node as kubeadm_join hands it on."""
     annotations = {"node.alpha.kubernetes.io/ttl": "0"}
     if declared:
-        annotations[ANNOTATION] = wish_from({"name": "node1", **declared}).declared.as_text()
+        annotations[ANNOTATION] = spec_from({"name": "node1", **declared}).declared.as_text()
     metadata = {"name": "node1", "uid": "8", "labels": labels, "annotations": annotations}
     return declared_part({"metadata": metadata, "spec": {"taints": list(taints), "podCIDR": "10.244.1.0/24"}})
 

@@ -20,8 +20,8 @@ def test_without_a_control_plane_it_predicts_or_says_so(run_main: Any, tmp_path:
     assert (result["failed"], result["changed"]) == (not check, check)
     if check:
         assert result["changes"][:2] == [
-            "label disk of node1: the Node is not there yet",
-            "taint dedicated:NoSchedule of node1: the Node is not there yet",
+            "label disk of node1: the Node does not exist yet",
+            "taint dedicated:NoSchedule of node1: the Node does not exist yet",
         ]
         assert "disk of node1" in result["diff"]["after"]
     else:

@@ -115,7 +115,7 @@ def test_check_mode_before_the_first_installation_predicts_the_change(tmp_path: 
 
 
 @pytest.mark.parametrize(("broken", "message"), [
-    ("no control plane", "there is no such file"),
+    ("no control plane", "found no such file on this host"),
     ("no CoreDNS", "kubeadm init phase addon coredns"),
     ("silent", "time ran out"),
 ])

@@ -56,7 +56,7 @@ def test_an_api_server_that_does_not_answer_is_told_from_one_that_refuses(tmp_pa
 def test_a_refusal_is_a_sentence(tmp_path: Path) -> None:
     fake = FakeKubectl({"patch": Completed(1, "", 'Error from server (NotFound): nodes "n" not found\n')})
 
-    with pytest.raises(ClassroomError, match=re.escape('found: Error from server (NotFound): nodes "n" not found;')):
+    with pytest.raises(ClassroomError, match=re.escape('found: Error from server (NotFound): nodes "n" not found. ')):
         connected(tmp_path, fake).call("patch", "node", "n")
 
 

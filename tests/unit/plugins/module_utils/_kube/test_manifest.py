@@ -92,7 +92,7 @@ def test_a_bare_machine_is_predicted_or_told(tmp_path: Path, predict: bool) -> N
     if predict:
         assert difference(kubectl, MANIFEST, predict=True)
     else:
-        with pytest.raises(ClassroomError, match="install the package kubectl"):
+        with pytest.raises(ClassroomError, match="Install the package kubectl"):
             difference(kubectl, MANIFEST, predict=False)
 
 

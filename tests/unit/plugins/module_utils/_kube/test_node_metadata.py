@@ -79,7 +79,7 @@ def test_it_patches_what_differs(lab: Lab, node: dict[str, Any], check: bool) ->
     differs = node is FRESH
     assert bool(found) is differs
     assert lab.api.calls == ["GET " + NODES, *(["PATCH " + PATH] if differs and not check else [])]
-    assert (texts(found)[:1] == ["label disk of node1: declared and not there"]) is differs
+    assert (texts(found)[:1] == ["label disk of node1: declared and missing"]) is differs
     if differs and not check:
         assert lab.api.objects[PATH]["metadata"]["labels"]["disk"] == "ssd"
         assert ensured(lab) == []
@@ -92,7 +92,7 @@ def test_a_missing_node_is_predicted_or_told(lab: Lab, check: bool) -> None:
     if check:
         assert [change.spec.name for change in ensured(lab, check, spec)] == ["node2"]
     else:
-        with pytest.raises(ClassroomError, match="node2, found only node1"):
+        with pytest.raises(ClassroomError, match="expected node2 in the cluster, found only node1"):
             ensured(lab, check, spec)
 
 
@@ -107,14 +107,14 @@ def test_without_a_cluster_it_predicts_or_says_so(lab: Lab, silent: bool, check:
     if check:
         assert [change.spec.name for change in ensured(lab, check, spec)] == ["node1"]
     else:
-        with pytest.raises(ClassroomError, match="API server up" if silent else "no such file"):
+        with pytest.raises(ClassroomError, match="Check that the API server runs" if silent else "no such file"):
             ensured(lab, check, spec)
 
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize(("problem", "words"), [
     (Denied("GET /api/v1/nodes: 401 Unauthorized", 401), "still valid"),
-    (Untrusted("the certificate does not pass", "ca"), "not of the cluster"),
+    (Untrusted("the certificate does not pass", "ca"), "belongs to another cluster"),
 ])
 def test_an_administrator_of_another_cluster_is_told_in_any_mode(
     lab: Lab, problem: Exception, words: str, check: bool

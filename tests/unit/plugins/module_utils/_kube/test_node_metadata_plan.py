@@ -17,9 +17,9 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metad
     Taint,
     changes,
     patch,
+    spec_from,
     steps,
     validate,
-    wish_from,
 )
 
 SSD = {"disk": "ssd"}
@@ -41,7 +41,7 @@ def node(
         (MetadataSpec("n"), node({"x": "y"}, (FOREIGN,)), []),
         (MetadataSpec("n", SSD), node(SSD, declared=Declared(("disk",))), []),
         (MetadataSpec("n", {}, (STORAGE,)), node(taints=(MINE,), declared=Declared((), (STORAGE.identity,))), []),
-        (MetadataSpec("n", SSD), node(), ["label disk of n: declared and not there", "annotation"]),
+        (MetadataSpec("n", SSD), node(), ["label disk of n: declared and missing", "annotation"]),
         (MetadataSpec("n", SSD), node({"disk": "hdd"}, declared=Declared(("disk",))),
          ["label disk of n: declared with"]),
         # Somebody else set the same label first: from now on it is declared
@@ -51,7 +51,7 @@ def node(
         # Somebody removed it already, only the memory is left
         (MetadataSpec("n"), node(declared=Declared(("disk",))), ["annotation"]),
         (MetadataSpec("n", {}, (STORAGE,)), node(taints=(FOREIGN,)),
-         ["taint dedicated:NoSchedule of n: declared and not there", "annotation"]),
+         ["taint dedicated:NoSchedule of n: declared and missing", "annotation"]),
         (MetadataSpec("n", {}, (Taint("dedicated", "NoSchedule"),)),
          node(taints=(MINE,), declared=Declared((), (STORAGE.identity,))),
          ["taint dedicated:NoSchedule of n: declared with"]),
@@ -96,7 +96,7 @@ def test_the_patch_of_a_node_with_nothing_left_removes_the_memory() -> None:
 
 
 def test_values_become_the_text_that_is_meant() -> None:
-    spec = wish_from({"name": "n", "labels": {"a": True, "b": 1, "c": None, "d": "x"}, "taints": None})
+    spec = spec_from({"name": "n", "labels": {"a": True, "b": 1, "c": None, "d": "x"}, "taints": None})
 
     assert spec.labels == {"a": "true", "b": "1", "c": "", "d": "x"}
 
@@ -104,15 +104,16 @@ def test_values_become_the_text_that_is_meant() -> None:
 @pytest.mark.parametrize(
     ("specs", "words"),
     [
-        ([MetadataSpec("n"), MetadataSpec("n")], "the Node n once, found it 2 times"),
-        ([MetadataSpec("n", {"-a": "x"})], "key of a label, found '-a'"),
+        ([MetadataSpec("n"), MetadataSpec("n")], "expected the Node n once, found it 2 times"),
+        ([MetadataSpec("n", {"-a": "x"})], "a letter or digit, found '-a'"),
         ([MetadataSpec("n", {"a/b/c": "x"})], "'a/b/c'"),
         ([MetadataSpec("n", {"/a": "x"})], "'/a'"),
         ([MetadataSpec("n", {"Example.com/a": "x"})], "'Example.com/a'"),
         ([MetadataSpec("n", {"a" * 64: "x"})], "at most 63"),
-        ([MetadataSpec("n", {"a": "x y"})], "value of the label a, found 'x y'"),
+        ([MetadataSpec("n", {"a": "x y"})], "a letter or digit, found 'x y'"),
         ([MetadataSpec("n", {"a": "x" * 64})], "value of the label a"),
-        ([MetadataSpec("n", {}, (Taint("a", "Never"),))], "effect of the taint a, found 'Never'"),
+        ([MetadataSpec("n", {}, (Taint("a", "Never"),))],
+         "effect of the taint a is invalid: expected one of NoSchedule, PreferNoSchedule, NoExecute, found 'Never'"),
         ([MetadataSpec("n", {}, (Taint("a", "NoSchedule"), Taint("a", "NoSchedule", "v")))],
          "the taint a:NoSchedule once"),
     ],
@@ -138,7 +139,7 @@ def test_a_node_that_is_not_there_is_predicted_or_told(predict: bool) -> None:
     if predict:
         found = changes(specs, {"n": node()}, predict=True)
         assert [change.spec.name for change in found] == ["n", "absent"]
-        assert {step.reason for step in found[1].steps} == {"the Node is not there yet"}
+        assert {step.reason for step in found[1].steps} == {"the Node does not exist yet"}
     else:
-        with pytest.raises(ClassroomError, match="absent, empty, found only n"):
+        with pytest.raises(ClassroomError, match="expected absent, empty in the cluster, found only n"):
             changes(specs, {"n": node()}, predict=False)

@@ -181,9 +181,9 @@ def test_a_ttl_that_is_none_is_named(text: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (Unreachable("refused"), "Is the API server up"),
-        (Denied("401", 401), "Is /etc/kubernetes/admin.conf still valid"),
-        (Untrusted("x", "ca"), "not of the cluster"),
+        (Unreachable("refused"), "Check that the API server runs"),
+        (Denied("401", 401), "Check that /etc/kubernetes/admin.conf is still valid"),
+        (Untrusted("x", "ca"), "belongs to another cluster"),
     ],
 )
 def test_an_api_that_does_not_help_is_explained(lab: Lab, broken: Exception, words: str) -> None:
@@ -195,7 +195,7 @@ def test_an_api_that_does_not_help_is_explained(lab: Lab, broken: Exception, wor
 
 
 def test_no_admin_conf_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(ClassroomError, match="there is no such file on this machine"):
+    with pytest.raises(ClassroomError, match="found no such file on this host"):
         present(SPEC, Lab(tmp_path).machine, CONF, False)
 
 

@@ -482,7 +482,7 @@ def test_the_level_bare_brings_back_what_was_kept(build: Builder, check_mode: bo
     outcome = converge(spec, build.lab.machine, check_mode)
     found = result(spec, build.lab.machine, outcome)
     assert found["actions"] == [*RESET, "bring back what was there before this collection"]
-    assert found["changes"][0] == "file /etc/x.conf: this collection brought it" and failure_of(outcome) == ""
+    assert found["changes"][0] == "file /etc/x.conf: this collection created it" and failure_of(outcome) == ""
     if check_mode:
         assert tree(build.lab) == before
         return
@@ -502,5 +502,5 @@ def test_what_cannot_be_brought_back_is_a_failure(build: Builder) -> None:
     kept.keep(build.lab.machine.root, {"swaps": ["/swap.img"]})
     build.run.failures["swapon"] = Completed(255, "", "no such device")
     outcome = converge(replace(SPEC, level="bare"), build.lab.machine, False)
-    assert "swap /swap.img could not be brought back to 'on'" in failure_of(outcome)
+    assert "swap /swap.img could not be restored to 'on'" in failure_of(outcome)
     assert build.lab.exists(kept.FILE)

@@ -247,7 +247,7 @@ def test_killed_anywhere_the_next_run_ends_where_it_began(
 def test_what_cannot_be_brought_back_is_said_and_tried_again(lab: Lab) -> None:
     install(lab)
     lab.run.failures["swapon"] = Completed(255, "", "swapon: /swap.img: read swap header failed")
-    assert "swap /swap.img could not be brought back to 'on'" in back(lab)[0]
+    assert "swap /swap.img could not be restored to 'on'" in back(lab)[0]
     assert lab.exists(original_state.FILE)
     lab.run.failures.clear()
     assert back(lab) == () and not lab.exists(original_state.FILE)
