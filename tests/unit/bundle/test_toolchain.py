@@ -50,7 +50,7 @@ def test_an_old_go_is_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch, fou
     if fits:
         assert go_version(paths, "1.26.6") == found
     else:
-        with pytest.raises(BundleError, match=f"wanted Go 1.26.6 or newer; found {found}"):
+        with pytest.raises(BundleError, match=f"expected Go 1.26.6 or newer; found {found}"):
             go_version(paths, "1.26.6")
 
 
