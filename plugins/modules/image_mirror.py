@@ -7,91 +7,91 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_mirror
-short_description: Copy a list of images, by digest, as a whole and verifiably
+short_description: Mirror a list of images by digest
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Copies images from registries, directories, OCI layouts or the storage of podman and CRI-O to a registry, a
-    directory or an OCI layout. C(skopeo) moves what is missing.
-  - What each tag stands for is asked once and kept in O(lock). From then on everything is copied and compared by
+    directory or an OCI layout. C(skopeo) copies missing images.
+  - Each tag is resolved once, and its digest is stored in O(lock). From then on all images are copied and compared by
     digest.
-  - An image that fails does not stop the others. The error names all that failed, with the reason of each.
-  - A copy that was interrupted is resumed. In a registry, a directory and an OCI layout alike, layers that are there
-    are not moved again, and an image has its name only when all of it is there.
-  - With a complete lock and a complete destination the source is not asked at all, unless O(compare) is set. It may be
-    switched off then.
-  - Signatures are not copied. What is copied is what the digests in the lock say.
+  - A failed image does not stop the others. The error names all failed images, each with its reason.
+  - An interrupted copy is resumed. In a registry, a directory and an OCI layout, existing layers are not copied again,
+    and an image gets its name only when it is complete.
+  - With a complete lock and a complete destination the source is not contacted, unless O(compare) is set. It may be
+    unreachable then.
+  - Signatures are not copied. The digests in the lock determine the copied content.
 notes:
-  - Needs skopeo, 1.9 or later, on the machine on which it runs.
-  - C(podman login) and the like of the user who runs this are not used, only O(authfile).
-  - The places of registries' certificate authorities that skopeo knows, C(/etc/containers/certs.d) and
-    C(/etc/docker/certs.d), are used as well.
+  - skopeo 1.9 or later is required on the host.
+  - Logins of the user such as C(podman login) are not used, only O(authfile).
+  - The CAs of registries in skopeo's directories C(/etc/containers/certs.d) and C(/etc/docker/certs.d) are used, too.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   images:
     description:
-      - References with tag or digest. One without either is refused, since V(latest) is to be written where it is
-        meant.
-      - A reference with a digest is copied with all of its platforms, otherwise nothing would have that digest.
+      - References with tag or digest. A reference without both is rejected; V(latest) must be written explicitly.
+      - A reference with a digest is copied with all of its platforms, since otherwise the copy would have another
+        digest.
     type: list
     elements: str
     required: true
   source:
-    description: Where the images are.
+    description: The source of the images.
     type: dict
     default: {type: registry}
     suboptions:
       type:
         description:
+          - The kind of source.
           - V(registry) is the registries that the references name, or the one at O(source.address).
-          - V(dir) is a tree as C(skopeo sync) writes it, V(oci) an OCI layout, V(containers_storage) what podman,
-            buildah and CRI-O have.
+          - V(dir) is a tree in the format of C(skopeo sync), V(oci) an OCI layout, V(containers_storage) the storage of
+            podman, buildah and CRI-O.
         type: str
         choices: [registry, dir, oci, containers_storage]
         default: registry
       path:
-        description: The directory; for V(containers_storage) a storage that is not the default one.
+        description: The directory. For V(containers_storage) it is a storage other than the default one.
         type: path
       scoped:
-        description: Whether a V(dir) has the whole name of each image, as by C(skopeo sync --scoped).
+        description: Whether a V(dir) has the whole name of each image, as with C(skopeo sync --scoped).
         type: bool
         default: false
       address:
-        description: A registry as HOST:PORT or HOST:PORT/PATH that has the images in place of those they come from.
+        description: A registry as HOST:PORT or HOST:PORT/PATH that replaces the registries of the references.
         type: str
       names:
-        description: As for O(destination.names).
+        description: The names of images in the registry, see O(destination.names).
         type: str
         choices: [mirror, scoped]
         default: mirror
       tls:
-        description: Whether registries are spoken to with TLS.
+        description: Whether registries use TLS.
         type: bool
         default: true
       ca:
-        description: A file (PEM) with the certificate authority of the registry, beside those that the system trusts.
+        description: A file (PEM) with the CA of the registry, in addition to those that the system trusts.
         type: path
   destination:
-    description: Where the images are to be.
+    description: The destination of the images.
     type: dict
     required: true
     suboptions:
       type:
-        description: As for O(source.type).
+        description: The kind of destination, see O(source.type).
         type: str
         choices: [registry, dir, oci]
         required: true
       path:
         description:
-          - The directory of a V(dir) or V(oci), made if it is not there.
+          - The directory of a V(dir) or V(oci). It is created if it is missing.
           - In an OCI layout the name of an image is its full reference.
         type: path
       scoped:
         description:
-          - Whether a V(dir) has the whole name of each image, as by C(skopeo sync --scoped). Without it two images with
-            the same last part of the name are refused.
+          - Whether a V(dir) has the whole name of each image, as with C(skopeo sync --scoped). Without it two images
+            with the same last part of the name are rejected.
         type: bool
         default: false
       address:
@@ -99,55 +99,56 @@ options:
         type: str
       names:
         description:
-          - V(mirror) leaves the host away, C(registry.k8s.io/pause:3.10.2) becomes C(pause:3.10.2), as a container
-            runtime asks a mirror. Two hosts with the same repository are refused then.
-          - V(scoped) keeps it, C(registry.k8s.io/pause:3.10.2) below the address.
+          - The names of images in the registry.
+          - V(mirror) omits the host as container runtimes do for a mirror, so C(registry.k8s.io/pause:3.10.2) becomes
+            C(pause:3.10.2). Two hosts with the same repository are rejected then.
+          - V(scoped) keeps the host, so the image is C(registry.k8s.io/pause:3.10.2) below the address.
         type: str
         choices: [mirror, scoped]
         default: mirror
       tls:
-        description: Whether the registry is spoken to with TLS.
+        description: Whether the registry uses TLS.
         type: bool
         default: true
       ca:
-        description: A file (PEM) with the certificate authority of the registry, beside those that the system trusts.
+        description: A file (PEM) with the CA of the registry, in addition to those that the system trusts.
         type: path
   lock:
     description:
-      - The file that has the digest of each image, written when an image is resolved for the first time.
-      - A lock of other images or platforms, or a damaged one, is refused.
+      - The file with the digest of each image. It is written when an image is resolved for the first time.
+      - A lock of other images or platforms, or a damaged one, is rejected.
     type: path
     required: true
   update:
     description:
-      - References that are resolved anew although they are locked. One that is not in O(images) leaves the lock.
-      - Nothing else takes over a tag that stands for something else now. It is named in RV(moved) and in a warning, and
-        the locked digest is copied as long as the source has it.
+      - Locked references that are resolved again. A reference that is not in O(images) is removed from the lock.
+      - Other tags keep their locked digest. A tag that has changed is named in RV(moved) and in a warning, and the
+        locked digest is copied as long as the source has it.
     type: list
     elements: str
     default: []
   compare:
     description:
-      - Ask the source for the digest of every tag, to find those that moved. Without it only tags of images that have
-        to be copied are compared.
+      - Whether to query the source for the digest of every tag, to find tags that have changed. Without it only tags of
+        images that have to be copied are compared.
     type: bool
     default: false
   platforms:
     description:
-      - Which images of a list for several platforms are wanted, as OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, or
-        V(all) alone.
-      - Of one platform the image itself is copied, of several a list of these. An image that is no list is copied as
-        it is.
+      - The platforms to copy of an image for several platforms, as OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, or only
+        V(all).
+      - For one platform the image itself is copied, for several a list of these. An image that is no list is copied
+        unchanged.
     type: list
     elements: str
     default: [linux/amd64]
   authfile:
     description:
-      - Credentials for registries, a file as C(skopeo login --authfile) writes it. Without it registries are asked
-        anonymously.
+      - A file with credentials for registries, as C(skopeo login --authfile) writes it. Without it requests are
+        anonymous.
     type: path
   retries:
-    description: How often an image is tried again after a failure that may pass, with a longer pause each time.
+    description: How often an image is retried after a temporary failure, with an increasing delay.
     type: int
     default: 3
   parallel:
@@ -156,31 +157,34 @@ options:
     default: 4
   timeout:
     description:
-      - Seconds for an answer of a registry, and seconds in which a copy must move something. An image may take longer.
+      - The timeout for a response of a registry, and for a copy without progress, in seconds. The copy of an image may
+        take longer.
     type: int
     default: 120
   wait:
-    description: Seconds to wait for another run that works on the same lock or directory. Then this one is refused.
+    description:
+      - How long to wait for another run on the same lock or directory, in seconds. After that the module fails.
     type: int
     default: 600
   state:
     description:
-      - V(present) copies what is missing. What is there is compared by manifests and the sizes of files.
-      - V(verified) only looks, thoroughly. Every blob is asked for in a registry, and read in a directory or OCI
-        layout. It fails with all that is missing or different.
+      - The desired state of the destination.
+      - V(present) copies missing images. Existing ones are compared by manifests and the sizes of files.
+      - V(verified) changes nothing. It queries every blob in a registry, and reads every blob in a directory or OCI
+        layout. It fails and names all images that are missing or different.
     type: str
     choices: [present, verified]
     default: present
   report:
-    description: Where to write the result as JSON. Not written in check mode.
+    description: A file for the result as JSON. It is not written in check mode.
     type: path
   progress:
-    description: A file that gets a line for each step while this runs, for C(tail -f). Not written in check mode.
+    description: A file that gets a line for each step during the run, for C(tail -f). It is not written in check mode.
     type: path
 """
 
 EXAMPLES = r"""
-- name: An OCI layout has upstream's images, as they were when they were locked
+- name: Mirror images from upstream to an OCI layout, with the locked digests
   classroom.kubeadm.image_mirror:
     images:
       - registry.k8s.io/pause:3.10.2
@@ -191,7 +195,7 @@ EXAMPLES = r"""
     lock: /srv/images.lock.yml
     progress: /srv/images.log
 
-- name: The school's registry has them
+- name: Copy images from the OCI layout to the registry of the school
   classroom.kubeadm.image_mirror:
     images:
       - registry.k8s.io/pause:3.10.2
@@ -206,7 +210,7 @@ EXAMPLES = r"""
     authfile: /etc/classroom/auth.json
     lock: /srv/images.lock.yml
 
-- name: Nothing is missing there
+- name: Verify the images in the registry
   classroom.kubeadm.image_mirror:
     images:
       - registry.k8s.io/pause:3.10.2
@@ -218,7 +222,7 @@ EXAMPLES = r"""
     lock: /srv/images.lock.yml
     state: verified
 
-- name: The course's own image is taken as its tag stands today
+- name: Update one image to the current digest of its tag
   classroom.kubeadm.image_mirror:
     images:
       - registry.k8s.io/pause:3.10.2
@@ -233,33 +237,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: What became of each image.
-  returned: unless the options, the lock or the space on the disk were refused
+  description: The result for each image.
+  returned: unless the options, the lock or the disk space were rejected
   type: list
   elements: dict
   contains:
     reference:
-      description: The full name.
+      description: The full name of the image.
       type: str
     source:
-      description: Where it comes from.
+      description: The name of the image at the source.
       type: str
     digest:
-      description: The digest that it has, or should have, in the destination. Empty if it could not be resolved.
+      description: The actual or desired digest in the destination, empty if the image could not be resolved.
       type: str
     size:
-      description: Bytes of all that belongs to it, 0 if that is not known.
+      description: The size of the whole image in bytes, 0 if it is not known.
       type: int
     seconds:
-      description: How long copying it took.
+      description: The duration of the copy, in seconds.
       type: float
     state:
       description:
-        - V(present) was there, V(copied) was copied or would be in check mode, V(failed) could not be.
-        - With O(state=verified) V(missing) is not there, and V(different) is another image or not whole.
+        - The state is V(present) if the image existed before, V(copied) if it was copied (in check mode, if it would
+          be), or V(failed).
+        - With O(state=verified) it may be V(missing), or V(different) for another or an incomplete image.
       type: str
     error:
-      description: Why it is not there, empty if it is.
+      description: The reason why the image is not present, otherwise empty.
       type: str
   sample:
     - reference: registry.k8s.io/pause:3.10.2
@@ -270,13 +275,13 @@ images:
       state: copied
       error: ""
 moved:
-  description: Tags that stand for something else at the source than in the lock. The lock was kept.
+  description: Tags with another digest at the source than in the lock. The lock was not changed.
   returned: as RV(images)
   type: list
   elements: dict
   contains:
     reference:
-      description: The full name.
+      description: The full name of the image.
       type: str
     locked:
       description: The digest in the lock.
@@ -286,7 +291,7 @@ moved:
       type: str
   sample: []
 seconds:
-  description: How long it took.
+  description: The duration of the run, in seconds.
   returned: as RV(images)
   type: float
   sample: 12.3
@@ -343,16 +348,18 @@ ARGUMENTS = {
 
 
 def spec_of(module: AnsibleModule) -> image_mirror.MirrorSpec:
-    """The module's options, judged."""
+    """Return the validated options of the module; raise ClassroomError for invalid ones."""
     params = module.params
     platforms = params["platforms"]
     if platforms != [ALL] and not (platforms and all(PLATFORM.fullmatch(platform) for platform in platforms)):
         raise ClassroomError(
-            "Wanted platforms like linux/amd64, or '{}' alone, found {}; correct the option platforms.".format(
+            "The option platforms is invalid: expected platforms like linux/amd64, or '{}' alone, found {}. Correct "
+            "it.".format(
                 ALL, ", ".join(platforms) or "none"))
     for option in ("parallel", "timeout"):
         if params[option] < 1:
-            raise ClassroomError(f"Wanted {option} to be at least 1, found {params[option]}.")
+            raise ClassroomError(
+                f"The option {option} is invalid: expected a number of at least 1, found {params[option]}. Correct it.")
     return image_mirror.MirrorSpec(
         images=image_mirror.asked(params["images"]),
         source=endpoints.parsed(params["source"]),
@@ -369,7 +376,7 @@ def spec_of(module: AnsibleModule) -> image_mirror.MirrorSpec:
 
 
 def run(module: AnsibleModule) -> None:
-    """Mirror or look, and end the module with what became of each image."""
+    """Mirror or verify the images, and exit the module with the result for each image."""
     params = module.params
     spec = spec_of(module)
     means = endpoints.TransferOptions(
@@ -381,12 +388,12 @@ def run(module: AnsibleModule) -> None:
     if params["report"] and not module.check_mode:
         image_mirror.write_report(params["report"], report)
     for moved in outcome.moved:
-        module.warn(image_mirror.moved_sentence(moved))
+        module.warn(image_mirror.moved_message(moved))
     result = {
         "changed": bool(outcome.steps), "images": report["images"], "moved": report["moved"],
         "seconds": report["seconds"], "diff": as_diff(outcome.steps),
     }
-    problem = image_mirror.sentences(spec, outcome)
+    problem = image_mirror.failure_message(spec, outcome)
     if problem:
         module.fail_json(msg=problem, **result)
     module.exit_json(**result)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One image copied to its destination, so that it is there as a whole or can be resumed."""
+"""Copy one image to its destination completely, or so that the copy can be resumed."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ Moved = Callable[[int], None]
 
 
 class Destination(Protocol):
-    """Where images go."""
+    """The interface of a place to which images are copied."""
 
     def found(self, image: Reference, wanted: str, thorough: bool) -> Found:
-        """What is there under the name of an image; `thorough` looks into each blob."""
+        """Return what the destination has under the name of an image; `thorough` reads each blob."""
 
     def lacking(self, image: Reference, parts: Sequence[Manifest]) -> Mapping[str, int]:
-        """Blobs of an image that have to be moved, with their bytes."""
+        """Return the blobs of an image that have to be copied, with their sizes in bytes."""
 
-    def take(self, source: Source, image: Reference, choice: Choice, patience: float, moved: Moved) -> None:
-        """Copy an image and give it its name."""
+    def take(self, source: Source, image: Reference, choice: Choice, timeout: float, moved: Moved) -> None:
+        """Copy an image and give it its name; `timeout` is the longest time in seconds without progress."""
 
 
 class ToRegistry:
-    """A registry keeps each blob that it got as a whole, so the next run sends only the others."""
+    """A Destination in a registry, which keeps each complete blob, so that the next run sends only the others."""
 
     def __init__(self, place: RegistryPlace) -> None:
         self._place = place
@@ -59,27 +59,27 @@ class ToRegistry:
     def lacking(self, image: Reference, parts: Sequence[Manifest]) -> Mapping[str, int]:
         return {blob.digest: blob.size for blob in image_manifest.blobs(parts).values()}
 
-    def take(self, source: Source, image: Reference, choice: Choice, patience: float, moved: Moved) -> None:
+    def take(self, source: Source, image: Reference, choice: Choice, timeout: float, moved: Moved) -> None:
         for top in choice.tops:
-            # All but the one that carries the name go in by digest
+            # All except the one with the name are pushed by digest
             ending = image.ending if top is choice.top else top.digest
             with source.opened(image, top, choice.parts) as end:
                 skopeo.copy(end, self._place.end(image, ending), whole=top.is_list, same_digest=True,
-                            patience=patience, moved=moved)
+                            timeout=timeout, moved=moved)
         if choice.top not in choice.tops:
             host, repository = self._place.where(image)
             self._place.registry(host).push_manifest(
                 repository, image.ending, choice.top.media_type, choice.top.content)
         there = self._place.manifest(image, image.ending)
         if there is None or there.digest != choice.top.digest:
-            raise ClassroomError("wanted {} there after the copy, found {}".format(
+            raise ClassroomError("expected {} there after the copy, found {}".format(
                 choice.top.digest, there.digest if there else "nothing"))
 
 
 class ToLocal:
-    """A directory: blobs arrive in a stage, manifests are written as the source has them.
+    """A Destination in a directory: blobs are copied into a stage, manifests are written as the source has them.
 
-    skopeo would write an OCI layout's manifests in OCI's form, which gives an image of Docker's another digest.
+    skopeo would convert the manifests of an OCI layout to OCI's format, which changes the digest of a Docker image.
     """
 
     def __init__(self, place: image_layout.Local) -> None:
@@ -113,7 +113,7 @@ class ToLocal:
             and not _is_whole(image_layout.stage_path(stage, blob.digest), blob.size)
         }
 
-    def take(self, source: Source, image: Reference, choice: Choice, patience: float, moved: Moved) -> None:
+    def take(self, source: Source, image: Reference, choice: Choice, timeout: float, moved: Moved) -> None:
         stage = image_layout.stage_of(self.root, image)
         self._prepare(stage, image, choice)
         wanted = image_manifest.blobs(choice.parts)
@@ -125,29 +125,29 @@ class ToLocal:
                 continue
             os.mkdir(layout)
             with source.opened(image, top, choice.parts) as end:
-                # From inside of the stage: a path with a colon in it would be taken for a name
+                # Relative to the stage: skopeo takes the part after a colon in a path for a name
                 target = skopeo.End("oci:layout", (
                     "shared-blob-dir={}".format(os.path.join(stage, "blobs")), "oci-accept-uncompressed-layers"))
-                skopeo.copy(end, target, whole=top.is_list, same_digest=False, patience=patience, cwd=stage,
+                skopeo.copy(end, target, whole=top.is_list, same_digest=False, timeout=timeout, cwd=stage,
                             moved=moved)
         for part in choice.parts:
             _write(image_layout.stage_path(stage, part.digest), part.content)
         for blob in wanted.values():
             path = image_layout.stage_path(stage, blob.digest)
             if not os.path.exists(path):
-                # The configuration of an image in Docker's form: skopeo wrote it anew in OCI's
+                # The configuration of an image in Docker's format: skopeo converted it to OCI's
                 _write(path, source.blob(image, blob.digest))
             if blob.size >= 0 and os.path.getsize(path) != blob.size:
-                raise ClassroomError(f"wanted {blob.size} bytes of {blob.digest}, found {os.path.getsize(path)}")
+                raise ClassroomError(f"expected {blob.size} bytes of {blob.digest}, found {os.path.getsize(path)}")
         self._place.publish(image, choice.parts, stage)
         shutil.rmtree(stage, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what images left that nobody asks for any more."""
+        """Remove the stages of images that are no longer requested."""
         shutil.rmtree(os.path.join(self.root, image_layout.STAGES), ignore_errors=True)
 
     def _prepare(self, stage: str, image: Reference, choice: Choice) -> None:
-        """Keep what a former attempt had of this image, and link what other images have."""
+        """Keep the blobs of a former attempt, and link those that other images have."""
         blobs = os.path.join(stage, "blobs", "sha256")
         os.makedirs(blobs, exist_ok=True)
         wanted = image_manifest.blobs(choice.parts)
@@ -160,7 +160,7 @@ class ToLocal:
             there = self._whole(image, blob.digest, blob.size)
             staged = image_layout.stage_path(stage, blob.digest)
             if there and not os.path.exists(staged):
-                # Without links it is copied once more
+                # If links are not possible, the blob is copied again
                 with contextlib.suppress(OSError):
                     os.symlink(os.path.abspath(there), staged)
 
@@ -170,9 +170,9 @@ class ToLocal:
 
 
 class Queue:
-    """Hands out images so that no two that are copied at the same time need the same large blob."""
+    """A queue of images in which no two images with a common large blob are copied at the same time."""
 
-    # Smaller ones cost less than the waiting
+    # Copying smaller blobs twice takes less time than waiting
     LARGE = 1 << 20
 
     def __init__(self, needs: Mapping[str, Mapping[str, int]]) -> None:
@@ -186,7 +186,7 @@ class Queue:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[str]:
-        """The next image; waits until one can be copied. Empty when none is left."""
+        """Yield the next image as soon as one can be copied, an empty name when none is left."""
         with self._changed:
             while True:
                 name = self._next()
@@ -212,21 +212,21 @@ class Queue:
 
 
 def explained(problem: Exception) -> str:
-    """A reason in words."""
+    """Return the message of an exception."""
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full ({problem})"
     return str(problem) or type(problem).__name__
 
 
 def is_lasting(problem: Exception) -> bool:
-    """Whether another attempt is pointless: what an own rule refuses, or a full disk."""
+    """Return whether another attempt is useless: an own rule rejects the image, or the disk is full."""
     if isinstance(problem, skopeo.SkopeoFailed):
         return problem.lasting
     return True
 
 
 def _collected(read: Callable[[str], Manifest | None], top: Manifest) -> tuple[list[Manifest], list[str]]:
-    """The manifests that are there of an image, and sentences on those that are not."""
+    """Return the manifests of an image that exist, and a message for each missing one."""
     parts, lacking = [], []
     for entry in top.entries:
         found = read(entry.digest)

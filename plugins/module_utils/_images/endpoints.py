@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where images are copied from and to, each seen in the same way: registries, directories, the containers' storage."""
+"""Sources and destinations of images with a common interface: registries, directories, the storage of containers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REGISTRY, DIRECTORY, LAYOUT, STORAGE = "registry", "dir", "oci", "containers_sto
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """A place as it is asked for; `names` is mirror or scoped and matters where `address` is given."""
+    """A desired source or destination; `names` is mirror or scoped and is used with `address` only."""
 
     kind: str
     path: str = ""
@@ -46,7 +46,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """What all places need: a directory for the moment, credentials, seconds and repetitions for a registry."""
+    """Common options: a temporary directory, credentials, and timeout (seconds) and retries for a registry."""
 
     work: str
     authfile: str = ""
@@ -56,26 +56,31 @@ class TransferOptions:
 
 
 class Source(Protocol):
-    """What copying needs of the place that images come from."""
+    """The interface of a place from which images are copied."""
 
-    def digest(self, image: Reference) -> str: ...
+    def digest(self, image: Reference) -> str:
+        """Return the current digest of the image's tag, empty if there is none."""
 
-    def manifest(self, image: Reference, ending: str) -> Manifest | None: ...
+    def manifest(self, image: Reference, ending: str) -> Manifest | None:
+        """Return a manifest by tag or digest, None if there is none."""
 
-    def blob(self, image: Reference, digest: str) -> bytes: ...
+    def blob(self, image: Reference, digest: str) -> bytes:
+        """Return the content of a small blob; raise ClassroomError if it is missing."""
 
     def opened(
         self, image: Reference, top: Manifest, parts: Sequence[Manifest]
-    ) -> contextlib.AbstractContextManager[skopeo.End]: ...
+    ) -> contextlib.AbstractContextManager[skopeo.End]:
+        """Return a context with skopeo's name and options of the image `top`."""
 
-    def named(self, image: Reference) -> str: ...
+    def named(self, image: Reference) -> str:
+        """Return the name of the image at this place, for messages."""
 
     def identity(self, image: Reference, whole: Manifest) -> str:
-        """What a name is locked to: the digest that `digest` tells of it."""
+        """Return the digest that is locked for a name: the one that `digest` returns."""
 
 
 class RegistryPlace:
-    """The upstream registries themselves, or with an address one registry that stands for all of them."""
+    """A Source in the upstream registries, or with an address in one registry that replaces all of them."""
 
     def __init__(self, wanted: EndpointSpec, means: TransferOptions) -> None:
         self._wanted = wanted
@@ -85,7 +90,7 @@ class RegistryPlace:
         self._options = tuple(self._skopeo_options())
 
     def where(self, image: Reference) -> tuple[str, str]:
-        """Host and repository of an image."""
+        """Return host and repository of an image."""
         if not self._wanted.address:
             return image.host, image.repository
         host, slash, prefix = self._wanted.address.partition("/")
@@ -95,7 +100,7 @@ class RegistryPlace:
         return host, "/".join([*path, image.repository])
 
     def digest(self, image: Reference) -> str:
-        """What the image's tag is now; a question that registries do not count as a pull."""
+        """Return the current digest of the image's tag, with a request that registries do not count as a pull."""
         host, repository = self.where(image)
         return self.registry(host).digest(repository, image.ending)
 
@@ -108,11 +113,13 @@ class RegistryPlace:
         return self.registry(host).blob(repository, digest)
 
     def has_blob(self, image: Reference, digest: str, size: int) -> bool:
+        """Return whether the registry has a blob of this size (-1: of any size)."""
         host, repository = self.where(image)
         found = self.registry(host).blob_size(repository, digest)
         return found is not None and (found == size or -1 in (found, size))
 
     def end(self, image: Reference, ending: str) -> skopeo.End:
+        """Return skopeo's name and options of an image by tag or digest."""
         host, repository = self.where(image)
         name = "docker://{}/{}{}{}".format(host, repository, "@" if ":" in ending else ":", ending)
         return skopeo.End(name, self._options)
@@ -129,6 +136,7 @@ class RegistryPlace:
         return whole.digest
 
     def registry(self, host: str) -> Registry:
+        """Return the registry of a host, the same object for each call."""
         with self._making:
             if host not in self._registries:
                 access = Access(
@@ -142,23 +150,22 @@ class RegistryPlace:
         if self._means.authfile:
             yield f"authfile={self._means.authfile}"
         else:
-            # Not whoever happens to be logged in here: a run has the credentials that it was given
+            # Logins of the user are not used: a run has only the given credentials
             yield "no-creds"
         if self._wanted.ca:
-            # skopeo wants a directory, and looks only at names that end in crt
+            # skopeo requires a directory and reads only names that end in crt
             directory = tempfile.mkdtemp(prefix="ca.", dir=self._means.work)
             try:
                 shutil.copyfile(self._wanted.ca, os.path.join(directory, "ca.crt"))
             except OSError as problem:
                 raise ClassroomError(
-                    f"Wanted a certificate authority (PEM) in {self._wanted.ca}, found: {problem.strerror}; give the "
-                    "file of the registry's "
-                    "authority.") from problem
+                    f"The CA of the registry cannot be read: expected a certificate (PEM) in {self._wanted.ca}, found: "
+                    f"{problem.strerror}. Set the file with the CA of the registry.") from problem
             yield f"cert-dir={directory}"
 
 
 class LocalSource:
-    """An OCI layout or a tree of directories that is copied from."""
+    """A Source in an OCI layout or in a tree of directories."""
 
     def __init__(self, place: image_layout.Local, means: TransferOptions) -> None:
         self._place = place
@@ -189,7 +196,7 @@ class LocalSource:
                 path = self._place.blob_path(image, digest)
                 if path is None:
                     raise ClassroomError(
-                        f"the blob {digest} is missing in {self._place.root}; copy the source again")
+                        f"the blob {digest} is missing in {self._place.root}. Copy the source again")
                 files[digest] = path
             layout = os.path.join(work, "layout")
             image_layout.view(layout, top, files)
@@ -205,10 +212,10 @@ class LocalSource:
 
 
 class StorageSource:
-    """The storage of podman, buildah and CRI-O.
+    """A Source in the storage of podman, buildah and CRI-O.
 
-    It keeps layers unpacked, so an image has no digest in it that a copy could have: each is exported once, into a
-    layout for the moment, and what comes out there is what is locked.
+    The storage keeps layers unpacked, so its images have no digest that a copy can have. Each image is exported once
+    into a temporary layout, and the digest there is locked.
     """
 
     def __init__(self, path: str, means: TransferOptions) -> None:
@@ -227,7 +234,7 @@ class StorageSource:
 
     def manifest(self, image: Reference, ending: str) -> Manifest | None:
         found = self._export(image).manifest(image, image.ending) if self.digest(image) else None
-        # Exported with another version of skopeo the same image may be packed otherwise
+        # Another version of skopeo may pack the same image differently
         return found if found is None or ":" not in ending or found.digest == ending else None
 
     def blob(self, image: Reference, digest: str) -> bytes:
@@ -253,50 +260,54 @@ class StorageSource:
             if image.name not in self._exported:
                 root = tempfile.mkdtemp(prefix="export.", dir=self._means.work)
                 skopeo.copy(self._end(image), skopeo.End(f"oci:{root}:exported"), whole=False,
-                            same_digest=False, patience=self._means.timeout)
+                            same_digest=False, timeout=self._means.timeout)
                 self._exported[image.name] = LocalSource(_Single(root), self._means)
             return self._exported[image.name]
 
 
 class _Single(image_layout.Layout):
-    """A layout of one image, whatever it is called."""
+    """A layout of one image with any name."""
 
     def digest(self, image: Reference) -> str:
         return str(self._entries()[0]["digest"])
 
 
 def source_of(wanted: EndpointSpec, means: TransferOptions) -> Source:
+    """Return the source of a specification; raise ClassroomError for a missing directory."""
     if wanted.kind == REGISTRY:
         return RegistryPlace(wanted, means)
     if wanted.kind == STORAGE:
         return StorageSource(wanted.path, means)
     if not os.path.isdir(wanted.path):
         raise ClassroomError(
-            f"Wanted images in {wanted.path}, found no such directory; give the directory that has them.")
+            f"The source of the images is missing: expected the directory {wanted.path}, found none. Set the path of "
+            "the directory that has them.")
     return LocalSource(local_of(wanted), means)
 
 
 def local_of(wanted: EndpointSpec) -> image_layout.Local:
+    """Return the directory tree or OCI layout of a specification."""
     if wanted.kind == DIRECTORY:
         return image_layout.Tree(wanted.path, wanted.scoped)
     return image_layout.Layout(wanted.path)
 
 
 def check_names(wanted: EndpointSpec, images: Mapping[str, Reference]) -> None:
-    """Refuse images that would get the same name in a destination."""
+    """Raise ClassroomError for images that would get the same name, or an invalid one, in a destination."""
     found = image_reference.clashes(_owners(wanted, images.values()))
     if found:
         raise ClassroomError(
-            "Wanted a name of its own for each image in {}, found {}; {}.".format(
+            "Images have the same name at the destination: expected a unique name for each image in {}, found {}. {}, "
+            "or leave one of each out.".format(
                 wanted, "; ".join(found),
-                "scope the names (names: scoped), or leave one of each out" if wanted.kind == REGISTRY
-                else "scope the names (scoped: true), or leave one of each out"))
+                "Scope the names (names: scoped)" if wanted.kind == REGISTRY else "Scope the names (scoped: true)"))
     if wanted.kind == REGISTRY and wanted.names == "scoped":
         odd = sorted(image.name for image in images.values() if ":" in image.host)
         if odd:
             raise ClassroomError(
-                "Wanted the host of each image as a part of its name in {}, found hosts with a port, which no "
-                "repository's name can have: {}; use names: mirror for these.".format(wanted, ", ".join(odd)))
+                "Names of images cannot be scoped: expected hosts without a port as a part of the names in {}, found "
+                "hosts with a port, which a repository's name cannot have: {}. Use names: mirror for these.".format(
+                    wanted, ", ".join(odd)))
 
 
 def _owners(wanted: EndpointSpec, images: Iterable[Reference]) -> Iterator[tuple[str, str, str]]:
@@ -308,13 +319,13 @@ def _owners(wanted: EndpointSpec, images: Iterable[Reference]) -> Iterator[tuple
 
 
 def parsed(options: Mapping[str, Any]) -> EndpointSpec:
-    """A place from the module's options."""
+    """Return a source or destination from the options of the module; raise ClassroomError for an invalid address."""
     address = options.get("address") or ""
     if address and not image_reference.ADDRESS.fullmatch(address):
-        # Not shown: somebody may have written a password into it
+        # Not shown: it may have a password
         raise ClassroomError(
-            "Wanted the address of a registry as HOST:PORT or HOST:PORT/PATH, found something else; leave scheme and "
-            "login out of it, they have options of their own.")
+            "The address of a registry is invalid: expected HOST:PORT or HOST:PORT/PATH, found another form. Leave out "
+            "scheme and login, which have separate options.")
     return EndpointSpec(
         options["type"], options.get("path") or "", bool(options.get("scoped")), address,
         options.get("ca") or "", options.get("tls") is not False, options.get("names") or "mirror")

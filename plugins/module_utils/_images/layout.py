@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images in directories of this machine: OCI layouts, and directories as `skopeo sync` writes them.
+"""Read and write images in directories of this host: OCI layouts, and directories in the format of `skopeo sync`.
 
-Both keep files that are named by digest. An image is put together in a directory aside, where it can be resumed, and
-then gets its name in one step, so that half of one never looks finished.
+Both keep files that are named by digest. An image is assembled in a separate directory, where the copy can be resumed,
+and then gets its name in one step, so that an incomplete image never has its name.
 """
 
 from __future__ import annotations
@@ -25,28 +25,32 @@ from . import manifest as image_manifest
 from .manifest import Manifest
 from .reference import REFERENCE, Reference
 
-# How containerd and Docker name an image in a layout; their ref.name is the tag only
+# The annotation with which containerd and Docker name an image in a layout; their ref.name is only the tag
 CONTAINERD_NAME = "io.containerd.image.name"
 STAGES = ".classroom-mirror"
 DIR_VERSION = "Directory Transport Version: 1.1\n"
 
 
 class Local(Protocol):
-    """What copying needs of a place on this machine."""
+    """The interface of a directory with images on this host."""
 
     root: str
 
-    def digest(self, image: Reference) -> str: ...
+    def digest(self, image: Reference) -> str:
+        """Return the digest of an image, empty if it is missing."""
 
-    def manifest(self, image: Reference, ending: str) -> Manifest | None: ...
+    def manifest(self, image: Reference, ending: str) -> Manifest | None:
+        """Return a manifest by its digest, or that of the image's tag; None if it is missing or damaged."""
 
-    def blob_path(self, image: Reference, digest: str) -> str | None: ...
+    def blob_path(self, image: Reference, digest: str) -> str | None:
+        """Return the path of a blob, None if it is missing."""
 
-    def publish(self, image: Reference, parts: Sequence[Manifest], stage: str) -> None: ...
+    def publish(self, image: Reference, parts: Sequence[Manifest], stage: str) -> None:
+        """Move the files of a stage into the directory and give the image its name."""
 
 
 class Layout:
-    """An OCI image layout. The name of an image is its full reference."""
+    """An OCI image layout, in which the name of an image is its full reference."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -60,7 +64,7 @@ class Layout:
         return image.digest if image.digest and os.path.exists(self._path(image.digest)) else ""
 
     def manifest(self, image: Reference, ending: str) -> Manifest | None:
-        """A manifest by its digest, or the one of the image's tag."""
+        """Return a manifest by its digest, or that of the image's tag."""
         digest = ending if ":" in ending else self.digest(image)
         return read_manifest(self._path(digest), digest) if digest else None
 
@@ -69,7 +73,7 @@ class Layout:
         return path if os.path.exists(path) else None
 
     def publish(self, image: Reference, parts: Sequence[Manifest], stage: str) -> None:
-        """Take the files of a stage over, then name the image."""
+        """Move the files of a stage into the layout, then add the image to the index."""
         os.makedirs(os.path.join(self.root, "blobs", "sha256"), exist_ok=True)
         for digest in [*image_manifest.blobs(parts), *(part.digest for part in parts)]:
             staged = stage_path(stage, digest)
@@ -80,7 +84,7 @@ class Layout:
             "mediaType": top.media_type, "digest": top.digest, "size": len(top.content),
             "annotations": {REFERENCE: image.name},
         }
-        # One writer at a time: skopeo's own processes would overwrite each other's index
+        # One writer at a time; several skopeo processes would overwrite each other's index
         with self._writing:
             entries = [entry for entry in self._entries() if not _is_named(entry, image.name)]
             index = {"schemaVersion": 2, "mediaType": image_manifest.OCI_INDEX, "manifests": [*entries, fresh]}
@@ -102,24 +106,23 @@ class Layout:
                 entries = [dict(entry) for entry in json.loads(read_text(path) or "{}")["manifests"]]
             except (ValueError, KeyError, TypeError) as problem:
                 raise ClassroomError(
-                    f"Wanted the index of an OCI layout in {path}, found another text; take the layout from where it "
-                    "was "
-                    "whole, or remove it.") from problem
+                    f"The image layout is damaged: expected the index of an OCI layout in {path}, found another text. "
+                    "Restore the layout from an intact copy, or remove it.") from problem
             self._read = (trait, entries)
         return self._read[1]
 
 
 class Tree:
-    """Directories as `skopeo sync` lays them out: one an image, in `scoped` trees with its host and path before it."""
+    """A directory tree of `skopeo sync`: one directory per image, in `scoped` trees below its host and path."""
 
     def __init__(self, root: str, scoped: bool) -> None:
         self.root = root
         self.scoped = scoped
-        # Blobs of images that were looked at, for others that share them
+        # Paths of the blobs of images that were read, for other images that share them
         self._known: dict[str, str] = {}
 
     def place(self, image: Reference) -> str:
-        """The directory of an image."""
+        """Return the directory of an image."""
         return os.path.join(self.root, image.name if self.scoped else image.name.rpartition("/")[2])
 
     def digest(self, image: Reference) -> str:
@@ -127,7 +130,7 @@ class Tree:
         return manifest.digest if manifest else ""
 
     def manifest(self, image: Reference, ending: str) -> Manifest | None:
-        """A manifest by its digest, or the one of the image's tag."""
+        """Return a manifest by its digest, or that of the image's tag."""
         top = self._top(image)
         if top is not None and (":" not in ending or top.digest == ending):
             found: Manifest | None = top
@@ -145,7 +148,7 @@ class Tree:
         return path if os.path.exists(path) else self._known.get(digest)
 
     def publish(self, image: Reference, parts: Sequence[Manifest], stage: str) -> None:
-        """Lay out the image aside and rename it; a blob of another image becomes one file with two names."""
+        """Assemble the image in the stage and rename it; a blob of another image becomes a hard link."""
         fresh, old = os.path.join(stage, "fresh"), os.path.join(stage, "old")
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -170,7 +173,7 @@ class Tree:
 
 
 def read_manifest(path: str, digest: str = "") -> Manifest | None:
-    """A manifest in a file; None if there is none, or other content than the digest says."""
+    """Return the manifest in a file, None if it is missing or its content does not match the digest."""
     try:
         with open(path, "rb") as stream:
             content = stream.read()
@@ -183,26 +186,27 @@ def read_manifest(path: str, digest: str = "") -> Manifest | None:
     try:
         return image_manifest.parse(content)
     except (ValueError, KeyError, TypeError, AttributeError):
-        # Half a file looks like no file: it is copied again
+        # A truncated file counts as missing and is copied again
         return None
 
 
 def has_digest(path: str, digest: str) -> bool:
-    """Whether a file's content is what its digest says. Reads all of it."""
+    """Return whether the content of a file matches a digest. Reads the whole file."""
     return "sha256:" + checksum_of(path) == digest
 
 
 def stage_of(root: str, image: Reference) -> str:
-    """Where an image is put together; the same for each run, so that the next one finds what a killed one had."""
+    """Return the directory in which an image is assembled; each run uses the same one, so that it can resume."""
     return os.path.join(root, STAGES, hashlib.sha256(image.name.encode()).hexdigest()[:16])
 
 
 def stage_path(stage: str, digest: str) -> str:
+    """Return the path of a blob or manifest in a stage."""
     return os.path.join(stage, "blobs", *digest.split(":", 1))
 
 
 def view(directory: str, top: Manifest, files: Mapping[str, str]) -> None:
-    """An OCI layout of links with one manifest in it: how skopeo takes any image of this machine by its digest."""
+    """Create an OCI layout of links with one manifest, so that skopeo can read any local image by its digest."""
     blobs = os.path.join(directory, "blobs", "sha256")
     os.makedirs(blobs)
     for digest, path in files.items():
@@ -221,7 +225,7 @@ def _is_named(entry: Mapping[str, Any], name: str) -> bool:
 
 
 def _take(source: str, target: str) -> None:
-    """Move a staged file; what is a link to another image's file becomes the same file."""
+    """Move a staged file; turn a link to the file of another image into a hard link."""
     if not os.path.islink(source):
         os.rename(source, target)
         return

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which digest each image of a list stands for: resolved once, then the same everywhere.
+"""Record the digest of each image of a list: resolved once, then the same everywhere.
 
-Two digests belong to an image. `images` has what its tag stood for when it was asked, often a list for all platforms;
-`copies` has what is copied of it for the platforms that are wanted, and is what a destination is compared with.
+Each image has two digests. `images` has that of its tag when it was resolved, often of a list for all platforms;
+`copies` has that of the copied content for the desired platforms, with which a destination is compared.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .reference import DIGEST, Reference
 SCHEMA = 1
 HEADER = """\
 ---
-# Written by the module image_mirror. `images` has what each tag stood for when it was asked, `copies` what is copied of
-# it for these platforms. The module's option `update` takes another digest; nothing else changes a line.
+# Written by the module image_mirror. `images` has the digest of each tag when it was resolved, `copies` that of the
+# copied content for these platforms. Only the module's option `update` changes a digest.
 """
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Digests of an image: what its name stood for, and what is copied."""
+    """The digests of an image: that of its name when it was resolved, and that of the copied content."""
 
     resolved: str
     copied: str
@@ -44,7 +44,7 @@ class Lock:
 
 
 def read(path: str) -> Lock | None:
-    """The lock in a file, None if there is no file."""
+    """Return the lock in a file, None if there is no file; raise ClassroomError for a damaged lock."""
     text = read_text(path)
     if text is None:
         return None
@@ -56,7 +56,7 @@ def read(path: str) -> Lock | None:
         raise _damaged(path, "{} lines that name the platforms".format(len(platforms) or "no"))
     resolved = _section(path, lines, "images", DIGEST)
     copied = _section(path, lines, "copies", DIGEST)
-    # The second list closes the file, so that a file which was cut off shows here
+    # The second list ends the file, so that a truncated file is recognized here
     odd = sorted(set(resolved) ^ set(copied))
     if odd:
         raise _damaged(path, "{} in one of its two lists only".format(", ".join(odd)))
@@ -64,11 +64,12 @@ def read(path: str) -> Lock | None:
 
 
 def write(path: str, lock: Lock) -> None:
+    """Write a lock to a file."""
     write_text(path, text(lock))
 
 
 def text(lock: Lock) -> str:
-    """A line an entry, so that it is read without a YAML library and compared line by line."""
+    """Return the text of a lock with one line per entry: no YAML library is needed, and lines can be compared."""
     lists = {
         "images": {name: entry.resolved for name, entry in lock.entries.items()},
         "copies": {name: entry.copied for name, entry in lock.entries.items()},
@@ -83,27 +84,26 @@ def text(lock: Lock) -> str:
 def compare(
     path: str, lock: Lock, platforms: Sequence[str], desired: Mapping[str, Reference], update: Collection[str]
 ) -> None:
-    """Refuse a lock of something else than what is asked for; images that it does not have yet are no contradiction."""
+    """Raise ClassroomError for a lock of other images, digests or platforms; it may lack some of the images."""
     if set(lock.platforms) != set(platforms):
         raise ClassroomError(
-            "Wanted {} for the platforms {}, found it for {}; give each choice of platforms a lock of its own, or "
-            "remove the file to have all digests resolved anew.".format(
+            "The lock {} is for other platforms: expected it for {}, found it for {}. Use a separate lock for each "
+            "choice of platforms, or remove the file to resolve all digests again.".format(
                 path, ", ".join(platforms), ", ".join(lock.platforms))
         )
     strangers = sorted(name for name in lock.entries if name not in desired and name not in update)
     if strangers:
         raise ClassroomError(
-            "Wanted {} to be the lock of these images, found in it what is not asked for: {}; give each list of "
-            "images a lock of its own, or name what is to leave the lock in the option update.".format(
+            "The lock {} is for other images: expected only requested images, found in it others: {}. Use a separate "
+            "lock for each list of images, or name the images to remove in the option update.".format(
                 path, ", ".join(strangers))
         )
     for name, reference in sorted(desired.items()):
         entry = lock.entries.get(name)
         if entry and reference.digest and name not in update and reference.digest != entry.resolved:
             raise ClassroomError(
-                f"Wanted {name} with the digest {reference.digest}, found {entry.resolved} in {path}; correct the "
-                "image's digest, or name the image in "
-                "the option update."
+                f"The lock has another digest: expected {name} with the digest {reference.digest}, found "
+                f"{entry.resolved} in {path}. Correct the digest of the image, or name the image in the option update."
             )
 
 
@@ -115,7 +115,7 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
     for line in lines[starts[0] + 1:]:
         if not line.startswith(" "):
             break
-        # A person or a tool may have quoted it: both of YAML's ways
+        # A user or a tool may have added either form of YAML's quotes
         name, _colon, found = (_plain(part) for part in line.strip().rpartition(": "))
         if not name or not value.fullmatch(found):
             raise _damaged(path, f"the line '{line.strip()}'")
@@ -135,7 +135,5 @@ def _plain(part: str) -> str:
 
 def _damaged(path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted a lock of images in {path} as the module image_mirror writes it, found {found}; take the file from "
-        "where it "
-        "was whole, or remove it to have all digests resolved anew."
-    )
+        f"The lock {path} is damaged: expected a lock of images as the module image_mirror writes it, found {found}. "
+        "Restore the file from an intact copy, or remove it to resolve all digests again.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Manifests of images and lists of them, of OCI's and of Docker's media types."""
+"""Parse manifests of images and lists of them, in the media types of OCI and of Docker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9]+)?")
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a manifest says of something it names; `size` in bytes, -1 where it does not say."""
+    """An entry of a manifest; `size` is in bytes, -1 if the manifest does not have it."""
 
     digest: str
     size: int
@@ -47,17 +47,19 @@ class Manifest:
 
     @property
     def is_list(self) -> bool:
+        """Return whether this is a list of manifests, for example for several platforms."""
         return self.media_type in (OCI_INDEX, DOCKER_LIST)
 
 
 def digest_of(content: bytes) -> str:
+    """Return the digest of a manifest or blob."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def parse(content: bytes, told: str = "") -> Manifest:
-    """A manifest from its bytes; `told` is the media type that its place gives, for one that does not say itself.
+    """Parse a manifest; `told` is the media type from its source, for a manifest that does not name its own.
 
-    Raises ValueError with what was found for anything else.
+    Raises ValueError that says what was found instead.
     """
     document = json.loads(content)
     if not isinstance(document, dict):
@@ -76,31 +78,34 @@ def parse(content: bytes, told: str = "") -> Manifest:
 
 
 def closure(read: Callable[[str], Manifest], top: str) -> tuple[Manifest, ...]:
-    """A manifest and, before it, those that it lists, each once. `read` raises for one that is not there."""
+    """Return a manifest after those that it lists, each once. `read` raises an exception for a missing one."""
     found: dict[str, Manifest] = {}
     _collect(read, top, found)
     return tuple(found.values())
 
 
 def blobs(parts: Iterable[Manifest]) -> dict[str, Descriptor]:
-    """All that these manifests name, by digest."""
+    """Return all blobs of these manifests by digest."""
     return {blob.digest: blob for part in parts for blob in part.blobs}
 
 
 def size(parts: Sequence[Manifest]) -> int:
-    """Bytes of these manifests and of what they name, each blob counted once."""
+    """Return the size in bytes of these manifests and of their blobs, each blob counted once."""
     return sum(len(part.content) for part in parts) + sum(max(blob.size, 0) for blob in blobs(parts).values())
 
 
 def choose(whole: Manifest, platforms: Sequence[str]) -> tuple[Descriptor, ...]:
-    """The entries of a list for the wanted platforms, in the order of the list."""
+    """Return the entries of a list for the desired platforms, in the order of the list.
+
+    Raises ClassroomError for a platform that the list does not have.
+    """
     chosen = []
     for wanted in platforms:
         fitting = [entry for entry in whole.entries if _fits(entry.platform, wanted)]
         if not fitting:
             there = sorted(entry.platform for entry in whole.entries if entry.platform)
             raise ClassroomError(
-                "wanted it for {0}, found it for {1}; take {0} out of the platforms, or the image out of the list"
+                "expected it for {0}, found it for {1}. Remove {0} from the platforms, or the image from the list"
                 .format(wanted, ", ".join(there) or "no platform that it names")
             )
         chosen.append(fitting[0])
@@ -108,7 +113,7 @@ def choose(whole: Manifest, platforms: Sequence[str]) -> tuple[Descriptor, ...]:
 
 
 def reduced(whole: Manifest, chosen: Sequence[Descriptor]) -> Manifest:
-    """The list with some of its entries only. The same entries of the same list always give the same bytes."""
+    """Return a list with only some of its entries; equal lists and entries result in equal bytes."""
     document = json.loads(whole.content)
     wanted = {entry.digest for entry in chosen}
     document["manifests"] = [entry for entry in document["manifests"] if entry["digest"] in wanted]
@@ -125,7 +130,7 @@ def _collect(read: Callable[[str], Manifest], digest: str, found: dict[str, Mani
 
 
 def _guess(document: Mapping[str, Any]) -> str:
-    # OCI's documents need not name their own type
+    # The documents of OCI need not name their type
     if "manifests" in document:
         return OCI_INDEX
     return OCI_MANIFEST if "config" in document else ""
@@ -139,11 +144,11 @@ def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
 
 
 def _is_elsewhere(entry: Mapping[str, Any]) -> bool:
-    """Layers that may not be distributed stay where their URL says, whoever copies the image."""
+    """Return whether this is a layer that may not be distributed and is always downloaded from its own URL."""
     media_type = entry.get("mediaType", "")
     return "nondistributable" in media_type or "foreign" in media_type
 
 
 def _fits(found: str, wanted: str) -> bool:
-    """Whether an entry is for a platform; without a variant in the wish any will do."""
+    """Return whether an entry is for a platform; a platform without a variant accepts any variant."""
     return found == wanted or found.startswith(wanted + "/") or wanted == found + "/v8"

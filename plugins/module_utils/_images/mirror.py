@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A mirror of images: resolve, look, judge, copy what is missing, and tell of each image what became of it."""
+"""Mirror images: resolve, compare, plan, copy missing images, and report the result for each."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from .lock import Entry, Lock
 from .plan import COPIED, FAILED, PRESENT, Choice, Found, Result
 from .reference import Reference
 
-# Questions to registries and reading of small files wait more than they work
+# Threads for requests to registries and for reading small files, which mostly wait
 LOOKERS = 8
-# Seconds between two lines on what is being copied
+# Seconds between two lines about an image that is being copied
 PROGRESS_INTERVAL = 5
 # Seconds before the second attempt, doubled for each further one
 RETRY_DELAY = 1.0
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MirrorSpec:
-    """What is asked for. `platforms` may be only "all"; `wait` and `timeout` are seconds."""
+    """The desired mirror. `platforms` may be only "all"; `wait` is in seconds."""
 
     images: Mapping[str, Reference]
     source: EndpointSpec
@@ -59,7 +59,7 @@ class MirrorSpec:
 
 @dataclass(frozen=True)
 class Moved:
-    """A tag that stands for something else at the source than when it was locked."""
+    """A tag whose digest at the source has changed since it was locked."""
 
     reference: str
     locked: str
@@ -68,7 +68,7 @@ class Moved:
 
 @dataclass
 class MirrorResult:
-    """All that a run found and did."""
+    """The findings and changes of a run."""
 
     steps: list[Change] = field(default_factory=list)
     results: dict[str, Result] = field(default_factory=dict)
@@ -77,17 +77,19 @@ class MirrorResult:
 
     @property
     def bad(self) -> list[Result]:
+        """Return the results of all images that are not in the desired state."""
         return [result for result in self.results.values() if result.state not in (PRESENT, COPIED)]
 
 
 class Progress:
-    """Lines in a file that somebody can follow."""
+    """A log file of the progress, which a user can follow."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
 
     def say(self, line: str) -> None:
+        """Append a line with the time; raise ClassroomError if the file cannot be written."""
         if not self._path:
             return
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
@@ -96,12 +98,12 @@ class Progress:
                 stream.write(f"{stamp} {line}\n")
         except OSError as problem:
             raise ClassroomError(
-                f"Wanted to write progress to {self._path}, found: {problem.strerror}; give a path in a directory that "
-                "is there.") from problem
+                f"The progress cannot be written: expected a writable file {self._path}, found: {problem.strerror}. "
+                "Set a path in an existing directory.") from problem
 
 
 def asked(texts: Sequence[str]) -> dict[str, Reference]:
-    """The images by name, each once. All names that cannot be used are told in one sentence each."""
+    """Return the requested images by name; raise ClassroomError with one message per invalid or duplicate name."""
     found: dict[str, Reference] = {}
     problems = []
     for text in texts:
@@ -111,14 +113,15 @@ def asked(texts: Sequence[str]) -> dict[str, Reference]:
             problems.append(str(problem))
             continue
         if found.setdefault(reference.name, reference) != reference:
-            problems.append(f"Wanted each image once, found {reference.name} with and without a digest, or with two.")
+            problems.append(f"An image is listed twice: expected each image once, found {reference.name} with and "
+                            "without a digest, or with two. Remove one of them.")
     if problems:
         raise ClassroomError("\n".join(problems))
     return found
 
 
 def mirror(spec: MirrorSpec, means: TransferOptions, progress: Progress) -> MirrorResult:
-    """Have the images in the destination, or only look."""
+    """Copy missing images to the destination, or only verify or predict; return the result."""
     check_names(spec.destination, spec.images)
     began = time.monotonic()
     with contextlib.ExitStack() as held:
@@ -130,8 +133,8 @@ def mirror(spec: MirrorSpec, means: TransferOptions, progress: Progress) -> Mirr
     return outcome
 
 
-def sentences(spec: MirrorSpec, outcome: MirrorResult) -> str:
-    """All images that are not as wished, each with its reason; empty if there are none."""
+def failure_message(spec: MirrorSpec, outcome: MirrorResult) -> str:
+    """Return a message about all images that are not in the desired state, each with its reason; empty if all are."""
     if not outcome.bad:
         return ""
     what = "are not as locked in" if spec.verified else "could not be copied to"
@@ -139,16 +142,15 @@ def sentences(spec: MirrorSpec, outcome: MirrorResult) -> str:
     return "\n".join([head, *(f"{result.reference}: {result.error}" for result in outcome.bad)])
 
 
-def moved_sentence(moved: Moved) -> str:
+def moved_message(moved: Moved) -> str:
+    """Return the warning about a tag whose digest has changed."""
     return (
-        f"{moved.reference} is {moved.upstream} at the source now, and is locked as {moved.locked}; name it in the "
-        "option update to take the new one."
-
-    )
+        f"The tag {moved.reference} has changed: it is {moved.upstream} at the source now, and is locked as "
+        f"{moved.locked}. Name it in the option update to take the new one.")
 
 
 def report(spec: MirrorSpec, outcome: MirrorResult) -> dict[str, Any]:
-    """The run as data."""
+    """Return the result of the run as data."""
     return {
         "source": str(spec.source), "destination": str(spec.destination), "lock": spec.lock,
         "platforms": list(spec.platforms), "state": "verified" if spec.verified else "present",
@@ -158,11 +160,12 @@ def report(spec: MirrorSpec, outcome: MirrorResult) -> dict[str, Any]:
 
 
 def write_report(path: str, content: Mapping[str, Any]) -> None:
+    """Write a report as JSON."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _guarded(spec: MirrorSpec) -> Iterator[tuple[str, str]]:
-    """Files whose holder works alone. A registry guards itself: a run by another machine would not see ours."""
+    """Yield lock files and what they protect. A registry has none: runs on other hosts would not see it."""
     directory, name = os.path.split(os.path.abspath(spec.lock))
     yield os.path.join(directory, f".{name}.classroom-lock"), spec.lock
     if spec.destination.kind != REGISTRY:
@@ -170,7 +173,7 @@ def _guarded(spec: MirrorSpec) -> Iterator[tuple[str, str]]:
 
 
 class _Run:
-    """The state of a run: what went wrong by image, and what is known of the others."""
+    """The state of a run: errors by image, and the results so far."""
 
     def __init__(self, spec: MirrorSpec, means: TransferOptions, progress: Progress) -> None:
         self.spec = spec
@@ -185,12 +188,13 @@ class _Run:
 
     @property
     def source(self) -> Source:
-        """Only when something is asked of it: with all images in place the source may be switched off."""
+        """Return the source, opened on first use: it may be unreachable if all images are present."""
         if self._source is None:
             self._source = source_of(self.spec.source, self.means)
         return self._source
 
     def run(self) -> MirrorResult:
+        """Carry out the run and return its result."""
         lock = self._lock()
         entries = dict(lock.entries)
         choices: dict[str, Choice] = {}
@@ -208,7 +212,7 @@ class _Run:
         if not self.spec.verified:
             self._locate(entries, [name for name in todo if name not in choices], choices)
             todo = [name for name in todo if name not in self.errors]
-            self._judge_room(todo, choices)
+            self._check_space(todo, choices)
             self.outcome.steps = image_plan.steps(
                 entries, lock.entries, {name: seen for name, seen in found.items() if name not in self.errors})
         self._tell(entries, found, states, choices)
@@ -223,16 +227,15 @@ class _Run:
         if found is None:
             if self.spec.verified:
                 raise ClassroomError(
-                    f"Wanted a lock of these images in {self.spec.lock}, found no such file; run this with state: "
-                    "present first."
-                    )
+                    f"The images are not locked: expected a lock in {self.spec.lock}, found no such file. Run this "
+                    "with state: present first.")
             return Lock(self.spec.platforms)
         update = frozenset() if self.spec.verified else self.spec.update
         image_lock.compare(self.spec.lock, found, self.spec.platforms, self.spec.images, update)
         return found
 
     def _resolve(self, entries: dict[str, Entry], choices: dict[str, Choice]) -> None:
-        """Ask the source for what is not locked, or is to be locked anew."""
+        """Query the source for images that are not locked or have to be locked again."""
         fresh = [name for name in self.spec.images if name not in entries or name in self.spec.update]
 
         def resolved(name: str) -> tuple[Entry, Choice]:
@@ -240,7 +243,7 @@ class _Run:
             whole = self.source.manifest(image, image.digest or image.tag)
             if whole is None:
                 raise ClassroomError(
-                    "wanted it at {}, found no such {}; correct the name, or take it out of the list".format(
+                    "expected it at {}, found no such {}. Correct the name, or remove it from the list".format(
                         self.source.named(image), "digest" if image.digest else "tag"))
             choice = image_plan.chosen(self._reader(image), whole, image, self.spec.platforms)
             return Entry(self.source.identity(image, whole), choice.top.digest), choice
@@ -250,17 +253,17 @@ class _Run:
             choices[name] = choice
 
     def _compare(self, lock: Lock, names: Sequence[str]) -> None:
-        """Find out which tags moved since they were locked."""
+        """Find tags that have changed since they were locked."""
         names = [name for name in names if name in lock.entries and name not in self.spec.update
                  and self.spec.images[name].tag and name not in self.errors]
         for name, now in self._each(names, lambda name: self.source.digest(self.spec.images[name])).items():
             entry = lock.entries[name]
             if now and now not in (entry.resolved, entry.copied):
                 self.outcome.moved.append(Moved(name, entry.resolved, now))
-                self.progress.say(moved_sentence(self.outcome.moved[-1]))
+                self.progress.say(moved_message(self.outcome.moved[-1]))
 
     def _locate(self, entries: Mapping[str, Entry], names: Sequence[str], choices: dict[str, Choice]) -> None:
-        """Find at the source what is locked already and missing in the destination."""
+        """Find locked images that are missing in the destination at the source."""
 
         def located(name: str) -> Choice:
             image = self.spec.images[name]
@@ -269,7 +272,7 @@ class _Run:
 
         choices.update(self._each([name for name in names if name not in self.errors], located))
 
-    def _judge_room(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
+    def _check_space(self, names: Sequence[str], choices: Mapping[str, Choice]) -> None:
         if isinstance(self.destination, ToLocal):
             wanted: dict[str, int] = {}
             for name in names:
@@ -280,7 +283,7 @@ class _Run:
         self, entries: Mapping[str, Entry], found: Mapping[str, Found], states: Mapping[str, tuple[str, str]],
         choices: Mapping[str, Choice],
     ) -> None:
-        """What is known of each image before anything is copied; in check mode that is what will be."""
+        """Record the result for each image before anything is copied; in check mode this is the prediction."""
         for name, image in self.spec.images.items():
             entry = entries.get(name)
             state, reason = states.get(name, image_plan.state_of(entry, Found()))
@@ -289,7 +292,7 @@ class _Run:
                 state, reason = FAILED, self.errors[name]
             elif state != PRESENT and not self.spec.verified:
                 state, reason = COPIED, ""
-            # A source that is not needed is not looked at, its name is
+            # The name of the source is known without opening it
             self.outcome.results[name] = Result(
                 name, self._named(image), entry.copied if entry else "", size, 0.0, state, reason)
 
@@ -297,7 +300,7 @@ class _Run:
         queue = Queue({name: self.destination.lacking(self.spec.images[name], choices[name].parts) for name in names})
         self.progress.say(f"{len(self.spec.images)} images: {len(names)} to copy, "
                           f"{len(self.spec.images) - len(names) - len(self.errors)} there, {len(self.errors)} failed")
-        with _beat(self.progress, choices) as moved:
+        with _reported(self.progress, choices) as moved:
 
             def worker() -> None:
                 while True:
@@ -315,7 +318,7 @@ class _Run:
                           f"{len(self.errors)} failed")
 
     def _copy_one(self, name: str, choice: Choice, moved: dict[str, int]) -> None:
-        """Copy an image, again and again if that may help, and keep what became of it."""
+        """Copy an image, with retries if they may help, and record the result."""
         began = time.monotonic()
         moved[name] = 0
         state, reason = COPIED, ""
@@ -331,9 +334,9 @@ class _Run:
                     state = FAILED
                     self.errors[name] = reason
                     break
-                pause = RETRY_DELAY * 2 ** attempt
-                self.progress.say(f"{name}: attempt {attempt + 1} failed, again in {pause:g} s: {reason}")
-                time.sleep(pause)
+                delay = RETRY_DELAY * 2 ** attempt
+                self.progress.say(f"{name}: attempt {attempt + 1} failed, again in {delay:g} s: {reason}")
+                time.sleep(delay)
         moved.pop(name, None)
         seconds = round(time.monotonic() - began, 3)
         known = self.outcome.results[name]
@@ -343,7 +346,7 @@ class _Run:
             name, state, _mb(known.size), seconds, ": " + reason if state == FAILED else ""))
 
     def _each(self, names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
-        """Do something for several images at a time; what fails for one becomes its error."""
+        """Process several images at a time; an exception for one becomes its error."""
 
         def guarded(name: str) -> tuple[T] | None:
             try:
@@ -369,17 +372,17 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _beat(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[str, int]]:
-    """A line every few seconds on each image that is being copied."""
+def _reported(progress: Progress, choices: Mapping[str, Choice]) -> Iterator[dict[str, int]]:
+    """Write a line every few seconds about each image that is being copied; yield the mapping of copied bytes."""
     moved: dict[str, int] = {}
     ended = threading.Event()
 
-    def beat() -> None:
+    def report_progress() -> None:
         while not ended.wait(PROGRESS_INTERVAL):
             for name, size in list(moved.items()):
                 progress.say(f"{name}: {_mb(size)} of {_mb(choices[name].size)}")
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=report_progress, daemon=True)
     thread.start()
     try:
         yield moved

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be copied: images as they are locked beside what is in the destination."""
+"""Plan what has to be copied, by comparing locked images with the destination."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRESENT, COPIED, MISSING, DIFFERENT, FAILED = "present", "copied", "missing", "d
 
 @dataclass(frozen=True)
 class Found:
-    """An image in the destination: the digest under its name, empty for none; its bytes; what of it is not whole."""
+    """An image in the destination: the digest of its name (empty: none), its size in bytes, messages on its defects."""
 
     digest: str = ""
     size: int = 0
@@ -30,10 +30,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is copied of an image: `tops` are copied as they are, `top` gets the image's name.
+    """The parts of an image to copy: `tops` are copied unchanged, `top` gets the name of the image.
 
-    The two differ only where some platforms of a list are wanted: then `top` is a list of these alone, and no place
-    has it before. `parts` are all manifests, those that are listed before the list.
+    They differ only if some platforms of a list are desired: then `top` is a new list of these. `parts` are all
+    manifests, listed ones before the list.
     """
 
     top: Manifest
@@ -42,12 +42,13 @@ class Choice:
 
     @property
     def size(self) -> int:
+        """Return the size of all parts in bytes."""
         return image_manifest.size(self.parts)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an image. `digest` is what is, or should be, in the destination; `size` in bytes."""
+    """The result for an image. `digest` is the actual or desired one in the destination; `size` is in bytes."""
 
     reference: str
     source: str
@@ -62,10 +63,10 @@ Read = Callable[[str], "Manifest | None"]
 
 
 def chosen(read: Read, whole: Manifest, image: Reference, platforms: Sequence[str]) -> Choice:
-    """What to copy of an image that was resolved to `whole`.
+    """Return what to copy of an image that was resolved to `whole`.
 
-    An image that is no list is copied as it is. So is one that is wanted by digest: whoever asks for it, asks for
-    this digest.
+    An image that is no list is copied unchanged. So is one that is requested by digest, since the copy must have this
+    digest.
     """
     if not whole.is_list or image.digest or tuple(platforms) == (ALL,):
         return Choice(whole, (whole,), _closure(read, whole))
@@ -83,10 +84,10 @@ def chosen(read: Read, whole: Manifest, image: Reference, platforms: Sequence[st
 def located(
     read: Read, entry: Entry, image: Reference, platforms: Sequence[str], named: Callable[[], str]
 ) -> Choice:
-    """What to copy of an image as it is locked.
+    """Return what to copy of a locked image.
 
-    A source that is a copy itself has just what is copied, upstream has what that was taken from. `named` asks what
-    the tag is now, for a sentence to a person.
+    A source that is a copy itself has only the copied content, upstream has the original list. `named` returns the
+    current digest of the tag, for the message. Raises ClassroomError if the source has no longer the locked digest.
     """
     top = read(entry.copied)
     if top is not None:
@@ -95,26 +96,25 @@ def located(
     if whole is None:
         now = named()
         raise ClassroomError(
-            "wanted the locked digest {}, found {}; {}".format(
+            "expected the locked digest {}, found {}. {}".format(
                 entry.resolved,
                 f"that the tag is {now} now and the locked one is gone" if now else "no such image",
-                "name the image in the option update if the new one is right" if now
-                else "see that the source has it under this name"))
+                "Name the image in the option update if the new one is right" if now
+                else "Check that the source has it under this name"))
     choice = chosen(read, whole, image, platforms)
     if choice.top.digest != entry.copied:
         raise ClassroomError(
-            f"wanted the locked digest {entry.copied}, found that {entry.resolved} has {choice.top.digest} for these "
-            "platforms; name the image in the option "
-            "update if that is right")
+            f"expected the locked digest {entry.copied}, found that {entry.resolved} has {choice.top.digest} for these "
+            "platforms. Name the image in the option update if that is right")
     return choice
 
 
 def state_of(wanted: Entry | None, found: Found) -> tuple[str, str]:
-    """The state of an image in the destination, with the reason unless it is present."""
+    """Return the state of an image in the destination, with the reason unless it is present."""
     if wanted is None:
         return MISSING, "it is not locked yet"
     if not found.digest:
-        return MISSING, found.lacking[0] if found.lacking else "it is not there"
+        return MISSING, found.lacking[0] if found.lacking else "it is missing"
     if found.digest != wanted.copied:
         return DIFFERENT, "another image is under its name"
     if found.lacking:
@@ -124,7 +124,7 @@ def state_of(wanted: Entry | None, found: Found) -> tuple[str, str]:
 
 
 def steps(entries: Mapping[str, Entry], locked: Mapping[str, Entry], found: Mapping[str, Found]) -> list[Change]:
-    """What will be changed: lines of the lock, then images in the destination."""
+    """Return the planned changes: lines of the lock, then images in the destination."""
     plan = []
     for name in sorted({*entries, *locked}):
         before, after = locked.get(name), entries.get(name)
@@ -147,5 +147,5 @@ def _closure(read: Read, top: Manifest) -> tuple[Manifest, ...]:
 def _present(read: Read, digest: str) -> Manifest:
     found = read(digest)
     if found is None:
-        raise ClassroomError(f"wanted the manifest {digest} that its list names, found none at the source")
+        raise ClassroomError(f"expected the manifest {digest} of its list, found none at the source")
     return found

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of images: what a reference says, and which names would fall together in a destination."""
+"""Parse references of images, and find names that would be equal in a destination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .._core.errors import ClassroomError
 
-# How an OCI layout names its images
+# The annotation with which an OCI layout names its images
 REFERENCE = "org.opencontainers.image.ref.name"
 
 DOCKER_HUB = "docker.io"
@@ -28,7 +28,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Reference:
-    """An image by its full name. `tag` or `digest` may be empty, not both."""
+    """The full name of an image. `tag` or `digest` may be empty, not both."""
 
     host: str
     repository: str
@@ -37,18 +37,21 @@ class Reference:
 
     @property
     def name(self) -> str:
-        """The name that it is kept under: by tag if there is one, since a tag is what a name is for."""
+        """Return the name under which the image is stored: with the tag if there is one, otherwise with the digest."""
         end = ":" + self.tag if self.tag else "@" + self.digest
         return f"{self.host}/{self.repository}{end}"
 
     @property
     def ending(self) -> str:
-        """What a registry calls this manifest."""
+        """Return the registry's name of the manifest: the tag, otherwise the digest."""
         return self.tag or self.digest
 
 
 def parse(text: str) -> Reference:
-    """What a reference says. A name without a host is one of Docker Hub, as container runtimes have it."""
+    """Parse a reference; raise ClassroomError for an invalid one.
+
+    A name without a host belongs to Docker Hub, as in container runtimes.
+    """
     rest, at, digest = text.partition("@")
     host, slash, path = rest.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
@@ -64,10 +67,10 @@ def parse(text: str) -> Reference:
 
 
 def clashes(owners: Iterable[tuple[str, str, str]]) -> list[str]:
-    """Names that several owners want, as "this and that".
+    """Return a text such as "this and that" for each name that several owners need.
 
-    Each owner is (the name that it wants, what tells owners apart, how a person knows it). A mirror, for example, has
-    one repository of a name, so that two hosts must not want the same.
+    Each owner is a tuple of the needed name, the identity of the owner, and its name for messages. A mirror, for
+    example, has one repository of a name, so that two hosts must not need the same.
     """
     wanted: dict[str, dict[str, str]] = {}
     for name, owner, told in owners:
@@ -76,10 +79,8 @@ def clashes(owners: Iterable[tuple[str, str, str]]) -> list[str]:
 
 
 def _unusable(text: str, found: str) -> ClassroomError:
-    # A name with credentials in it is somebody's mistake, and not to be repeated
+    # A mistaken name with credentials must not be shown
     shown = text.rpartition("@")[2] if "://" in text else text
     return ClassroomError(
-        f"Wanted images by full name with tag or digest, like registry.k8s.io/pause:3.10.2, found {found} in "
-        f"'{shown}'; write "
-        "the tag that is meant, also where it is latest."
-    )
+        "The reference of an image is invalid: expected a full name with tag or digest, like "
+        f"registry.k8s.io/pause:3.10.2, found {found} in '{shown}'. Write the tag, also if it is latest.")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An image registry over HTTP, as the OCI distribution specification has it: to ask what it has, and to fill a mirror.
+"""A client of an image registry over HTTP (OCI distribution specification), for queries and for filling a mirror.
 
-Login is as that specification and Docker's token specification say: a registry that answers 401 names what it wants,
-Basic or a Bearer token that another server gives out.
+Login follows that specification and Docker's token specification: a registry that answers 401 names the scheme, Basic
+or a Bearer token from another server.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from .reference import DOCKER_HUB
 from .registry_auth import Credentials
 
 TIMEOUT = 120
-# What a manifest or a configuration may have; both are read into memory
+# Largest manifest or configuration in bytes; both are read into memory
 MAX_DOCUMENT = 32 << 20
-# Seconds before the first repetition, doubled for each further one, and the longest that a registry may ask for
+# Seconds before the first retry, doubled for each further one, and the longest delay that a registry may request
 RETRY_DELAY = 0.5
-LONGEST_PAUSE = 60
+LONGEST_DELAY = 60
 REDIRECTS = 5
-# Where Docker Hub's registry answers
+# The address of Docker Hub's registry
 _ADDRESSES = {DOCKER_HUB: "registry-1.docker.io"}
-# Where podman, skopeo and docker look for the authorities of one registry
+# Directories in which podman, skopeo and docker look for the CA of one registry
 CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 
 _ROUTE = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/")
@@ -48,15 +48,15 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 class RegistryUnreachable(ClassroomError):
-    """Nothing answers at the registry's address: perhaps it is not installed yet."""
+    """An unreachable registry: perhaps it is not installed yet."""
 
 
 class RegistryRefused(ClassroomError):
-    """The registry answers, but not with what was wanted."""
+    """A response of the registry that is not the expected one."""
 
 
 class _NoResponse(Exception):
-    """There was no whole answer. The message is what was found."""
+    """A missing or incomplete response. The message is what was found."""
 
     def __init__(self, found: str, lasting: bool = False) -> None:
         super().__init__(found)
@@ -65,7 +65,7 @@ class _NoResponse(Exception):
 
 @dataclass(frozen=True)
 class Access:
-    """How a registry is spoken to: `timeout` in seconds for one answer, `retries` after the first attempt."""
+    """Options of the connection: `timeout` in seconds for one response, `retries` after the first attempt."""
 
     tls: bool = False
     ca: str = ""
@@ -82,9 +82,10 @@ class _Answer:
 
 
 class Registry:
-    """A registry on this machine or another one; without `access` one without TLS and login.
+    """A registry on this host or another one; without `access` one without TLS and login.
 
-    May be used by several threads: each has connections of its own, kept open between calls.
+    It may be used by several threads: each has separate connections, which stay open between calls. All methods raise
+    RegistryUnreachable or RegistryRefused.
     """
 
     def __init__(self, address: str, access: Access | None = None) -> None:
@@ -95,11 +96,11 @@ class Registry:
         self._given_up = False
 
     def digest(self, repository: str, reference: str) -> str:
-        """The digest of the manifest that a tag or digest names, empty if there is none."""
+        """Return the digest of a manifest by tag or digest, empty if there is none."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("HEAD", path, {"Accept": ", ".join(MEDIA_TYPES)})
         if answer.status not in (200, 404):
-            raise self._refused(f"tell the digest of {repository}:{reference}", answer)
+            raise self._refused(f"the digest of {repository}:{reference}", answer)
         if answer.status == 404:
             return ""
         told = answer.headers.get("docker-content-digest", "")
@@ -110,105 +111,103 @@ class Registry:
         return told
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:
-        """The manifest that a tag or digest names, None if there is none."""
+        """Return a manifest by tag or digest, None if there is none."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("GET", path, {"Accept": ", ".join(MEDIA_TYPES)})
         if answer.status == 404:
             return None
-        what = f"give the manifest {repository}:{reference}"
+        what = f"the manifest {repository}:{reference}"
         if answer.status != 200:
             raise self._refused(what, answer)
         if ":" in reference and digest_of(answer.body) != reference:
             raise RegistryRefused(
-                f"Wanted the registry at {self.address} to {what}, found other content under this digest; see what is "
-                "between here "
-                "and the registry.")
+                f"The registry at {self.address} sent wrong content: expected {what}, found other content under this "
+                "digest. Check proxies between this host and the registry.")
         try:
             return parse(answer.body, answer.headers.get("content-type", "").partition(";")[0])
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise RegistryRefused(f"Wanted the registry at {self.address} to {what}, found {problem}; only images of "
-                                  "OCI and of Docker's "
-                                  "schema 2 can be copied.") from problem
+            raise RegistryRefused(
+                f"The registry at {self.address} sent an unsupported manifest: expected {what}, found {problem}. Use "
+                "an image of OCI or of Docker's schema 2; only these can be copied.") from problem
 
     def blob(self, repository: str, digest: str) -> bytes:
-        """A small blob, such as an image's configuration, of which the digest was compared."""
+        """Return a small blob, such as the configuration of an image, after verifying its digest."""
         answer = self._ask("GET", f"/v2/{repository}/blobs/{digest}")
         if answer.status != 200 or digest_of(answer.body) != digest:
-            raise self._refused(f"give the blob {digest} of {repository}", answer)
+            raise self._refused(f"the blob {digest} of {repository}", answer)
         return answer.body
 
     def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether the registry has a blob."""
         return self.blob_size(repository, digest) is not None
 
     def blob_size(self, repository: str, digest: str) -> int | None:
-        """Bytes of a blob, -1 if the registry does not say, None if there is no such blob."""
+        """Return the size of a blob in bytes, -1 if the registry does not report it, None if there is no such blob."""
         answer = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}")
         if answer.status not in (200, 404):
-            raise self._refused(f"tell of the blob {digest} in {repository}", answer)
+            raise self._refused(f"the size of the blob {digest} in {repository}", answer)
         return int(answer.headers.get("content-length", -1)) if answer.status == 200 else None
 
     def mount_blob(self, repository: str, digest: str, source: str) -> bool:
-        """Make a blob of another repository one of this too, without sending it; False if the registry will not."""
+        """Mount a blob of another repository in this one without sending it; return False if that is not possible."""
         query = urlencode({"mount": digest, "from": source})
         answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}")
         if answer.status == 202:
-            # It offers an upload instead, which would stay open
+            # The registry offers an upload instead, which would stay open
             self._ask("DELETE", _local(answer.headers["location"]))
         return answer.status == 201
 
     def push_blob(self, repository: str, digest: str, path: str) -> None:
-        """Send a file. The registry compares the digest before the blob exists."""
+        """Upload a file. The registry verifies the digest before the blob exists."""
         answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/")
         if answer.status != 202:
-            raise self._refused(f"take an upload to {repository}", answer)
+            raise self._refused(f"an upload to {repository} to be accepted", answer)
         location = _local(answer.headers["location"])
         location += ("&" if "?" in location else "?") + urlencode({"digest": digest})
         with open(path, "rb") as stream:
             length = {"Content-Length": str(os.fstat(stream.fileno()).st_size)}
             answer = self._ask("PUT", location, {"Content-Type": "application/octet-stream", **length}, stream)
         if answer.status != 201:
-            raise self._refused(f"take the blob {digest} in {repository}", answer)
+            raise self._refused(f"the blob {digest} to be accepted in {repository}", answer)
 
     def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None:
-        """Send a manifest; all that it names must be there."""
+        """Upload a manifest; its blobs must exist."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self._ask("PUT", path, {"Content-Type": media_type}, content)
         if answer.status != 201:
-            raise self._refused(f"take the manifest {repository}:{reference}", answer)
+            raise self._refused(f"the manifest {repository}:{reference} to be accepted", answer)
 
     def _ask(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> _Answer:
-        """A request and its answer, repeated while the registry is silent, busy or broken.
+        """Send a request and return the response, with retries while the registry is unreachable, busy or broken.
 
-        The stream of a file is used up by the first attempt. A registry that stayed silent through all repetitions is
-        not waited for again.
+        The stream of a file is consumed by the first attempt. After all retries have failed once, an unreachable
+        registry is not retried again.
         """
         repeatable = body is None or isinstance(body, bytes)
         retries = self.access.retries if repeatable and not self._given_up else 0
         for attempt in range(retries + 1):
-            pause = RETRY_DELAY * 2 ** attempt
+            delay = RETRY_DELAY * 2 ** attempt
             try:
                 answer = self._authorised(method, target, dict(headers or {}), body)
-            except _NoResponse as deaf:
-                if attempt == retries or deaf.lasting:
+            except _NoResponse as problem:
+                if attempt == retries or problem.lasting:
                     self._given_up = self._given_up or repeatable
                     raise RegistryUnreachable(
-                        f"Wanted an answer from the registry at {self.address}, found: {deaf}; see that its service "
-                        "runs and listens "
-                        f"there{self._conditions()}."
-                    ) from deaf
+                        f"The registry is unreachable: expected a response from {self.address}, found: {problem}. "
+                        f"Check that its service runs and listens there{self._conditions()}.") from problem
             else:
                 if answer.status != 429 and answer.status < 500:
                     return answer
-                pause = max(pause, _asked_pause(answer))
-                if attempt == retries or pause > LONGEST_PAUSE:
+                delay = max(delay, _requested_delay(answer))
+                if attempt == retries or delay > LONGEST_DELAY:
                     return answer
-            time.sleep(pause)
+            time.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
 
     def _authorised(self, method: str, target: str, headers: dict[str, str], body: Any) -> _Answer:
-        """One request, with a login when it is asked for and wherever it is redirected to."""
+        """Send one request, with a login if it is required, and follow redirections."""
         url = urljoin(self._base(), target)
         for _redirect in range(REDIRECTS + 1):
             key = self._key(method, url)
@@ -224,7 +223,7 @@ class Registry:
         raise _NoResponse(f"more than {REDIRECTS} redirections", lasting=True)
 
     def _conditions(self) -> str:
-        """What else has to be true for an answer."""
+        """Return further conditions for a response, for the message."""
         tls = ", with TLS" if self.access.tls else ""
         base = urlsplit(self._base())
         if not _proxy(base.scheme, base.netloc).address:
@@ -236,13 +235,13 @@ class Registry:
         return "{}://{}/".format("https" if self.access.tls else "http", host)
 
     def _key(self, method: str, url: str) -> tuple[str, str, bool]:
-        """What a token is good for: a host, a repository, reading or also writing."""
+        """Return the scope of a token: host, repository, and whether it is for writing."""
         parts = urlsplit(url)
         route = _ROUTE.match(parts.path)
         return parts.netloc, route.group(1) if route else "", method not in ("GET", "HEAD")
 
     def _login(self, url: str, challenge: str, repository: str) -> str:
-        """The Authorization header that a challenge asks for, empty if there is nothing to answer it with."""
+        """Return the Authorization header for a challenge, empty if there are no matching credentials."""
         scheme, _blank, rest = challenge.partition(" ")
         host = urlsplit(url).netloc
         named = self.address if host == urlsplit(self._base()).netloc else host
@@ -254,7 +253,7 @@ class Registry:
         if scheme.lower() != "bearer" or not realm:
             return ""
         if basic and self.access.tls and not realm.startswith("https://"):
-            # A password that came to us for TLS does not leave without
+            # A password that is meant for TLS is not sent without
             basic = ""
         query = urlencode({key: words[key] for key in ("service", "scope") if key in words})
         answer = self._send(
@@ -267,12 +266,12 @@ class Registry:
         return ""
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Any, authorization: str) -> _Answer:
-        """One request on this thread's connection, with all of its answer read, so that the next can follow."""
+        """Send one request on the connection of this thread and read the whole response, so that it can be reused."""
         parts = urlsplit(url)
         known = self._connections()
         key = (parts.scheme, parts.netloc)
-        # A connection that the registry closed meanwhile shows only when it is used, so a request that can be made
-        # again has a second try; the stream of a file is used up by the first
+        # A connection that the registry has closed is noticed only when it is used, so a repeatable request has a
+        # second try; the stream of a file is consumed by the first
         for fresh in (False, True):
             reused = key in known
             connection = known.get(key) or self._connected(parts.scheme, parts.netloc)
@@ -305,7 +304,7 @@ class Registry:
                 raise TimeoutError(f"no end of the answer within {self.access.timeout:g} s")
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
-        # Without this the connection would not take another request
+        # Without this the connection cannot send another request
         response.close()
         headers = {key.lower(): value for key, value in response.getheaders()}
         return _Answer(response.status, headers, b"".join(pieces))
@@ -317,7 +316,7 @@ class Registry:
         return found
 
     def _connected(self, scheme: str, host: str) -> http.client.HTTPConnection:
-        """A connection to the host, or to the proxy that the environment names for it.
+        """Return a connection to the host, or to its proxy from the environment.
 
         A request to a proxy without TLS names the whole URL (RFC 9112, 3.2.2), one with TLS goes through a tunnel.
         """
@@ -332,10 +331,9 @@ class Registry:
         return connection
 
     def _trust(self, host: str) -> ssl.SSLContext:
-        """The system's authorities, those of this registry as podman and skopeo know them, and the wish's own."""
+        """Return a context with the CAs of the system, of podman and skopeo for the registry, and the given one."""
         context = ssl.create_default_context()
-        # A classroom's own authority need not carry every extension of RFC 5280, on which Python 3.13 insists and
-        # skopeo does not
+        # The CA of a classroom need not have every extension of RFC 5280; Python 3.13 requires them, skopeo does not
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         try:
             for path in _certificates(host):
@@ -344,28 +342,26 @@ class Registry:
                 context.load_verify_locations(self.access.ca)
         except (OSError, ssl.SSLError) as problem:
             raise ClassroomError(
-                f"Wanted a certificate authority (PEM) in {self.access.ca}, found: {problem}; give the file of the "
-                "registry's authority."
-
-            ) from problem
+                f"The CA of the registry cannot be read: expected a certificate (PEM) in {self.access.ca}, found: "
+                f"{problem}. Set the file with the CA of the registry.") from problem
         return context
 
     def _refused(self, what: str, answer: _Answer) -> RegistryRefused:
         told = answer.body.decode("utf-8", "replace").strip()[:500]
         advice = {
-            401: "see that the repository exists and that the auth file has credentials for it",
-            403: "see that these credentials may do that",
-            407: "put the proxy's login into its URL in the environment (http_proxy, https_proxy)",
-            429: "wait until the registry lets more through, or log in",
-        }.get(answer.status, "see the registry's log and the space on its disk")
+            401: "Check that the repository exists and that the auth file has credentials for it",
+            403: "Check that these credentials permit the request",
+            407: "Add the proxy's login to its URL in the environment (http_proxy, https_proxy)",
+            429: "Wait until the registry accepts more requests, or log in",
+        }.get(answer.status, "Check the registry's log and the space on its disk")
         return RegistryRefused(self.access.credentials.redacted(
-            "Wanted the registry at {} to {}, found HTTP status {}{}; {}.".format(
+            "The registry at {} rejected a request: expected {}, found HTTP status {}{}. {}.".format(
                 self.address, what, answer.status, ": " + told if told else "", advice)
         ))
 
 
 def _local(location: str) -> str:
-    """An upload's place without its host: behind a proxy that ends TLS a registry does not know its own address."""
+    """Return the path of an upload without its host: behind a TLS proxy a registry does not know its address."""
     url = urlsplit(location)
     return url.path + ("?" + url.query if url.query else "")
 
@@ -379,7 +375,7 @@ def _certificates(host: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Proxy:
-    """A proxy as `host:port`, empty for a direct connection, and the headers that it asks for."""
+    """A proxy as `host:port`, empty for a direct connection, and the headers that it requires."""
 
     address: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -404,8 +400,7 @@ def _proxy(scheme: str, host: str) -> _Proxy:
         # Without the URL, which may have a password
         raise ClassroomError(
             f"The environment variable {scheme}_proxy is not the URL of an HTTP proxy: expected http://host:port, "
-            "found "
-            f"another form. Correct it, or name {host} in no_proxy. Nothing was changed.")
+            f"found another form. Correct it, or name {host} in no_proxy. Nothing was changed.")
     if parts.username is None:
         return _Proxy(address)
     login = "{}:{}".format(unquote(parts.username), unquote(parts.password or ""))
@@ -414,7 +409,7 @@ def _proxy(scheme: str, host: str) -> _Proxy:
 
 
 def _is_direct(host: str) -> bool:
-    """Whether a host is reached without a proxy: this machine, and what `no_proxy` names, networks included."""
+    """Return whether a host is reached without a proxy: this host, and the names and networks of `no_proxy`."""
     name = urlsplit("//" + host).hostname or ""
     if name == "localhost" or proxy_bypass(host):
         return True
@@ -427,13 +422,13 @@ def _is_direct(host: str) -> bool:
 
 
 def _networks(text: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    # urllib compares names only; containers' tools (Go) know networks as well
+    # urllib compares only names; the Go programs of containers support networks, too
     with contextlib.suppress(ValueError):
         yield ipaddress.ip_network(text, strict=False)
 
 
-def _asked_pause(answer: _Answer) -> float:
-    """Seconds that a busy registry asks for; its other form, a date, is not used by registries."""
+def _requested_delay(answer: _Answer) -> float:
+    """Return the delay in seconds that a busy registry requests; registries do not use the form with a date."""
     asked = answer.headers.get("retry-after", "")
     return float(asked) if asked.isdigit() else 0
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials for registries, from a file as `podman login --authfile` and `docker login` write it."""
+"""Read credentials for registries from a file in the format of `podman login --authfile` and `docker login`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._core.errors import ClassroomError
 from .._core.files import read_text
 from .reference import DOCKER_HUB
 
-# How Docker's file names its own registry
+# Names of Docker Hub in files of Docker
 _DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", DOCKER_HUB)
 HIDDEN = "********"
 
@@ -28,14 +28,14 @@ class Credentials:
     entries: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def basic(self, host: str, repository: str) -> str:
-        """What goes into a Basic header for a repository, empty for none; the longest path that fits wins."""
+        """Return the value of a Basic header for a repository, empty for none; the longest matching path wins."""
         for key in _keys(host, repository):
             if key in self.entries:
                 return self.entries[key]
         return ""
 
     def redacted(self, text: str) -> str:
-        """The text without anything secret that somebody may have repeated in it."""
+        """Return a text in which all secrets of the credentials are masked."""
         for secret in sorted(self._secrets(), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
@@ -44,31 +44,30 @@ class Credentials:
         for encoded in self.entries.values():
             yield encoded
             password = _decoded(encoded).partition(":")[2]
-            # Shorter ones are in any text
+            # Shorter ones may occur in any text
             if len(password) > 3:
                 yield password
 
 
 def read(path: str) -> Credentials:
-    """The credentials in a file; none for an empty path."""
+    """Return the credentials in a file, none for an empty path; raise ClassroomError for an invalid file."""
     if not path:
         return Credentials()
     text = read_text(path)
     if text is None:
         raise ClassroomError(
-            f"Wanted an auth file in {path}, found none; make it with 'skopeo login --authfile {path} REGISTRY'."
-        )
+            f"The credentials cannot be read: expected an auth file in {path}, found none. Create it with 'skopeo "
+            f"login --authfile {path} REGISTRY'.")
     try:
         document = json.loads(text)
         found = {key: entry["auth"] for key, entry in document.get("auths", {}).items() if entry.get("auth")}
         for encoded in found.values():
             _decoded(encoded)
     except (ValueError, AttributeError, TypeError) as problem:
-        # Nothing of its text: it may be a password
+        # Without its text, which may be a password
         raise ClassroomError(
-            f"Wanted an auth file as podman, skopeo and docker write it in {path}, found another text; make it with "
-            f"'skopeo login --authfile {path} REGISTRY'."
-        ) from problem
+            f"The credentials cannot be read: expected an auth file as podman, skopeo and docker write it in {path}, "
+            f"found another text. Create it with 'skopeo login --authfile {path} REGISTRY'.") from problem
     return Credentials({_plain(key): value for key, value in found.items()})
 
 
@@ -82,7 +81,7 @@ def _keys(host: str, repository: str) -> Iterator[str]:
 
 
 def _plain(key: str) -> str:
-    """A key without the scheme and version that Docker puts around a host."""
+    """Return a key without the scheme and version that Docker adds to a host."""
     bare = key.partition("://")[2] or key
     host, slash, rest = bare.partition("/")
     return host if not slash or rest.strip("/") in ("v1", "v2", "") else bare

@@ -200,7 +200,7 @@ def test_the_bundles_images_by_a_playbook(
 
     assert [run.returncode for run in (predicted, first, again)] == [0] * 3, first.stdout
     assert ["changed=1" in run.stdout for run in (predicted, first, again)] == [True, True, False], again.stdout
-    assert f"image {images[0]}: (it is not there)" in predicted.stdout
+    assert f"image {images[0]}: (it is missing)" in predicted.stdout
     report = json.loads(Path(mirror.options["report"]).read_text(encoding="utf-8"))
     assert [image["state"] for image in report["images"]] == ["present"] * 4
     assert any(f"{images[0]}: copied" in line for line in mirror.lines())

@@ -62,7 +62,7 @@ def test_a_registry_that_is_down_is_told_for_every_image(mirror: Mirror, tmp_pat
     destination = mirror(ok=False, destination=down, retries=1)
 
     for run in (source, destination):
-        assert run.message.count("see that its service runs") == 3 and "refused" in run.message
+        assert run.message.count("Check that its service runs") == 3 and "refused" in run.message
         assert set(run.states.values()) == {"failed"}
 
 

@@ -126,7 +126,7 @@ def test_a_copy_that_stands_still_is_ended_and_tried_again(mirror: Mirror, upstr
     run = mirror(images=[BIG], timeout=2)
 
     assert run.states == {BIG: "copied"}
-    assert any("attempt 1 failed" in line and "nothing came or went for 2 s" in line for line in mirror.lines())
+    assert any("attempt 1 failed" in line and "no data was transferred for 2 s" in line for line in mirror.lines())
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again(mirror: Mirror, upstream: Upstream) -> None:

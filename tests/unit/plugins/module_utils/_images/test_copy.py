@@ -28,14 +28,14 @@ FATAL = 'time="2026-11-21T14:22:01Z" level=fatal msg="{0}"\n'
     ("writing blob: write /x: no space left on device", "the disk is full", True),
     ("pinging container registry: Get \\\"https://u:5000/v2/\\\": x509: certificate signed by unknown authority",
      "certificate is not trusted", True),
-    ("http: server gave HTTP response to HTTPS client", "speaks without TLS", True),
+    ("http: server gave HTTP response to HTTPS client", "does not use TLS", True),
     ("Error loading trust policy: open /etc/containers/policy.json: no such file or directory", "policy.json", True),
-    ("reading manifest 2 in quay.io/a: manifest unknown: manifest unknown", "it is not there", True),
+    ("reading manifest 2 in quay.io/a: manifest unknown: manifest unknown", "it is missing", True),
     ("requesting bearer token: invalid status code from registry 403 (Forbidden)", "other credentials", True),
     ("unauthorized: authentication required", "other credentials", True),
-    ("toomanyrequests: You have reached your pull rate limit", "lets no more through", False),
-    ("Digest did not match, expected sha256:a, got sha256:b", "not what its digest says", False),
-    ("dial tcp 127.0.0.1:5000: connect: connection refused", "does not answer", False),
+    ("toomanyrequests: You have reached your pull rate limit", "limits the number of requests", False),
+    ("Digest did not match, expected sha256:a, got sha256:b", "does not match its digest", False),
+    ("dial tcp 127.0.0.1:5000: connect: connection refused", "is unreachable", False),
     ("something that nobody has seen yet", "skopeo: something that nobody", False),
 ])
 def test_what_skopeo_says_in_words(message: str, words: str, lasting: bool) -> None:
@@ -66,10 +66,10 @@ def write(program: Path, text: str) -> None:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
 
-def copy(tmp_path: Path, patience: float = 5, whole: bool = False, same_digest: bool = False) -> None:
+def copy(tmp_path: Path, timeout: float = 5, whole: bool = False, same_digest: bool = False) -> None:
     skopeo.copy(
         End("docker://a/b@sha256:1", ("tls-verify=true", "no-creds")), End("oci:layout", ("shared-blob-dir=/x",)),
-        whole=whole, same_digest=same_digest, patience=patience, cwd=str(tmp_path))
+        whole=whole, same_digest=same_digest, timeout=timeout, cwd=str(tmp_path))
 
 
 @pytest.mark.parametrize(("more", "flags"), [
@@ -91,11 +91,11 @@ def test_what_stands_still_is_ended_and_what_moves_is_not(
 ) -> None:
     monkeypatch.setattr(skopeo, "LOOK", 0.1)
     write(program, "for _ in range(10):\n    os.write(os.open('/dev/null', 1), b'x' * 10000)\n    time.sleep(0.1)")
-    copy(tmp_path, patience=0.5)
+    copy(tmp_path, timeout=0.5)
 
     write(program, "open('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)")
-    with pytest.raises(SkopeoFailed, match=r"nothing came or went for 0\.5 s") as failed:
-        copy(tmp_path, patience=0.5)
+    with pytest.raises(SkopeoFailed, match=r"no data was transferred for 0\.5 s") as failed:
+        copy(tmp_path, timeout=0.5)
     assert not failed.value.lasting
     assert not Path("/proc", (tmp_path / "pid").read_text(encoding="utf-8")).exists()
 

@@ -166,7 +166,7 @@ LOCKED = Entry("list", "copy")
 
 @pytest.mark.parametrize(("entry", "found", "state", "reason"), [
     (None, Found(), MISSING, "not locked yet"),
-    (LOCKED, Found(), MISSING, "not there"),
+    (LOCKED, Found(), MISSING, "it is missing"),
     (LOCKED, Found("", 0, ("its manifest is missing",)), MISSING, "manifest"),
     (LOCKED, Found("list"), DIFFERENT, "another image"),
     (LOCKED, Found("copy", 1, ("one", "two", "three")), DIFFERENT, "one and 2 more"),

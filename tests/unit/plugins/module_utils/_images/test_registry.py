@@ -122,13 +122,13 @@ def test_other_content_under_a_digest_is_refused(serve: Callable[..., Asked]) ->
     ([(429, {"Retry-After": "7"}, b""), GOOD], 1, "", [7.0]),
     ([(429, {}, b""), (500, {}, b""), GOOD], 3, "", [0.5, 1.0]),
     ([(503, {}, b"")], 2, "HTTP status 503", [0.5, 1.0]),
-    ([(429, {"Retry-After": "3600"}, b"")], 3, "wait until the registry lets more through", []),
+    ([(429, {"Retry-After": "3600"}, b"")], 3, "Wait until the registry accepts more requests", []),
     ([(429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), GOOD], 1, "", [0.5]),
     ([(500, {}, b"broken")], 0, "HTTP status 500: broken", []),
     ([(200, {"Content-Length": "5000"}, MANIFEST), GOOD], 1, "", [0.5]),
     ([(200, {"Content-Length": "5000"}, MANIFEST)], 0, "cut off", []),
-    ([(403, {}, b"no")], 3, "HTTP status 403: no; see that these credentials", []),
-    ([(200, {}, b"<html>")], 3, "only images of OCI", []),
+    ([(403, {}, b"no")], 3, r"HTTP status 403: no\. Check that these credentials", []),
+    ([(200, {}, b"<html>")], 3, "Use an image of OCI", []),
     ([(200, {}, b'{"schemaVersion": 1}')], 3, "schema 1", []),
 ], ids=range(11))
 def test_what_passes_is_waited_for_and_what_does_not_is_told(
