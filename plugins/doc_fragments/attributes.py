@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of the collection have in common; a module adds its details, or says otherwise."""
+"""Attributes that modules of the collection share; a module adds its details or overrides them."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of modules that change a machine, only read it, fetch from it, or run on the controller."""
+    """Attributes of modules that change a host, only read it, fetch from it, or run on the controller."""
 
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and predicts exactly what the real run then does.
+    description: Can run in C(check_mode) and predicts exactly what the real run does.
     support: full
   diff_mode:
-    description: Says what differs, and why that is changed.
+    description: Shows what differs, and why it is changed.
     support: full
   idempotent:
     description: A second run with the same options changes nothing.
@@ -39,20 +39,20 @@ attributes:
     HARVEST = r"""
 attributes:
   check_mode:
-    description: Looks and counts, and writes nothing.
+    description: Reads and counts, and writes nothing.
     support: full
   diff_mode:
     description: There is no difference to show.
     support: none
   idempotent:
-    description: Writes anew what is there at the time.
+    description: Writes the current state each time.
     support: none
 """
 
     CONTROLLER = r"""
 attributes:
   action:
-    description: Has a corresponding action plugin, which is all of it; nothing of it runs on a machine.
+    description: Has a corresponding action plugin that does all of the work; nothing runs on a host.
     support: full
   async:
     description: Supports being used with the C(async) keyword.
@@ -66,5 +66,5 @@ attributes:
   delegation:
     description: Can be used in conjunction with C(delegate_to) and related keywords.
     support: none
-    details: It runs on the controller wherever it is delegated to.
+    details: It runs on the controller, whatever host it is delegated to.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation of the modules around kubeadm has in common."""
+"""Documentation that the modules around kubeadm share."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class ModuleDocFragment:
 options:
   ignore_preflight_errors:
     description:
-      - Names of kubeadm's preflight checks whose errors are taken for warnings, for example V(SystemVerification).
+      - Names of kubeadm's preflight checks whose errors are treated as warnings, for example V(SystemVerification).
     type: list
     elements: str
     default: []
   timeout:
-    description: How many seconds a command of kubeadm, or one that an earlier run left, may take.
+    description: Timeout for a command of kubeadm, or for one that an earlier run left, in seconds.
     type: int
     default: 300
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation of the modules that ask a cluster with kubectl has in common."""
+"""Documentation that the modules with a kubectl share."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class ModuleDocFragment:
 options:
   kubeconfig:
     description:
-      - Kubeconfig of an administrator, on the managed machine.
+      - Path of an administrator's kubeconfig on the host.
     type: path
     default: /etc/kubernetes/admin.conf
   kubectl:
     description:
-      - The kubectl command, a name or a path.
+      - Name or path of the kubectl command.
     type: str
     default: kubectl
 """

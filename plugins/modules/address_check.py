@@ -13,7 +13,7 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Compares the addresses in the internal network that hosts have reported by M(classroom.kubeadm.host_interfaces) with
-    each other and with the inventory. No host is asked.
+    each other and with the inventory, without a connection to any host.
   - The inventory gives a host the addresses C(node_address) and C(ansible_host), and its name where that is an address;
     it gives a cluster the address of C(cluster_endpoint). Hosts that report an address that the inventory gives to
     another one have a problem, and the other has none.
@@ -55,12 +55,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: Why hosts of the play have to stop. Most have no problem.
+  description: Hosts of the play with an address problem. Hosts without one are not listed.
   returned: success
   type: dict
   contains:
     <host>:
-      description: The reason, by the name of the host.
+      description: Message about the problem of the host.
       type: str
   sample:
     node1: >-

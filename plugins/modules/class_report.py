@@ -12,28 +12,28 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Writes C(report.html), one page that needs nothing but itself, and C(report.json) into a directory on the
-    controller - each seat, its machines and versions, ready or stuck and why, the times of its last run, what an audit
-    found, and what changed since the last report.
-  - Builds on the C(report.json) that is there. Machines that were not part of this run keep what is known of them. A
-    C(report.json) that cannot be read is put aside with a warning.
-  - Reads what the roles C(audit) and C(verify) registered on the machines earlier in the same run. The callback plugin
+  - Writes C(report.html), a self-contained page, and C(report.json) into a directory on the controller. Both list each
+    seat with its hosts and versions, its state and the reason for it, the times of its last run, the findings of an
+    audit, and the changes since the last report.
+  - Updates the existing C(report.json). Hosts that were not part of this run keep their entries. A C(report.json) that
+    cannot be read is renamed with a warning.
+  - Reads the results of the roles C(audit) and C(verify) on the hosts from earlier in the same run. The callback plugin
     P(classroom.kubeadm.seats#callback) writes the same files at the end of any run.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.controller
 attributes:
   check_mode:
-    description: Writes in check mode too, as no machine is changed.
+    description: Writes in check mode too, because no host is changed.
     support: full
   diff_mode:
     description: There is no difference to show.
     support: none
   idempotent:
-    description: Writes anew what is there at the time.
+    description: Writes the current state each time.
     support: none
 options:
   directory:
-    description: Directory on the controller. It is made when it is missing.
+    description: Directory on the controller. It is created when it is missing.
     type: str
     required: true
   title:
@@ -41,14 +41,14 @@ options:
     type: str
     default: class
   machines:
-    description: Inventory names of the machines. Those that this run did not look at are passed over.
+    description: Inventory names of the hosts. Hosts that were not part of this run are skipped.
     type: list
     elements: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: The report is written
+- name: Store the report on the controller
   classroom.kubeadm.class_report:
     directory: "{{ lookup('ansible.builtin.env', 'PWD') }}/report"
     machines: "{{ ansible_play_hosts_all }}"
@@ -62,7 +62,7 @@ page:
   type: str
   sample: /home/teacher/course/report/report.html
 counts:
-  description: Number of the seats that this run looked at, by state.
+  description: Number of the seats that were part of this run, by state.
   returned: success
   type: dict
   contains:

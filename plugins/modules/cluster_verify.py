@@ -7,64 +7,64 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_verify
-short_description: Prove that a cluster works
+short_description: Verify that a cluster works
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Proves more than a green status, which can be old - that every Node is ready and its kubelet renewed its Lease since
-    this module began, that all system pods run, and that from a pod on every node names resolve through the service
-    address of the cluster's DNS, pods of other nodes are reached, and C(kubectl exec) and C(kubectl logs) work.
-  - All checks run side by side. What a working cluster takes longest for is the Lease, which a kubelet renews every ten
-    seconds.
-  - For the proof it makes a namespace of its own with one pod on every node, and removes it, also after a failure. What
-    a killed run left is removed by the next one.
+  - Verifies that every Node is ready and its kubelet has renewed its Lease since this module started, that all system
+    pods run, and that from a pod on every node names resolve through the service address of the cluster's DNS, pods of
+    other nodes are reachable, and C(kubectl exec) and C(kubectl logs) work. The status of the Nodes alone may be
+    outdated.
+  - All checks run in parallel. In a working cluster the Lease takes longest, which a kubelet renews every ten seconds.
+  - For the verification it creates a namespace with one pod on every node, and removes it, also after a failure. A
+    namespace that a killed run left is removed by the next one.
 extends_documentation_fragment:
   - classroom.kubeadm.kubectl
   - classroom.kubeadm.attributes.read_only
 attributes:
   check_mode:
     support: partial
-    details: Makes no pods and so checks only what the cluster says about itself. Where there is no cluster, it passes.
+    details: Creates no pods and checks only the status that the API reports. It succeeds if there is no cluster.
 options:
   nodes:
     description:
-      - Names of the Nodes that have to work. Without any, those that there are.
+      - Names of the Nodes to verify. The default is all Nodes.
     type: list
     elements: str
     default: []
   left_out:
     description:
-      - Names of machines of the cluster for which nothing can be proved, because something has failed on them before.
-      - They are named in a warning, and pods of the system on them are not waited for.
+      - Names of hosts of the cluster that are not verified, because a task failed on them before.
+      - They are named in a warning, and system pods on them are ignored.
     type: list
     elements: str
     default: []
   image:
     description:
-      - Image of the proof's pods, upstream's C(agnhost) with its program at C(/agnhost).
+      - Image of the pods for the verification. It must be upstream's C(agnhost) with its program at C(/agnhost).
     type: str
     default: registry.k8s.io/e2e-test-images/agnhost:2.63.0
   service:
     description:
-      - Name that has to resolve and to answer at port 443.
+      - Name that has to resolve and to be reachable at port 443.
     type: str
     default: kubernetes.default.svc.cluster.local
   namespaces:
     description:
-      - Namespaces of the system's pods and of the network plugin's. One that does not exist counts as empty.
+      - Namespaces of the system pods and of the network plugin. One that does not exist counts as empty.
     type: list
     elements: str
     default: [kube-system, kube-flannel]
   timeout:
     description:
-      - Seconds that the whole cluster has to come to work.
+      - Timeout for all checks together, in seconds.
     type: int
     default: 120
 """
 
 EXAMPLES = r"""
-- name: The cluster works
+- name: Verify the cluster
   classroom.kubeadm.cluster_verify:
     nodes: [master, node1, node2]
     image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
@@ -83,16 +83,16 @@ checks:
           C(pod to pod).
       type: str
     node:
-      description: The node, empty for what belongs to none.
+      description: Name of the node, empty for a check of the whole cluster.
       type: str
     ok:
-      description: Whether it holds.
+      description: Whether the check passed.
       type: bool
     detail:
-      description: What was found.
+      description: Current state that the check found.
       type: str
     seconds:
-      description: When it was first seen to hold, in seconds since the module began.
+      description: Time at which the check first passed, in seconds since the start of the module.
       type: float
   sample:
     - name: lease
@@ -110,16 +110,16 @@ nodes:
       description: Name of the Node.
       type: str
     address:
-      description: Its internal address.
+      description: Internal address of the Node.
       type: str
     role:
       description: C(control-plane), the names of other roles that its labels give it, or C(worker).
       type: str
     version:
-      description: Version of its kubelet.
+      description: Version of the kubelet.
       type: str
     ready:
-      description: Whether it says that it is ready.
+      description: Whether the Node reports that it is ready.
       type: bool
   sample:
     - name: master
@@ -128,13 +128,13 @@ nodes:
       version: v1.36.3
       ready: true
 left_out:
-  description: The machines that the proof says nothing about.
+  description: The hosts that were not verified.
   returned: always, once the API server answered
   type: list
   elements: str
   sample: []
 seconds:
-  description: How long the proof took.
+  description: Duration of the verification in seconds.
   returned: always, once the API server answered
   type: float
   sample: 11.8
@@ -156,18 +156,18 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks i
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     Verdict,
     VerifySpec,
-    prove,
-    sentence,
+    failure_message,
+    verify,
 )
 
 
 def leave(signum: int, frame: FrameType | None) -> None:
-    """Turn a signal into an exception, so that the proof's pods are removed on the way out."""
+    """Turn a signal into an exception, so that the pods of the verification are removed."""
     raise KeyboardInterrupt(f"signal {signum}")
 
 
 def verdict(module: AnsibleModule, clock: Deadline) -> Verdict:
-    """Run the proof; in check mode, a cluster that is not there yet has nothing to prove."""
+    """Run the verification and return its result, which in check mode is empty if there is no cluster yet."""
     params = module.params
     kubectl = Kubectl.of(module.params)
     spec = VerifySpec(
@@ -180,7 +180,7 @@ def verdict(module: AnsibleModule, clock: Deadline) -> Verdict:
             return Verdict([], [])
         raise ClassroomError(missing)
     try:
-        return prove(kubectl, spec, clock, touch=not module.check_mode)
+        return verify(kubectl, spec, clock, touch=not module.check_mode)
     except ApiUnreachable:
         if module.check_mode:
             return Verdict([], [])
@@ -208,7 +208,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except KeyboardInterrupt:
-        module.fail_json(msg="The proof was interrupted; nothing is left of it, run it again.")
+        module.fail_json(msg="The verification was interrupted and its pods were removed. Run it again.")
     result = {
         "checks": [asdict(check) for check in found.checks],
         "nodes": [asdict(row) for row in found.nodes],
@@ -216,12 +216,12 @@ def main() -> None:
         "seconds": clock.seconds,
     }
     if module.params["left_out"]:
-        module.warn("The proof is for {} only: {} failed before, and so the cluster is not complete.".format(
-            ", ".join(module.params["nodes"]) or "the other machines", ", ".join(module.params["left_out"])))
+        module.warn("The verification covers {} only: {} failed before, so the cluster is not complete.".format(
+            ", ".join(module.params["nodes"]) or "the other hosts", ", ".join(module.params["left_out"])))
     if found.failed:
         module.fail_json(
             msg="The cluster does not work, {} of {} checks failed:\n- {}".format(
-                len(found.failed), len(found.checks), "\n- ".join(map(sentence, found.failed))
+                len(found.failed), len(found.checks), "\n- ".join(map(failure_message, found.failed))
             ),
             **result,
         )

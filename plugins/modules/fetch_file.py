@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fetch_file
-short_description: Fetch kubeconfigs, CA certificates and harvests from hosts, checked on the controller
+short_description: Fetch kubeconfigs, CA certificates and harvests from hosts and validate them
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -36,7 +36,7 @@ attributes:
     support: none
 options:
   format:
-    description: What is fetched, and so how it is checked.
+    description: Type of the fetched file, which determines how it is validated.
     type: str
     choices: [kubeconfig, ca_certificate, harvest]
     required: true
@@ -47,7 +47,7 @@ options:
       - Required when O(state=present), unless O(content) is given.
     type: path
   content:
-    description: A certificate that the host has reported already, in place of O(src).
+    description: A certificate that the host has already reported, in place of O(src).
     type: str
   dest:
     description:
@@ -57,45 +57,45 @@ options:
     type: path
     required: true
   directory:
-    description: The directory on the controller below which no link is followed. The default is the one of O(dest).
+    description: Directory on the controller below which no link is followed. The default is the one of O(dest).
     type: path
   mode:
     description: Mode of the file on the controller, in octal digits. A harvest is always for its owner alone.
     type: str
     default: "0600"
   state:
-    description: With V(absent) the file is removed from the controller, and the host is not asked.
+    description: Whether the file exists on the controller. V(absent) removes it without a connection to the host.
     type: str
     choices: [present, absent]
     default: present
   kubeconfig:
     description:
-      - What the inventory says about a kubeconfig. Required when O(format=kubeconfig) and O(state=present).
-      - With O(state=absent) a kubeconfig of another cluster or user is left in place.
+      - Expected values of a kubeconfig from the inventory. Required when O(format=kubeconfig) and O(state=present).
+      - With O(state=absent) a kubeconfig of another cluster or user is not removed.
     type: dict
     suboptions:
       server:
         description: Host and port of the API server. Required when O(state=present).
         type: str
       cluster:
-        description: The name that the cluster gets in the file.
+        description: Name of the cluster in the file.
         type: str
         required: true
       user:
-        description: The user of the client certificate (CN), and the user's name in the file.
+        description: User of the client certificate (CN), which is also the name of the user in the file.
         type: str
         required: true
       groups:
-        description: The groups that the client certificate may have (O).
+        description: Groups that the client certificate may have (O).
         type: list
         elements: str
         default: []
       namespace:
-        description: The namespace of the context, whatever the host's file says.
+        description: Namespace of the context, in place of the one in the file of the host.
         type: str
         default: ""
   harvest:
-    description: Bounds and description of a harvest. Required when O(format=harvest).
+    description: Limits and description of a harvest. Required when O(format=harvest).
     type: dict
     suboptions:
       directories:
@@ -104,7 +104,7 @@ options:
         elements: str
         required: true
       max_mb:
-        description: The bound of M(classroom.kubeadm.harvest_files), in MiB before compression.
+        description: The limit given to M(classroom.kubeadm.harvest_files), in MiB before compression.
         type: int
         default: 200
       objects:
@@ -112,11 +112,11 @@ options:
         type: bool
         default: false
       objects_max_mb:
-        description: The most that all manifests may be, in MiB.
+        description: Maximum size of all manifests, in MiB.
         type: int
         default: 64
       contents:
-        description: What is written to C(contents.yml), with RV(strangers).
+        description: Values to write to C(contents.yml), to which RV(strangers) is added.
         type: dict
         default: {}
 """
@@ -145,12 +145,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dest:
-  description: The file on the controller, or the directory of a harvest.
+  description: Path of the file on the controller, or of the directory of a harvest.
   returned: success
   type: str
   sample: kubeconfig/lab.conf
 reason:
-  description: Why the file was, or would be, written. Empty when it is as it must be.
+  description: Reason why the file was, or would be, written. Empty when it is up to date.
   returned: success
   type: str
   sample: its content is another
@@ -161,14 +161,14 @@ certificate:
   sample: "-----BEGIN CERTIFICATE-----\n..."
 strangers:
   description:
-    - Members of the archive that the harvested directories cannot have, and what kept it from being listed, a sentence
-      each.
+    - Messages about members of the archive that the harvested directories cannot contain, and about an archive that
+      cannot be listed.
   returned: when O(format=harvest)
   type: list
   elements: str
   sample: ["'etc/cron.d/job': outside of the harvested directories"]
 namespaces:
-  description: The namespaces of which there are manifests.
+  description: Namespaces with manifests.
   returned: when O(format=harvest)
   type: list
   elements: str

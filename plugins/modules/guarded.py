@@ -14,14 +14,14 @@ author:
 description:
   - Runs a module, or an action like M(ansible.builtin.raw), on the host and converts what the host returns before it is
     registered, as the modules of this collection do with their own results.
-  - Values that O(returns) does not declare are dropped, facts included. Kept of every result are C(changed), C(failed),
-    C(msg), warnings, the difference, and C(rc) of a failure.
+  - Values that O(returns) does not declare are dropped, including facts. C(changed), C(failed), C(msg), warnings, the
+    difference, and C(rc) of a failure are always kept.
   - A result of other types fails the task on that host.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    description: As the module supports it. Of one that does not, the result is skipped and has no declared value.
+    description: As the module supports it. Without support the task is skipped and returns none of the declared values.
     support: partial
     details: As the module supports it.
   diff_mode:
@@ -39,8 +39,7 @@ options:
     required: true
   options:
     description:
-      - Options of the module. What a task of M(ansible.builtin.raw) or M(ansible.builtin.command) has as free text is
-        C(_raw_params).
+      - Options of the module. The free text of M(ansible.builtin.raw) or M(ansible.builtin.command) is C(_raw_params).
     type: dict
     default: {}
   returns:

@@ -7,61 +7,60 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: harvest_files
-short_description: Directories of a machine in one archive of bounded size
+short_description: Archive directories of a host with a size limit
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Archives what people have on a machine, with owners, permissions, times and links, before the machine is wiped.
-  - Looks through everything first. More than O(max_mb) is an error that names the largest parts; nothing is written
-    then.
-  - What is passed over although no pattern excludes it is told in RV(left_out), for example sockets, or a file system
-    of another machine or of an automounter, which may hang whoever looks at it.
+  - Archives the files of users of a host, with owners, permissions, times and links, before the host is reset.
+  - Reads sizes first. If there is more than O(max_mb), the module fails, names the largest parts and writes nothing.
+  - Files that are skipped although no pattern excludes them are named in RV(left_out), for example sockets, and file
+    systems of another host or of an automounter, which may not respond.
 notes:
-  - Needs GNU tar and gzip on the machine.
+  - Needs GNU tar and gzip on the host.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.harvest
 options:
   directories:
-    description: Absolute paths of what is archived. One that does not exist is named in RV(left_out).
+    description: Absolute paths of the directories to archive. One that does not exist is named in RV(left_out).
     type: list
     elements: path
     required: true
   excludes:
     description:
-      - Patterns of what is left out, with the wildcards of a shell.
-      - A pattern that begins with a slash is for the whole path, any other one for as many of its last parts as it has.
-        V(.kube/cache) is the directory C(cache) in any C(.kube).
+      - Patterns of paths to exclude, with the wildcards of a shell.
+      - A pattern that starts with a slash matches the whole path, any other one as many of its last parts as it has.
+        V(.kube/cache) matches the directory C(cache) in any C(.kube).
     type: list
     elements: str
     default: []
   max_mb:
-    description: The most that all of it may be, in MiB before compression.
+    description: Maximum size of all files, in MiB before compression.
     type: int
     default: 200
   archive:
     description:
-      - The file to write, a C(.tar.gz) of mode V(0600). It belongs to the owner of its directory, so that a login user
-        can fetch what root has read.
-      - Siblings of that directory whose name begins alike (up to the first dot) and that are older than an hour are
-        what killed runs left, and are removed.
+      - Path of the archive, a C(.tar.gz) of mode V(0600). It belongs to the owner of its directory, so that a login
+        user can fetch what root has read.
+      - Siblings of that directory with the same name up to the first dot that are older than an hour are removed,
+        because killed runs left them.
     type: path
     required: true
   timeout:
-    description: How many seconds archiving may take.
+    description: Timeout for the archiving, in seconds.
     type: int
     default: 600
 """
 
 EXAMPLES = r"""
-- name: There is a place for the archive
+- name: Create a directory for the archive
   ansible.builtin.tempfile:
     state: directory
     path: /var/tmp
     prefix: classroom-harvest.
   register: place
 
-- name: The students' files are archived
+- name: Store the files of the students in an archive
   classroom.kubeadm.harvest_files:
     directories: [/root, /home]
     excludes: [.cache, .kube/cache]
@@ -70,17 +69,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: How many files and links there are.
+  description: Number of files and links.
   returned: success
   type: int
   sample: 42
 size:
-  description: Their size in bytes before compression.
+  description: Size of the files in bytes before compression.
   returned: success
   type: int
   sample: 123456
 left_out:
-  description: What was passed over, a sentence each.
+  description: Messages about what was skipped.
   returned: success
   type: list
   elements: str
@@ -88,9 +87,9 @@ left_out:
     - /home/student/agent.sock is a socket, a pipe or a device.
 missing:
   description:
-    - Those of RV(left_out) about files that could not be read, a message each. Sockets, file systems of other hosts and
-      files that changed meanwhile are not among them.
-    - Before the files are deleted, it has to be empty.
+    - The messages of RV(left_out) about files that could not be read. Sockets, file systems of other hosts and files
+      that changed meanwhile are not among them.
+    - It has to be empty before the files are deleted.
   returned: success
   type: list
   elements: str
@@ -108,7 +107,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import 
 
 
 def archive(module: AnsibleModule) -> None:
-    """Look, archive unless in check mode, report."""
+    """Read the sizes, write the archive unless in check mode, and report."""
     params = module.params
     root = Root()
     spec = harvest_files.FilesSpec(

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: harvest_objects
-short_description: The objects of namespaces as manifests
+short_description: Archive the objects of namespaces as manifests
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Asks the API for every kind that it serves in namespaces, custom resources too, and writes an archive with a file of
-    manifests for each namespace, which C(kubectl apply -f) takes in this cluster or another.
-  - Of an object only that is kept which a person would write. What the API server or a controller added is dropped,
-    such as C(status), C(managedFields), C(uid), a Service's address, the volume of a claim, the node of a Pod.
-  - Left out are objects that a controller made from others (the Pods of a Deployment, the Jobs of a CronJob), events,
-    endpoints, leases, tokens of ServiceAccounts, C(kube-root-ca.crt), the ServiceAccount C(default) unless somebody
-    added to it, and the Service C(kubernetes).
-  - Values of Secrets are replaced unless asked for. Values in ConfigMaps and in the environment of containers stay.
-  - An API server that does not answer is no error. RV(reason) says so, and no file is written.
-  - A resource that the API server cannot list (it answers 404, 429 or 5xx, the latter two also when asked again) is
-    named in RV(left_out), and all others are harvested.
+  - Reads every kind that the API serves in namespaces, including custom resources, and writes an archive with a file of
+    manifests for each namespace, for C(kubectl apply -f) in this cluster or another.
+  - A manifest contains only what a user would write. Fields of the API server and of controllers are dropped, such as
+    C(status), C(managedFields), C(uid), the address of a Service, the volume of a claim and the node of a Pod.
+  - Skips objects that a controller created from others (the Pods of a Deployment, the Jobs of a CronJob), events,
+    endpoints, leases, tokens of ServiceAccounts, C(kube-root-ca.crt), the ServiceAccount C(default) unless it was
+    changed, and the Service C(kubernetes).
+  - Values of Secrets are replaced unless O(secret_values=true). Values in ConfigMaps and in the environment of
+    containers stay.
+  - An unreachable API server is no error. RV(reason) reports it, and no file is written.
+  - A resource that the API server cannot list (it answers 404, 429 or 5xx, the latter two also after a second attempt)
+    is named in RV(left_out), and all others are harvested.
 notes:
   - Objects outside of namespaces (CustomResourceDefinitions, ClusterRoles, PersistentVolumes) are not harvested, nor is
     the data in volumes.
@@ -31,19 +32,19 @@ extends_documentation_fragment:
 options:
   directory:
     description:
-      - Where C(objects.tar.gz) is written, with a file C(NAMESPACE.yml) for each namespace. It has the mode V(0600) and
-        the owner of the directory.
+      - Directory for C(objects.tar.gz), which contains a file C(NAMESPACE.yml) for each namespace. The archive has the
+        mode V(0600) and the owner of the directory.
     type: path
     required: true
   namespaces:
-    description: Patterns of the namespaces wanted, with the wildcards of a shell.
+    description: Patterns of the namespaces to harvest, with the wildcards of a shell.
     type: list
     elements: str
     default: ["*"]
   namespaces_except:
     description:
-      - Patterns of the namespaces among them that are not wanted.
-      - A namespace that O(namespaces) calls by its very name is taken all the same.
+      - Patterns of namespaces to exclude.
+      - A namespace that O(namespaces) lists by its exact name is harvested nevertheless.
     type: list
     elements: str
     default: [kube-*]
@@ -55,23 +56,23 @@ options:
     type: bool
     default: false
   kubeconfig:
-    description: Kubeconfig of an administrator, on the managed machine.
+    description: Path of an administrator's kubeconfig on the host.
     type: path
     default: /etc/kubernetes/admin.conf
   timeout:
-    description: How many seconds the API server may take for an answer.
+    description: Timeout for an answer of the API server, in seconds.
     type: int
     default: 10
 """
 
 EXAMPLES = r"""
-- name: The students' objects are in files
+- name: Store the objects of the students as manifests
   classroom.kubeadm.harvest_objects:
     directory: /var/tmp/harvest
     namespaces: [student-*]
   register: harvested
 
-- name: The control plane was up
+- name: Assert that the API server was reachable
   ansible.builtin.assert:
     that: harvested.reason == ''
     fail_msg: "{{ harvested.reason }}"
@@ -79,33 +80,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: The namespaces of which there are manifests.
+  description: Namespaces with manifests.
   returned: success
   type: list
   elements: str
   sample: [student]
 objects:
-  description: What is in the files, as NAMESPACE/KIND/NAME.
+  description: Objects in the files, as NAMESPACE/KIND/NAME.
   returned: success
   type: list
   elements: str
   sample: [student/ConfigMap/page, student/Deployment/web]
 reason:
-  description: Why there is nothing, a sentence. Empty when the API answered.
+  description: Message why nothing was harvested, empty when the API answered.
   returned: success
   type: str
   sample: The objects were not harvested, no answer from 192.168.90.100:6443 (Connection refused).
 left_out:
-  description: Kinds that could not be read although the API answered, a sentence each.
+  description: Messages about kinds that could not be read although the API answered.
   returned: success
   type: list
   elements: str
   sample: []
 missing:
   description:
-    - What the cluster may have and the harvest has not, a message each. It is RV(left_out), or RV(reason) on a host
-      that has a control plane or what is left of one.
-    - Before objects are deleted, it has to be empty.
+    - Messages about objects that the cluster may have and the harvest has not. They are RV(left_out), or RV(reason) on
+      a host that has a control plane or the rest of one.
+    - It has to be empty before objects are deleted.
   returned: success
   type: list
   elements: str
@@ -125,7 +126,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context im
 
 
 def ask(module: AnsibleModule, machine: NodeContext) -> tuple[harvest_objects.Harvest, str]:
-    """What there is, or why that is not known."""
+    """Return the harvest, or an empty one and the reason."""
     params = module.params
     spec = harvest_objects.ObjectsSpec(
         tuple(params["namespaces"]), tuple(params["namespaces_except"]), params["secret_values"])
@@ -133,10 +134,10 @@ def ask(module: AnsibleModule, machine: NodeContext) -> tuple[harvest_objects.Ha
 
 
 def write(module: AnsibleModule, machine: NodeContext) -> None:
-    """Ask, write unless in check mode, report."""
+    """Read the objects, write the archive unless in check mode, and report."""
     found, reason = ask(module, machine)
     if found.namespaces and not module.check_mode:
-        # One file of a known name, so that the controller makes no path of what a cluster says
+        # One file with a fixed name, so that the controller builds no path from data of a cluster.
         with private_file(os.path.join(module.params["directory"], "objects.tar.gz")) as stream:
             harvest_objects.write_archive(found, stream)
     module.exit_json(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_identity_info
-short_description: What no two machines may have in common
+short_description: Gather identifiers that must be unique per host
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Reads what tells machines apart, public facts without exception. Whether two of them are clones is seen side by
-    side, which the filter P(classroom.kubeadm.enroll_report#filter) does.
-  - Without root's rights the C(product_uuid) stays empty.
+  - Reads the identifiers that distinguish hosts. All of them are public facts. The filter
+    P(classroom.kubeadm.enroll_report#filter) compares those of several hosts to find clones.
+  - Without root privileges the C(product_uuid) stays empty.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.read_only
 seealso:
@@ -22,7 +22,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The machine's identity is known
+- name: Gather the identifiers of the host
   classroom.kubeadm.host_identity_info:
   become: true
   register: who
@@ -30,29 +30,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 identity:
-  description: Public facts that no two machines may have in common, as
-    RV(classroom.kubeadm.residue_info#module:identity) describes them.
+  description: Public facts that must be unique per host, as RV(classroom.kubeadm.residue_info#module:identity)
+    describes them.
   returned: success
   type: dict
   contains:
     container:
-      description: Whether the machine is a container, which has its host's C(product_uuid).
+      description: Whether the host is a container, which has the C(product_uuid) of its own host.
       type: bool
     machine_id:
-      description: The content of C(/etc/machine-id).
+      description: Content of C(/etc/machine-id).
       type: str
     product_uuid:
-      description: The UUID that the firmware has, empty where there is none.
+      description: UUID of the firmware, empty if there is none.
       type: str
     mac_addresses:
-      description: The addresses of network interfaces that are the machine's own, by interface.
+      description: MAC addresses of the host's own network interfaces, by interface.
       type: dict
       contains:
         <interface>:
           description: MAC address of the interface.
           type: str
     ssh_host_keys:
-      description: Fingerprints of the ssh host keys, by type.
+      description: Fingerprints of the SSH host keys, by type.
       type: dict
       contains:
         <type>:

@@ -7,33 +7,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: inventory_check
-short_description: Check the declaration of a cluster before any machine is touched
+short_description: Check the inventory of a cluster before any host is changed
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Finds contradictions in the inventory and in the networks of a cluster and reports all of them in one failure.
-  - Looks at nothing but its options, so it runs in the controller's own process, before the first connection to a
-    machine.
+  - Uses only its options, so it runs in the process of the controller, before the first connection to a host.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.controller
   - classroom.kubeadm.attributes.read_only
 options:
   hosts:
     description:
-      - The machines, those of the cluster and the others that they work with.
+      - The hosts of the cluster and the other hosts that they use.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
         description:
-          - Short name of the machine, for a machine of the cluster also the name of its Node.
+          - Short name of the host. For a host of the cluster it is also the name of its Node.
         type: str
         required: true
       address:
         description:
-          - The IP address that the other machines reach it at, Kubernetes' internal address.
+          - IP address at which the other hosts reach it. It is the internal address in Kubernetes.
           - A missing one is reported with all other problems.
         type: str
         default: ""
@@ -44,7 +43,7 @@ options:
         default: ""
       groups:
         description:
-          - Groups of the inventory that it is in.
+          - Inventory groups of the host.
           - V(control_plane), V(workers) and V(k8s_cluster) make it a node of the cluster.
         type: list
         elements: str
@@ -62,45 +61,45 @@ options:
     required: true
   node_subnet:
     description:
-      - Network that the nodes' addresses lie in, or two of them, for IPv4 and IPv6, separated by a comma.
-      - When it is given, addresses of nodes outside of it are a problem.
+      - Network of the addresses of the nodes, or two of them, for IPv4 and IPv6, separated by a comma.
+      - If it is set, addresses of nodes outside of it are a problem.
     type: str
     default: ""
   kubernetes_version:
     description:
-      - Version that will be installed. Must have three numbers and no V(v).
+      - Version to install. It must have three numbers and no V(v).
     type: str
     default: ""
   bundle_version:
     description:
-      - Version that the bundle has, from which it is installed. Another one than O(kubernetes_version) is a problem.
-      - Empty when there is no bundle, or when it cannot be looked into.
+      - Version in the bundle that is installed from. If it differs from O(kubernetes_version), that is a problem.
+      - It is empty when there is no bundle, or when it cannot be read.
     type: str
     default: ""
   proxy:
     description:
-      - The declaration of an HTTP(S) proxy, C(http) and C(https) with URLs, and the list C(no_proxy). None when empty.
-      - The URLs are never shown, as they may have a password.
+      - Settings of an HTTP(S) proxy, C(http) and C(https) with URLs, and the list C(no_proxy). Empty for no proxy.
+      - The URLs are never shown, because they may contain a password.
     type: dict
     default: {}
   utility:
     description:
-      - Name of the host that serves packages and images. It is needed when O(packages_from) or O(images_from) is
+      - Name of the host that serves packages and images. It is required when O(packages_from) or O(images_from) is
         V(utility), and then has to be one of O(hosts).
     type: str
     default: ""
   packages_from:
-    description: Where the packages come from, V(upstream) or V(utility).
+    description: Source of the packages, V(upstream) or V(utility).
     type: str
     default: upstream
   images_from:
-    description: Where the images come from, V(upstream) or V(utility).
+    description: Source of the images, V(upstream) or V(utility).
     type: str
     default: upstream
 """
 
 EXAMPLES = r"""
-- name: The declaration of the cluster makes sense
+- name: Check the inventory of the cluster
   classroom.kubeadm.inventory_check:
     hosts:
       - name: master
@@ -119,7 +118,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: Everything that is wrong, a sentence each.
+  description: Messages about everything that is wrong.
   returned: always
   type: list
   elements: str
@@ -128,7 +127,7 @@ problems:
       Wanted every address once, found 192.168.90.101 on node1 (192.168.90.101) and node2 (192.168.90.101);
       give each its own address.
 nodes:
-  description: Names of the machines that become nodes.
+  description: Names of the hosts that become nodes.
   returned: success
   type: list
   elements: str

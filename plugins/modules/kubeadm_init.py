@@ -8,21 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_init
-short_description: Make this machine the first control plane of a cluster
+short_description: Initialize a control plane with kubeadm
 version_added: 0.1.0
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Runs C(kubeadm init) with a complete configuration, if and as far as that is necessary.
-  - Decides from the truth. It reads the static pods' manifests, the certificates, the kubelet's health and what the API
-    itself has, and never from the existence of a single file.
-  - An interrupted C(kubeadm init) is recognised. If the API answers, the phases that are missing are run. If nothing
-    was ever stored, the rest of the attempt is removed and C(kubeadm init) is run again. A C(kubeadm init) that a
-    killed playbook left running is waited for.
-  - Data of etcd is never thrown away, unless it is proven to stem from an attempt of this module that did not come to
-    its end. Where that cannot be told, the module fails and says what it found.
-  - Before it runs C(kubeadm init), the module notes that in C(/var/lib/classroom-kubeadm/init.json), and removes the
-    note once the control plane is complete.
+  - Makes a host the first control plane of a cluster. Runs C(kubeadm init) with a complete configuration, or those of
+    its phases that are missing.
+  - Decides from the current state, never from the existence of a single file. It reads the manifests of the static
+    pods, the certificates, the health of the kubelet and the objects in the API.
+  - An interrupted C(kubeadm init) is recognized. If the API answers, the missing phases are run. If nothing was ever
+    stored, the rest of the attempt is removed and C(kubeadm init) is run again. The module waits for a C(kubeadm init)
+    that a killed playbook left running.
+  - Data of etcd is discarded only if it is verified to come from an attempt of this module that did not complete.
+    Otherwise the module fails and reports what it found.
+  - Before it runs C(kubeadm init), the module writes C(/var/lib/classroom-kubeadm/init.json), and removes that file
+    once the control plane is complete.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
   - classroom.kubeadm.attributes
@@ -30,10 +31,10 @@ options:
   config:
     description:
       - The configuration documents, as C(kubeadm init --config) takes them.
-      - An C(InitConfiguration) and a C(ClusterConfiguration) of V(kubeadm.k8s.io/v1beta4) are needed; a
-        C(KubeletConfiguration) and a C(KubeProxyConfiguration) may be given. Each kind may be there once.
-      - A control plane that runs already is not changed when the configuration changes. The differences are returned in
-        RV(drift) and shown as warnings.
+      - An C(InitConfiguration) and a C(ClusterConfiguration) of V(kubeadm.k8s.io/v1beta4) are required; a
+        C(KubeletConfiguration) and a C(KubeProxyConfiguration) are optional. Each kind may occur once.
+      - A running control plane is not changed when the configuration changes. The differences are returned in RV(drift)
+        and shown as warnings.
     type: list
     elements: dict
     required: true
@@ -47,7 +48,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The control plane runs
+- name: Initialize the control plane
   classroom.kubeadm.kubeadm_init:
     config:
       - apiVersion: kubeadm.k8s.io/v1beta4
@@ -60,7 +61,7 @@ EXAMPLES = r"""
           kubeletExtraArgs:
             - name: node-ip
               value: 192.168.90.100
-        # Every join makes a token of its own; the one that kubeadm makes need not live for a day.
+        # Each join creates its own token, so the one of kubeadm init may expire soon.
         bootstrapTokens:
           - ttl: 1m0s
       - apiVersion: kubeadm.k8s.io/v1beta4
@@ -78,7 +79,7 @@ EXAMPLES = r"""
         mode: nftables
   register: control_plane
 
-- name: What was done, and why
+- name: Show what was done, and why
   ansible.builtin.debug:
     msg: "{{ control_plane.decision }}: {{ control_plane.reason }}"
 """
@@ -86,20 +87,20 @@ EXAMPLES = r"""
 RETURN = r"""
 decision:
   description:
-    - What the state of the machine called for.
+    - The action that the current state of the host requires.
     - V(none) means that the control plane is complete and answers, V(start) that its kubelet had to be started, V(init)
-      that there was no control plane, V(resume) that an unfinished or damaged one was completed or begun again.
+      that there was no control plane, V(resume) that an unfinished or damaged one was completed or created again.
   returned: success
   type: str
   choices: [none, start, init, resume]
   sample: init
 reason:
-  description: Why.
+  description: Reason for the decision.
   returned: success
   type: str
-  sample: there is no control plane on this machine
+  sample: there is no control plane on this host
 actions:
-  description: What was done, or in check mode what would be done first, in this order.
+  description: Actions that were taken, or in check mode would be taken first, in this order.
   returned: success
   type: list
   elements: str
@@ -111,10 +112,10 @@ version:
   sample: v1.36.3
 node:
   description:
-    - The Node of this machine as far as labels and taints are judged by it, in the form of the API.
-    - With the filter P(classroom.kubeadm.undeclared_nodes#filter) it tells whether
+    - Name, labels, annotation and taints of the Node of this host, in the form of the API.
+    - The filter P(classroom.kubeadm.undeclared_nodes#filter) uses it to determine whether
       M(classroom.kubeadm.node_metadata) has anything to do.
-    - Nothing when this module had to act, or would have to, because the Node may be another one then.
+    - It is missing when this module had to act, or would have to, because the Node may be another one then.
   returned: when this module had nothing to do
   type: dict
   contains:
@@ -137,7 +138,7 @@ node:
           type: dict
           contains:
             classroom.kubeadm/declared:
-              description: What was declared before, as JSON.
+              description: Labels and taints that were declared before, as JSON.
               returned: when something was declared
               type: str
     spec:
@@ -171,19 +172,19 @@ node:
     spec:
       taints: []
 drift:
-  description: One sentence for every value of O(config) that the running cluster has otherwise.
+  description: A message for every value of O(config) that differs in the running cluster.
   returned: success
   type: list
   elements: str
   sample:
-    - "ClusterConfiguration: clusterName is wished to be 'seat2', the running cluster has 'seat1'."
+    - "ClusterConfiguration: clusterName differs: expected 'seat2', found 'seat1' in the running cluster."
 ca_hash:
-  description: The hash of the cluster's CA, as C(kubeadm join) knows it, empty when there is none yet.
+  description: Hash of the cluster's CA in the form of C(kubeadm join), empty when there is none yet.
   returned: success
   type: str
   sample: sha256:78381d9f44130e862526b7300dd3ae702d93ed987191b2be3a08905020cd6984
 admin_conf_sha256:
-  description: The checksum of O(kubeconfig), so that a copy elsewhere can be compared without reading the file.
+  description: Checksum of O(kubeconfig), with which a copy elsewhere can be compared without reading the file.
   returned: success
   type: str
   sample: 5d4eb76ee7d4ab0a0d323a5eea52aafef37510078fae7866ac88b5b429f027bc

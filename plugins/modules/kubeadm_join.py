@@ -8,20 +8,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_join
-short_description: Make this machine a worker of a cluster
+short_description: Join a worker to a cluster with kubeadm
 version_added: 0.1.0
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Asks the cluster itself, with the identity that the kubelet of this machine has, whether the machine is a member,
-    and does what is missing.
-  - Needs O(discovery) for a join only. A call without it finds out, starts or restarts a kubelet where that is enough,
-    and returns RV(needs_discovery) where the machine has to join. A second call with what
-    M(classroom.kubeadm.kubeadm_token) made joins.
-  - An interrupted join is recognised, taken back and done again. A C(kubeadm join) that a killed playbook left running
-    is waited for.
-  - A control plane that does not answer is no reason for anything. The module changes nothing then, and fails unless
-    the kubelet of this machine is healthy.
+  - Queries the cluster, with the identity of the kubelet of this host, for whether the host is a member, and does what
+    is missing.
+  - Needs O(discovery) for a join only. A call without it reads the current state, starts or restarts the kubelet if
+    that is sufficient, and returns RV(needs_discovery) if the host has to join. A second call with a token of
+    M(classroom.kubeadm.kubeadm_token) joins the host.
+  - An interrupted join is recognized, undone and repeated. The module waits for a C(kubeadm join) that a killed
+    playbook left running.
+  - If the control plane is unreachable, the module changes nothing, and fails unless the kubelet of this host is
+    healthy.
 extends_documentation_fragment:
   - classroom.kubeadm.kubeadm
   - classroom.kubeadm.attributes
@@ -29,24 +29,24 @@ options:
   endpoint:
     description:
       - Address of the cluster's API, with or without a port. The port is V(6443) if none is given.
-      - Give M(classroom.kubeadm.kubeadm_token) the same. The kubelet keeps the address with which it joined, and a
-        machine of another cluster is known by it.
+      - Use the same for M(classroom.kubeadm.kubeadm_token). The kubelet keeps the address with which it joined, and a
+        host of another cluster is recognized by it.
     type: str
     required: true
   node_name:
     description:
       - Name of the Node.
-      - The default is C(nodeRegistration.name) of O(config), or else the machine's host name.
+      - The default is C(nodeRegistration.name) of O(config), or else the host name.
     type: str
   node_address:
-    description: The address that the kubelet is to use, given to it as C(--node-ip) unless O(config) has one.
+    description: Address that the kubelet uses, passed to it as C(--node-ip) unless O(config) sets one.
     type: str
   config:
     description:
-      - A C(JoinConfiguration) of V(kubeadm.k8s.io/v1beta4), without C(discovery), which the module adds.
+      - A C(JoinConfiguration) of V(kubeadm.k8s.io/v1beta4) without C(discovery), which the module adds.
     type: dict
   discovery:
-    description: What M(classroom.kubeadm.kubeadm_token) returned under that name.
+    description: The value that M(classroom.kubeadm.kubeadm_token) returned under that name.
     type: dict
     suboptions:
       kubeconfig:
@@ -59,15 +59,15 @@ options:
         required: true
   ca_hash:
     description:
-      - The hash of the CA of the cluster that is wished, as M(classroom.kubeadm.kubeadm_init) returns it.
-      - With it a machine of another cluster is told from one whose cluster was made anew at the same address, even
-        while the control plane is down.
+      - CA certificate hash of the cluster to join, as M(classroom.kubeadm.kubeadm_init) returns it.
+      - It distinguishes a host of another cluster from one whose cluster was re-created at the same address, even while
+        the control plane is down.
     type: str
   allow_reset:
     description:
-      - Whether a machine that belongs to another cluster, or to this one under another name, may be taken from there.
-      - What an interrupted join left, and a membership that the wished cluster itself does not accept any more, is
-        reset in any case.
+      - Whether a host that belongs to another cluster, or to this one under another name, may be reset.
+      - The rest of an interrupted join, and a membership that the requested cluster does not accept any more, are reset
+        in any case.
     type: bool
     default: false
 seealso:
@@ -76,7 +76,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The machine's membership is known
+- name: Check the membership of the host
   classroom.kubeadm.kubeadm_join:
     endpoint: 192.168.90.100:6443
     node_name: node1
@@ -84,10 +84,10 @@ EXAMPLES = r"""
     ca_hash: "{{ hostvars['master'].control_plane.ca_hash | default(omit) }}"
   register: probe
 
-- name: The machine joins
+- name: Join the host to the cluster
   when: probe.needs_discovery
   block:
-    - name: There is a token for this join
+    - name: Create a token for this join
       classroom.kubeadm.kubeadm_token:
         endpoint: 192.168.90.100:6443
         node_name: node1
@@ -97,7 +97,7 @@ EXAMPLES = r"""
       register: token
       no_log: true
 
-    - name: The machine is a worker
+    - name: Join the host as a worker
       classroom.kubeadm.kubeadm_join:
         endpoint: 192.168.90.100:6443
         node_name: node1
@@ -109,7 +109,7 @@ EXAMPLES = r"""
             criSocket: unix:///run/containerd/containerd.sock
         discovery: "{{ token.discovery | default(omit) }}"
   always:
-    - name: The token is revoked
+    - name: Remove the token
       classroom.kubeadm.kubeadm_token:
         state: absent
         token_id: "{{ token.token_id }}"
@@ -120,42 +120,42 @@ EXAMPLES = r"""
 RETURN = r"""
 decision:
   description:
-    - What the state of the machine called for.
+    - The action that the current state of the host requires.
     - V(none) means that it is a member and its kubelet is healthy, V(start) that its kubelet had to be started,
       V(restart) that its kubelet has to register, V(join) that it belongs to no cluster, V(reset and join) that its
       membership is not valid, was not finished, or that its Node was deleted, V(undecided) that the control plane
-      does not answer while the kubelet is healthy.
+      is unreachable while the kubelet is healthy.
   returned: success
   type: str
   choices: [none, start, restart, join, reset and join, undecided]
   sample: join
 reason:
-  description: Why.
+  description: Reason for the decision.
   returned: success
   type: str
-  sample: this machine belongs to no cluster
+  sample: this host belongs to no cluster
 actions:
-  description: What was done or has to be done, in this order.
+  description: Actions that were taken or have to be taken, in this order.
   returned: success
   type: list
   elements: str
   sample: [join, wait for node]
 needs_discovery:
-  description: Whether a second call with O(discovery) is needed. Such a call without it changed nothing.
+  description: Whether a second call with O(discovery) is needed. If so, this call changed nothing.
   returned: success
   type: bool
   sample: true
 node_name:
-  description: The name of the Node.
+  description: Name of the Node.
   returned: success
   type: str
   sample: node1
 node:
   description:
-    - The Node of this machine as far as labels and taints are judged by it, in the form of the API.
-    - With the filter P(classroom.kubeadm.undeclared_nodes#filter) it tells whether
+    - Name, labels, annotation and taints of the Node of this host, in the form of the API.
+    - The filter P(classroom.kubeadm.undeclared_nodes#filter) uses it to determine whether
       M(classroom.kubeadm.node_metadata) has anything to do.
-    - Nothing when this module had to act, or would have to, because the Node may be another one then.
+    - It is missing when this module had to act, or would have to, because the Node may be another one then.
   returned: when this module had nothing to do
   type: dict
   contains:
@@ -178,7 +178,7 @@ node:
           type: dict
           contains:
             classroom.kubeadm/declared:
-              description: What was declared before, as JSON.
+              description: Labels and taints that were declared before, as JSON.
               returned: when something was declared
               type: str
     spec:
@@ -212,7 +212,7 @@ node:
     spec:
       taints: []
 machine_id:
-  description: The identity of the machine, by which a Node of the same name is told from another machine's.
+  description: Machine ID of the host, which distinguishes its Node from one of the same name of another host.
   returned: success
   type: str
   sample: 5f1b7a0f3a9c4d0c8a1c9c5a3f0f6a52

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_reset
-short_description: Put this machine back to before its cluster, or to before this collection
+short_description: Reset a host to its state before the cluster or before this collection
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Takes the machine out of its cluster, whatever state an init, a join or an earlier reset left it in, and removes
-    everything that would disturb the next cluster. On a machine without anything of a cluster it changes nothing.
+  - Takes the host out of its cluster, whatever state an init, a join or an earlier reset left it in, and removes
+    everything that would disturb the next cluster. A host without anything of a cluster is not changed.
   - Starts the container runtime when it is down, stops the kubelet, unmounts what is below C(/var/lib/kubelet) (lazily
-    where a mount is busy or does not answer), runs C(kubeadm reset), and then removes what that leaves - network
-    interfaces, rules, tables, directories, containers - until nothing is left.
-  - Removes Kubernetes' own rules, tables, links and files only, and flushes nothing. Rules and tables of an
-    administrator, and the way by which this machine is reached, stay.
-  - Asks no API server and waits for none. The Node is left in the cluster; M(classroom.kubeadm.node_delete) deletes
-    it.
-  - Writes nothing that needs room on a disk. A reset that was ended at any point is finished by the next one.
-  - A C(kubeadm) that a killed playbook left running is waited for.
+    where a mount is busy or does not respond), runs C(kubeadm reset), and then removes the network interfaces, rules,
+    tables, directories and containers that this leaves.
+  - Removes only rules, tables, links and files of Kubernetes, and flushes nothing. Rules and tables of an
+    administrator, and the network path to this host, stay.
+  - Does not use the API server. The Node stays in the cluster; M(classroom.kubeadm.node_delete) deletes it.
+  - Needs no free disk space. A reset that was killed at any point is finished by the next one.
+  - The module waits for a C(kubeadm) that a killed playbook left running.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
@@ -31,38 +30,39 @@ options:
     description:
       - V(prepared) removes the cluster. Packages, images, the runtime and its configuration stay, so that the next
         installation needs no network.
-      - V(bare) also removes what this collection brought to the machine - packages that it installed, repositories,
-        holds, configuration, images - and brings back what was there before, as far as it has been kept in
-        C(/var/lib/classroom-kubeadm/before.json) and nobody has changed it since.
-      - A package that others need by now stays at V(bare), with its service, its data and its entry in that file, and
-        is named in a warning. Nothing is written into home directories as root.
+      - V(bare) also removes the packages, repositories, holds, configuration and images that this collection brought to
+        the host, and restores the original state as far as it is recorded in
+        C(/var/lib/classroom-kubeadm/before.json) and was not changed since.
+      - A package that other packages need by now stays at V(bare), with its service, its data and its entry in that
+        file, and is named in a warning. Nothing is written into home directories as root.
     type: str
     choices: [prepared, bare]
     default: prepared
   endpoint:
     description:
-      - Address of the API of the cluster whose machine this should be, with or without a port. The port is V(6443) if
+      - Address of the API of the cluster that the host should belong to, with or without a port. The port is V(6443) if
         none is given.
-      - A machine of another cluster is not reset then, unless O(allow_foreign=true). Without it a machine of any
+      - With this option, a host of another cluster is not reset unless O(allow_foreign=true). Without it, a host of any
         cluster is.
     type: str
   ca_hash:
     description:
-      - The hash of that cluster's CA, as M(classroom.kubeadm.kubeadm_init) returns it.
-      - A machine with this CA is the cluster's also when it knows it by another address.
+      - CA certificate hash of that cluster, as M(classroom.kubeadm.kubeadm_init) returns it.
+      - A host with this CA belongs to the cluster even if it uses another address of it.
     type: str
   allow_foreign:
-    description: Whether a machine of another cluster than the one at O(endpoint) may be reset.
+    description: Whether a host of another cluster than the one at O(endpoint) may be reset.
     type: bool
     default: false
   cri_socket:
     description:
-      - Socket of the container runtime, for a machine whose kubelet has none in its configuration. That one counts
-        also when another runtime is wished for by now, because it has the containers.
-      - Without it, the runtime that is installed. Where several answer and nobody chose, nothing is changed.
+      - Socket of the container runtime, for a host whose kubelet has none in its configuration. The one in the
+        configuration takes precedence, because that runtime has the containers.
+      - The default is the runtime that is installed. If several answer and none is set, the module fails and changes
+        nothing.
     type: str
   timeout:
-    description: How many seconds C(kubeadm reset), or a kubeadm that an earlier run left, may take.
+    description: Timeout for C(kubeadm reset) and for a kubeadm that an earlier run left, in seconds.
     type: int
     default: 120
 seealso:
@@ -71,11 +71,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The machine is out of its cluster
+- name: Remove the host from its cluster
   classroom.kubeadm.kubeadm_reset:
     endpoint: 192.168.90.100:6443
 
-- name: Nothing of the collection is left
+- name: Remove everything of the collection from the host
   classroom.kubeadm.kubeadm_reset:
     level: bare
     allow_foreign: true
@@ -83,42 +83,42 @@ EXAMPLES = r"""
 
 RETURN = r"""
 level:
-  description: The level that was asked for.
+  description: The requested level.
   returned: success
   type: str
   choices: [prepared, bare]
   sample: prepared
 decision:
-  description: V(none) on a machine that is as wished, else V(reset).
+  description: V(none) if the host is in the desired state, otherwise V(reset).
   returned: success
   type: str
   choices: [none, reset]
   sample: reset
 reason:
-  description: Why.
+  description: Reason for the decision.
   returned: success
   type: str
-  sample: "this machine is a worker of the cluster at 192.168.90.100:6443 (CA sha256:...)"
+  sample: "this host is a worker of the cluster at 192.168.90.100:6443 (CA sha256:...)"
 actions:
-  description: What was done or has to be done, in this order.
+  description: Actions that were taken or have to be taken, in this order.
   returned: success
   type: list
   elements: str
   sample: [stop the kubelet, unmount, kubeadm reset, remove what is left]
 changes:
-  description: What was changed of what this collection brought (with O(level=bare)), each with the reason.
+  description: Changes to what this collection brought (with O(level=bare)), each with the reason.
   returned: success
   type: list
   elements: str
   sample: ["package kubelet: this collection installed it"]
 membership:
-  description: What the machine was - V(none), V(control plane), V(worker) or V(unfinished) - by its files.
+  description: Membership of the host before the reset according to its files.
   returned: success
   type: str
   choices: [none, control plane, worker, unfinished]
   sample: worker
 endpoint:
-  description: Address of the API of the cluster in which the machine was, empty if it was in none.
+  description: Address of the API of the cluster to which the host belonged, empty if it belonged to none.
   returned: success
   type: str
   sample: 192.168.90.100:6443
@@ -128,30 +128,30 @@ ca_hash:
   type: str
   sample: sha256:4a7c1a0b2d5f4e
 machine_id:
-  description: The identity of the machine, by which M(classroom.kubeadm.node_delete) knows its Node.
+  description: Machine ID of the host, by which M(classroom.kubeadm.node_delete) identifies its Node.
   returned: success
   type: str
   sample: 5f1b7a0f3a9c4d0c8a1c9c5a3f0f6a52
 found:
-  description: What was there to remove, each with the command that shows it and the reason why it matters.
+  description: Residue that was found, each with the command that shows it and the reason why it matters.
   returned: success
   type: list
   elements: dict
   contains: &finding
     kind:
-      description: What sort of thing it is, such as V(interface), V(directory), V(mount), V(container) or V(process).
+      description: Type of the finding, such as V(interface), V(directory), V(mount), V(container) or V(process).
       type: str
     subject:
-      description: Which one.
+      description: Name, path or address of the finding.
       type: str
     command:
-      description: Command that shows it.
+      description: Command that shows the finding.
       type: str
     reason:
-      description: Why it matters for the next cluster, or why it could not be removed.
+      description: Reason why it matters for the next cluster, or why it could not be removed.
       type: str
     owner:
-      description: Which program left it.
+      description: Program that left it.
       type: str
   sample:
     - kind: interface
@@ -161,8 +161,8 @@ found:
       owner: flannel
 residue:
   description:
-    - What could not be removed, in the same form, with the reason why not. The module fails unless it is empty.
-  returned: always, but not after a refusal
+    - Residue that could not be removed, in the same form, with the reason. The module fails unless it is empty.
+  returned: always, except when the reset is rejected
   type: list
   elements: dict
   contains: *finding

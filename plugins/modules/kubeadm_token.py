@@ -8,56 +8,56 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_token
-short_description: Make and revoke the bootstrap token of one join
+short_description: Create or revoke the bootstrap token of a join
 version_added: 0.1.0
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Makes a bootstrap token that lives for minutes and is named after the machine it is for, together with all that the
-    machine needs to know of the cluster. Revokes it again.
-  - Works on the control plane, through the API and with the administrator's kubeconfig. The token is on no command
-    line.
-  - RV(discovery) is secret. Put C(no_log) with V(true) on the task that makes a token.
-  - With O(state=present) expired tokens of this module, and those that earlier interrupted joins of the same machine
+  - Creates a bootstrap token for a single join, valid for minutes, and returns it with the address and the CA of the
+    cluster. Revokes it again.
+  - Runs on the control plane and uses the API with the administrator's kubeconfig. The token is on no command line.
+  - RV(discovery) is secret. Set C(no_log) to V(true) on the task that creates a token.
+  - With O(state=present) expired tokens of this module, and those that earlier interrupted joins of the same host
     left, are removed.
-  - kubeadm lets no machine join under the name of a Ready Node. If that Node is the machine itself, which O(machine_id)
-    and O(node_address) tell, O(state=present) deletes the Node. If it is another machine, the module fails.
-  - In check mode O(state=present) does not ask the API, which need not exist yet, and returns no token.
+  - kubeadm rejects a join under the name of a Ready Node. If that Node belongs to the host that joins, as determined
+    by O(machine_id) and O(node_address), O(state=present) deletes the Node. If it belongs to another host, the module
+    fails.
+  - In check mode O(state=present) does not query the API, which may not exist yet, and returns no token.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   idempotent:
     support: partial
-    details: Every call with O(state=present) makes a new token, since the secret of an earlier one is not kept.
+    details: Each call with O(state=present) creates a new token, because the secret of an earlier one is not stored.
 options:
   state:
-    description: Whether a token is made or revoked.
+    description: Whether to create or revoke a token.
     type: str
     choices: [present, absent]
     default: present
   node_name:
     description:
-      - Name of the Node that is to join.
+      - Name of the Node of the host that joins.
       - Required if O(state=present).
     type: str
   node_address:
-    description: The internal address of the machine that is to join.
+    description: Internal address of the host that joins.
     type: str
   machine_id:
-    description: The identity of the machine that is to join, as M(classroom.kubeadm.kubeadm_join) returns it.
+    description: Machine ID of the host that joins, as M(classroom.kubeadm.kubeadm_join) returns it.
     type: str
   ttl:
-    description: How long the token is valid, in hours, minutes and seconds, for example V(10m) or V(1h30m).
+    description: Validity of the token in hours, minutes and seconds, for example V(10m) or V(1h30m).
     type: str
     default: 10m
   endpoint:
     description:
-      - Address of the API for the machine that joins, with or without a port.
+      - Address of the API for the host that joins, with or without a port.
       - The default is the server in O(kubeconfig), which is also the one in the ConfigMap C(cluster-info).
     type: str
   token_id:
     description:
-      - The public part of the token to revoke, as RV(token_id) of the call that made it.
+      - Public part of the token to revoke, which is RV(token_id) of the call that created it.
       - Required if O(state=absent).
     type: str
   kubeconfig:
@@ -70,7 +70,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: There is a token for the join of node1
+- name: Create a token for the join of node1
   classroom.kubeadm.kubeadm_token:
     endpoint: 192.168.90.100:6443
     node_name: node1
@@ -81,7 +81,7 @@ EXAMPLES = r"""
   register: token
   no_log: true
 
-- name: The token is revoked
+- name: Remove the token
   classroom.kubeadm.kubeadm_token:
     state: absent
     token_id: "{{ token.token_id }}"
@@ -90,17 +90,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 token_id:
-  description: The public part of the token, by which it is revoked.
+  description: Public part of the token, which is needed to revoke it.
   returned: success, but not in check mode with O(state=present)
   type: str
   sample: x4ke2p
 expires:
-  description: When the token becomes invalid by itself.
+  description: Time at which the token expires.
   returned: with O(state=present), but not in check mode
   type: str
   sample: "2026-11-20 20:15:00 UTC"
 discovery:
-  description: What M(classroom.kubeadm.kubeadm_join) takes under that name. Secret.
+  description: The value for the option of that name of M(classroom.kubeadm.kubeadm_join). It is secret.
   returned: with O(state=present), but not in check mode
   type: dict
   contains:

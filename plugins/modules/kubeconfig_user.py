@@ -7,104 +7,106 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeconfig_user
-short_description: A kubeconfig of one's own for an ordinary user
+short_description: Create a kubeconfig for an ordinary user
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Gives a user of a control plane a kubeconfig with a client certificate of the user's own, which the cluster signs,
-    and binds a role to the user's name.
-  - The key is made on the machine by its C(openssl). It is in the kubeconfig only, which belongs to the user and which
-    nobody else may read; neither results nor differences show it.
-  - The certificate is made anew when it ends soon or the cluster does not take it, when the cluster is a new one or
-    has another address, or when the kubeconfig is of another user or of other groups. The namespace that the user
-    has chosen stays.
-  - A file in its place that leads to no cluster is renamed, with C(.before-classroom) behind its name, as the user.
-  - A kubeconfig that leads to another cluster is never replaced. Where it leads to this one as well, as the right user,
-    all is as wished; otherwise the module says so and fails.
-  - Certificates cannot be revoked. What a user may do ends with the binding, which O(state=absent) takes away.
-  - A reset of the machine removes the kubeconfig, as it does copies of F(/etc/kubernetes/admin.conf).
+  - Creates a kubeconfig with a client certificate that the cluster signs, for a user of a control plane, and binds a
+    role to the name of the user.
+  - The key is created on the host with C(openssl). It is in the kubeconfig only, which belongs to the user and has the
+    mode V(0600); neither results nor differences show it.
+  - The certificate is renewed when it expires soon or the cluster does not accept it, when the cluster was re-created
+    or has another address, or when the kubeconfig is of another user or of other groups. The namespace that the user
+    has set in it stays.
+  - A file in its place without a cluster is renamed with the rights of the user, with C(.before-classroom) added to its
+    name.
+  - A kubeconfig for another cluster is never replaced. If it contains this cluster as well, with the right user, the
+    module changes nothing; otherwise it fails.
+  - Certificates cannot be revoked. The rights of a user end with the binding, which O(state=absent) removes.
+  - A reset of the host removes the kubeconfig, as it does with copies of F(/etc/kubernetes/admin.conf).
 requirements:
   - openssl
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   name:
-    description: The user, on the machine and in the cluster.
+    description: Name of the user on the host and in the cluster.
     type: str
     required: true
   groups:
     description:
-      - Groups of the user in the cluster. V(system:masters) is refused, as the cluster does.
+      - Groups of the user in the cluster. V(system:masters) is rejected, because the API server does not sign such
+        certificates.
     type: list
     elements: str
     default: []
   cluster_role:
     description:
-      - The ClusterRole that the user gets. Without it no role is bound, and an earlier binding is left as it is.
-      - What an earlier run bound for the user in another namespace, or everywhere, is taken away.
+      - ClusterRole of the user. Without it no role is bound, and an earlier binding is not changed.
+      - Bindings that an earlier run created for the user in another namespace, or for the whole cluster, are removed.
     type: str
     default: ""
   namespace:
-    description: The namespace in which it counts. Everywhere when empty.
+    description: Namespace in which the role applies. If it is empty, the role applies to the whole cluster.
     type: str
     default: ""
   make_namespace:
-    description: Whether the namespace is made when the cluster has none of that name. It is never removed.
+    description: Whether to create the namespace if it does not exist. It is never removed.
     type: bool
     default: false
   pod_security:
     description:
-      - The Pod Security Standard that a namespace made by O(make_namespace) enforces. With V(baseline) its pods get no
-        path, network or device of the host, so that whoever may create pods there does not become root on the nodes.
-      - A namespace that an earlier run has made gets it as well. One that another has made is left as it is, and a
-        warning names it.
+      - Pod Security Standard that a namespace created by O(make_namespace) enforces. With V(baseline) its pods get no
+        path, network or device of the host, so that users who may create pods there do not become root on the nodes.
+      - It is also set for a namespace that an earlier run created. Any other namespace is not changed and is named in a
+        warning.
     type: str
     choices: [privileged, baseline, restricted]
     default: baseline
   state:
-    description: With V(absent) kubeconfig and bindings of the user are gone. The namespace and its objects stay.
+    description: Whether the user exists. V(absent) removes kubeconfig and bindings; the namespace and its objects stay.
     type: str
     choices: [present, absent]
     default: present
   cluster:
-    description: What the cluster is called in the kubeconfig.
+    description: Name of the cluster in the kubeconfig.
     type: str
     default: kubernetes
   days:
-    description: How many days the certificate is valid, 365 at most.
+    description: Validity of the certificate in days, 365 at most.
     type: int
     default: 365
   renew_days:
-    description: A certificate that ends within so many days is made anew.
+    description: Days before its expiry at which a certificate is renewed.
     type: int
     default: 30
   until:
     description:
-      - The last day of the certificate, such as V(2026-12-18), by UTC. It goes before O(days) and O(renew_days).
-      - A day that is over, and one that the cluster cannot sign for, are refused.
+      - Last day of the certificate in UTC, such as V(2026-12-18). It takes precedence over O(days) and O(renew_days).
+      - A day that is over, and one that the cluster cannot sign for, are rejected.
     type: str
     default: ""
   account:
-    description: The user of the machine to whom the kubeconfig belongs, where that is not O(name).
+    description: User of the host who owns the kubeconfig. The default is O(name).
     type: str
     default: ""
   path:
-    description: Where the kubeconfig is. C(.kube/config) in the user's home when it is not given.
+    description: Path of the kubeconfig. The default is C(.kube/config) in the home of the user.
     type: path
   kubeconfig:
-    description: Kubeconfig of an administrator, on the managed machine.
+    description: Path of an administrator's kubeconfig on the host.
     type: path
     default: /etc/kubernetes/admin.conf
 """
 
 EXAMPLES = r"""
-- name: The student works in the whole cluster
+- name: Create a kubeconfig for a student of the whole cluster
   classroom.kubeadm.kubeconfig_user:
     name: student
     cluster_role: edit
 
-- name: The guest looks on in one namespace, for a week
+- name: Create a kubeconfig for a guest of one namespace, for a week
   classroom.kubeadm.kubeconfig_user:
     name: guest
     cluster_role: view
@@ -112,7 +114,7 @@ EXAMPLES = r"""
     days: 7
     renew_days: 1
 
-- name: Somebody who is no user of the machine works in a namespace of their own until the course ends
+- name: Create a kubeconfig for a student without an account on the host, in an own namespace until the course ends
   classroom.kubeadm.kubeconfig_user:
     name: anna
     account: root
@@ -125,13 +127,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: Changes that were made (in check mode would be made), each with the reason.
   returned: success
   type: list
   elements: str
   sample: ["kubeconfig /home/student/.kube/config: there is none"]
 path:
-  description: Where the kubeconfig is.
+  description: Path of the kubeconfig.
   returned: success
   type: str
   sample: /home/student/.kube/config

@@ -7,37 +7,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: role_variables_check
-short_description: Check the variables of many roles and machines before any machine is touched
+short_description: Check the variables of roles before any host is changed
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Judges the variables that an inventory sets by the argument specs of roles of this collection, for all machines in
-    one call, and reports everything that is wrong in one failure.
-  - Ansible does the same before each role, on each machine, when the roles before it have changed things already. A
-    play that follows on this one may import its roles with C(rolespec_validate) set to V(false).
-  - A variable that cannot be evaluated yet, because it needs facts, is passed over.
-  - Reads the inventory files of the run as well and reports a host with two addresses and keys that occur twice in
+  - Validates the variables that an inventory sets against the argument specs of roles of this collection, for all hosts
+    in one call, and reports everything that is wrong in one failure.
+  - Ansible does the same before each role, on each host, when the roles before it have already changed the host. Plays
+    after this one may import their roles with C(rolespec_validate) set to V(false).
+  - A variable that cannot be evaluated yet, because it needs facts, is skipped.
+  - Reads the inventory files of the run as well and reports hosts with two addresses and keys that occur twice in
     YAML. Ansible merges these before any task runs, and the last one wins. Files of inventory plugins and scripts are
-    left out.
+    skipped.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.controller
   - classroom.kubeadm.attributes.read_only
 options:
   roles:
-    description: Names of roles of this collection, without its own name.
+    description: Names of roles of this collection, without the name of the collection.
     type: list
     elements: str
     required: true
   machines:
-    description: Inventory names of the machines whose variables are judged.
+    description: Inventory names of the hosts whose variables are validated.
     type: list
     elements: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: The variables are what the roles take them for
+- name: Check the variables of the roles
   classroom.kubeadm.role_variables_check:
     roles: [host, containerd, kubernetes]
     machines: "{{ ansible_play_hosts }}"
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: Everything that is wrong, a sentence each that begins with the machine or the inventory file.
+  description: Messages about everything that is wrong. Each starts with the host or the inventory file.
   returned: always
   type: list
   elements: str

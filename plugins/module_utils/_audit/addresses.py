@@ -22,7 +22,7 @@ from .certificates import _content
 from .identity import _CLUSTER_LINKS, _IP_TIMEOUT
 
 KUBELET_FLAGS = KUBELET_DIR + "/kubeadm-flags.env"
-# Where a person adds flags of the kubelet, in the Debian and the Red Hat family
+# Files for additional flags of the kubelet, in the Debian and the Red Hat family.
 KUBELET_EXTRA = ("/etc/default/kubelet", "/etc/sysconfig/kubelet")
 _FLAG = re.compile(r"--([a-z][a-z0-9-]*)[= ][\"']?([^\s\"'-][^\s\"']*)")
 _HOST = re.compile(r"https?://(\[[^\]]+\]|[^:/,]+)")
@@ -30,9 +30,9 @@ _HOST = re.compile(r"https?://(\[[^\]]+\]|[^:/,]+)")
 
 @dataclass(frozen=True)
 class Recorded:
-    """Addresses that kubeadm or a person wrote down for this machine: one of them has to be right.
+    """Addresses of this host in a configuration file, one of which has to be correct.
 
-    `what` continues "is ...", as in "the address that the API server advertises".
+    `what` describes their purpose, for example "the address that the API server advertises".
     """
 
     subject: str
@@ -42,7 +42,7 @@ class Recorded:
 
 
 def recorded_addresses(root: Root) -> tuple[Recorded, ...]:
-    """What was written down at init or join, in the order in which a person would put it right."""
+    """Return the addresses that were recorded at init or join, in the order in which to correct them."""
     return (*_of_api_server(root), *_of_etcd(root), *_of_kubelet(root))
 
 
@@ -71,7 +71,7 @@ def _of_etcd(root: Root) -> Iterator[Recorded]:
 
 
 def _of_kubelet(root: Root) -> Iterator[Recorded]:
-    # As in the kubelet's unit: what a person added comes behind kubeadm's flags, and the last one counts.
+    # As in the kubelet's unit: additional flags follow those of kubeadm, and the last one takes precedence.
     for path in (*KUBELET_EXTRA, KUBELET_FLAGS):
         address = _flags(_content(root, path)).get("node-ip", "")
         if address:
@@ -84,7 +84,7 @@ def _flags(text: str) -> dict[str, str]:
 
 
 def _as_address(text: str) -> str:
-    """The address in its one canonical form, empty for a name."""
+    """Return an address in its canonical form, empty for a name."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -92,7 +92,7 @@ def _as_address(text: str) -> str:
 
 
 def own_addresses(machine: NodeContext) -> frozenset[str] | None:
-    """The addresses on the machine's interfaces, None when it does not tell them."""
+    """Return the addresses on the host's own interfaces, None if they cannot be read."""
     answer = machine.run(["ip", "-j", "addr"], timeout=_IP_TIMEOUT, check=False)
     try:
         found = addresses_of(answer.out) if answer.rc == 0 else None
@@ -105,11 +105,14 @@ def own_addresses(machine: NodeContext) -> frozenset[str] | None:
 def check_addresses(
     recorded: Sequence[Recorded], own: Collection[str] | None, address: str
 ) -> tuple[Finding, ...]:
-    """A finding for every place that knows the machine by an address that it does not have, or is not to have."""
+    """Return a finding for every file with an address that the host does not have or should not have.
+
+    `address` is the expected one from the inventory, empty if unknown.
+    """
     wanted = _as_address(address)
-    judged = [(one, _address_problem(one, own, wanted)) for one in recorded]
+    checked = [(one, _address_problem(one, own, wanted)) for one in recorded]
     return tuple(
-        Finding("address", one.subject, one.command, problem, KUBERNETES) for one, problem in judged if problem)
+        Finding("address", one.subject, one.command, problem, KUBERNETES) for one, problem in checked if problem)
 
 
 def _address_problem(recorded: Recorded, own: Collection[str] | None, wanted: str) -> str:
@@ -118,13 +121,12 @@ def _address_problem(recorded: Recorded, own: Collection[str] | None, wanted: st
         return ""
     listed = " and ".join(noted) or "no address"
     if own is not None and not set(noted) & set(own):
-        return "{} is {}, which this machine does not have any more ({}): nobody reaches it there, and a changed " \
+        return "{} is {}, which this host does not have any more ({}): it is not reachable there, and a changed " \
                "address takes a reset and a new {}".format(
                    recorded.what, listed, "it has " + ", ".join(sorted(own)) if own else "it has none", _verb(recorded))
     if wanted:
-        return f"{recorded.what} is {listed}, and the inventory says {wanted}: the others look for this machine " \
-               "where it does not listen, " \
-               "so correct the inventory, or reset the machine"
+        return f"{recorded.what} is {listed}, and the inventory says {wanted}: other hosts use an address on which " \
+               "this host does not listen, so correct the inventory, or reset the host"
     return ""
 
 

@@ -20,7 +20,7 @@ from .._kube.node_paths import ADMIN_CONF, ETC, KUBELET_CERTIFICATE, KUBELET_DIR
 from .._residue.model import KUBERNETES, Finding
 
 _DAY = 86400.0
-# Names of `kubeadm certs renew`, by the path of what they renew
+# Names of `kubeadm certs renew` by the path of the certificate.
 _RENEWED: dict[str, str] = {
     PKI + "/apiserver.crt": "apiserver",
     PKI + "/apiserver-kubelet-client.crt": "apiserver-kubelet-client",
@@ -39,7 +39,7 @@ _CAS = tuple(PKI + "/" + name for name in ("ca.crt", "front-proxy-ca.crt", "etcd
 
 @dataclass(frozen=True)
 class Source:
-    """A certificate of this machine: where it is, and how a person sees its dates. `text` is its PEM."""
+    """A certificate of this host: its path, its PEM as `text`, and the command that shows its dates."""
 
     path: str
     text: str
@@ -47,7 +47,7 @@ class Source:
 
 
 def certificate_sources(root: Root) -> Iterator[Source]:
-    """Every certificate that the cluster on this machine works with, each once."""
+    """Return every certificate that the cluster uses on this host, each once."""
     for path in (*_below(root, PKI), *_kubelet_certificates(root)):
         text = _content(root, path)
         if text:
@@ -68,10 +68,10 @@ def _below(root: Root, directory: str) -> list[str]:
 
 
 def _kubelet_certificates(root: Root) -> Iterator[str]:
-    """The ones in use: beside the link to the current one the kubelet keeps all former ones."""
+    """Return the paths of the certificates in use; the kubelet keeps all former ones in the same directory."""
     for name in ("kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt"):
         path = f"{KUBELET_DIR}/pki/{name}"
-        # With certificates from the cluster the self-signed one of before is not served any more.
+        # With a certificate of the cluster, the former self-signed one is not served any more.
         served = name != "kubelet.crt" or not os.path.exists(root(KUBELET_DIR + "/pki/kubelet-server-current.pem"))
         if served and os.path.exists(root(path)):
             yield path
@@ -85,8 +85,10 @@ def _content(root: Root, path: str) -> str:
 
 
 def _embedded(root: Root, path: str) -> str:
-    """The client certificate inside a kubeconfig; one that it only names is among the files, and a broken kubeconfig
-    is none of hygiene's business."""
+    """Return the client certificate in a kubeconfig, empty if it names a file or the kubeconfig is invalid.
+
+    Certificates in files are found by their own path.
+    """
     try:
         config = load_kubeconfig(root, path)
     except ClassroomError:
@@ -95,7 +97,7 @@ def _embedded(root: Root, path: str) -> str:
 
 
 def check_certificate(source: Source, now: float, days: int) -> Finding | None:
-    """The finding for a certificate that ends within so many days, has ended, has not begun, or is none."""
+    """Return a finding for a certificate that expires within `days`, is expired, not yet valid, or unreadable."""
     try:
         said = _dates(x509.read(source.text), now, days)
     except ClassroomError as problem:
@@ -114,16 +116,15 @@ def _dates(certificate: Certificate, now: float, days: int) -> str:
 
 
 def _remedy(path: str) -> str:
-    """What it means when this certificate is not valid, and what to do."""
+    """Return what happens when this certificate is not valid, and what to do."""
     if path in _RENEWED:
         return f"the control plane stops working without it: 'kubeadm certs renew {_RENEWED[path]}', then restart " \
-               "its static " \
-               "pods"
+               "its static pods"
     if path in _CAS:
-        return "nothing that it signed is believed any more, and only a new cluster has a new CA"
+        return "no certificate that it signed is trusted any more, and only a new cluster has a new CA"
     if path == KUBELET_CERTIFICATE:
         return "the kubelet renews it by itself while it reaches the API, and has to join again once it has expired"
     if path.startswith(KUBELET_DIR):
-        return "the kubelet serves logs, exec and metrics with it, and makes a new one only when this one is removed " \
-               "and the kubelet restarted"
-    return "whoever uses it is refused"
+        return "the kubelet serves logs, exec and metrics with it, and creates a new one only when this one is " \
+               "removed and the kubelet restarted"
+    return "clients that use it are rejected"

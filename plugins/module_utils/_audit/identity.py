@@ -26,18 +26,18 @@ PRODUCT_UUID = "/sys/class/dmi/id/product_uuid"
 MACHINE_ID = "/etc/machine-id"
 _IP_TIMEOUT = 10.0
 _ID = re.compile(r"[0-9a-f]{32}$")
-# Links whose addresses belong to the cluster: pods' bridges and tunnels, and where IPVS keeps the services' addresses
+# Links whose addresses belong to the cluster: bridges and tunnels of pods, and the link with IPVS service addresses.
 _CLUSTER_LINKS = ("cni", "flannel", "cilium", "cali", "vxlan", "tunl", "kube-", "nodelocaldns", "docker", "podman")
-# What network plugins call the machine's end of a pod's cable
+# Prefixes of the host's end of a pod's veth pair, by network plugin.
 _POD_ENDS = ("veth", "cali", "lxc", "eni", "azv")
 
 
 def identity(machine: NodeContext) -> dict[str, Any]:
-    """Public facts that no other machine may have as well, and whether this one is a container.
+    """Return public facts that must be unique per host, and whether this host is a container.
 
-    `machine_id` and `product_uuid` are empty where there is none; `mac_addresses` is a mapping from the machine's own
-    network interfaces, without those that a runtime, a bridge or a tunnel made; `ssh_host_keys` is a mapping from the
-    type of a key to its fingerprint in the form of `ssh-keygen -l`. A container has its host's product_uuid.
+    `machine_id` and `product_uuid` are empty if there is none; `mac_addresses` maps the host's own network interfaces,
+    without those of a runtime, a bridge or a tunnel, to their addresses; `ssh_host_keys` maps the type of a key to its
+    fingerprint in the form of `ssh-keygen -l`. A container has the product_uuid of its host.
     """
     return {
         "container": in_container(machine.root),
@@ -49,7 +49,7 @@ def identity(machine: NodeContext) -> dict[str, Any]:
 
 
 def ssh_host_keys(root: Root) -> dict[str, str]:
-    """Fingerprints of the server's public keys by their type; a file that holds no key is left out."""
+    """Return the fingerprints of the server's public keys by type; a file without a valid key is skipped."""
     found = {}
     for path in sorted(glob.glob(root(SSH_KEYS))):
         words = (read_text(path) or "").split()
@@ -63,7 +63,7 @@ def ssh_host_keys(root: Root) -> dict[str, str]:
 
 
 def mac_addresses(root: Root) -> dict[str, str]:
-    """Hardware addresses of the interfaces that the machine was given, by their names."""
+    """Return the MAC addresses of the host's own interfaces by name."""
     base = "/sys/class/net"
     try:
         names = sorted(os.listdir(root(base)))
@@ -76,10 +76,10 @@ def mac_addresses(root: Root) -> dict[str, str]:
 
 
 def _is_own(root: Root, path: str, container: bool) -> bool:
-    """Whether an interface is a card, or in a container the near end of the cable that the container was given.
+    """Return whether an interface is a network card, or in a container its end of the veth pair to the outside.
 
-    A card has a device. A container's cable ends outside of it (another iflink than its own index), as a pod's
-    does too, but that one is named by the network plugin.
+    A card has a device. A container's veth pair ends outside of it (its iflink differs from its own index). So does
+    that of a pod, which is recognized by the name that the network plugin gave it.
     """
     if os.path.exists(root(path + "/device")):
         return True
@@ -90,7 +90,7 @@ def _is_own(root: Root, path: str, container: bool) -> bool:
 
 
 def _word(root: Root, path: str) -> str:
-    """A file of one line; some of those in /sys refuse to be read."""
+    """Return the content of a file with one line, empty if it cannot be read, as some in /sys."""
     try:
         return (read_text(root(path)) or "").strip()
     except ClassroomError:
@@ -98,10 +98,11 @@ def _word(root: Root, path: str) -> str:
 
 
 def check_machine_id(found: str) -> tuple[Finding, ...]:
+    """Return a finding for a missing or invalid machine ID."""
     if _ID.match(found) and found.strip("0"):
         return ()
-    said = "is missing or empty" if not found else f"holds '{found[:40]}', which is no id"
+    said = "is missing or empty" if not found else f"contains '{found[:40]}', which is not a machine ID"
     return (Finding(
         "machine-id", MACHINE_ID, "cat " + MACHINE_ID,
-        f"{MACHINE_ID} {said}, and the kubelet, DHCP and the journal tell machines apart by it; "
-        "'systemd-machine-id-setup' makes one"),)
+        f"{MACHINE_ID} {said}, and the kubelet, DHCP and the journal distinguish hosts by it; "
+        "create one with 'systemd-machine-id-setup'"),)

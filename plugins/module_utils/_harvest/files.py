@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What students have on a machine, as one archive: looked through first, so that nothing is left out unsaid.
+"""Archive the files of students on a host.
 
-`survey` decides what belongs into the archive, how large that is and what is passed over; `pack` archives exactly that.
+`survey` determines what to archive, its size, and what is skipped and has to be reported; `pack` archives exactly that.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from .._core.files import Root
 from .._host import mounts
 
 MEBIBYTE = 1024 * 1024
-# What a harvest that was killed left beside this one's directory is taken away after so many seconds.
+# Seconds after which the directory that a killed harvest left next to the current one is removed.
 _STALE = 3600.0
 _LARGEST = 3
-# tar's messages, in the C locale, about files that are in the archive or were removed by their owner meanwhile
+# Messages of tar in the C locale about files that are in the archive or were removed by their owner meanwhile.
 _HARMLESS = ("file changed as we read it", "File removed before we read it", "socket ignored",
              "Cannot stat: No such file or directory")
-# Of a harvested directory and of what is in it, the sizes are added up so many levels deep.
+# Depth of the directories whose sizes are added up, the harvested directory included.
 _LEVELS = 3
 
 
 @dataclass(frozen=True)
 class FilesSpec:
-    """Directories to be taken, patterns of what is not, and the most that it may be, in bytes before compression."""
+    """Directories to archive, patterns of paths to exclude, and the maximum size in bytes before compression."""
 
     directories: tuple[str, ...]
     excludes: tuple[str, ...] = ()
@@ -47,9 +47,9 @@ class FilesSpec:
 
 @dataclass
 class Survey:
-    """What there is. `paths` are absolute, parents before their children; `left_out` are messages.
+    """The files to archive. `paths` are absolute, parents before their children; `left_out` are messages.
 
-    `missing` are those of `left_out` about files that are wanted, belong to this host and could not be read.
+    `size` and `sizes` are in bytes. `missing` are those of `left_out` about files of this host that could not be read.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -60,14 +60,15 @@ class Survey:
     missing: list[str] = field(default_factory=list)
 
     def unreadable(self, path: str, problem: OSError) -> None:
+        """Record a path that could not be read."""
         self.left_out.append(f"{path} cannot be read: {problem.strerror}.")
         self.missing.append(self.left_out[-1])
 
 
 def survey(root: Root, spec: FilesSpec) -> Survey:
-    """Look through the directories. Raises ClassroomError for a wish that is none and for too much."""
+    """Read the directories. Raise ClassroomError for a relative path and if the files are too large together."""
     _check(spec)
-    # What another mount on the same place hides, as an automounter's below a local disk, is no matter.
+    # Mounts that another mount hides, such as an automounter's below a local disk, do not count.
     table = mounts.visible(mounts.table(root))
     found = Survey()
     for directory in outermost(spec.directories):
@@ -81,20 +82,20 @@ def _check(spec: FilesSpec) -> None:
     for directory in spec.directories:
         if not os.path.isabs(directory):
             raise ClassroomError(
-                f"Wanted an absolute path of a directory to harvest, found '{directory}'. Write it from the root on.")
+                f"A directory to harvest is invalid: expected an absolute path, found '{directory}'. Correct the path.")
 
 
 def outermost(directories: Sequence[str]) -> list[str]:
-    """The directories without those that lie in another one, each once, in the order given."""
+    """Return the directories that are not inside another one, each once, in the order given."""
     clean = list(dict.fromkeys(os.path.normpath(directory) for directory in directories))
     return [one for one in clean
             if not any(one != other and one.startswith(other.rstrip("/") + "/") for other in clean)]
 
 
 def is_excluded(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern fits: the whole path if it begins with a slash, otherwise as many of its last parts.
+    """Return whether a pattern matches: the whole path if it starts with a slash, else as many of its last parts.
 
-    As in a shell, `*` stands for anything; `.kube/cache` is the directory `cache` in any `.kube`.
+    `*` matches any characters as in a shell; `.kube/cache` matches the directory `cache` in any `.kube`.
     """
     parts = path.strip("/").split("/")
     for pattern in patterns:
@@ -111,20 +112,20 @@ def is_excluded(path: str, patterns: Sequence[str]) -> bool:
 def _look_into(root: Root, directory: str, spec: FilesSpec, table: Sequence[mounts.Mount], found: Survey) -> None:
     real, above = mounts.resolve(root, table, directory)
     if above is not None:
-        # Not even looked at: a server that does not respond lets this hang, and an automounter would mount a home.
+        # Not even read: the call would hang on a server that does not respond, and an automounter would mount a home.
         found.left_out.append(f"{directory} is on a file system of {_whose(above)} ({above.path}).")
     elif not os.path.isdir(root(directory)):
         found.left_out.append(f"There is no directory {directory}.")
     else:
         found.paths.append(directory)
-        # The kernel's table has paths without links; what is harvested keeps the name that was asked for.
+        # The mount table has paths without links; harvested files keep the requested path.
         below = {directory.rstrip("/") + mount.path[len(real.rstrip("/")):]: _whose(mount)
                  for mount in mounts.below(table, real) if mount.remote}
         _walk(root, directory, spec, below, found)
 
 
 def _whose(mount: mounts.Mount) -> str:
-    return "an automounter" if mount.filesystem == "autofs" else "another machine"
+    return "an automounter" if mount.filesystem == "autofs" else "another host"
 
 
 def _walk(root: Root, top: str, spec: FilesSpec, remote: Mapping[str, str], found: Survey) -> None:
@@ -147,7 +148,7 @@ def _walk(root: Root, top: str, spec: FilesSpec, remote: Mapping[str, str], foun
 
 
 def _take(root: Root, top: str, path: str, found: Survey) -> bool:
-    """Put one path on the list; true for a directory, which has to be looked into."""
+    """Add a path to the list; return True for a directory, which has to be read next."""
     try:
         status = os.lstat(root(path))
     except OSError as problem:
@@ -169,37 +170,38 @@ def _take(root: Root, top: str, path: str, found: Survey) -> bool:
 
 
 def _places(top: str, path: str) -> list[str]:
-    """The harvested directory and the ones on the way to a file, or the file itself, as far as sizes are told."""
+    """Return the directories above a file, and the file itself, down to the depth at which sizes are added up."""
     inner = os.path.relpath(path, top).split("/")
     return [top, *(os.path.join(top, *inner[:count]) for count in range(1, min(len(inner), _LEVELS) + 1))]
 
 
 def _too_large(spec: FilesSpec, found: Survey) -> str:
     largest = sorted(found.sizes, key=lambda path: (-found.sizes[path], -len(path)))
-    # Of a directory and the one thing in it that makes it large, the inner one says more.
+    # A directory is not named if a single entry makes up most of its size: the entry is more informative.
     telling = [path for path in largest if not any(
         inner.startswith(path.rstrip("/") + "/") and found.sizes[inner] > 0.9 * found.sizes[path] for inner in largest)]
     listed = ", ".join(f"{path} with {megabytes(found.sizes[path])}" for path in telling[:_LARGEST])
-    return "Wanted to harvest at most {} of this machine, found {} in {}; the largest are {}. Exclude what is no " \
-           "work (harvest_excludes), or raise the bound (harvest_max_mb).".format(
+    return "The harvest of this host is too large: expected at most {}, found {} in {}; the largest are {}. Exclude " \
+           "files that are not needed (harvest_excludes), or raise the limit (harvest_max_mb).".format(
                megabytes(spec.max_bytes), megabytes(found.size), " and ".join(spec.directories), listed)
 
 
 def megabytes(size: int) -> str:
+    """Return a size in bytes as text in MiB."""
     return f"{size / MEBIBYTE:.1f} MiB"
 
 
 def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -> None:
-    """Write the archive, for its directory's owner alone. What changed or vanished meanwhile is added to `left_out`.
+    """Write the archive, readable for its directory's owner only; add files that changed meanwhile to `left_out`.
 
-    Raises ClassroomError when it does not get written completely.
+    `timeout` is in seconds. Raise ClassroomError if the archive is not complete.
     """
     try:
         with private_file(archive) as written, tempfile.TemporaryFile() as listing:
             listing.write(b"".join(os.fsencode(path.lstrip("/")) + b"\0" for path in found.paths))
             listing.flush()
-            # Not by their paths: the archive's directory belongs to the login user, who may exchange what is in it.
-            # GNU tar, not Python's: it copes with files that shrink while they are read, and with holes.
+            # By descriptor and not by path: the directory belongs to the login user, who may exchange its content.
+            # GNU tar and not Python's: it handles sparse files and files that shrink while they are read.
             completed = run(
                 ["tar", "--create", "--gzip", "--format", "posix", "--sparse", "--ignore-failed-read",
                  "--file", _by_descriptor(written), "--directory", root("/"), "--no-recursion", "--null",
@@ -210,23 +212,23 @@ def pack(root: Root, run: Runner, found: Survey, archive: str, timeout: float) -
     said = [line for line in completed.err.splitlines() if line.strip()]
     if completed.rc not in (0, 1):
         raise ClassroomError(
-            "Wanted an archive of {} files in {}, found that tar ends with {}: {}. Make room there if that is what "
-            "it says.".format(found.files, archive, completed.rc, "; ".join(said[-3:])))
+            "The archive of {} files was not written to {}: tar failed with exit status {}: {}. Correct the cause, for "
+            "example free disk space there.".format(found.files, archive, completed.rc, "; ".join(said[-3:])))
     found.left_out.extend(line if line.endswith(".") else line + "." for line in said)
     found.missing.extend(line for line in said if not line.endswith(_HARMLESS))
 
 
 def _by_descriptor(stream: IO[bytes]) -> str:
-    """A path by which another process of root opens the very file that is open here (proc(5))."""
+    """Return a path with which another process of root opens the same file (proc(5))."""
     return f"/proc/{os.getpid()}/fd/{stream.fileno()}"
 
 
 @contextlib.contextmanager
 def private_file(path: str) -> Iterator[IO[bytes]]:
-    """Write a new file, 0600; afterwards it belongs to the owner of its directory, the login user, who has to fetch it.
+    """Write a new file of mode 0600, which finally belongs to the owner of its directory, the login user.
 
-    That user may exchange the directory and what is in it at any time, so neither is followed if it is a link, and the
-    file belongs to root until it is complete. An earlier file of that name is removed.
+    That user may exchange the directory and its content at any time, so no links are followed, and the file belongs to
+    root until it is complete. An earlier file of that name is removed.
     """
     directory, name = os.path.split(path)
     above = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -244,7 +246,10 @@ def private_file(path: str) -> Iterator[IO[bytes]]:
 
 
 def sweep(directory: str, now: float = 0.0) -> list[str]:
-    """Remove what killed harvests left: siblings of `directory`, of its prefix and owner, older than an hour."""
+    """Remove siblings of `directory` with its prefix and owner older than an hour, and return their paths.
+
+    Killed harvests leave them.
+    """
     parent, name = os.path.split(directory)
     prefix = name.partition(".")[0] + "."
     owner = os.stat(directory).st_uid

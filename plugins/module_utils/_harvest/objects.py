@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What students have in a cluster, as manifests that `kubectl apply -f` takes, in this cluster or the next.
+"""Export the objects of students as manifests for `kubectl apply -f`, in this cluster or another.
 
-Every kind that the API serves in namespaces is asked for, custom resources too. Of each object only what a person
-would have written is kept. Left out is what a controller makes by itself: it would be made twice.
+Every kind that the API serves in namespaces is read, including custom resources. A manifest contains only what a user
+would have written. Objects that a controller creates are skipped, because they would be created twice.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .._kube.kubeconfig import load
 
 Json = dict[str, Any]
 
-# Resources that only say what happens, or that a controller fills for a Service or a Node
+# Resources that only record events, or that a controller fills for a Service or a Node.
 RECORDS = frozenset({
     "events", "endpoints", "endpointslices", "leases", "controllerrevisions", "resourceclaimstatuses",
     "csistoragecapacities", "ciliumendpoints",
 })
-# API groups that only report measurements: they store nothing, so a server of theirs that is down loses nothing
+# API groups that only report measurements: they store nothing, so nothing is lost if their server is down.
 MEASUREMENTS = frozenset({"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"})
-# Any of them shows that a host has, or had, a control plane whose objects a reset deletes
+# Each of these shows that a host has, or had, a control plane whose objects a reset deletes.
 CONTROL_PLANE = ("/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member")
-# What has to be there before the others; all else comes behind it
+# Kinds that other objects depend on, in the order in which they are applied; all others follow.
 ORDER = (
     "Namespace", "ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "PersistentVolumeClaim",
     "Role", "RoleBinding", "Service",
@@ -49,7 +49,7 @@ _SERVER_SIDE = (
     "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation",
     "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid",
 )
-# Notes of kubectl and of controllers; kubectl's has the whole former object in it, a Secret's values included
+# Annotations of kubectl and of controllers. That of kubectl contains the whole former object, including Secret values.
 _NOTES = (
     "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
     "deprecated.daemonset.template.generation", "pv.kubernetes.io/bind-completed",
@@ -60,25 +60,25 @@ _NOTES = (
 _JOB_LABELS = (
     "controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 _OWN_SECRETS = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
-# Secrets of these types are refused by the API unless a value is JSON
+# The API rejects Secrets with these keys unless the value is JSON.
 _JSON_VALUES = (".dockerconfigjson", ".dockercfg")
 _API_TOKEN = "kube-api-access-"
 _PAGE = 500
-# Seconds before a request that was answered with 429 or 5xx is repeated, once
+# Seconds before a request that was answered with 429 or 5xx is repeated once.
 _RETRY_DELAY = 2.0
 
 
 @dataclass(frozen=True)
 class ObjectsSpec:
-    """Patterns of namespaces wanted, patterns of those that are not, and whether Secrets keep their values."""
+    """Patterns of namespaces to harvest and to exclude, and whether Secrets keep their values."""
 
     namespaces: tuple[str, ...] = ("*",)
     excepted: tuple[str, ...] = ()
     secrets: bool = False
 
     def takes(self, namespace: str) -> bool:
+        """Return whether a namespace is harvested. A namespace listed by its exact name is never excluded."""
         if namespace in self.namespaces:
-            # Called by its very name it is meant.
             return True
         return _fits(namespace, self.namespaces) and not _fits(namespace, self.excepted)
 
@@ -95,12 +95,13 @@ class Resource:
 
 @dataclass
 class Harvest:
-    """Manifests by namespace, in an order in which they can be applied; `left_out` are sentences."""
+    """Manifests by namespace, in the order in which to apply them; `left_out` are messages."""
 
     namespaces: dict[str, list[Json]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
+        """Return the harvested objects as NAMESPACE/KIND/NAME."""
         return [
             "{}/{}/{}".format(namespace, manifest["kind"], manifest["metadata"]["name"])
             for namespace, manifests in self.namespaces.items() for manifest in manifests
@@ -112,28 +113,31 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def of_cluster(machine: NodeContext, kubeconfig: str, wish: ObjectsSpec, timeout: float) -> tuple[Harvest, str]:
-    """The harvest, or an empty one and the reason: a control plane that is down is no reason to lose the files too."""
+def of_cluster(machine: NodeContext, kubeconfig: str, spec: ObjectsSpec, timeout: float) -> tuple[Harvest, str]:
+    """Return the harvest, or an empty one and the reason.
+
+    An unreachable control plane is no error, so that the files of the host are harvested nevertheless.
+    """
     form = "The objects were not harvested: {0}."
     try:
         admin = load(machine.root, kubeconfig)
         if admin is None:
-            return Harvest(), form.format(f"there is no {kubeconfig} on this machine")
-        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), wish, machine.sleep), ""
+            return Harvest(), form.format(f"there is no {kubeconfig} on this host")
+        return harvest(machine.connect(admin.server, admin.ca, admin, timeout), spec, machine.sleep), ""
     except (ApiError, ClassroomError) as problem:
         return Harvest(), form.format(str(problem).rstrip("."))
 
 
 def missing(root: Root, kubeconfig: str, found: Harvest, reason: str) -> list[str]:
-    """Return what the host's cluster may have and the harvest has not, a message each; without a cluster, nothing."""
+    """Return messages about objects that the host's cluster may have and the harvest has not."""
     if not reason:
         return list(found.left_out)
     has_cluster = any(os.path.exists(root(path)) for path in (kubeconfig, *CONTROL_PLANE))
     return [reason] if has_cluster else []
 
 
-class _Patient:
-    """Repeat a request once that the server answered with 429 or 5xx: it may be overloaded for a moment only."""
+class _RetryingApi:
+    """An API client that repeats a request once after 429 or 5xx: the server may be overloaded for a moment only."""
 
     def __init__(self, api: Api, sleep: Callable[[float], None]) -> None:
         self._api = api
@@ -147,7 +151,7 @@ class _Patient:
             return self._api.get(path)
 
     def answers(self) -> bool:
-        """Return whether the server answers at all, for a request that brought no answer."""
+        """Return whether the server answers at all, after a request without an answer."""
         try:
             self._api.get("/version")
         except Unavailable:
@@ -157,26 +161,26 @@ class _Patient:
         return True
 
 
-def harvest(api: Api, wish: ObjectsSpec, sleep: Callable[[float], None] = time.sleep) -> Harvest:
-    """Read all objects of the namespaces of `wish`.
+def harvest(api: Api, spec: ObjectsSpec, sleep: Callable[[float], None] = time.sleep) -> Harvest:
+    """Read all objects of the namespaces of `spec`.
 
-    One resource that cannot be read is named in `left_out`. Raises ApiError when the server does not answer, or does
-    not list its namespaces.
+    A resource that cannot be read is named in `left_out`. Raise ApiError if the server is unreachable or does not list
+    its namespaces.
     """
-    return _harvest(_Patient(api, sleep), wish)
+    return _harvest(_RetryingApi(api, sleep), spec)
 
 
-def _harvest(api: _Patient, wish: ObjectsSpec) -> Harvest:
+def _harvest(api: _RetryingApi, spec: ObjectsSpec) -> Harvest:
     found = Harvest()
     for namespace in _items(api, "/api/v1/namespaces"):
         name = namespace["metadata"]["name"]
-        if wish.takes(name) and not namespace["metadata"].get("deletionTimestamp"):
-            found.namespaces[name] = [] if name == "default" else [manifest_of("v1", "Namespace", namespace, wish)]
+        if spec.takes(name) and not namespace["metadata"].get("deletionTimestamp"):
+            found.namespaces[name] = [] if name == "default" else [manifest_of("v1", "Namespace", namespace, spec)]
     for resource in resources(api, found.left_out):
         for item in _listed(api, resource, found.left_out):
             namespace = item["metadata"].get("namespace", "")
-            if namespace in found.namespaces and is_somebodys_work(resource.name, item):
-                found.namespaces[namespace].append(manifest_of(resource.version, resource.kind, item, wish))
+            if namespace in found.namespaces and is_user_object(resource.name, item):
+                found.namespaces[namespace].append(manifest_of(resource.version, resource.kind, item, spec))
     found.namespaces = {
         name: sorted(manifests, key=_place) for name, manifests in sorted(found.namespaces.items()) if manifests}
     return found
@@ -187,8 +191,8 @@ def _place(manifest: Json) -> tuple[int, str, str]:
     return ORDER.index(kind) if kind in ORDER else len(ORDER), kind, manifest["metadata"]["name"]
 
 
-def _items(api: _Patient, path: str) -> Iterator[Json]:
-    """All objects of a collection, page by page: a class may have made thousands."""
+def _items(api: _RetryingApi, path: str) -> Iterator[Json]:
+    """Yield all objects of a collection, read page by page: a class may have created thousands."""
     token = ""
     while True:
         answer = api.get("{}?limit={}{}".format(path, _PAGE, "&continue=" + token if token else ""))
@@ -198,8 +202,8 @@ def _items(api: _Patient, path: str) -> Iterator[Json]:
             return
 
 
-def resources(api: _Patient, left_out: list[str]) -> Iterator[Resource]:
-    """Every kind that can be listed and created in a namespace, in the version that the API prefers."""
+def resources(api: _RetryingApi, left_out: list[str]) -> Iterator[Resource]:
+    """Yield every kind that can be listed and created in a namespace, in the preferred version of the API."""
     yield from _resources_of("/api/v1", "v1", _served(api, "/api/v1", "v1", left_out))
     for group in _served(api, "/apis", "all API groups", left_out).get("groups") or ():
         version = group["preferredVersion"]["groupVersion"]
@@ -208,8 +212,8 @@ def resources(api: _Patient, left_out: list[str]) -> Iterator[Resource]:
             yield from _resources_of(path, version, _served(api, path, version, left_out))
 
 
-def _served(api: _Patient, path: str, version: str, left_out: list[str]) -> Json:
-    """What the API server says that it serves at a path; nothing when it cannot say so."""
+def _served(api: _RetryingApi, path: str, version: str, left_out: list[str]) -> Json:
+    """Return the discovery document at a path, empty if it cannot be read."""
     try:
         answer = api.get(path)
         if isinstance(answer, dict):
@@ -222,11 +226,11 @@ def _served(api: _Patient, path: str, version: str, left_out: list[str]) -> Json
     return {}
 
 
-def _one_of_many(api: _Patient, problem: ApiError) -> None:
-    """Raise `problem` again unless it is about one request only.
+def _one_of_many(api: _RetryingApi, problem: ApiError) -> None:
+    """Raise `problem` unless it concerns one request only.
 
-    A request may end without an answer although the server is well: the conversion webhook of one resource has longer
-    to answer than this client waits.
+    A request may time out although the server works: the timeout of a resource's conversion webhook is longer than that
+    of this client.
     """
     if isinstance(problem, Unreachable) and not isinstance(problem, Unavailable) and not api.answers():
         raise problem
@@ -239,7 +243,7 @@ def _resources_of(path: str, version: str, served: Json) -> Iterator[Resource]:
             yield Resource(f"{path}/{name}", name, each["kind"], version)
 
 
-def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[Json]:
+def _listed(api: _RetryingApi, resource: Resource, left_out: list[str]) -> Iterator[Json]:
     try:
         yield from _items(api, resource.path)
     except ApiError as problem:
@@ -248,8 +252,8 @@ def _listed(api: _Patient, resource: Resource, left_out: list[str]) -> Iterator[
             resource.kind, resource.version, str(problem).rstrip(".")))
 
 
-def is_somebodys_work(resource: str, item: Json) -> bool:
-    """Whether an object is there because a person wanted it, and not because a controller made it from another."""
+def is_user_object(resource: str, item: Json) -> bool:
+    """Return whether a user created an object, and not a controller or the API server."""
     metadata = item["metadata"]
     owners = metadata.get("ownerReferences") or ()
     if metadata.get("deletionTimestamp") or any(owner.get("controller") for owner in owners):
@@ -266,14 +270,14 @@ def is_somebodys_work(resource: str, item: Json) -> bool:
     return True
 
 
-def manifest_of(version: str, kind: str, item: Json, wish: ObjectsSpec) -> Json:
-    """The object as its author would write it."""
+def manifest_of(version: str, kind: str, item: Json, spec: ObjectsSpec) -> Json:
+    """Return the manifest of an object as its author would write it."""
     manifest: Json = {"apiVersion": version, "kind": kind, "metadata": _metadata(item["metadata"])}
     manifest.update(
         (key, value) for key, value in item.items() if key not in ("apiVersion", "kind", "metadata", "status"))
     if kind in _CLEANERS and version in ("v1", "batch/v1"):
         _CLEANERS[kind](manifest)
-    if kind == "Secret" and version == "v1" and not wish.secrets:
+    if kind == "Secret" and version == "v1" and not spec.secrets:
         _redact(manifest)
     return manifest
 
@@ -291,7 +295,7 @@ def _metadata(metadata: Json) -> Json:
 
 
 def _redact(secret: Json) -> None:
-    """The keys stay, so that whoever mounts them starts; the mark says that the values are not the real ones."""
+    """Replace the values of a Secret and annotate it. The keys stay, so that pods that mount them start."""
     keys = [*(secret.pop("data", None) or {}), *(secret.pop("stringData", None) or {})]
     if keys:
         secret["stringData"] = {key: "{}" if key in _JSON_VALUES else REDACTED for key in keys}
@@ -303,7 +307,7 @@ def _clean_namespace(manifest: Json) -> None:
 
 
 def _clean_service(manifest: Json) -> None:
-    """Addresses are given out by the API server; another cluster may have given them to somebody else."""
+    """Remove the addresses of a Service, which may be in use in another cluster."""
     spec = manifest["spec"]
     if spec.get("clusterIP") != "None":
         spec.pop("clusterIP", None)
@@ -312,7 +316,7 @@ def _clean_service(manifest: Json) -> None:
 
 
 def _clean_claim(manifest: Json) -> None:
-    """The volume that a claim was bound to is not there in another cluster."""
+    """Remove the volume of a claim, which does not exist in another cluster."""
     manifest["spec"].pop("volumeName", None)
 
 
@@ -329,7 +333,7 @@ def _clean_account(manifest: Json) -> None:
 
 
 def _clean_pod(manifest: Json) -> None:
-    """The scheduler's choice of a node, and the token that admission mounts into every pod."""
+    """Remove the node that the scheduler chose, and the token that admission mounts into every pod."""
     spec = manifest["spec"]
     spec.pop("nodeName", None)
     tokens = {volume["name"] for volume in spec.get("volumes") or () if volume["name"].startswith(_API_TOKEN)}
@@ -363,7 +367,7 @@ _CLEANERS = {
 
 
 def as_text(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """One file of manifests."""
+    """Return manifests as one YAML file."""
     return "---\n".join(yaml_writer.dump(manifest) for manifest in manifests)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cluster says about itself, as checks that hold or do not; and waiting for them to hold."""
+"""Checks of the status that a cluster reports, and a loop that waits until they pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROLE = "node-role.kubernetes.io/"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be true of a working cluster. `node` is empty for what belongs to no node."""
+    """One check and its result. `node` is empty for the whole cluster, `seconds` is the time until it passed."""
 
     name: str
     node: str
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True)
 class NodeRow:
-    """A Node as a table shows it."""
+    """A Node as a row of a table."""
 
     name: str
     address: str
@@ -41,7 +41,7 @@ class NodeRow:
 
 
 class Deadline:
-    """Time and the end of patience; `stop` ends all waiting at once."""
+    """A deadline with a polling interval `pause`, both in seconds; `stop` expires it."""
 
     def __init__(
         self, timeout: float, pause: float = 0.3,
@@ -53,23 +53,27 @@ class Deadline:
 
     @property
     def seconds(self) -> float:
+        """Return the seconds since the start, to a tenth."""
         return round(self._now() - self._begin, 1)
 
     @property
     def over(self) -> bool:
+        """Return whether the deadline has passed."""
         return self._now() >= self._end
 
     def stop(self) -> None:
+        """Expire the deadline."""
         self._end = self._begin
 
     def rest(self) -> None:
+        """Sleep for one polling interval."""
         self._sleep(self._pause)
 
 
 def until(read: Callable[[], Sequence[Check]], clock: Deadline) -> list[Check]:
-    """Read checks again and again until all hold or patience ends; each carries the second it was first seen to hold.
+    """Repeat checks until all pass or the deadline expires; each has the second at which it first passed.
 
-    An API server that does not answer for a moment is no verdict, so only its last error counts.
+    An API server may be unreachable for a moment, so only the error of the last attempt is raised.
     """
     held: dict[tuple[str, str, int], float] = {}
     while True:
@@ -92,7 +96,7 @@ def until(read: Callable[[], Sequence[Check]], clock: Deadline) -> list[Check]:
 
 
 def node_rows(nodes: Sequence[Json]) -> list[NodeRow]:
-    """The table of all Nodes, control plane first."""
+    """Return a row for each Node, control plane first."""
     rows = [
         NodeRow(
             name=_name(node),
@@ -107,7 +111,7 @@ def node_rows(nodes: Sequence[Json]) -> list[NodeRow]:
 
 
 def node_checks(expected: Sequence[str], nodes: Sequence[Json]) -> list[Check]:
-    """Whether the expected Nodes are there and say that they are ready."""
+    """Check that the expected Nodes exist and report that they are ready."""
     known = {_name(node): node for node in nodes}
     checks = []
     for name in expected:
@@ -117,14 +121,14 @@ def node_checks(expected: Sequence[str], nodes: Sequence[Json]) -> list[Check]:
 
 
 def lease_times(leases: Sequence[Json]) -> dict[str, str]:
-    """When each Node's kubelet was last heard of, in the API server's own words."""
+    """Return the renew time of each Node's Lease, as the API server reports it."""
     return {_name(lease): str(lease.get("spec", {}).get("renewTime", "")) for lease in leases}
 
 
 def lease_checks(expected: Sequence[str], before: Mapping[str, str], after: Mapping[str, str]) -> list[Check]:
-    """Whether every kubelet renewed its Lease since `before` was read.
+    """Check that every kubelet renewed its Lease since `before` was read.
 
-    Only that it changed counts: the clocks of two machines need not agree.
+    Any other value counts as renewed, because the clocks of two hosts may differ.
     """
     return [
         Check("lease", name, after.get(name, "") not in ("", before.get(name, "")), _lease_detail(name, before, after))
@@ -143,9 +147,9 @@ def _lease_detail(name: str, before: Mapping[str, str], after: Mapping[str, str]
 def pod_checks(
     name: str, pods: Sequence[Json], last_line: Callable[[Json, str], str] = lambda _pod, _container: ""
 ) -> list[Check]:
-    """Whether all pods of a kind run with all containers ready: one check for each node, in the order of nodes.
+    """Check that all pods run with all containers ready; return one check for each node, in the order of nodes.
 
-    `last_line` returns what a container of a pod has logged last; it is asked for the containers that have ended.
+    `last_line` returns the last log line of a container of a pod; it is called for containers that have ended.
     """
     complaints: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
@@ -166,7 +170,7 @@ def pod_checks(
 
 
 def pod_complaint(pod: Json) -> str:
-    """Why a pod does not serve; empty if it does."""
+    """Return why a pod is not ready, empty if it is."""
     status = _status(pod)
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     for container in containers:
@@ -202,7 +206,7 @@ def _condition_message(status: Json) -> str:
 
 
 def _unready(node: Json) -> str:
-    """Why a Node is not ready, in the kubelet's words; empty if it is."""
+    """Return why a Node is not ready, as the kubelet reports it; empty if it is."""
     for condition in _status(node).get("conditions") or ():
         if condition["type"] == "Ready":
             if condition["status"] == "True":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pods that a cluster is proved with: one on every node, in a namespace of their own."""
+"""The pods for the verification of a cluster: one on every node, in a separate namespace."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ NAME = "classroom-verify"
 PORT = 8080
 LABEL = "classroom.kubeadm/purpose"
 OWNER = "classroom.kubeadm/owner"
-# After this long, a namespace made on another machine is nobody's any more
+# A namespace that was created from another host counts as abandoned after this time.
 ABANDONED_SECONDS = 3600
 
 SELECTOR = "{}%3Dverify".format(LABEL.replace("/", "%2F"))
 
 
 def new_namespace() -> str:
-    """A name that no other proof uses, running or left behind."""
+    """Return a name that no other verification uses or has left behind."""
     return f"{NAME}-{secrets.token_hex(4)}"
 
 
 def manifest(namespace: str, image: str, owner: str) -> str:
-    """Namespace, service account and DaemonSet as one List in JSON, in the order that they need each other.
+    """Return namespace, service account and DaemonSet as one List in JSON, in the order of their dependencies.
 
-    The pods tolerate everything, take nothing, may do nothing (the strictest pod security standard admits them) and
-    end at once. Their own service account spares the wait for the controller that makes a namespace's default one.
+    The pods tolerate all taints, request no resources, have no privileges (the strictest pod security standard admits
+    them) and stop at once. With their own service account they do not wait for the controller that creates the default
+    one of a namespace.
     """
     items = [
         {
@@ -72,13 +73,13 @@ def _pod(image: str) -> dict[str, Any]:
 
 
 def this_process() -> str:
-    """This process in words that a later one on the same machine can check."""
+    """Return an identifier of this process that a later one on the same host can check."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
         return f"{socket.gethostname()}/{boot.read().strip()}/{os.getpid()}/{_started(os.getpid())}"
 
 
 def abandoned(namespaces: Sequence[Mapping[str, Any]], me: str, now: float | None = None) -> list[str]:
-    """Names of namespaces whose proof was killed before it could remove them."""
+    """Return the names of namespaces whose verification was killed before it could remove them."""
     return [
         namespace["metadata"]["name"]
         for namespace in namespaces
@@ -100,10 +101,10 @@ def _is_abandoned(metadata: Mapping[str, Any], me: str, now: float) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since boot; tells it from a later one with the same number."""
+    """Return the start time of a process in ticks since boot, which distinguishes it from a later one with its ID."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-            # The second field, the command in parentheses, may contain anything
+            # The second field, the command in parentheses, may contain spaces and parentheses.
             return stat.read().rpartition(")")[2].split()[19]
     except OSError:
         return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proof that a cluster works: what it says about itself, and what pods on every node can do."""
+"""Verify that a cluster works, by the status that it reports and by pods on every node."""
 
 from __future__ import annotations
 
@@ -34,68 +34,71 @@ NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 DNS_SERVICE = "/api/v1/namespaces/kube-system/services/kube-dns"
 
-# Up to so many nodes every pod calls every other; beyond, each calls the next one around
+# Up to this number of nodes each pod connects to all others; with more nodes each connects to the next one.
 ALL_PAIRS = 5
-# Characters of a log line that an error quotes
+# Characters of a log line that an error quotes.
 LOG_LINE = 300
-# kubectl is a process each time, and the cluster under test may share two cores with all of them
+# Each kubectl is a process, and the cluster under test may share two cores with all of them.
 PARALLEL = 4
 
-# Check: what was wanted, what to do
-_SENTENCES = {
-    "ready": ("a ready Node", "see 'journalctl -u kubelet' there"),
-    "lease": ("a kubelet that reports", "see 'systemctl status kubelet' there; what the Node says is old"),
-    "system pods": ("all system pods running", "see 'kubectl get pods -A -o wide', and describe those pods"),
-    "pod": ("a new pod to run", "see 'journalctl -u kubelet' there, and that its runtime can get the image"),
-    "exec": ("'kubectl exec' to work", "see that the API server can reach port 10250/tcp there"),
-    "logs": ("'kubectl logs' to work", "see that the API server can reach port 10250/tcp there"),
-    "resolver": ("pods that ask the cluster's DNS", "correct clusterDNS in the kubelet's configuration there"),
+# The expected state and the advice for each check.
+_MESSAGES = {
+    "ready": ("a ready Node", "Check 'journalctl -u kubelet' there"),
+    "lease": ("a kubelet that reports", "Check 'systemctl status kubelet' there; the status of the Node is outdated"),
+    "system pods": ("all system pods running", "Check 'kubectl get pods -A -o wide', and describe those pods"),
+    "pod": ("a new pod to run", "Check 'journalctl -u kubelet' there, and that its runtime can get the image"),
+    "exec": ("'kubectl exec' to work", "Check that the API server can reach port 10250/tcp there"),
+    "logs": ("'kubectl logs' to work", "Check that the API server can reach port 10250/tcp there"),
+    "resolver": ("pods that use the cluster's DNS", "Correct clusterDNS in the kubelet's configuration there"),
     "name resolution": (
         "names resolved through the service address",
-        "see the pods of CoreDNS, and the pods of kube-proxy and of the network plugin there",
+        "Check the pods of CoreDNS, and the pods of kube-proxy and of the network plugin there",
     ),
     "pod to pod": (
         "pods to reach those of other nodes",
-        "see the network plugin's pods on both nodes, and that no firewall between them drops its traffic",
+        "Check the network plugin's pods on both nodes, and that no firewall between them drops its traffic",
     ),
 }
 
 
 @dataclass(frozen=True)
 class VerifySpec:
-    """What has to be proved. Without names, it is proved for the Nodes that there are."""
+    """The parameters of a verification. Without names in `nodes` all Nodes are verified."""
 
     nodes: tuple[str, ...]
     image: str
     service: str
     namespaces: tuple[str, ...]
-    # Machines that have failed before; what runs there, or does not, proves nothing
+    # Hosts on which a task failed before; their pods are ignored.
     left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Verdict:
+    """The result of a verification."""
+
     checks: list[Check]
     nodes: list[NodeRow]
 
     @property
     def failed(self) -> list[Check]:
+        """Return the checks that did not pass."""
         return [check for check in self.checks if not check.ok]
 
 
 @dataclass(frozen=True)
 class ProofPod:
-    """The pod of the proof on one node."""
+    """The pod of the verification on one node."""
 
     node: str
     name: str
     address: str
 
 
-def prove(kubectl: Kubectl, wish: VerifySpec, clock: Deadline, *, touch: bool) -> Verdict:
-    """Run all checks side by side; without `touch` only those that read."""
+def verify(kubectl: Kubectl, spec: VerifySpec, clock: Deadline, *, touch: bool) -> Verdict:
+    """Run all checks in parallel; without `touch` only those that read."""
     before = lease_times(kubectl.get(LEASES)["items"])
-    expected = wish.nodes or tuple(row.name for row in node_rows(kubectl.get(NODES)["items"]))
+    expected = spec.nodes or tuple(row.name for row in node_rows(kubectl.get(NODES)["items"]))
     nodes: list[Any] = []
 
     def read_nodes() -> list[Check]:
@@ -107,24 +110,24 @@ def prove(kubectl: Kubectl, wish: VerifySpec, clock: Deadline, *, touch: bool) -
         ("lease", lambda: until(
             lambda: lease_checks(expected, before, lease_times(kubectl.get(LEASES)["items"])), clock
         )),
-        ("system pods", lambda: _explained(kubectl, wish, until(lambda: _system_pods(kubectl, wish), clock))),
+        ("system pods", lambda: _explained(kubectl, spec, until(lambda: _system_pods(kubectl, spec), clock))),
     ]
     if touch:
-        stages.append(("pod", lambda: _with_pods(kubectl, wish, expected, clock)))
+        stages.append(("pod", lambda: _with_pods(kubectl, spec, expected, clock)))
     checks = _side_by_side(stages, clock)
     return Verdict(checks, node_rows(nodes))
 
 
-def sentence(check: Check) -> str:
-    """A failed check for a person."""
-    wanted, advice = _SENTENCES[check.name]
-    return "{}: wanted {}, found: {}; {}.".format(
-        check.node or "cluster", wanted, check.detail.strip().rstrip("."), advice
+def failure_message(check: Check) -> str:
+    """Return the error message of a failed check."""
+    expected, advice = _MESSAGES[check.name]
+    return "{}: expected {}, found: {}. {}.".format(
+        check.node or "cluster", expected, check.detail.strip().rstrip("."), advice
     )
 
 
 def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock: Deadline) -> list[Check]:
-    """The checks of all stages in their order; an interrupted wait lets every stage clean up before it goes on."""
+    """Return the checks of all stages in their order; when the wait is interrupted, every stage cleans up first."""
     with ThreadPoolExecutor(max_workers=len(stages)) as pool:
         futures = [(name, pool.submit(stage)) for name, stage in stages]
         try:
@@ -135,19 +138,19 @@ def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock
 
 
 def _outcome(name: str, result: Callable[[], list[Check]], clock: Deadline) -> list[Check]:
-    """A stage's checks; if it could not even ask, that is the failed check."""
+    """Return the checks of a stage, or one failed check if the stage itself failed."""
     try:
         return result()
     except ClassroomError as error:
         return [Check(name, "", False, str(error), clock.seconds)]
 
 
-def _explained(kubectl: Kubectl, wish: VerifySpec, checks: list[Check]) -> list[Check]:
+def _explained(kubectl: Kubectl, spec: VerifySpec, checks: list[Check]) -> list[Check]:
     """Return the checks of the system pods, failed ones with the last log line of the containers that have ended."""
     if all(check.ok for check in checks):
         return checks
     seconds = max(check.seconds for check in checks)
-    return [replace(check, seconds=seconds) for check in _system_pods(kubectl, wish, partial(_last_line, kubectl))]
+    return [replace(check, seconds=seconds) for check in _system_pods(kubectl, spec, partial(_last_line, kubectl))]
 
 
 def _last_line(kubectl: Kubectl, pod: Mapping[str, Any], container: str) -> str:
@@ -162,20 +165,20 @@ def _last_line(kubectl: Kubectl, pod: Mapping[str, Any], container: str) -> str:
 
 
 def _system_pods(
-    kubectl: Kubectl, wish: VerifySpec, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
+    kubectl: Kubectl, spec: VerifySpec, last_line: Callable[[Mapping[str, Any], str], str] = lambda _pod, _container: ""
 ) -> list[Check]:
     pods = [
-        pod for namespace in wish.namespaces
+        pod for namespace in spec.namespaces
         for pod in kubectl.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
-        if _wanted_node(pod) not in wish.left_out
+        if _assigned_node(pod) not in spec.left_out
     ]
     checks = pod_checks("system pods", pods, last_line)
-    return checks or [Check("system pods", "", False, "no pod at all in {}".format(", ".join(wish.namespaces)))]
+    return checks or [Check("system pods", "", False, "no pod at all in {}".format(", ".join(spec.namespaces)))]
 
 
-def _with_pods(kubectl: Kubectl, wish: VerifySpec, expected: Sequence[str], clock: Deadline) -> list[Check]:
-    """Start a pod on every node and let them prove the network."""
-    with _namespace(kubectl, wish.image) as namespace:
+def _with_pods(kubectl: Kubectl, spec: VerifySpec, expected: Sequence[str], clock: Deadline) -> list[Check]:
+    """Start a pod on every node and verify the network from each."""
+    with _namespace(kubectl, spec.image) as namespace:
         pods: dict[str, ProofPod] = {}
 
         def started() -> list[Check]:
@@ -185,7 +188,7 @@ def _with_pods(kubectl: Kubectl, wish: VerifySpec, expected: Sequence[str], cloc
 
         checks = until(started, clock)
         ready = [pods[check.node] for check in checks if check.ok]
-        jobs = _jobs(kubectl, namespace, wish.service, ready) if ready else []
+        jobs = _jobs(kubectl, namespace, spec.service, ready) if ready else []
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             for done in pool.map(lambda job: until(job, clock), jobs):
                 checks.extend(done)
@@ -194,9 +197,9 @@ def _with_pods(kubectl: Kubectl, wish: VerifySpec, expected: Sequence[str], cloc
 
 @contextmanager
 def _namespace(kubectl: Kubectl, image: str) -> Iterator[str]:
-    """The pods' namespace, and the end of it and of those that killed runs left.
+    """Create the namespace of the pods; at the end delete it and those that killed runs left.
 
-    Its end is not waited for: the pods end at once and the rest is the API server's own work.
+    The deletion is not waited for: the pods stop at once, and the API server does the rest.
     """
     me = verify_pods.this_process()
     labelled = kubectl.get(f"/api/v1/namespaces?labelSelector={verify_pods.SELECTOR}")["items"]
@@ -210,7 +213,7 @@ def _namespace(kubectl: Kubectl, image: str) -> Iterator[str]:
 
 
 def running_pods(items: Sequence[Mapping[str, Any]]) -> dict[str, ProofPod]:
-    """The proof's pods that serve, by node."""
+    """Return the ready pods of the verification by node."""
     return {
         pod["spec"]["nodeName"]: ProofPod(pod["spec"]["nodeName"], pod["metadata"]["name"], pod["status"]["podIP"])
         for pod in items
@@ -219,9 +222,9 @@ def running_pods(items: Sequence[Mapping[str, Any]]) -> dict[str, ProofPod]:
 
 
 def started_checks(expected: Sequence[str], items: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Whether every expected node runs its pod."""
+    """Check that every expected node runs its pod."""
     running = running_pods(items)
-    complaints = {_wanted_node(pod): pod_complaint(pod) for pod in items}
+    complaints = {_assigned_node(pod): pod_complaint(pod) for pod in items}
     checks = []
     for node in expected:
         good = node in running
@@ -230,8 +233,8 @@ def started_checks(expected: Sequence[str], items: Sequence[Mapping[str, Any]]) 
     return checks
 
 
-def _wanted_node(pod: Mapping[str, Any]) -> str:
-    """The node of a DaemonSet's pod, which is in its affinity as long as it is not scheduled."""
+def _assigned_node(pod: Mapping[str, Any]) -> str:
+    """Return the node of a DaemonSet's pod, which is in its affinity until the pod is scheduled."""
     spec = pod.get("spec", {})
     if spec.get("nodeName"):
         return str(spec["nodeName"])
@@ -242,7 +245,7 @@ def _wanted_node(pod: Mapping[str, Any]) -> str:
 
 
 def pairs(pods: Sequence[ProofPod]) -> list[tuple[ProofPod, ProofPod]]:
-    """Who calls whom: all others, or in a large cluster the next one around."""
+    """Return which pod connects to which: to all others, or in a large cluster to the next one."""
     if len(pods) > ALL_PAIRS:
         return list(zip(pods, [*pods[1:], pods[0]]))
     return [(pod, other) for pod in pods for other in pods if pod is not other]
@@ -251,7 +254,7 @@ def pairs(pods: Sequence[ProofPod]) -> list[tuple[ProofPod, ProofPod]]:
 def _jobs(
     kubectl: Kubectl, namespace: str, service: str, pods: Sequence[ProofPod]
 ) -> list[Callable[[], list[Check]]]:
-    """Everything that is asked of the pods, a callable each."""
+    """Return the checks from inside the pods, each as a callable."""
     addresses = _dns_addresses(kubectl)
     jobs: list[Callable[[], list[Check]]] = []
     for pod in pods:
@@ -276,7 +279,7 @@ def _agnhost(kubectl: Kubectl, namespace: str, pod: ProofPod, *args: str) -> Com
 
 
 def _asks_resolver(kubectl: Kubectl, namespace: str, pod: ProofPod, addresses: Sequence[str]) -> list[Check]:
-    """One `kubectl exec`, which is a proof in itself, prints what /etc/resolv.conf in the pod names."""
+    """Check `kubectl exec`, and with its output that /etc/resolv.conf in the pod names the cluster's DNS."""
     completed = _agnhost(kubectl, namespace, pod, "dns-server-list")
     checks = [Check("exec", pod.node, completed.rc == 0, _complaint(completed))]
     if completed.rc == 0:
@@ -308,7 +311,7 @@ def _reaches(kubectl: Kubectl, namespace: str, pod: ProofPod, other: ProofPod) -
 
 
 def _complaint(completed: Completed) -> str:
-    """What a failed command says; the exit code that kubectl adds says nothing more."""
+    """Return the output of a failed command without the line about its exit code, which kubectl adds."""
     if completed.rc == 0:
         return ""
     lines = [line.strip() for line in completed.text.splitlines() if line.strip()]

@@ -48,7 +48,7 @@ def test_a_kubelet_that_stopped_fails_the_proof(run_main: Any, kubectl: Any, che
     result = run_main(main, {**kubectl.options, "timeout": 0}, check=check)
 
     assert (result["failed"], result["changed"]) == (True, False)
-    assert "master: wanted a kubelet that reports, found: not renewed since" in result["msg"]
+    assert "master: expected a kubelet that reports, found: not renewed since" in result["msg"]
     assert result["nodes"][0]["name"] == "master"
     assert any(call.startswith("create") for call in kubectl.calls) is not check
 
@@ -75,4 +75,4 @@ def test_who_is_left_out_is_said(run_main: Any, kubectl: Any) -> None:
     result = run_main(main, {**kubectl.options, "timeout": 0, "nodes": ["master"], "left_out": ["node1"]}, check=True)
 
     assert result["left_out"] == ["node1"]
-    assert any("for master only: node1 failed before" in str(warning) for warning in result["warnings"])
+    assert any("covers master only: node1 failed before" in str(warning) for warning in result["warnings"])

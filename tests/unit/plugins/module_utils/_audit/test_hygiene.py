@@ -153,7 +153,7 @@ def test_what_is_no_certificate_is_named(text: str) -> None:
     ("/etc/kubernetes/admin.conf", "renew admin.conf'"),
     ("/var/lib/kubelet/pki/kubelet-client-current.pem", "has to join again"),
     ("/var/lib/kubelet/pki/kubelet.crt", "restarted"),
-    ("/etc/kubernetes/pki/mine.crt", "refused"),
+    ("/etc/kubernetes/pki/mine.crt", "clients that use it are rejected"),
 ])
 def test_each_place_of_a_certificate_is_looked_at_and_has_its_remedy(
     control_plane: Lab, authority: Authority, path: str, remedy: str

@@ -100,8 +100,8 @@ def test_what_is_no_file_is_named(root: Root) -> None:
 
 
 @pytest.mark.parametrize(("mount", "left_out", "paths"), [
-    ("/root/share", ["/root/share is a file system of another machine."], ["/root"]),
-    ("/root", ["/root is on a file system of another machine (/root)."], []),
+    ("/root/share", ["/root/share is a file system of another host."], ["/root"]),
+    ("/root", ["/root is on a file system of another host (/root)."], []),
     ("/srv", [], ["/root", "/root/share", "/root/share/x"]),
     # The machine itself lives there
     ("/", [], ["/root", "/root/share", "/root/share/x"]),
@@ -121,12 +121,12 @@ LINE = "36 35 0:40 / {0} rw,relatime shared:1 - {1} source rw\n"
 @pytest.mark.parametrize(("asked", "mounted", "left_out", "paths"), [
     ("/home", [("/home", "autofs")], ["/home is on a file system of an automounter (/home)."], []),
     ("/home", [("/data/home", "autofs")], ["/home is on a file system of an automounter (/data/home)."], []),
-    ("/home", [("/data", "nfs4")], ["/home is on a file system of another machine (/data)."], []),
+    ("/home", [("/data", "nfs4")], ["/home is on a file system of another host (/data)."], []),
     ("/home/anna", [("/data/home/anna", "autofs")],
      ["/home/anna is on a file system of an automounter (/data/home/anna)."], []),
     ("/home", [("/data/home/anna", "autofs")], ["/home/anna is a file system of an automounter."], ["/home"]),
     ("/home", [("/data/home/anna", "autofs"), ("/data/home/anna", "nfs4")],
-     ["/home/anna is a file system of another machine."], ["/home"]),
+     ["/home/anna is a file system of another host."], ["/home"]),
     # systemd mounts a local disk at the first look, which was before this
     ("/home", [("/data/home", "autofs"), ("/data/home", "ext4")], [], ["/home", "/home/anna", "/home/anna/x"]),
 ])
@@ -161,7 +161,7 @@ def test_a_relative_directory_is_refused(root: Root, directory: str) -> None:
 def test_too_much_is_refused(root: Root, most: int, refused: bool) -> None:
     write(root, "/root/a", "x" * 300)
     if refused:
-        with pytest.raises(ClassroomError, match="Wanted to harvest at most"):
+        with pytest.raises(ClassroomError, match="too large: expected at most"):
             survey(root, "/root", most=most)
     else:
         assert survey(root, "/root", most=most).size == 300
@@ -174,9 +174,9 @@ def test_the_largest_parts_are_named(root: Root) -> None:
     with pytest.raises(ClassroomError) as problem:
         survey(root, "/root", "/home", most=10 * MEBIBYTE)
     assert str(problem.value) == (
-        "Wanted to harvest at most 10.0 MiB of this machine, found 56.0 MiB in /root and /home; the largest are "
-        "/home/ann/iso/debian.iso with 50.0 MiB, /root/y with 3.0 MiB, /home/bob/x with 2.0 MiB. Exclude what is no "
-        "work (harvest_excludes), or raise the bound (harvest_max_mb).")
+        "The harvest of this host is too large: expected at most 10.0 MiB, found 56.0 MiB in /root and /home; the "
+        "largest are /home/ann/iso/debian.iso with 50.0 MiB, /root/y with 3.0 MiB, /home/bob/x with 2.0 MiB. Exclude "
+        "files that are not needed (harvest_excludes), or raise the limit (harvest_max_mb).")
 
 
 def test_an_archive_gives_back_what_was_there(root: Root, tmp_path: Path) -> None:

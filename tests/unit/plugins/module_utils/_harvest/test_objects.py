@@ -146,7 +146,7 @@ def test_a_namespace_that_is_going_is_left(api: Pages) -> None:
     ("serviceaccounts", item("student", "robot"), True),
 ])
 def test_what_a_controller_made_is_nobody_s_work(resource_name: str, found: dict[str, Any], work: bool) -> None:
-    assert harvest_objects.is_somebodys_work(resource_name, found) == work
+    assert harvest_objects.is_user_object(resource_name, found) == work
 
 
 @pytest.mark.parametrize(("version", "kind", "found", "wanted"), [

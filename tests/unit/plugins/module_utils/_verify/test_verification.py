@@ -20,10 +20,10 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
     ProofPod,
     Verdict,
     VerifySpec,
+    failure_message,
     pairs,
-    prove,
-    sentence,
     started_checks,
+    verify,
 )
 from tests.unit.support.fake_kubectl import CONNECTION_REFUSED, FakeKubectl, connected
 
@@ -91,7 +91,7 @@ def agnhost(broken: dict[str, Completed]) -> Callable[[list[str]], Completed]:
 
 
 def proof(tmp_path: Path, fake: FakeKubectl, *, touch: bool = True, timeout: float = 0.2) -> Verdict:
-    return prove(connected(tmp_path, fake), SPEC, Deadline(timeout, pause=0.01), touch=touch)
+    return verify(connected(tmp_path, fake), SPEC, Deadline(timeout, pause=0.01), touch=touch)
 
 
 def test_a_working_cluster_passes_and_nothing_is_left(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_working_cluster_passes_and_nothing_is_left(tmp_path: Path) -> None:
 
     assert verdict.failed == []
     assert [row.name for row in verdict.nodes] == list(NODES)
-    counted = {name: sum(check.name == name for check in verdict.checks) for name in verification._SENTENCES}
+    counted = {name: sum(check.name == name for check in verdict.checks) for name in verification._MESSAGES}
     assert counted == {name: 6 if name == "pod to pod" else 3 for name in counted}
     made = json.loads(next(text for text in fake.inputs if text))["items"][0]["metadata"]["name"]
     assert fake.asked("delete") == [["delete", "namespace", made, "--wait=false", "--ignore-not-found"]]
@@ -126,7 +126,7 @@ def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
     fake = working_cluster(**{"get --raw /api/v1/namespaces/kube-system/pods": pods})
     spec = VerifySpec(("master", "node1"), SPEC.image, SPEC.service, SPEC.namespaces, frozenset(left_out))
 
-    verdict = prove(connected(tmp_path, fake), spec, Deadline(0.2, pause=0.01), touch=True)
+    verdict = verify(connected(tmp_path, fake), spec, Deadline(0.2, pause=0.01), touch=True)
 
     assert [check.name for check in verdict.failed] == failed
 
@@ -134,7 +134,7 @@ def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
 def test_without_names_it_is_the_nodes_that_there_are(tmp_path: Path) -> None:
     spec = VerifySpec((), SPEC.image, SPEC.service, SPEC.namespaces)
 
-    verdict = prove(connected(tmp_path, working_cluster()), spec, Deadline(20, pause=0.01), touch=False)
+    verdict = verify(connected(tmp_path, working_cluster()), spec, Deadline(20, pause=0.01), touch=False)
 
     assert {check.node for check in verdict.checks if check.name == "ready"} == set(NODES)
 
@@ -169,7 +169,7 @@ def test_a_failure_says_which_and_nothing_is_left(
     verdict = proof(tmp_path, fake)
 
     assert [(check.name, check.node) for check in verdict.failed] == failed
-    assert any(words in sentence(check) for check in verdict.failed)
+    assert any(words in failure_message(check) for check in verdict.failed)
     assert len(fake.asked("delete")) == 1
 
 
@@ -258,9 +258,9 @@ def test_large_clusters_are_called_around(count: int, calls: int) -> None:
     assert {one.node for one, _other in found} == {pod.node for pod in pods if calls}
 
 
-@pytest.mark.parametrize("name", list(verification._SENTENCES))
+@pytest.mark.parametrize("name", list(verification._MESSAGES))
 def test_every_check_has_a_sentence(name: str) -> None:
-    assert sentence(Check(name, "node1", False, "nothing.")).startswith("node1: wanted ")
+    assert failure_message(Check(name, "node1", False, "nothing.")).startswith("node1: expected ")
 
 
 def test_a_namespace_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
