@@ -8,25 +8,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_dns
-short_description: Set the nameservers that CoreDNS forwards to
+short_description: Set the nameservers to which CoreDNS forwards
 version_added: 0.1.0
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Changes the plugin C(forward) of the root zone in the Corefile that C(kubeadm init) has installed, and nothing else
-    in it.
+  - Changes only the plugin C(forward) of the root zone in the Corefile that C(kubeadm init) installed.
   - CoreDNS does not start on a host whose C(resolv.conf) has no nameserver, as in an air-gapped environment. Without
-    forwarding it answers the names of the cluster and fails all others.
-  - A Corefile without C(forward) that this module has not written is left alone.
-  - Pods of CoreDNS that have failed before are replaced after a change. Running ones read the new Corefile by
-    themselves.
+    forwarding it resolves the names of the cluster and fails for all others.
+  - A Corefile without C(forward) that this module has not written is not changed.
+  - Failed pods of CoreDNS are replaced after a change. Running pods read the new Corefile by themselves.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   upstreams:
     description:
-      - Addresses of nameservers, or the path of a file that lists them inside the pods, which is V(/etc/resolv.conf).
-      - Empty for no forwarding.
+      - The addresses of nameservers, or the path of a file that lists them inside the pods, which is
+        V(/etc/resolv.conf).
+      - An empty list disables forwarding.
     type: list
     elements: str
     required: true
@@ -43,19 +42,19 @@ EXAMPLES = r"""
   classroom.kubeadm.cluster_dns:
     upstreams: []
 
-- name: Configure CoreDNS to ask the nameservers of the hosts
+- name: Configure CoreDNS to forward to the nameservers of the hosts
   classroom.kubeadm.cluster_dns:
     upstreams: [/etc/resolv.conf]
 """
 
 RETURN = r"""
 reason:
-  description: Why the Corefile was changed, empty when it was not.
+  description: The reason for the change of the Corefile, empty if it was not changed.
   returned: success
   type: str
   sample: names outside of the cluster are not forwarded
 restarted:
-  description: The pods of CoreDNS that were replaced (in check mode, would be), because they had failed.
+  description: The failed pods of CoreDNS that were replaced (in check mode those that would be).
   returned: success
   type: list
   elements: str
@@ -73,14 +72,14 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context im
 
 
 def checked(upstreams: list[str]) -> tuple[str, ...]:
-    """Return the upstreams; raises ClassroomError for what is neither an address nor an absolute path."""
+    """Return the upstreams. Raises ClassroomError for a value that is neither an address nor an absolute path."""
     for upstream in upstreams:
         try:
             ipaddress.ip_address(upstream)
         except ValueError:
             if not upstream.startswith("/") or len(upstream.split()) != 1:
                 raise ClassroomError(
-                    f"Invalid nameserver: expected an IP address or an absolute path, found '{upstream}'. Correct "
+                    f"A nameserver is invalid: expected an IP address or an absolute path, found '{upstream}'. Correct "
                     "pod_network_dns_upstream. Nothing was changed."
                 ) from None
     return tuple(upstreams)

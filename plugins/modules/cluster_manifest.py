@@ -12,11 +12,11 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Applies the objects of a manifest with C(kubectl apply --server-side), and only when C(kubectl diff) says that
-    something differs.
+  - Applies the objects of a manifest with C(kubectl apply --server-side), but only if C(kubectl diff) shows a
+    difference.
   - Can wait until the workloads of the manifest are rolled out.
-  - Needs C(kubectl) and a kubeconfig on the managed machine and nothing else, no Python library.
-  - Objects that a former version of the manifest brought stay when a newer one no longer has them.
+  - Needs only C(kubectl) and a kubeconfig on the managed host, and no Python library.
+  - Objects of a former version of the manifest stay if a newer version no longer contains them.
 extends_documentation_fragment:
   - classroom.kubeadm.kubectl
   - classroom.kubeadm.attributes
@@ -24,68 +24,68 @@ attributes:
   check_mode:
     details:
       - The API server itself computes the difference.
-      - Without kubectl, kubeconfig or API server, as on a machine that is still bare, a change is predicted.
+      - Without kubectl, kubeconfig or API server, as before an installation, a change is predicted.
   diff_mode:
     details: Values of Secrets are masked.
 options:
   content:
     description:
-      - The manifest, one or more YAML documents.
-      - Not shown in any output, since it may contain Secrets.
+      - The manifest, as one or more YAML documents.
+      - It is not shown in any output, because it may contain Secrets.
     type: str
   path:
     description:
-      - A manifest on the managed machine, a file or a directory of files.
+      - The path of the manifest on the managed host, a file or a directory of files.
     type: path
   url:
     description:
-      - Where to fetch the manifest from, by the managed machine.
+      - The URL of the manifest, which the managed host fetches.
       - A URL without TLS (C(http://)), also one to which a server redirects, is rejected unless O(checksum) is given.
     type: str
   checksum:
     description:
-      - SHA-256 of what O(url) gives, as 64 hexadecimal digits, optionally after C(sha256:).
-      - Another content is rejected.
+      - The SHA-256 digest of the manifest at O(url), as 64 hexadecimal digits, optionally after C(sha256:).
+      - A manifest with another digest is rejected.
     type: str
     default: ""
   force_conflicts:
     description:
-      - Whether fields of the manifest that someone else set, for example with C(kubectl edit), are taken back.
-      - The default makes the manifest the truth about what it names, as users of Ansible expect, and the difference is
-        shown in check mode; fields that it does not name stay with whoever set them.
-      - With V(false) such a field is an error that names it and its manager.
+      - Whether fields of the manifest that another manager set, for example with C(kubectl edit), are overwritten.
+      - By default the manifest decides about all fields that it contains, as users of Ansible expect, and check mode
+        shows the difference. Other fields keep their managers.
+      - With V(false) such a field is an error that names the field and its manager.
     type: bool
     default: true
   wait_for:
     description:
-      - Workloads to wait for, also when nothing had to be changed, so that an interrupted run is made good.
-      - Not waited for in check mode.
+      - The workloads to wait for, even if nothing was changed, so that a run completes an interrupted one.
+      - Check mode does not wait.
     type: list
     elements: dict
     default: []
     suboptions:
       kind:
-        description: Kind of the workload.
+        description: The kind of the workload.
         type: str
         choices: [DaemonSet, Deployment, StatefulSet]
         required: true
       name:
-        description: Name of the workload.
+        description: The name of the workload.
         type: str
         required: true
       namespace:
-        description: Namespace of the workload.
+        description: The namespace of the workload.
         type: str
         default: default
   timeout:
     description:
-      - Seconds for O(wait_for), and for fetching O(url).
+      - The timeout for O(wait_for), and for fetching O(url), in seconds.
     type: int
     default: 120
 """
 
 EXAMPLES = r"""
-- name: The pod network is there
+- name: Apply the pod network and wait for it
   classroom.kubeadm.cluster_manifest:
     content: "{{ lookup('ansible.builtin.template', 'flannel.yml.j2') }}"
     wait_for:
@@ -93,20 +93,20 @@ EXAMPLES = r"""
         name: kube-flannel-ds
         namespace: kube-flannel
 
-- name: A manifest of the machine itself is applied
+- name: Apply a manifest of the host
   classroom.kubeadm.cluster_manifest:
     path: /srv/manifests/storage.yml
 """
 
 RETURN = r"""
 objects:
-  description: What differed, as VERSION.KIND.NAMESPACE.NAME, or as KIND.NAME where the API server cannot tell yet.
+  description: The objects that differed, as VERSION.KIND.NAMESPACE.NAME, or as KIND.NAME without an API server.
   returned: success
   type: list
   elements: str
   sample: [v1.ConfigMap.kube-flannel.kube-flannel-cfg]
 reason:
-  description: Why something was, or would be, applied. Empty when nothing differed.
+  description: The reason for applying the manifest, empty if nothing differed.
   returned: success
   type: str
   sample: namespace kube-flannel is not in the cluster yet
@@ -141,48 +141,45 @@ CHECKSUM = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 
 
 class Unavailable(ClassroomError):
-    """The manifest is not to be had, perhaps only because a former task did not run in check mode."""
+    """The manifest is not available, perhaps only because an earlier task did not run in check mode."""
 
 
 def check_source(url: str, checksum: str) -> None:
-    """Reject what anybody on the network path could replace: what is applied has an administrator's rights."""
+    """Reject a URL whose content could be replaced on the network: it is applied with an administrator's rights."""
     if checksum and not CHECKSUM.fullmatch(checksum):
         raise ClassroomError(
             f"The checksum of the manifest {url} is invalid: expected 64 hexadecimal digits (SHA-256), found "
-            f"'{checksum}'. "
-            "Correct it. Nothing was changed.")
+            f"'{checksum}'. Correct it. Nothing was changed.")
     if not checksum and not url.lower().startswith(("https://", "file://")):
         raise ClassroomError(
             f"The manifest {url} could be replaced on its way: expected an https:// URL or a checksum, found neither. "
-            "Use "
-            "https://, or give its SHA-256 as checksum. Nothing was changed.")
+            "Use https://, or give its SHA-256 as checksum. Nothing was changed.")
 
 
 def verified(url: str, checksum: str, content: bytes) -> str:
-    """Return the content as text when it has the checksum, or when none is given."""
+    """Return the content as text. Raises ClassroomError unless it has the checksum, if one is given."""
     found = hashlib.sha256(content).hexdigest()
     if checksum and checksum.lower().split(":")[-1] != found:
         raise ClassroomError(
             f"The manifest {url} has another content: expected SHA-256 {checksum}, found {found}. Compare it with what "
-            "its owner "
-            "publishes. Nothing was changed.")
+            "its owner publishes. Nothing was changed.")
     return content.decode("utf-8")
 
 
 def fetched(url: str, checksum: str, timeout: int) -> str:
-    """Return the text behind a URL. Raises ClassroomError where it cannot be trusted, Unavailable without an answer."""
+    """Return the text at a URL. Raises ClassroomError if it cannot be trusted, Unavailable without a response."""
     check_source(url, checksum)
-    # Only where there is one: what it brings with it takes longer to import than kubectl to answer
+    # Imported only for a URL, because the import takes longer than a call of kubectl
     from ansible.module_utils.urls import open_url
 
     try:
         answer = open_url(url, timeout=timeout)
         content, final = answer.read(), answer.geturl()
-    # open_url lets the errors of several libraries through
+    # open_url raises the errors of several libraries
     except Exception as error:
         raise Unavailable(
-            f"Wanted the manifest {url}, found: {error}; correct the URL, or copy the manifest and give its path."
-
+            f"The manifest cannot be fetched: expected it at {url}, found: {str(error).rstrip('.')}. Correct the URL, "
+            "or copy the manifest to the host and set path."
         ) from error
     # A redirect may lead from https:// to http://
     check_source(final, checksum)
@@ -190,23 +187,26 @@ def fetched(url: str, checksum: str, timeout: int) -> str:
 
 
 def spec(module: AnsibleModule) -> Manifest:
-    """The manifest that the options name."""
+    """Return the manifest that the options name."""
     params = module.params
     if params["path"]:
         if not os.path.exists(params["path"]):
             raise Unavailable(
-                "Wanted the manifest {}, found no such file; copy it to this machine first.".format(params["path"])
+                "The manifest is missing: expected {}, found no such file. Copy it to this host first.".format(
+                    params["path"])
             )
         return Manifest(path=params["path"], force=params["force_conflicts"])
     text = params["content"] if params["url"] is None else fetched(
         params["url"], params["checksum"], params["timeout"])
     if not text.strip():
-        raise ClassroomError("Wanted a manifest, found an empty text; give at least one object.")
+        raise ClassroomError(
+            "The manifest is empty: expected at least one object, found an empty text. Add an object. Nothing was "
+            "changed.")
     return Manifest(text=text, force=params["force_conflicts"])
 
 
 def ensure(module: AnsibleModule, kubectl: Kubectl) -> Difference:
-    """Make the cluster as the manifest says and return what differed."""
+    """Apply the manifest unless in check mode, and return the difference."""
     try:
         manifest = spec(module)
     except Unavailable as error:

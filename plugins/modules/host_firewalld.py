@@ -7,86 +7,88 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_firewalld
-short_description: A firewall that lets a node's traffic through
+short_description: Configure firewalld for the traffic of a node
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Has firewalld let in exactly the ports that a machine's role needs, and the traffic of pods, in the permanent and in
-    the live configuration alike. Or it has firewalld stopped.
-  - What was open before stays open. What this module opened and is not wanted any more is closed.
-  - Everything that cannot be done is found before anything is changed. firewalld is not started when its zone would not
-    let in the connection by which Ansible is on the machine.
-  - What was there before is kept in C(/var/lib/classroom-kubeadm/before.json), so that a reset closes only what was
-    opened here.
+  - Opens the ports that a host's role needs, and allows the traffic of pods, in the permanent and in the live
+    configuration of firewalld. It can also stop firewalld.
+  - Existing entries stay. Entries that this module added and that are no longer requested are removed.
+  - All errors are found before any change. firewalld is not started if its zone would block the SSH connection of
+    Ansible.
+  - The original state is recorded in C(/var/lib/classroom-kubeadm/before.json), so that a reset closes only what this
+    module opened.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   state:
     description:
-      - V(auto) opens the ports where firewalld runs, and leaves a machine alone where it does not.
-      - V(running) wants firewalld running, now and at boot. It has to be installed.
-      - V(stopped) stops it, now and at boot; what is in its configuration stays there.
-      - V(unchanged) does nothing.
+      - V(auto) opens the ports if firewalld runs, and changes nothing otherwise.
+      - V(running) starts firewalld now and at boot. It must be installed.
+      - V(stopped) stops firewalld now and at boot. Its configuration is kept.
+      - V(unchanged) changes nothing.
     type: str
     choices: [auto, running, stopped, unchanged]
     default: auto
   ports:
-    description: What the machine's role needs, such as V(6443/tcp) or V(30000-32767/udp).
+    description: The ports that the host's role needs, such as V(6443/tcp) or V(30000-32767/udp).
     type: list
     elements: str
     default: []
   zone:
     description:
-      - The zone of firewalld in which the ports are opened. It has to exist.
-      - Without it the one of the interface with O(address), and firewalld's default zone where that one is in none.
+      - The zone of firewalld in which the ports are opened. It must exist.
+      - The default is the zone of the interface with O(address), or firewalld's default zone if that interface is in
+        none.
     type: str
     default: ""
   address:
-    description: The node's address, by which the interface is known.
+    description: The address of the node, which identifies its interface.
     type: str
     default: ""
   sources:
     description:
-      - Networks from which the ports may be reached, such as V(192.168.90.0/24). They become rich rules of the zone.
-      - Without any, everybody in the zone may reach them.
+      - The networks from which the ports are reachable, such as V(192.168.90.0/24). They become rich rules of the zone.
+      - Without any, the ports are open to the whole zone.
     type: list
     elements: str
     default: []
   cluster_ports:
-    description: What only the hosts of the cluster have to reach, such as V(10250/tcp) of the kubelet.
+    description: The ports that only hosts of the cluster use, such as V(10250/tcp) of the kubelet.
     type: list
     elements: str
     default: []
   cluster_sources:
     description:
-      - Networks or addresses from which O(cluster_ports) may be reached, as rich rules of the zone.
-      - Without any, everybody in the zone may reach them.
+      - The networks or addresses from which O(cluster_ports) are reachable. They become rich rules of the zone.
+      - Without any, these ports are open to the whole zone.
     type: list
     elements: str
     default: []
   trusted:
     description:
-      - The pods' networks. They become sources of the zone C(trusted), so that pods' traffic is forwarded.
-      - A source can be forged on every interface, so this counts only where there are no O(interfaces).
+      - The networks of pods. They become sources of the zone C(trusted), so that the traffic of pods is forwarded.
+      - A source address can be forged on every interface, so this option is used only without O(interfaces).
     type: list
     elements: str
     default: []
   interfaces:
     description:
-      - The interfaces by which pods' packets come, of the bridge and of the tunnel to other nodes, such as V(cni0).
+      - The interfaces on which packets of pods arrive, those of the bridge and of the tunnel to other nodes, such as
+        V(cni0).
       - They become interfaces of the zone C(trusted), and need not exist yet.
     type: list
     elements: str
     default: []
   exclusive:
-    description: Whether what this module opened earlier, and these options do not name, is closed.
+    description: Whether to close what this module opened earlier and what these options do not include.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: A worker behind firewalld
+- name: Configure firewalld for a worker
   classroom.kubeadm.host_firewalld:
     state: running
     ports: [30000-32767/tcp, 30000-32767/udp]
@@ -94,7 +96,7 @@ EXAMPLES = r"""
     cluster_sources: [192.168.90.100, 192.168.90.101]
     interfaces: [cni0, flannel.1]
 
-- name: A control plane that only one network may reach
+- name: Open the ports of a control plane to one network
   classroom.kubeadm.host_firewalld:
     ports: [6443/tcp, 10250/tcp, 8472/udp]
     zone: internal
@@ -104,14 +106,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
   sample:
     - "firewalld port 6443/tcp in zone public: the machine's role needs it"
 zone:
-  description: The zone in which the ports are open. Empty when firewalld was not asked.
+  description: The zone in which the ports are open, empty if firewalld is not configured.
   returned: success
   type: str
   sample: public
@@ -133,12 +135,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld 
 
 
 def filter_traffic(module: AnsibleModule) -> None:
-    """Plan, perform unless in check mode, report."""
+    """Plan the changes, apply them unless in check mode, and report them."""
     given = module.params
-    spec = FirewalldSpec(given["state"], tuple(given["ports"]), given["zone"], given["address"],
-                         tuple(given["sources"]),
-                tuple(given["trusted"]), tuple(given["cluster_ports"]), tuple(given["cluster_sources"]),
-                tuple(given["interfaces"]), given["exclusive"])
+    spec = FirewalldSpec(
+        given["state"], tuple(given["ports"]), given["zone"], given["address"], tuple(given["sources"]),
+        tuple(given["trusted"]), tuple(given["cluster_ports"]), tuple(given["cluster_sources"]),
+        tuple(given["interfaces"]), given["exclusive"])
     root = Root()
     state = read_state(root, run, spec)
     planned = plan(spec, state)

@@ -7,64 +7,63 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_interfaces
-short_description: A node's interfaces by their networks
+short_description: Find a node's interfaces by their networks and configure NetworkManager
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Finds the interfaces of the internal and the external network, and returns them with their addresses as the fact
     C(classroom_interfaces).
-  - Where NetworkManager runs, it has it leave Kubernetes' own interfaces alone, and changes what is declared of the
-    profiles of the two interfaces, at once and for the next boot. All else in them stays as it is, unlike with
-    M(community.general.nmcli), which gives every option that is not named its own default.
-  - Everything that cannot be done is found before anything is changed. So is a change that would cut the connection by
-    which Ansible is on the machine.
-  - What was there before is kept in C(/var/lib/classroom-kubeadm/before.json), the former values of the profiles among
-    it, so that a reset can bring it back.
+  - If NetworkManager runs, the interfaces of Kubernetes become unmanaged, and the given options of the profiles of the
+    two interfaces are set, now and for the next boot. Other options of the profiles are kept, unlike with
+    M(community.general.nmcli), which sets every option that is not given to its own default.
+  - All errors are found before any change. A change that would cut the SSH connection of Ansible is an error.
+  - The original state, including the former values of the profiles, is recorded in
+    C(/var/lib/classroom-kubeadm/before.json), so that a reset can restore it.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   internal_network:
     description:
       - The network in which the nodes reach each other, such as V(192.168.90.0/24), or the name of the interface.
-      - Exactly one interface of the machine has to be in it.
+      - Exactly one interface of the host must be in it.
     type: str
     default: ""
   external_network:
-    description: The same for the network by which the machine reaches the rest of the world.
+    description: The network by which the host reaches other networks, in the same form as O(internal_network).
     type: str
     default: ""
   address:
-    description: The address from the inventory. It decides where several are in the network.
+    description: The address of the host in the inventory. It decides if several addresses are in the network.
     type: str
     default: ""
   optional:
-    description: Whether a machine that has no interface in the networks is fine.
+    description: Whether a host without an interface in the networks is accepted.
     type: bool
     default: false
   unmanaged:
     description:
-      - Names of interfaces that NetworkManager leaves alone, such as V(cni*).
-      - They are written to C(/etc/NetworkManager/conf.d/90-classroom-kubeadm.conf). With none nothing is written.
+      - The names of interfaces that NetworkManager does not manage, such as V(cni*).
+      - They are written to C(/etc/NetworkManager/conf.d/90-classroom-kubeadm.conf). An empty list writes nothing.
     type: list
     elements: str
     default: []
   profiles:
     description:
-      - What the profiles of the interfaces V(internal) and V(external) are to be like. The options are called as in
-        M(community.general.nmcli). Possible are C(autoconnect), C(zone), and C(method), C(ip), C(gw), C(dns),
-        C(never_default) and C(route_metric), each with V(4) or V(6) behind.
-      - An interface without a stored profile is left alone, with a warning.
+      - The desired options of the profiles of the interfaces V(internal) and V(external), named as in
+        M(community.general.nmcli). They are C(autoconnect), C(zone), and C(method), C(ip), C(gw), C(dns),
+        C(never_default) and C(route_metric), each followed by V(4) or V(6).
+      - An interface without a stored profile is not changed, with a warning.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: The internal interface is known
+- name: Gather the internal interface
   classroom.kubeadm.host_interfaces:
     internal_network: 192.168.90.0/24
 
-- name: NetworkManager leaves Kubernetes' interfaces alone, and the default route to the external network
+- name: Set interfaces of Kubernetes unmanaged, and leave the default route to the external network
   classroom.kubeadm.host_interfaces:
     internal_network: 192.168.90.0/24
     external_network: 10.0.2.0/24
@@ -75,14 +74,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
   sample:
     - "profile internal of eth1: it is not as declared"
 ansible_facts:
-  description: Facts that Ansible keeps for the run.
+  description: The facts of this module.
   returned: success
   type: dict
   contains:
@@ -92,23 +91,23 @@ ansible_facts:
       type: dict
       contains:
         internal:
-          description: The internal one. Empty when none was requested or found.
+          description: The internal interface, empty if none was requested or found.
           type: dict
           contains: &interface
             interface:
-              description: Name of the interface.
+              description: The name of the interface.
               returned: when there is one
               type: str
             address:
-              description: Its address in the network.
+              description: The address of the interface in the network.
               returned: when there is one
               type: str
             prefix:
-              description: Length of the prefix of the address.
+              description: The length of the prefix of the address.
               returned: when there is one
               type: int
         external:
-          description: The external one, in the same form.
+          description: The external interface, in the same form.
           type: dict
           contains: *interface
       sample:
@@ -132,7 +131,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_ma
 
 
 def find(module: AnsibleModule) -> None:
-    """Plan, perform unless in check mode, report."""
+    """Plan the changes, apply them unless in check mode, and report them with the interfaces."""
     given = module.params
     spec = InterfacesSpec(
         internal=given["internal_network"],

@@ -7,115 +7,117 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_preflight
-short_description: Whether a machine can become a node
+short_description: Check whether a host meets the requirements of its role
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Reads what a machine is, in one call, and judges whether it can take its role in a cluster. Changes nothing.
-  - Everything in the way is reported at once, each with what was wanted, what was found and what to do.
-  - What was read is returned as the fact C(classroom_machine), so that no other facts need to be gathered.
+  - Reads the facts of a host in one call, and checks whether it meets the requirements of its role. Changes nothing.
+  - All problems are reported at once, each with the expected and the current state and a fix.
+  - The facts are returned as C(classroom_machine), so that no other facts need to be gathered.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.read_only
 options:
   role:
     description:
-      - What the machine is to become.
-      - For V(utility) only system, clock, size and address are judged.
+      - The role of the host.
+      - For V(utility) only operating system, clock, size and address are checked.
     type: str
     required: true
     choices: [control_plane, worker, utility]
   address:
-    description: The address that the machine must have on one of its interfaces.
+    description: The address that one of the host's interfaces must have.
     type: str
   min_memory_mib:
     description:
-      - The least memory in MiB.
-      - Without it V(1700) for a control plane (kubeadm's own minimum), V(900) for a worker and V(200) for a utility.
+      - The minimum memory in MiB.
+      - The default is V(1700) for a control plane (kubeadm's own minimum), V(900) for a worker and V(200) for a
+        utility.
     type: int
   min_cpus:
     description:
-      - The least number of CPUs.
-      - Without it V(2) for a control plane (kubeadm's own minimum) and V(1) otherwise.
+      - The minimum number of CPUs.
+      - The default is V(2) for a control plane (kubeadm's own minimum) and V(1) otherwise.
     type: int
   required_free_mib:
-    description: The least free space in C(/var), in MiB.
+    description: The minimum free space in C(/var), in MiB.
     type: int
     default: 1024
   controller_time:
     description:
       - The controller's time in seconds since the epoch, taken when the task starts.
-      - Without it the clock is not judged.
+      - Without it the clock is not checked.
     type: float
   max_clock_offset:
     description:
-      - How many seconds the machine's clock may differ from O(controller_time).
-      - The time that it takes to start the task counts as a difference.
+      - The maximum difference of the host's clock to O(controller_time), in seconds.
+      - The time until the task starts on the host counts as a difference.
     type: float
     default: 60
   api_port:
-    description: The API server's port. On a control plane no other program may listen on it.
+    description: The port of the API server. On a control plane no other program may listen on it.
     type: int
     default: 6443
   ports:
     description:
-      - Ports that other machines have to reach on this one, such as V(6443/tcp) or V(30000-32767/udp).
-      - One that ufw, iptables or nftables is sure to drop is a failure. firewalld is not looked at.
+      - The ports that other hosts must reach on this host, such as V(6443/tcp) or V(30000-32767/udp).
+      - A port that ufw, iptables or nftables certainly blocks is a failure. firewalld is not checked.
     type: list
     elements: str
     default: []
   kernel_features:
     description:
-      - Features of the kernel that a node must have beside namespaces and seccomp, by the names of their modules. One
-        counts when it is there, built in or as a module of the running kernel.
+      - The features of the kernel that a node needs in addition to namespaces and seccomp, by the names of their
+        modules. A feature counts if it is built in or exists as a module of the running kernel.
     type: list
     elements: str
     default: [overlay, br_netfilter]
   cri_socket:
     description:
-      - The path of the container runtime's socket (with or without V(unix://) in front), when it must be there already.
+      - The path of the container runtime's socket, with or without the prefix V(unix://), if it must exist already.
     type: str
   runtime:
     description:
-      - The container runtime that the machine is to have. A machine that is in a cluster with another one is refused.
+      - The desired container runtime. A host that is a cluster member with another runtime is rejected.
     type: str
     choices: [containerd, crio]
   runtime_socket:
-    description: The socket that is named for O(runtime). Another runtime's is refused.
+    description: The socket that is configured for O(runtime). The socket of another runtime is rejected.
     type: str
     default: ""
   runtime_version:
-    description: The release of CRI-O that was asked for. Another minor than that of O(kubernetes_version) is refused.
+    description: The requested release of CRI-O. Another minor version than that of O(kubernetes_version) is rejected.
     type: str
     default: ""
   kubernetes_version:
-    description: The release of Kubernetes, which decides about that of CRI-O.
+    description: The release of Kubernetes, which determines the release of CRI-O.
     type: str
     default: ""
   bundle_distributions:
     description:
-      - The distributions whose packages the bundle has, such as V(debian-13). Only with O(required_packages).
+      - The distributions whose packages the bundle contains, such as V(debian-13). It is used with
+        O(required_packages) only.
     type: list
     elements: str
     default: []
   required_packages:
     description:
-      - Packages of the distribution that the role needs, when packages come from a bundle. On a host of the Debian
-        family one that is not installed is a failure, if neither O(bundle_distributions) has the host's distribution
-        nor any other package source is described in C(/etc/apt).
+      - The packages of the distribution that the role needs, if packages come from a bundle. On a host of the Debian
+        family a missing package is a failure if neither O(bundle_distributions) contains the host's distribution nor
+        C(/etc/apt) has another package source.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: The machine can become a control plane
+- name: Check that the host can become a control plane
   classroom.kubeadm.host_preflight:
     role: control_plane
     address: 192.168.90.100
     controller_time: "{{ now(utc=true).timestamp() }}"
 
-- name: The runtime runs
+- name: Check that the container runtime runs
   classroom.kubeadm.host_preflight:
     role: worker
     cri_socket: unix:///run/containerd/containerd.sock
@@ -123,94 +125,94 @@ EXAMPLES = r"""
 
 RETURN = r"""
 failures:
-  description: What is in the way, a sentence each. Empty when the module succeeds.
+  description: A message for each unmet requirement, empty if the module succeeds.
   returned: always
   type: list
   elements: str
   sample:
-    - "Wanted at least 2 CPUs for this role, found 1. Give the machine more."
+    - "Not enough CPUs: expected at least 2 CPUs for this role, found 1. Give the host more."
 ansible_facts:
-  description: What was read.
+  description: The facts of this module.
   returned: success
   type: dict
   contains:
     classroom_machine:
-      description: The machine.
+      description: The facts of the host.
       returned: success
       type: dict
       contains:
         os_family:
-          description: V(debian), V(redhat) or V(other). As for Ansible, C(/etc/redhat-release) decides first.
+          description: The family of the operating system. As for Ansible, C(/etc/redhat-release) takes precedence.
           type: str
           choices: [debian, redhat, other]
         distribution:
-          description: The system's name in one lower-case word, such as V(debian), V(ubuntu), V(rocky) or V(rhel).
+          description: The name of the distribution in lower case, such as V(debian), V(ubuntu), V(rocky) or V(rhel).
           type: str
         version:
-          description: The system's version.
+          description: The version of the distribution.
           type: str
         codename:
-          description: The name of that version in the Debian family, else empty.
+          description: The code name of the version in the Debian family, otherwise empty.
           type: str
         architecture:
-          description: V(amd64) or V(arm64), else the kernel's own word.
+          description: The architecture, V(amd64) or V(arm64), otherwise the kernel's own name of it.
           type: str
         hostname:
-          description: The live host name.
+          description: The host name of the running system.
           type: str
         machine_id:
           description: The content of C(/etc/machine-id).
           type: str
         addresses:
-          description: Global addresses.
+          description: The global addresses of the host.
           type: list
           elements: dict
           contains:
             interface:
-              description: Name of the interface.
+              description: The name of the interface.
               type: str
             address:
               description: The address.
               type: str
             prefix:
-              description: Length of its prefix.
+              description: The length of the prefix of the address.
               type: int
         default_interface:
           description: The interface of the IPv4 default route.
           returned: when there is one
           type: str
         cpus:
-          description: CPUs that may be used.
+          description: The number of usable CPUs.
           type: int
         memory_mib:
-          description: Memory in MiB.
+          description: The memory in MiB.
           type: int
         free_mib:
-          description: Free space in C(/var) in MiB.
+          description: The free space in C(/var) in MiB.
           type: int
         container:
-          description: Whether the machine is a container.
+          description: Whether the host is a container.
           type: bool
         cgroup_version:
-          description: The version of the hierarchy at C(/sys/fs/cgroup), V(0) for none.
+          description: The version of the cgroup hierarchy at C(/sys/fs/cgroup), V(0) for none.
           type: int
         cgroup_missing:
-          description: Controllers that the kubelet needs and that are not there.
+          description: The missing cgroup controllers that the kubelet needs.
           type: list
           elements: str
         cap_sys_resource:
           description: Whether services have the capability SYS_RESOURCE.
           type: bool
         modules_loadable:
-          description: Whether the kernel knows loadable modules.
+          description: Whether the kernel supports loadable modules.
           type: bool
         kernel_features:
           description:
-            - O(kernel_features), namespaces and seccomp.
+            - The states of O(kernel_features), namespaces and seccomp.
           type: dict
           contains:
             <feature>:
-              description: State of the feature.
+              description: The state of the feature.
               type: str
               choices: [present, loadable, missing]
         firewalld:
@@ -221,45 +223,45 @@ ansible_facts:
           type: bool
         blocked:
           description:
-            - Which of O(ports) a packet filter keeps shut, and which one.
-            - Without ports it is the forwarding of packets that is shut.
+            - Those of O(ports) that a packet filter blocks.
+            - An entry without ports means that the forwarding of packets is blocked.
           type: list
           elements: dict
           contains:
             by:
-              description: Name of the packet filter.
+              description: The name of the packet filter.
               type: str
             ports:
-              description: The ports, such as V(6443/tcp).
+              description: The blocked ports, such as V(6443/tcp).
               type: list
               elements: str
         swaps:
-          description: Swap devices and files in use.
+          description: The swap devices and files in use.
           type: list
           elements: str
         clock_offset:
-          description: Seconds that the clock is ahead of O(controller_time); V(0) without it.
+          description: The number of seconds by which the clock is ahead of O(controller_time), V(0) without it.
           type: float
         sockets:
-          description: Sockets of container runtimes that are there.
+          description: The existing sockets of container runtimes.
           type: list
           elements: str
         port_owner:
-          description: The program that listens on O(api_port). Looked for on a control plane only.
+          description: The program that listens on O(api_port). It is read on a control plane only.
           returned: when there is one
           type: str
         initialized:
-          description: Whether an administrator's kubeconfig is there. A hint, not a proof of a control plane.
+          description: Whether an administrator's kubeconfig exists, which suggests but does not prove a control plane.
           type: bool
         joined:
-          description: Whether a kubelet's kubeconfig is there. A hint, not a proof of membership.
+          description: Whether a kubelet's kubeconfig exists, which suggests but does not prove a membership.
           type: bool
         nameservers:
-          description: Nameservers in C(resolv.conf) that pods can reach too, without loopback addresses.
+          description: The nameservers in C(resolv.conf) that pods can reach too, without loopback addresses.
           type: list
           elements: str
         kubelet_socket:
-          description: The runtime socket with which the kubelet of this machine runs, empty where there is none.
+          description: The runtime socket of this host's kubelet, empty if there is none.
           type: str
       sample:
         os_family: debian
@@ -311,7 +313,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import 
 
 
 def preflight(module: AnsibleModule, now: float) -> None:
-    """Read, judge, report."""
+    """Read the facts, check them, and report."""
     params = module.params
     memory, cpus = minimum_size(params["role"])
     socket = params["cri_socket"]
@@ -340,7 +342,7 @@ def preflight(module: AnsibleModule, now: float) -> None:
 
 
 def main() -> None:
-    # Before anything else: reading the machine must not count as a clock that is off.
+    # Read first, so that the duration of the module does not count as a difference of the clocks.
     now = time.time()
     module = AnsibleModule(
         argument_spec={

@@ -7,108 +7,107 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_settings
-short_description: A host as Kubernetes needs it
+short_description: Configure a host for Kubernetes
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Sets the host name, keeps the nodes' names in C(/etc/hosts), turns swap off, sets SELinux' mode, loads kernel
-    modules, sets kernel settings and has chrony keep the clock, each in the running system and for the next boot.
-  - Everything that cannot be done is found before anything is changed.
-  - What was there before the first change is kept in C(/var/lib/classroom-kubeadm/before.json) (mode V(0600)), so that
-    a reset can bring it back. It is a mapping with C(format) V(1) and, for each thing this module changed,
-    C(hostname), C(hosts) (the whole text of C(/etc/hosts)), C(fstab) (the lines put out of force), C(swaps) (what was
-    switched off), C(modules) (what was loaded), C(sysctls) (former live values), C(selinux) (the live mode), C(time)
-    (what kept the clock), C(packages) (what was installed) and C(files) (whole former texts of files). Later runs add
-    to it what they change for the first time and replace nothing.
+  - Sets the host name, writes the names of the nodes to C(/etc/hosts), disables swap, sets the mode of SELinux, loads
+    kernel modules, sets kernel settings and sets up chrony, each in the running system and for the next boot.
+  - All errors are found before any change.
+  - The original state is recorded in C(/var/lib/classroom-kubeadm/before.json) (mode V(0600)), so that a reset can
+    restore it. It is a mapping with C(format) V(1) and, for each subject that this module changed, C(hostname),
+    C(hosts) (the whole text of C(/etc/hosts)), C(fstab) (the lines that were commented out), C(swaps) (swap that was
+    switched off), C(modules) (modules that were loaded), C(sysctls) (former live values), C(selinux) (the live mode),
+    C(time) (the former time service), C(packages) (packages that were installed) and C(files) (whole former texts of
+    files). Later runs add what they change for the first time, and replace nothing.
 notes:
-  - In a container the kernel is shared. Swap in use belongs to the host and is left on (with a warning), and no list of
-    modules to load at boot is written.
+  - A container shares the kernel of its host. Swap in use belongs to the container's host and stays on (with a
+    warning), and no list of modules to load at boot is written. The live mode of SELinux is not changed either, and the
+    time service is not checked without O(time_service=chrony).
   - A kernel feature that is built in needs no module; nothing is loaded for it.
-  - The same holds for SELinux, whose live mode is the host's, and for the clock, about which nobody asks there unless
-    O(time_service=chrony).
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   hostname:
     description:
       - The host name, in lower case. The node gets the same name in Kubernetes.
-      - Without it the name is left alone.
+      - Without it the name is not changed.
     type: str
   hosts:
     description:
-      - All nodes with their names. They become one block in C(/etc/hosts) between two marking lines; other
-        lines are kept.
+      - All nodes with their names. They become one block in C(/etc/hosts) between two marker lines; other lines are
+        kept.
       - An address or a name that belongs to two nodes is an error.
-      - So is a line outside the block that gives one of the names another address of the same family. Only where that
-        is a loopback address, as in the line C(127.0.1.1 HOSTNAME) of Debian's installer, the name is taken out of
-        force there (the old line stays as a comment), because the kubelet would take that address for the node's own.
-      - When the list is empty, C(/etc/hosts) is left alone.
+      - A line outside the block that gives one of the names another address of the same family is an error, too. Only a
+        line with a loopback address, such as C(127.0.1.1 HOSTNAME) of Debian's installer, is commented out, because the
+        kubelet would use that address as the node's own. Its other names stay active.
+      - With an empty list, C(/etc/hosts) is not changed.
     type: list
     elements: dict
     default: []
     suboptions:
       address:
-        description: The node's address in the cluster's network.
+        description: The address of the node in the cluster's network.
         type: str
         required: true
       names:
-        description: Its names, the full one first.
+        description: The names of the node, the full one first.
         type: list
         elements: str
         required: true
   swap:
     description:
-      - V(false) switches all swap off and puts the swap lines of C(/etc/fstab) out of force (as comments with a
-        prefix of this collection). V(true) leaves swap as it is.
-      - Where systemd has a swap unit from elsewhere (a file of its own, a partition found by its type, zram-generator),
-        a drop-in for all swap units (C(/etc/systemd/system/swap.d)) keeps each from being started, and one keeps
-        compressed memory from being set up by zram-generator, C(zramswap.service) and their like.
-      - A line of C(/etc/fstab) that is no entry is an error.
+      - V(false) switches all swap off and comments out the swap lines of C(/etc/fstab), with a prefix of this
+        collection. V(true) does not change swap.
+      - If systemd has a swap unit from another source (a unit file, a partition found by its type, zram-generator), a
+        drop-in for all swap units (C(/etc/systemd/system/swap.d)) prevents their start. Other drop-ins prevent
+        compressed memory of zram-generator, C(zramswap.service) and similar services.
+      - An invalid line in C(/etc/fstab) is an error.
     type: bool
     default: false
   kernel_modules:
     description:
-      - Kernel features that must be there, by the names of their modules. They are loaded now where they are not built
-        in, and at boot by C(/etc/modules-load.d/classroom-kubeadm.conf).
+      - The required kernel features, by the names of their modules. Modules of features that are not built in are
+        loaded now, and at boot by C(/etc/modules-load.d/classroom-kubeadm.conf).
     type: list
     elements: str
     default: []
   sysctls:
     description:
-      - Kernel settings and their values, set now and at boot by C(/etc/sysctl.d/90-classroom-kubeadm.conf).
-      - A file that is applied after that one and says otherwise is among RV(findings).
-      - A setting that has another value and is read-only on this machine is an error.
+      - The kernel settings and their values, set now and at boot by C(/etc/sysctl.d/90-classroom-kubeadm.conf).
+      - A file that is applied after that one and sets another value is reported in RV(findings).
+      - A setting that has another value and is read-only on this host is an error.
     type: dict
     default: {}
   selinux:
     description:
       - The mode of SELinux, in the running kernel and in C(/etc/selinux/config).
-      - V(unchanged) leaves it alone; so does V(permissive) where it is disabled, and every choice on a machine that has
-        none.
-      - V(enforcing) where it is disabled is an error, because all files need labels first.
+      - V(unchanged) does not change it; neither does V(permissive) if SELinux is disabled, nor any choice on a host
+        without SELinux.
+      - V(enforcing) is an error if SELinux is disabled, because all files need labels first.
     type: str
     choices: [permissive, enforcing, unchanged]
     default: unchanged
   time_service:
     description:
-      - V(chrony) has chrony installed from the distribution, enabled and running, in place of other time services.
-      - V(unchanged) leaves the clock to what keeps it; that nothing does is among RV(findings).
+      - V(chrony) installs chrony from the distribution, and enables and starts it in place of other time services.
+      - V(unchanged) keeps the present time service; a host without any is reported in RV(findings).
     type: str
     choices: [chrony, unchanged]
     default: unchanged
   time_servers:
     description:
-      - Servers that chrony asks beside those of its distribution's configuration, in a file of a directory that this
-        configuration names (Debian family), else in a block of it (Red Hat family).
-      - One that does not answer is among RV(findings).
+      - The servers that chrony uses in addition to those of the distribution's configuration. They are written to a
+        file in a directory that this configuration names (Debian family), or to a block in it (Red Hat family).
+      - A server that does not respond is reported in RV(findings).
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: The host is ready for Kubernetes
+- name: Configure the host for Kubernetes
   classroom.kubeadm.host_settings:
     hostname: node1
     hosts:
@@ -122,13 +121,13 @@ EXAMPLES = r"""
       net.bridge.bridge-nf-call-iptables: 1
       net.bridge.bridge-nf-call-ip6tables: 1
 
-- name: SELinux watches, and chrony asks the school's own server
+- name: Set SELinux to permissive, and configure chrony with the school's own server
   classroom.kubeadm.host_settings:
     selinux: permissive
     time_service: chrony
     time_servers: [192.168.90.1]
 
-- name: Only the names, swap as it is
+- name: Write names of hosts only, and do not change swap
   classroom.kubeadm.host_settings:
     swap: true
     hosts:
@@ -138,19 +137,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
   sample:
     - "kernel setting net.ipv4.ip_forward: the running kernel has another value"
 findings:
-  description: What is not as it should be and not this module's to change, in the same form. Each is a warning as well.
+  description: Problems that this module does not change, in the same form. Each of them is a warning as well.
   returned: success
   type: list
   elements: str
   sample:
-    - "time server 192.168.90.1: it does not answer at UDP port 123"
+    - "time server 192.168.90.1: it does not respond at UDP port 123"
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -171,7 +170,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_servi
 
 
 def prepare(module: AnsibleModule) -> None:
-    """Plan, perform unless in check mode, report."""
+    """Plan the changes, apply them unless in check mode, and report them."""
     spec = HostSpec(
         hostname=module.params["hostname"],
         hosts=tuple(Entry(entry["address"], tuple(entry["names"])) for entry in module.params["hosts"]),

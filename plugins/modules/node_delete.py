@@ -8,43 +8,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_delete
-short_description: Let a Node go before its machine is reset
+short_description: Drain and delete a Kubernetes node
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Runs on a control plane. Keeps new pods from the Node, evicts the ones that are there as C(kubectl drain) does
-    (those of DaemonSets and of the machine itself stay; data in C(emptyDir) volumes is lost; pods that nothing keeps
-    are ended for good), and deletes the Node.
-  - Ends within its time. A control plane that does not answer, and a pod that does not leave, are warnings and no
-    failure, because the machine is reset in any case.
-  - A Node of that name which another machine registered is left alone.
+  - Runs on a control plane, before the host of the Node is reset. It cordons the Node, evicts its pods as
+    C(kubectl drain) does, and deletes the Node. Pods of DaemonSets and static pods stay, data in C(emptyDir) volumes is
+    lost, and pods without a controller are not recreated.
+  - Ends within O(timeout). An unreachable control plane and a pod that does not terminate are warnings instead of
+    failures, because the host is reset in any case.
+  - A Node of that name that another host registered is not changed.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   name:
-    description: Name of the Node.
+    description: The name of the Node.
     type: str
     required: true
   machine_id:
     description:
-      - The identity of the machine that leaves, as M(classroom.kubeadm.kubeadm_reset) returns it.
-      - Without it the name alone decides.
+      - The machine ID of the host that leaves, as M(classroom.kubeadm.kubeadm_reset) returns it.
+      - Without it only the name is compared.
     type: str
   drain:
-    description: Whether pods are evicted first.
+    description: Whether pods are evicted before the Node is deleted.
     type: bool
     default: true
   timeout:
-    description: How many seconds all evictions together may take.
+    description: The timeout for all evictions together, in seconds.
     type: int
     default: 30
   grace_period:
-    description: How many seconds at most each pod has from the signal to its end, even if it claims more for itself.
+    description: The maximum termination grace period of each pod in seconds, even if the pod requests more.
     type: int
     default: 10
   kubeconfig:
-    description: Kubeconfig of an administrator, on the machine where this runs.
+    description: The kubeconfig of an administrator, on the managed host.
     type: path
     default: /etc/kubernetes/admin.conf
 seealso:
@@ -52,7 +52,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The cluster has let node1 go
+- name: Drain and delete node1
   classroom.kubeadm.node_delete:
     name: node1
     machine_id: "{{ probe.machine_id }}"
@@ -62,35 +62,35 @@ EXAMPLES = r"""
 RETURN = r"""
 decision:
   description:
-    - V(remove), or V(none) where there is no such Node, or V(undecided) where the control plane does not answer or the
-      Node is another machine's.
+    - V(remove) if the Node is drained and deleted, V(none) if there is no such Node, V(undecided) if the control plane
+      is unreachable or the Node belongs to another host.
   returned: success
   type: str
   choices: [remove, none, undecided]
   sample: remove
 reason:
-  description: Why.
+  description: The reason of the decision.
   returned: success
   type: str
-  sample: the machine of Node node1 leaves the cluster
+  sample: the host of Node node1 leaves the cluster
 evicted:
-  description: The pods that were evicted (in check mode - would be), as C(NAMESPACE/NAME).
+  description: The pods that were evicted (in check mode those that would be), as C(NAMESPACE/NAME).
   returned: success
   type: list
   elements: str
   sample: [default/web-5d9c]
 left:
-  description: Those that were still there when the time was over.
+  description: The pods that remained after the timeout.
   returned: success
   type: list
   elements: str
   sample: []
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
-  sample: ["node node1: its machine leaves the cluster"]
+  sample: ["node node1: its host leaves the cluster"]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -7,65 +7,64 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_metadata
-short_description: Keep labels and taints of Nodes as declared
+short_description: Apply declared labels and taints of nodes
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Makes the labels and taints of all given Nodes as declared, in one run on a control plane.
-  - What was declared once and no longer is, is removed. It is remembered in the annotation
+  - Applies the declared labels and taints of all given Nodes, in one run on a control plane.
+  - Labels and taints that are no longer declared are removed. The declared ones are recorded in the annotation
     C(classroom.kubeadm/declared) of the Node.
-  - Labels and taints that others set are left alone, as long as they are not declared too.
-  - A Node that is not listed is not looked at. List it without labels and taints to have the formerly declared ones
-    removed.
+  - Labels and taints that others set are not changed, unless they are declared too.
+  - A Node that is not listed is not changed. List it without labels and taints to remove formerly declared ones.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: For a Node that is not there yet, or without an API server, it predicts what will be set.
+    details: For a Node that does not exist yet, or without an API server, the module predicts what will be set.
 options:
   kubeconfig:
-    description: Kubeconfig of an administrator, on the managed machine.
+    description: The kubeconfig of an administrator, on the managed host.
     type: path
     default: /etc/kubernetes/admin.conf
   nodes:
     description:
-      - The Nodes and what is declared for them.
+      - The Nodes with their declared labels and taints.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name of the Node.
+        description: The name of the Node.
         type: str
         required: true
       labels:
-        description: Labels by key. Values are made text, nothing becomes the empty value.
+        description: The labels by key. Values are converted to text, null to an empty value.
         type: dict
         default: {}
       taints:
-        description: Taints, of which each key has every effect once at most.
+        description: The taints. Each key may have every effect only once.
         type: list
         elements: dict
         default: []
         suboptions:
           key:
-            description: Key of the taint.
+            description: The key of the taint.
             type: str
             required: true
           value:
-            description: Value of the taint.
+            description: The value of the taint.
             type: str
             default: ""
           effect:
-            description: What happens to pods that do not tolerate it.
+            description: The effect on pods that do not tolerate the taint.
             type: str
             choices: [NoSchedule, PreferNoSchedule, NoExecute]
             required: true
 """
 
 EXAMPLES = r"""
-- name: Labels and taints are as declared
+- name: Apply labels and taints
   classroom.kubeadm.node_metadata:
     nodes:
       - name: node1
@@ -81,12 +80,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was, or would be, changed and why, a line each.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
   sample:
-    - "label disk of node1: declared and not there"
+    - "label disk of node1: declared and missing"
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -8,48 +8,48 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: residue_info
-short_description: What former clusters left on this machine, and what is wrong with its identity
+short_description: Find residue of former clusters and problems of a host's identity
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Looks for everything that a cluster leaves - files, trees, mounts, processes, containers, network interfaces,
-    routes, packet filter rules - of Kubernetes, containerd, CRI-O, flannel, calico and cilium. Changes nothing.
-  - Asks no API and no container runtime, so that neither has to run. A container is found although its runtime is
+  - Finds everything that a cluster leaves - files, trees, mounts, processes, containers, network interfaces, routes,
+    packet filter rules - of Kubernetes, containerd, CRI-O, flannel, calico and cilium. Changes nothing.
+  - Uses no API and no container runtime, so that neither has to run. A container is found although its runtime is
     stopped.
-  - Things of an administrator are no residue, also where they lie beside those of a cluster - a rule, a chain or a
-    table of a packet filter, a CNI configuration of another plugin, a kubeconfig of another cluster.
-  - Also looks for what is wrong with the machine's identity or soon will be, such as a certificate near its end or an
-    address that changed since C(kubeadm init).
+  - Objects of an administrator are not residue, even next to those of a cluster - a rule, a chain or a table of a
+    packet filter, a CNI configuration of another plugin, a kubeconfig of another cluster.
+  - Also finds present or future problems of the host's identity, such as a certificate that expires soon or an address
+    that changed since C(kubeadm init).
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.read_only
 options:
   address:
     description:
-      - The address of this machine as the inventory has it.
-      - Without it, addresses of certificates are only compared with those that the machine has.
+      - The address of the host in the inventory.
+      - Without it, addresses of certificates are only compared with those of the host.
     type: str
     default: ""
   certificate_days:
-    description: A certificate that ends within so many days is found.
+    description: The number of days before its expiry in which a certificate is reported.
     type: int
     default: 30
 notes:
-  - On a machine that is a living part of a cluster only that counts as residue which cannot be this cluster's - what
-    another network plugin or another container runtime left, and copies of a former cluster's kubeconfig.
-  - A copy of C(admin.conf) is told by the cluster's CA, or by an API at an address of this machine. On a machine from
-    which both are gone, it may be another cluster's, and is not found.
+  - On a member of a cluster only objects that cannot belong to this cluster are residue - those of another network
+    plugin or another container runtime, and copies of a former cluster's kubeconfig.
+  - A copy of C(admin.conf) is recognized by the cluster's CA, or by an API at an address of the host. Without both, it
+    may belong to another cluster, and is not reported.
 seealso:
   - module: classroom.kubeadm.kubeadm_reset
 """
 
 EXAMPLES = r"""
-- name: What former clusters left is known
+- name: Gather residue of former clusters
   classroom.kubeadm.residue_info:
     address: 192.168.90.101
   register: left
 
-- name: Nothing is left
+- name: Assert that there is no residue
   ansible.builtin.assert:
     that: left.residue | length == 0
     fail_msg: "{{ left.residue | map(attribute='subject') | join(', ') }}"
@@ -58,34 +58,34 @@ EXAMPLES = r"""
 RETURN = r"""
 cluster:
   description:
-    - What the machine is in a cluster by its files, without a question to the API - V(none), V(control plane),
-      V(worker), or V(unfinished) where an init, a join or a reset came to no end.
+    - The role of the host in a cluster by its files, without a request to the API. V(unfinished) means an interrupted
+      init, join or reset.
   returned: success
   type: str
   choices: [none, control plane, worker, unfinished]
   sample: worker
 residue:
-  description: What was left, in the order in which it can be removed. Empty on a clean machine.
+  description: The residue, in the order in which it can be removed. It is empty on a clean host.
   returned: success
   type: list
   elements: dict
   contains: &finding
     kind:
-      description: What sort of thing it is, such as V(interface), V(nft table), V(iptables chain), V(directory),
+      description: The kind of the object, such as V(interface), V(nft table), V(iptables chain), V(directory),
         V(mount), V(container) or V(process).
       type: str
     subject:
-      description: Which one.
+      description: The name of the object.
       type: str
     command:
-      description: What shows it to a person.
+      description: The command that shows the object.
       type: str
     reason:
-      description: Why it matters for the next cluster.
+      description: The reason why the object matters for the next cluster.
       type: str
     owner:
-      description: Who left it - V(kubernetes), V(flannel), V(calico), V(cilium), V(containerd), V(cri-o) or
-        V(classroom.kubeadm).
+      description: The software that left the object - V(kubernetes), V(flannel), V(calico), V(cilium), V(containerd),
+        V(cri-o) or V(classroom.kubeadm).
       type: str
   sample:
     - kind: interface
@@ -94,7 +94,7 @@ residue:
       reason: its addresses and routes are those of the former pod network
       owner: flannel
 hygiene:
-  description: What is wrong with the machine's identity, in the same form.
+  description: The problems of the host's identity, in the same form.
   returned: success
   type: list
   elements: dict
@@ -106,32 +106,32 @@ hygiene:
       reason: it ends in 12 days
       owner: kubernetes
 identity:
-  description: Public facts that no two machines may have in common.
+  description: Public identifiers that must be unique per host.
   returned: success
   type: dict
   contains:
     container:
-      description: Whether the machine is a container, which has its host's C(product_uuid).
+      description: Whether the host is a container, which has the C(product_uuid) of the container's host.
       type: bool
     machine_id:
       description: The content of C(/etc/machine-id).
       type: str
     product_uuid:
-      description: The UUID that the firmware has, empty where there is none.
+      description: The UUID of the firmware, empty if there is none.
       type: str
     mac_addresses:
-      description: The addresses of network interfaces that are the machine's own, by interface.
+      description: The MAC addresses of the host's own network interfaces, by interface.
       type: dict
       contains:
         <interface>:
-          description: MAC address of the interface.
+          description: The MAC address of the interface.
           type: str
     ssh_host_keys:
-      description: Fingerprints of the ssh host keys, by type.
+      description: The fingerprints of the SSH host keys, by type.
       type: dict
       contains:
         <type>:
-          description: Fingerprint of the key.
+          description: The fingerprint of the key.
           type: str
   sample:
     container: false

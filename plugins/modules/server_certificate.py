@@ -7,53 +7,53 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_certificate
-short_description: A server's certificate from a private CA on the same machine
+short_description: Issue a server certificate from a private CA on the same host
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Makes a certificate authority once, and with it one certificate for a server of this machine.
-  - The certificate is made anew before it ends, when names change, or when its key does not fit. The authority is kept
-    as long as it can be, because everybody who trusts it would have to be told of another one.
-  - Both keys are made on the machine by its C(openssl), are readable by root only, and never leave it; neither results
-    nor differences show them.
-  - The directory gets C(ca.crt), C(ca.key), C(server.crt) and C(server.key).
+  - Creates a certificate authority once, and issues one certificate for a server of this host.
+  - The certificate is replaced before it expires, when names change, or when its key does not match. The authority is
+    kept as long as possible, because every client has to trust a new one.
+  - Both keys are generated on the host by C(openssl), are readable by root only, and never leave the host; neither
+    results nor differences show them.
+  - The directory gets the files C(ca.crt), C(ca.key), C(server.crt) and C(server.key).
 requirements:
   - openssl
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   directory:
-    description: Where the files are.
+    description: The directory of the files.
     type: path
     required: true
   names:
-    description: The host names and addresses for which the certificate stands.
+    description: The host names and addresses for which the certificate is valid.
     type: list
     elements: str
     required: true
   authority:
-    description: The name of the authority, for people.
+    description: The name of the authority, for display.
     type: str
     default: Private CA
   days:
-    description: How many days a new certificate is valid.
+    description: The number of days for which a new certificate is valid.
     type: int
     default: 397
   authority_days:
-    description: How many days a new authority is valid.
+    description: The number of days for which a new authority is valid.
     type: int
     default: 3650
   renew_days:
     description:
-      - A certificate that ends within so many days is made anew, by a new authority if that has less than twice as many
-        left. No certificate outlives its authority.
+      - A certificate that expires within this number of days is replaced. If the authority expires within twice this
+        number of days, it is replaced first. No certificate is valid for longer than its authority.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: The registry has a certificate
+- name: Issue the certificate of the registry
   classroom.kubeadm.server_certificate:
     directory: /etc/classroom-registry/tls
     names: [192.168.90.10, utility.example.com, utility]
@@ -62,18 +62,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode - what would be), each with the reason.
+  description: The changes (in check mode the planned ones), each with its reason.
   returned: success
   type: list
   elements: str
   sample: ["certificate /etc/classroom-registry/tls/server.crt: it ends on 2027-01-02 10:00:00 UTC"]
 authority:
-  description: The public certificate of the authority as PEM. Empty in check mode when there is none yet.
+  description: The public certificate of the authority as PEM, empty in check mode if there is none yet.
   returned: success
   type: str
   sample: "-----BEGIN CERTIFICATE-----..."
 fingerprint:
-  description: The SHA-256 digest of the certificate. Empty in check mode when there is none yet.
+  description: The SHA-256 digest of the certificate, empty in check mode if there is none yet.
   returned: success
   type: str
   sample: sha256:1d6f...
@@ -91,6 +91,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host import ser
 
 
 def certify(module: AnsibleModule) -> None:
+    """Plan the changes, apply them unless in check mode, and report them with the certificates."""
     given = dict(module.params)
     spec = server_certificate.CertificateSpec(**dict(given, names=tuple(given["names"])))
     server_certificate.validate(spec)
