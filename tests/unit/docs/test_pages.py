@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from functools import cache
@@ -131,3 +132,54 @@ def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
     assert sorted(named - targets) == []
+
+
+class Messages(ast.NodeVisitor):
+    """The texts of a Python file, with "…" in place of values."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        self.found.append("".join(str(part) for part in parts))
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.found.append(re.sub(r"\{\w*\}", "…", node.value))
+
+
+@cache
+def messages() -> str:
+    """Return all texts that the collection and its tools can print, one per line, with "…" in place of values."""
+    found = Messages()
+    for path in tracked("plugins/**.py", "bundle/**.py", "testbed/*.py", "tools/*.py"):
+        found.visit(ast.parse(path.read_text(encoding="utf-8")))
+    tasks = (path.read_text(encoding="utf-8") for path in tracked("roles/**.yml", "playbooks/*.yml"))
+    plain = (" ".join(re.sub(r"\{\{.*?\}\}", "…", text, flags=re.DOTALL).split()) for text in tasks)
+    return "\n".join([*found.found, *plain])
+
+
+def quotations() -> list[tuple[str, str]]:
+    """Return the messages that pages quote: in headings, and in the column `message` of a table."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        name = str(page.relative_to(ROOT))
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        found += [(name, quoted) for heading in headings for quoted in re.findall(r'"([^"]+)"', heading)]
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            heads, _line, *rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+            if "message" in heads:
+                column = heads.index("message")
+                found += [(name, quoted) for row in rows for quoted in re.findall(r"`([^`]+)`", row[column])]
+    return found
+
+
+@pytest.mark.parametrize(("page", "message"), quotations())
+def test_quoted_messages_are_printed(page: str, message: str) -> None:
+    # Words with digits or slashes are examples of values
+    parts = [part.strip(" .") for part in re.split(r"…|\S*[\d/]\S*", message)]
+
+    assert [part for part in parts if part not in messages()] == [], page
