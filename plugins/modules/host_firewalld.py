@@ -111,7 +111,7 @@ changes:
   type: list
   elements: str
   sample:
-    - "firewalld port 6443/tcp in zone public: the machine's role needs it"
+    - "firewalld port 6443/tcp in zone public: the host's role needs it"
 zone:
   description: The zone in which the ports are open, empty if firewalld is not configured.
   returned: success

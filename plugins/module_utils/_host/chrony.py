@@ -51,6 +51,7 @@ class ChronyState:
 
 
 def unit_of(root: Root) -> str:
+    """Return the name of chrony's unit in the host's OS family."""
     return "chronyd.service" if os.path.exists(root(package_manager_detect.REDHAT)) else "chrony.service"
 
 

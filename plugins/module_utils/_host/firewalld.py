@@ -198,10 +198,12 @@ def _program(place: str, active: bool) -> list[str]:
 
 
 def read_ours(root: Root) -> tuple[Entry, ...]:
+    """Return the entries that this collection added, from the recorded original state."""
     return tuple(Entry.of(text) for text in original_state.read(root).get("written", {}).get(KEY, ()))
 
 
 def read_state(root: Root, run: Runner, spec: FirewalldSpec) -> FirewalldState:
+    """Read the state of firewalld; only its unit if the spec does not require it to run."""
     unit = systemd.show(run, UNIT)
     if not unit.exists or not _is_wanted(spec, unit):
         return FirewalldState(unit)
@@ -246,10 +248,11 @@ def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
     after = without(state.zones, close)
     add = [entry for entry in wanted if entry.place in after
            and not after[entry.place][entry.zone].has(entry.kind, entry.value)]
-    steps = [*_shown(add, "closed", "open", "the machine's role needs it"),
-             *_shown(close, "open", "closed", "this collection opened it, and the role needs it no more")]
+    steps = [*_shown(add, "closed", "open", "the host's role needs it"),
+             *_shown(close, "open", "closed", "this collection opened it, and the role no longer needs it")]
     if start:
-        steps.append(Change("service", UNIT, _service_words(state.unit), "runs, now and at boot", "it is to filter"))
+        steps.append(Change("service", UNIT, _service_words(state.unit), "runs, now and at boot",
+                            "it has to run now and at boot"))
     return FirewalldPlan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
                 _former(state, add, close, start))
 
@@ -449,6 +452,7 @@ def _former(state: FirewalldState, add: Sequence[Entry], close: Sequence[Entry],
 
 
 def apply(root: Root, run: Runner, planned: FirewalldPlan, state: FirewalldState) -> None:
+    """Record the original state and apply a plan."""
     original_state.keep(root, planned.former)
     if planned.service == "stop":
         run(["systemctl", "disable", "--now", UNIT], timeout=_TIMEOUT)
@@ -529,6 +533,7 @@ def _overlap(port: str, other: str) -> bool:
 
 
 def plan_restore(machine: Host, former: Mapping[str, Any]) -> RestorePart:
+    """Plan to close what this collection opened, and to restore the former state of the service."""
     unit, close, _swallowed = undo(machine.root, machine.run, former)
     opened = "\n".join(f"{entry.value} in zone {entry.zone} ({entry.place})" for entry in close)
     steps = [Change("firewalld", "ports", opened, "closed", "this collection opened them")] if close else []
@@ -539,6 +544,7 @@ def plan_restore(machine: Host, former: Mapping[str, Any]) -> RestorePart:
 
 
 def restore(machine: Host, step: Change, former: Mapping[str, Any]) -> Sequence[str]:
+    """Carry out a change of `plan_restore`."""
     if step.action == "firewalld":
         unit, close, swallowed = undo(machine.root, machine.run, former)
         change(machine.run, "remove", close, unit.active)

@@ -110,12 +110,14 @@ def sysctl_path(key: str) -> str:
 
 
 def read_setting(root: Root, key: str) -> Setting:
+    """Read the live value of a sysctl."""
     path = root(sysctl_path(key))
     value = read_text(path)
     return Setting(None if value is None else normalized(value), os.access(path, os.W_OK))
 
 
 def write_setting(root: Root, key: str, value: str) -> None:
+    """Set the live value of a sysctl. Raises ClassroomError."""
     try:
         with open(root(sysctl_path(key)), "w", encoding="utf-8") as stream:
             stream.write(value)

@@ -119,6 +119,7 @@ class InterfacesPlan:
 
 
 def read_state(root: Root, run: Runner, spec: InterfacesSpec) -> InterfacesState:
+    """Read addresses, and what the spec needs of NetworkManager if it runs."""
     addresses = addresses_of(run(["ip", "-j", "addr"]).out)
     if not (spec.unmanaged or spec.profiles) or not systemd.active(run, UNIT)[0]:
         return InterfacesState(addresses)
@@ -137,6 +138,7 @@ def read_profiles(run: Runner, values: bool) -> tuple[Profile, ...]:
 
 
 def read_values(run: Runner, uuid: str) -> dict[str, str]:
+    """Read the values of PROPERTIES of a profile."""
     answer = run(["nmcli", "--terse", "--escape", "no", "--fields", ",".join(PROPERTIES.values()), "connection", "show",
                   "uuid", uuid])
     pairs = (line.partition(":") for line in answer.out.splitlines())
@@ -315,9 +317,9 @@ def _check_connection(device: str, different: Mapping[str, str], state: Interfac
         reason = f"it would not have the address {session.address} any more"
     elif state.way[0] == device and state.way[1]:
         if different.get("never_default" + family) == "yes":
-            reason = f"the way back to the controller at {session.client} is its default route"
+            reason = f"the route to the controller at {session.client} is its default route"
         elif different.get("gw" + family, state.way[1]) != state.way[1]:
-            reason = f"the way back to the controller at {session.client} goes by {state.way[1]}"
+            reason = f"the route to the controller at {session.client} goes by {state.way[1]}"
     if reason:
         raise ClassroomError(
             f"Changing the profile of {device} would cut off this host: expected no SSH connection of this run on it, "
@@ -329,6 +331,7 @@ def _check_connection(device: str, different: Mapping[str, str], state: Interfac
 
 
 def apply(root: Root, run: Runner, planned: InterfacesPlan) -> None:
+    """Record the original state and apply a plan. Raises CommandFailed."""
     files = original_state.former_files(root, {DROPIN: planned.text}) if planned.text is not None else {}
     original_state.keep(root, {**planned.former, **files})
     for change in planned.changes:
@@ -356,6 +359,7 @@ def _modify(run: Runner, uuid: str, values: Mapping[str, str]) -> None:
 
 
 def plan_restore(machine: Host, former: Mapping[str, str]) -> RestorePart:
+    """Plan to restore profiles and the configuration of NetworkManager."""
     if not systemd.active(machine.run, UNIT)[0]:
         return RestorePart()
     steps = [Change("NetworkManager", "configuration", "as this collection wrote it", "as before",
@@ -373,6 +377,7 @@ def _of(former: Mapping[str, str], uuid: str) -> dict[str, str]:
 
 
 def restore(machine: Host, step: Change, former: Mapping[str, str]) -> Sequence[str]:
+    """Carry out a change of `plan_restore`."""
     if step.action == "profile":
         profile = next(one for one in read_profiles(machine.run, values=True) if one.uuid == step.target)
         _change(machine.run, ProfileChange(profile, _of(former, step.target)))

@@ -40,10 +40,12 @@ class SelinuxPlan:
 
 
 def read_state(root: Root) -> SelinuxState:
+    """Read the live mode and the configuration."""
     return SelinuxState(read_live(root), read_text(root(CONFIG)))
 
 
 def read_live(root: Root) -> str | None:
+    """Return the mode of the running kernel, None without SELinux."""
     return _MODES.get((read_text(root(ENFORCE)) or "").strip())
 
 
@@ -109,5 +111,6 @@ def plan_restore(root: Root, former: str) -> tuple[Change, ...]:
 
 
 def restore(root: Root, step: Change) -> tuple[str, ...]:
+    """Carry out the change of `plan_restore`. Raises ClassroomError."""
     set_live(root, step.target)
     return ()

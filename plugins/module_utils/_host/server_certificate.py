@@ -116,6 +116,7 @@ def validate(spec: CertificateSpec) -> None:
 
 
 def read_state(spec: CertificateSpec, now: float) -> CertificateState:
+    """Check the existing files. `now` is in seconds since the epoch."""
     certificate = read_text(spec.path(CERTIFICATE)) or ""
     return CertificateState(
         authority_problem=_authority_problem(spec, now),
@@ -183,6 +184,7 @@ def made(spec: CertificateSpec) -> Presented:
 
 
 def fingerprint(der: bytes) -> str:
+    """Return the SHA-256 digest of a certificate in DER."""
     return "sha256:" + hashlib.sha256(der).hexdigest()
 
 

@@ -103,6 +103,7 @@ class ServiceState:
 
 
 def read_state(root: Root, run: Runner, spec: ServiceSpec) -> ServiceState:
+    """Read the unit and its files, unless the unit belongs to others (`brought_by`)."""
     if spec.brought_by and not original_state.brought(root, spec.brought_by):
         return ServiceState(systemd.Unit(spec.name), now=time.time(), ours=False)
     unit = systemd.show(run, spec.name)
@@ -221,7 +222,7 @@ def _plan_file(file: FileSpec, found: FileState) -> list[Change]:
             before = _HIDDEN if before else ""
         if file.secret:
             after = _HIDDEN if after else ""
-        reason = "it is not wanted" if file.content is None else \
+        reason = "it is to be absent" if file.content is None else \
             "it is missing" if found.content is None else "its content is another"
         return [Change("file", file.path, before, after, reason)]
     if file.content is not None and found.mode != file.mode:

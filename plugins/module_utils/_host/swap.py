@@ -46,6 +46,7 @@ class Swapping:
 
 
 def read_swapping(root: Root) -> Swapping:
+    """Read what would switch swap on at boot."""
     units, services = _units(root), _services(root)
     zram = tuple(_zram_configs(root))
     causes = {}

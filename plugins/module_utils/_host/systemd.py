@@ -94,6 +94,7 @@ def _moment(text: str) -> float | None:
 
 
 def daemon_reload(run: Runner) -> None:
+    """Reload systemd's units from disk. Raises CommandFailed."""
     run(["systemctl", "daemon-reload"], timeout=_TIMEOUT)
 
 

@@ -45,6 +45,7 @@ def validate(spec: TimeSpec) -> None:
 
 
 def read_state(root: Root, run: Runner, spec: TimeSpec) -> TimeState:
+    """Read the running time services, and chrony if it is requested."""
     found = running(run)
     if not spec.chrony:
         return TimeState(found)
@@ -63,6 +64,7 @@ def plan(spec: TimeSpec, state: TimeState) -> TimePlan:
 
 
 def apply(root: Root, run: Runner, spec: TimeSpec, state: TimeState) -> None:
+    """Set up chrony if it is requested."""
     if state.chrony is not None:
         from . import chrony
 

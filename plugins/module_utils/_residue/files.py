@@ -78,7 +78,7 @@ FILES = (
     (ETC + "/bootstrap-kubelet.conf", KUBERNETES, _OLD_CLUSTER),
     (ETC + "/controller-manager.conf", KUBERNETES, _OLD_CLUSTER),
     (ETC + "/scheduler.conf", KUBERNETES, _OLD_CLUSTER),
-    (STATE + "/init.json", COLLECTION, "it says that an initialization is under way"),
+    (STATE + "/init.json", COLLECTION, "it marks an unfinished initialization"),
 )
 # rpm's database, before and since Fedora 36
 _RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
@@ -101,6 +101,7 @@ class Network:
 
 
 def read_networks(scan: Scan) -> list[Network]:
+    """Read all CNI configurations of the host."""
     return [parse_network(name, scan.text(NET_D + "/" + name)) for name in scan.names(NET_D)]
 
 
@@ -128,6 +129,7 @@ def present_network(scan: Scan) -> str:
 
 
 def find_configurations(scan: Scan) -> Iterator[Finding]:
+    """Yield the CNI configurations of network plugins."""
     for network in read_networks(scan):
         if network.owner:
             path = f"{NET_D}/{network.file}"
@@ -138,12 +140,14 @@ def find_configurations(scan: Scan) -> Iterator[Finding]:
 
 
 def find_files(scan: Scan) -> Iterator[Finding]:
+    """Yield the existing files of FILES."""
     for path, owner, reason in FILES:
         if scan.exists(path):
             yield Finding(FILE, path, "ls -l " + path, reason, owner)
 
 
 def find_trees(scan: Scan) -> Iterator[Finding]:
+    """Yield the existing trees of TREES, state of CNI plugins and empty directories."""
     for tree in TREES:
         if scan.names(tree.path) if tree.keep else scan.exists(tree.path):
             yield Finding(DIRECTORY, tree.path, "ls -A " + tree.path, tree.reason, tree.owner)
@@ -216,6 +220,7 @@ def remove_configurations(scan: Scan, findings: Sequence[Finding]) -> Iterator[F
 
 
 def remove_files(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove files, and directories that become empty."""
     for finding in findings:
         problem = delete(scan, finding.subject)
         if problem:
@@ -224,6 +229,7 @@ def remove_files(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def remove_trees(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove trees, innermost first, and directories that become empty."""
     for finding in sorted(findings, key=lambda finding: finding.subject, reverse=True):
         problem = _remove_tree(scan, finding.subject)
         if problem:
@@ -323,6 +329,7 @@ def mounted_below(scan: Scan, path: str) -> str:
 
 
 def find_bpf(scan: Scan) -> Iterator[Finding]:
+    """Yield pinned BPF objects of cilium and calico."""
     for name in scan.names(_BPF_GLOBALS):
         for start, owner in (("cilium_", CILIUM), ("cali", CALICO)):
             if name.startswith(start):

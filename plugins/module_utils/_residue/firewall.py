@@ -73,6 +73,7 @@ def parse_tables(document: object) -> list[tuple[str, str]]:
 
 
 def find_tables(scan: Scan) -> Iterator[Finding]:
+    """Yield the nftables tables of Kubernetes and of network plugins."""
     for family, name in scan.once(nft_tables) or ():
         owner = _owner(_TABLES, name)
         if owner and not (owner == CONTAINERD and _other_networks(scan)):
@@ -81,6 +82,7 @@ def find_tables(scan: Scan) -> Iterator[Finding]:
 
 
 def remove_tables(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove nftables tables."""
     for finding in findings:
         if tuple(finding.subject.split(" ", 1)) in (nft_tables(scan) or ()):
             answer = scan.say(["nft", "delete", "table", *finding.subject.split(" ", 1)], CHANGE)
@@ -202,6 +204,7 @@ def _is_ours(chain: str, rules: Rules, others: bool) -> bool:
 
 
 def find_rules(scan: Scan) -> Iterator[Finding]:
+    """Yield the chains and single rules of iptables to remove."""
     others = _other_networks(scan)
     for rules in scan.once(read_rules):
         found = plan(rules, others)
@@ -223,10 +226,12 @@ def _save(rules: Rules) -> str:
 
 
 def find_chains(scan: Scan) -> Iterator[Finding]:
+    """Yield the chains of iptables to remove."""
     return (finding for finding in find_rules(scan) if finding.kind == CHAIN)
 
 
 def find_single_rules(scan: Scan) -> Iterator[Finding]:
+    """Yield the rules to remove in chains of other owners."""
     return (finding for finding in find_rules(scan) if finding.kind == RULE)
 
 
@@ -270,6 +275,7 @@ def restore_script(rules: Rules, found: RulesPlan, subjects: set[str]) -> str:
 
 
 def find_sets(scan: Scan) -> Iterator[Finding]:
+    """Yield the ipsets of Kubernetes and calico."""
     for name in _sets(scan):
         owner = _owner(_SETS, name)
         if owner:

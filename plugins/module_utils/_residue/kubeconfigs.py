@@ -171,10 +171,12 @@ def _home_of(scan: Scan, path: str) -> Iterator[tuple[HomeFiles | None, str]]:
 
 
 def is_this_clusters(copy: Copy, hashes: frozenset[str], servers: frozenset[str]) -> bool:
+    """Return whether a kubeconfig belongs to this cluster, by its CA or its server."""
     return bool(copy.ca_hashes & hashes or copy.servers & servers)
 
 
 def find_copies(scan: Scan) -> Iterator[Finding]:
+    """Yield the copies of this cluster's kubeconfig in homes."""
     hashes, servers = scan.once(known_hashes), scan.once(own_servers)
     for path, copy in scan.once(_copies):
         if is_this_clusters(copy, hashes, servers):
@@ -199,6 +201,7 @@ def find_caches(scan: Scan) -> Iterator[Finding]:
 
 
 def remove_copies(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove copies of the kubeconfig."""
     for finding in findings:
         problem = _remove_copy(scan, finding.subject)
         if problem:
@@ -217,6 +220,7 @@ def _remove_copy(scan: Scan, path: str) -> str:
 
 
 def remove_caches(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove caches of kubectl."""
     for finding in findings:
         with _home_of(scan, finding.subject) as (home, inner):
             problem = _remove_cache(home, inner)

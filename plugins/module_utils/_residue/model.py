@@ -38,7 +38,7 @@ _CONTAINERD_NETNS = re.compile(r"^cni-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
 _CRIO_NETNS = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 NETNS = "/run/netns"
 
-Kept = TypeVar("Kept")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ class Scan:
         except ValueError:
             return None
 
-    def once(self, read: Callable[[Scan], Kept]) -> Kept:
+    def once(self, read: Callable[[Scan], Result]) -> Result:
         """Return the result of a reader, which is called once in a scan."""
         if read not in self._read:
             self._read[read] = read(self)
-        found: Kept = self._read[read]
+        found: Result = self._read[read]
         return found
 
     def text(self, path: str) -> str:

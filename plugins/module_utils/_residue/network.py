@@ -51,12 +51,14 @@ _LOCAL_MOVED = 100
 
 
 def find_namespaces(scan: Scan) -> Iterator[Finding]:
+    """Yield the network namespaces of pods."""
     for name, owner in scan.pod_namespaces.items():
         yield Finding(NAMESPACE, name, f"ip netns exec {name} ip -br addr",
                       "its interfaces hold addresses of the former pod network", owner)
 
 
 def remove_namespaces(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Unmount and remove network namespaces."""
     for finding in findings:
         path = f"{NETNS}/{finding.subject}"
         if finding.subject not in scan.names(NETNS):
@@ -86,6 +88,7 @@ def _remove_twin(scan: Scan, path: str) -> None:
 
 
 def find_interfaces(scan: Scan) -> Iterator[Finding]:
+    """Yield the interfaces of network plugins and pods."""
     for link in scan.links:
         name = str(link.get("ifname"))
         owner = link_owner(link, scan.pod_namespaces)
@@ -144,6 +147,7 @@ def _calico_was_here(scan: Scan) -> bool:
 
 
 def remove_tunnel(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove calico's addresses from tunl0, and set it down if it has no others."""
     for address in _tunnel_addresses(scan):
         scan.say(["ip", "addr", "delete", address, "dev", "tunl0"], CHANGE)
     fresh = Scan(scan.machine)
@@ -224,6 +228,7 @@ def describe(route: Mapping[str, Any]) -> str:
 
 
 def remove_routes(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove routes."""
     for finding in findings:
         family = "-6" if ":" in finding.subject else "-4"
         if finding.subject not in _described(scan, family):
@@ -246,6 +251,7 @@ def _rules(scan: Scan, family: str) -> list[dict[str, Any]]:
 
 
 def find_rules(scan: Scan) -> Iterator[Finding]:
+    """Yield the routing rules of cilium and calico."""
     for family in ("-4", "-6"):
         rules = _rules(scan, family)
         for rule in rules:
@@ -269,6 +275,7 @@ def rule_owner(rule: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> s
 
 
 def describe_rule(family: str, rule: Mapping[str, Any]) -> str:
+    """Return a routing rule as the arguments of `ip`."""
     words = [family, "pref", str(rule.get("priority"))]
     if rule.get("fwmark") is not None:
         mask = rule.get("fwmask")
@@ -277,6 +284,7 @@ def describe_rule(family: str, rule: Mapping[str, Any]) -> str:
 
 
 def remove_rules(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove routing rules and the routes of their tables, and restore the rule for local addresses."""
     for finding in findings:
         family, *words = finding.subject.split()
         if finding.subject not in [describe_rule(family, rule) for rule in _rules(scan, family)]:
@@ -330,6 +338,7 @@ def parse_ip_vs(text: str) -> Iterator[tuple[str, str, int]]:
 
 
 def remove_services(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Remove virtual servers with ipvsadm."""
     if not scan.machine.find_program("ipvsadm"):
         yield from (finding.left("the program that deletes it, ipvsadm, is not installed") for finding in findings)
         return

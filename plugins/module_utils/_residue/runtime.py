@@ -56,6 +56,7 @@ _MOUNTS = (
 
 
 def find_processes(scan: Scan) -> Iterator[Finding]:
+    """Yield the processes of a cluster outside of pods."""
     configured = scan.exists(KUBELET_CONFIG)
     for process in scan.processes:
         owner = process_owner(process, configured)
@@ -85,6 +86,7 @@ def _titled(process: Process) -> str:
 
 
 def remove_processes(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Stop the kubelet's unit, and end processes."""
     if any(finding.subject.startswith("kubelet ") for finding in findings) and systemd.is_booted(scan.root):
         # systemd would restart a killed kubelet
         with contextlib.suppress(CommandFailed):
@@ -138,6 +140,7 @@ class Container:
 
 
 def find_containers(scan: Scan) -> Iterator[Finding]:
+    """Yield the containers of Kubernetes in both runtimes."""
     for container in containers(scan):
         yield Finding(CONTAINER, container.subject, _shown(container),
                       "it keeps running, or the next kubelet takes it for one of its own", container.runtime)
@@ -150,6 +153,7 @@ def _shown(container: Container) -> str:
 
 
 def containers(scan: Scan) -> list[Container]:
+    """Return the containers of Kubernetes in both runtimes."""
     return [*_of_containerd(scan), *_of_crio(scan)]
 
 
@@ -297,6 +301,7 @@ def _shim_title(process: Process) -> str:
 
 
 def find_shims(scan: Scan) -> Iterator[Finding]:
+    """Yield the processes that hold containers."""
     for process in scan.processes:
         title = _shim_title(process)
         if title:
@@ -305,6 +310,7 @@ def find_shims(scan: Scan) -> Iterator[Finding]:
 
 
 def remove_shims(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Kill container shims."""
     return _kill(scan, findings, _shim_title)
 
 
@@ -318,6 +324,7 @@ def _pod_of(process: Process) -> str:
 
 
 def find_cgroups(scan: Scan) -> Iterator[Finding]:
+    """Yield the cgroups of pods with processes in them."""
     pods: dict[str, list[str]] = {}
     for process in scan.processes:
         if process.of_pod:
@@ -329,6 +336,7 @@ def find_cgroups(scan: Scan) -> Iterator[Finding]:
 
 
 def remove_cgroups(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Kill the processes in cgroups of pods."""
     return _kill(scan, findings, _pod_of)
 
 
@@ -336,6 +344,7 @@ def remove_cgroups(scan: Scan, findings: Sequence[Finding]) -> Iterator[Finding]
 
 
 def find_mounts(scan: Scan) -> Iterator[Finding]:
+    """Yield the mounts of pods and containers."""
     crio = _crio_mounts(scan)
     for path in dict.fromkeys(mount.path for mount in scan.mounts):
         owner = mount_owner(path, crio)
@@ -344,6 +353,7 @@ def find_mounts(scan: Scan) -> Iterator[Finding]:
 
 
 def mount_owner(path: str, crio: Sequence[str] = ()) -> str:
+    """Return the owner of a mount, empty for none of a cluster."""
     for start, owner in _MOUNTS:
         if path.startswith(start):
             return owner

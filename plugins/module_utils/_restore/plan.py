@@ -19,8 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from .._core import original_state as kept
-from .._core import trusted_path
+from .._core import original_state, trusted_path
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, write_text
 from .._core.home_files import open_home
@@ -74,11 +73,12 @@ class RestoreState:
     """What was recorded, and the current state of the same things.
 
     `stays` are packages of this collection that cannot be removed because others need them, `stays_because` is the
-    message of the package manager, `units_staying` are the units of installed packages that stay. `refused` are files
-    that are not restored, each with the reason. `former_kubeconfigs` are those that kubeconfig_user renamed in homes.
+    message of the package manager, `units_staying` are the units of installed packages that stay. `not_restored` are
+    files that cannot be restored, each with the reason. `former_kubeconfigs` are those that kubeconfig_user renamed in
+    homes.
     """
 
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Mapping[str, Any] = field(default_factory=dict)
     installed: Mapping[str, Installed] = field(default_factory=dict)
     texts: Mapping[str, str | None] = field(default_factory=dict)
     hostname: str = ""
@@ -91,31 +91,32 @@ class RestoreState:
     stays: tuple[str, ...] = ()
     stays_because: str = ""
     units_staying: frozenset[str] = frozenset()
-    refused: Mapping[str, str] = field(default_factory=dict)
+    not_restored: Mapping[str, str] = field(default_factory=dict)
     former_kubeconfigs: tuple[tuple[Account, bool], ...] = ()
 
 
 def read_state(machine: NodeContext) -> RestoreState:
+    """Read the record of the original state, and the current state of everything in it."""
     root = machine.root
-    former = kept.read(root)
+    former = original_state.read(root)
     if not former:
         return RestoreState()
     names = sorted(former.get("packages", {}))
     accounts = homes(Scan(machine))
-    refusals = {path: _refusal(root, accounts, path) for path in former.get("files", {})}
-    readable = [path for path, reason in refusals.items() if not reason]
+    reasons = {path: _why_not_restored(root, accounts, path) for path in former.get("files", {})}
+    readable = [path for path, reason in reasons.items() if not reason]
     # Nothing is lost if there was no file before; the user may have created one since
-    refused = {path: reason for path, reason in refusals.items() if reason and not (
+    not_restored = {path: reason for path, reason in reasons.items() if reason and not (
         former["files"][path]["text"] is None and _home_of(accounts, path))}
     packages = _read_packages(machine, former) if names else _Packages()
     gone = [name for name in names if former["packages"][name] is None and name not in packages.stays]
     return RestoreState(
-        kept=former,
+        recorded=former,
         installed={name: found for name, found in packages.installed.items() if name in names},
         stays=packages.stays,
         stays_because=packages.because,
         units_staying=frozenset(unit for name in packages.others for unit in UNITS.get(name, ())),
-        refused=refused,
+        not_restored=not_restored,
         former_kubeconfigs=_former_kubeconfigs(machine, accounts),
         texts={path: read_text(root(path)) for path in (*readable, HOSTS, FSTAB, MODULES_FILE, SYSCTL_FILE)},
         hostname=(read_text(root("/proc/sys/kernel/hostname")) or "").strip(),
@@ -152,7 +153,7 @@ def _read_packages(machine: NodeContext, former: Mapping[str, Any]) -> _Packages
         others=tuple(name for name in sorted({*DATA, *UNITS}) if name in installed and name not in found.names))
 
 
-def _refusal(root: Root, accounts: Iterable[Account], path: str) -> str:
+def _why_not_restored(root: Root, accounts: Iterable[Account], path: str) -> str:
     """Return why root does not write or remove a recorded file, empty when it does."""
     home = _home_of(accounts, path)
     if home:
@@ -256,7 +257,7 @@ class _Draft:
 def plan(state: RestoreState) -> RestorePlan:
     """Plan the restoring of everything that differs from the original state; empty if none is recorded."""
     draft = _Draft()
-    if state.kept:
+    if state.recorded:
         _plan_parts(draft, state, first=True)
         _plan_packages(draft, state)
         _plan_files(draft, state)
@@ -264,8 +265,9 @@ def plan(state: RestoreState) -> RestorePlan:
         _plan_parts(draft, state, first=False)
         _plan_kubeconfigs(draft, state)
         left = left_over(state)
-        if left != state.kept:
-            draft.step("file", kept.FILE, "the original state", "what cannot be restored yet" if left else "none",
+        if left != state.recorded:
+            draft.step("file", original_state.FILE, "the original state",
+                       "what cannot be restored yet" if left else "none",
                        "the rest is restored" if left else "everything is restored")
     return RestorePlan(tuple(draft.steps), draft.texts, tuple(draft.warnings))
 
@@ -282,7 +284,7 @@ def _plan_parts(draft: _Draft, state: RestoreState, first: bool) -> None:
 
 
 def _plan_packages(draft: _Draft, state: RestoreState) -> None:
-    for name, version in sorted(state.kept.get("packages", {}).items()):
+    for name, version in sorted(state.recorded.get("packages", {}).items()):
         found = state.installed.get(name)
         if name in state.stays:
             draft.warnings.append(
@@ -294,7 +296,7 @@ def _plan_packages(draft: _Draft, state: RestoreState) -> None:
         elif version is not None and found is not None and found.version != version:
             draft.step(
                 "package", name, found.version, version, "this collection installed another version", value=version)
-    for name, held in sorted(state.kept.get("holds", {}).items()):
+    for name, held in sorted(state.recorded.get("holds", {}).items()):
         if name in state.installed and state.installed[name].held != held:
             draft.step("hold", name, "yes" if not held else "no", "yes" if held else "no",
                        "this collection changed it", value=held)
@@ -303,12 +305,13 @@ def _plan_packages(draft: _Draft, state: RestoreState) -> None:
 
 
 def _plan_files(draft: _Draft, state: RestoreState) -> None:
-    written = state.kept.get("written", {})
-    for path, former in state.kept.get("files", {}).items():
-        if path in state.refused:
+    written = state.recorded.get("written", {})
+    for path, former in state.recorded.get("files", {}).items():
+        if path in state.not_restored:
             draft.warnings.append(
                 "{} is not {}: {}. Its entry stays in {}; remove that file when it is not needed.".format(
-                    path, "restored" if former["text"] is not None else "removed", state.refused[path], kept.FILE))
+                    path, "restored" if former["text"] is not None else "removed", state.not_restored[path],
+                    original_state.FILE))
             continue
         found = state.texts.get(path)
         if found is None and former["text"] is None:
@@ -316,16 +319,16 @@ def _plan_files(draft: _Draft, state: RestoreState) -> None:
         if found is None and path in written:
             draft.warnings.append(
                 f"{path} is not restored: this collection wrote it, and it was removed since. Its former content stays "
-                f"in {kept.FILE}; remove that file when it is not needed.")
+                f"in {original_state.FILE}; remove that file when it is not needed.")
             continue
-        if found is not None and found != former["text"] and kept.digest(found) != written.get(path):
+        if found is not None and found != former["text"] and original_state.digest(found) != written.get(path):
             draft.warnings.append(f"{path} is not restored: it was changed after this collection had written it.")
             continue
         draft.file(path, found, former["text"])
     for path in (MODULES_FILE, SYSCTL_FILE):
         # The file's first line says that changes to it are lost
         draft.file(path, state.texts.get(path), None)
-    for name, former in state.kept.get("units", {}).items():
+    for name, former in state.recorded.get("units", {}).items():
         found, wanted = state.units.get(name, ""), former or "disabled"
         if _is_staying(state, name):
             continue
@@ -337,24 +340,24 @@ def _plan_system(draft: _Draft, state: RestoreState) -> None:
     hosts, table = state.texts.get(HOSTS) or "", state.texts.get(FSTAB) or ""
     draft.file(HOSTS, hosts, hosts_file.without_block(hosts), "this collection added the names of the nodes")
     draft.file(FSTAB, table, fstab.without_marks(table), "this collection commented out its swap lines")
-    for name in [name for name in state.kept.get("swaps", ()) if name not in state.swaps]:
+    for name in [name for name in state.recorded.get("swaps", ()) if name not in state.swaps]:
         if not state.container:
             draft.step("swap", name, "off", "on", "this collection switched it off")
     _plan_hostname(draft, state)
     ours = _assignments(state.texts.get(SYSCTL_FILE) or "")
-    for key, value in state.kept.get("sysctls", {}).items():
+    for key, value in state.recorded.get("sysctls", {}).items():
         found = state.settings.get(key)
         # A value that differs from this collection's was set by others
         if found is not None and found != value and ours.get(key, found) == found:
             draft.step("kernel setting", key, found, value, "this collection changed it", value=value)
     if not state.container:
-        for name in reversed(state.kept.get("modules", ())):
+        for name in reversed(state.recorded.get("modules", ())):
             draft.step("kernel module", name, "loaded", "unloaded, unless it is in use", "this collection loaded it")
 
 
 def _plan_hostname(draft: _Draft, state: RestoreState) -> None:
-    former = state.kept.get("hostname")
-    ours = state.kept.get("written", {}).get("hostname", state.hostname)
+    former = state.recorded.get("hostname")
+    ours = state.recorded.get("written", {}).get("hostname", state.hostname)
     if former is not None and former != state.hostname and ours == state.hostname:
         draft.step("host name", former, state.hostname, former, "this collection changed it")
 
@@ -375,16 +378,16 @@ def _occupied(account: Account) -> str:
 
 def _is_staying(state: RestoreState, unit: str) -> bool:
     """Return whether a unit belongs to a package that stays and that this collection installed (or its replacement)."""
-    ours = [name for name, version in state.kept.get("packages", {}).items() if version is None]
+    ours = [name for name, version in state.recorded.get("packages", {}).items() if version is None]
     return unit in state.units_staying and any(unit in UNITS.get(name, ()) for name in ours)
 
 
 def left_over(state: RestoreState) -> dict[str, Any]:
     """Return what stays recorded because it cannot be restored yet, empty when everything can."""
-    former = state.kept
+    former = state.recorded
     files = {
         path: entry for path, entry in former.get("files", {}).items()
-        if path in state.refused or (
+        if path in state.not_restored or (
             entry["text"] is not None and state.texts.get(path) is None and path in former.get("written", {}))}
     staying = {
         "packages": dict.fromkeys(state.stays),
@@ -396,7 +399,7 @@ def left_over(state: RestoreState) -> dict[str, Any]:
         "written": {path: entry for path, entry in former.get("written", {}).items() if path in files},
     }
     found = {key: entries for key, entries in staying.items() if entries}
-    return {"format": kept.FORMAT, **found} if found else {}
+    return {"format": original_state.FORMAT, **found} if found else {}
 
 
 def _assignments(text: str) -> dict[str, str]:
@@ -421,16 +424,16 @@ def perform(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> tup
             problems += _attempt(step, functools.partial(_perform, machine, plan, step))
     problems += _perform_parts(machine, state, first=False)
     _forget_lists(machine, state)
-    crio = _CRIO if state.kept.get("packages", {}).get("cri-o", "") is None else ()
+    crio = _CRIO if state.recorded.get("packages", {}).get("cri-o", "") is None else ()
     accounts = homes(Scan(machine))
-    made = [path for path in state.kept.get("directories", ()) if not _home_of(accounts, path)]
+    made = [path for path in state.recorded.get("directories", ()) if not _home_of(accounts, path)]
     _fold(machine.root, [*made, *_CNI, *crio])
     if systemd.is_booted(machine.root):
         systemd.daemon_reload(machine.run)
         machine.run(["systemctl", "reset-failed"], check=False)
     _restart(machine, plan, state)
     if not problems:
-        kept.replace(machine.root, left_over(state))
+        original_state.replace(machine.root, left_over(state))
     return tuple(warnings), tuple(problems)
 
 
@@ -439,7 +442,7 @@ def _perform_parts(machine: NodeContext, state: RestoreState, first: bool) -> li
         problem
         for part, found in _parts(state, first)
         for step in found.steps
-        for problem in _attempt(step, functools.partial(part.perform, machine, step, state.kept[part.key]))
+        for problem in _attempt(step, functools.partial(part.perform, machine, step, state.recorded[part.key]))
     ]
 
 
@@ -461,7 +464,7 @@ def _purge(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> list
     if not doomed:
         return []
     # Before the removal, because not every package stops its units and removes their links
-    stopped = [systemd.show(machine.run, unit) for unit, former in state.kept.get("units", {}).items()
+    stopped = [systemd.show(machine.run, unit) for unit, former in state.recorded.get("units", {}).items()
                if former != "enabled" and not _is_staying(state, unit)]
     for unit in stopped:
         machine.run(["systemctl", "disable", "--now", "--", unit.name], timeout=120, check=False)
@@ -538,7 +541,7 @@ def _write(root: Root, path: str, text: str | None) -> None:
             _assert_roots(root, path, place)
             os.unlink(place.name, dir_fd=place.directory)
         return
-    former = kept.read(root).get("files", {}).get(path, {})
+    former = original_state.read(root).get("files", {}).get(path, {})
     with trusted_path.target_of(path, root.path, make=0o755) as place:
         _assert_roots(root, path, place)
         write_text(place.path, text, former.get("mode"))
@@ -561,15 +564,15 @@ def _name_host(machine: NodeContext, name: str) -> None:
 
 def _restart(machine: NodeContext, plan: RestorePlan, state: RestoreState) -> None:
     """Restart services that existed before, so that they read their restored configuration."""
-    changed = any(step.action == "file" and step.target in state.kept.get("files", {}) for step in plan.steps)
-    for unit, former in state.kept.get("units", {}).items():
+    changed = any(step.action == "file" and step.target in state.recorded.get("files", {}) for step in plan.steps)
+    for unit, former in state.recorded.get("units", {}).items():
         if changed and former == "enabled" and not _is_staying(state, unit) and systemd.show(machine.run, unit).active:
             systemd.act(machine.run, "restart", unit)
 
 
 def _forget_lists(machine: NodeContext, state: RestoreState) -> None:
     """Remove the package manager's cached data of repositories that were removed."""
-    gone = {path: state.texts.get(path) or "" for path, former in state.kept.get("files", {}).items()
+    gone = {path: state.texts.get(path) or "" for path, former in state.recorded.get("files", {}).items()
             if former["text"] is None}
     package_manager_detect.forget(machine.root, machine.run, gone)
 

@@ -15,8 +15,8 @@ from ansible_collections.classroom.kubeadm.plugins.modules import host_firewalld
 UNIT = "LoadState=loaded\nActiveState={0}\nUnitFileState=enabled\n"
 ZONES = "public (default)\n  services: ssh\n  ports: {0}\ntrusted\n  target: ACCEPT\n  sources: {1}\n"
 SPEC = {"ports": ["6443/tcp"], "trusted": ["10.244.0.0/16"]}
-CHANGES = ["firewalld port 6443/tcp in zone public: the machine's role needs it",
-           "firewalld source 10.244.0.0/16 in zone trusted: the machine's role needs it"]
+CHANGES = ["firewalld port 6443/tcp in zone public: the host's role needs it",
+           "firewalld source 10.244.0.0/16 in zone trusted: the host's role needs it"]
 
 
 @pytest.fixture

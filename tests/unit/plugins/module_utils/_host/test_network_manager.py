@@ -149,8 +149,8 @@ NEIGHBOUR = replace(STATE, session=Session("192.168.90.1", "192.168.90.101", 22)
 
 
 @pytest.mark.parametrize(("options", "state", "message"), [
-    ({"never_default4": True}, HERE, "the way back to the controller at 172.16.0.9 is its default route"),
-    ({"gw4": "192.168.90.9"}, HERE, "the way back to the controller at 172.16.0.9 goes by 192.168.90.1"),
+    ({"never_default4": True}, HERE, "the route to the controller at 172.16.0.9 is its default route"),
+    ({"gw4": "192.168.90.9"}, HERE, "the route to the controller at 172.16.0.9 goes by 192.168.90.1"),
     ({"ip4": "192.168.90.7/24"}, NEIGHBOUR, "it would not have the address 192.168.90.101 any more"),
     ({"ip4": []}, NEIGHBOUR, "it would not have the address"),
     ({"method4": "auto"}, NEIGHBOUR, "not be kept by the method auto"),

@@ -131,7 +131,7 @@ def test_a_file_that_is_not_wanted(found: FileState, expected: list[str]) -> Non
 def test_a_file_that_goes_is_kept(machine: Any, fake_run: Any) -> None:
     spec = ServiceSpec("web.service", (replace(CONFIG, content=None),))
     machine.write(CONFIG.path, "old\n").chmod(0o640)
-    Performer(machine.root, fake_run).perform(spec, [Change("file", CONFIG.path, "old\n", "", "it is not wanted")])
+    Performer(machine.root, fake_run).perform(spec, [Change("file", CONFIG.path, "old\n", "", "it is to be absent")])
     assert machine.read(CONFIG.path) is None
     former = kept.read(machine.root)
     assert former["files"] == {CONFIG.path: {"text": "old\n", "mode": 0o640}} and former["written"] == {}

@@ -68,7 +68,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "a file that was written and removed": (written("theirs\n"), {"texts": {FILE: None}}, []),
     "a file that root must not write": (
         {**written("theirs\n"), "hostname": "x"},
-        {"texts": {}, "hostname": "x", "refused": {FILE: "it is a home"}}, [LAST]),
+        {"texts": {}, "hostname": "x", "not_restored": {FILE: "it is a home"}}, [LAST]),
     "a package that others need": (
         {"packages": {"runc": None}}, {"installed": packages("runc"), "stays": ("runc",)}, []),
     "another one beside it": (
@@ -110,7 +110,7 @@ WARNED = {
 @pytest.mark.parametrize("case", PLANS)
 def test_the_plan(case: str) -> None:
     former, now, titles = PLANS[case]
-    found = plan(replace(RestoreState(kept={"format": 1, **former} if former else {}), **now))
+    found = plan(replace(RestoreState(recorded={"format": 1, **former} if former else {}), **now))
     assert [step.title for step in found.steps] == titles
     assert bool(found.warnings) is (case in WARNED)
 
