@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What a good administrator would type for the same effect, after the documentation of kubeadm ("Installing kubeadm", "Creating a
-# cluster with kubeadm", "kubeadm reset"): all machines at once where they do not wait for each other. The measure of the playbooks,
-# not an example to use: it knows its fresh machines and nothing of a second run.
+# The commands of an experienced administrator for the same result, following the documentation of kubeadm ("Installing kubeadm",
+# "Creating a cluster with kubeadm", "kubeadm reset"), on all hosts in parallel where possible. A reference for measuring the playbooks,
+# not an example: it requires fresh hosts and cannot be run a second time.
 #
 # by_hand.sh WHAT SSH_OPTIONS_FILE BUNDLE_KEY REGISTRY_CA UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds")
-#   install  from fresh machines to a cluster
-#   reset    the whole cluster away, nothing of it left, and a new one on the same machines
-#   node     node1 out of the cluster, nothing of it left there, and back
+#   install  install a cluster on fresh hosts
+#   reset    remove the cluster without residue, and install a new one on the same hosts
+#   node     remove node1 from the cluster without residue, and join it again
 set -euo pipefail
 what=$1 ssh_options=$2 key=$3 ca=$4 utility=$5 manifest=$6 master=$7
 shift 6
@@ -17,7 +17,7 @@ began=$EPOCHREALTIME
 
 on() { local machine=$1; shift; ssh -F "$ssh_options" "root@$machine" "$@"; }
 
-# Runs the script on standard input on every machine given, at the same time; fails when one fails.
+# Run the script on standard input on every given host, in parallel; fail if one fails.
 everywhere() {
   local script pids=() machine
   script=$(cat)
@@ -34,7 +34,7 @@ hosts="$utility utility.example.com utility"
 for i in "${!machines[@]}"; do hosts+=$'\n'"${machines[i]} ${names[i]}.example.com ${names[i]}"; done
 for i in "${!machines[@]}"; do on "${machines[i]}" hostnamectl set-hostname "${names[i]}" & done; wait
 
-# What a shared kernel needs is the same as in the lab's group_vars
+# Settings for a shared kernel, as in the lab's group_vars
 everywhere "${machines[@]}" <<SCRIPT
 printf '%s\n' '$hosts' >> /etc/hosts
 printf 'overlay\nbr_netfilter\n' > /etc/modules-load.d/k8s.conf
@@ -118,7 +118,7 @@ network() {
 on "$master" kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$manifest" >/dev/null
 }
 
-# join NUMBER...: these workers at the same time, with one token
+# join NUMBER...: join these workers in parallel, with one token
 join() {
 local words pids=() i
 words=$(on "$master" kubeadm token create --print-join-command 2>/dev/null)
@@ -128,7 +128,7 @@ done
 for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
-# clean MACHINE...: kubeadm reset, and by hand what it says itself that it leaves, without a flush of anybody's rules
+# clean MACHINE...: run kubeadm reset, and remove what it names as remaining, without flushing rules of others
 clean() {
 everywhere "$@" <<'SCRIPT'
 kubeadm reset -f >/root/reset.log 2>&1 || { cat /root/reset.log; exit 1; }
