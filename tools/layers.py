@@ -41,7 +41,7 @@ LAYERS: Mapping[str, Layer] = {
     "_host": Layer("the Linux host, without Kubernetes", ("_core", "_formats", "_packages", "_runtime")),
     # Functions that use the API must not depend on the host that runs them
     "_kube": Layer("the Kubernetes API and its clients", ("_core", "_formats")),
-    "_residue": Layer("what a cluster left on a host", ("_core", "_formats", "_host", "_kube")),
+    "_residue": Layer("what a cluster left on a host", ("_core", "_formats", "_runtime", "_host", "_kube")),
     "_restore": Layer(
         "restoring the state before this collection", ("_core", "_packages", "_host", "_kube", "_residue")),
     "_kubeadm": Layer(

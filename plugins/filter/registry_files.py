@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 
-# The one registry whose name is not where it answers
-_ADDRESSES = {"docker.io": "registry-1.docker.io"}
+from ansible_collections.classroom.kubeadm.plugins.module_utils._images.reference import ADDRESSES
+
 _HEADER = "# Managed by the collection classroom.kubeadm; the next run replaces changes made here."
 
 Mirrors = Mapping[str, Sequence[str]]
@@ -57,7 +57,7 @@ def _hosts(registry: str, urls: Sequence[str], authorities: Mapping[str, str], u
     lines: list[str] = []
     before = list(urls)
     if upstream:
-        lines.append("server = " + json.dumps("https://" + _ADDRESSES.get(registry, registry)))
+        lines.append("server = " + json.dumps("https://" + ADDRESSES.get(registry, registry)))
     else:
         last = before.pop()
         lines += ["server = " + json.dumps(last), *_capabilities(last, authorities)]

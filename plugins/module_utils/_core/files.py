@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from .errors import ClassroomError
 
+# The first line of a file that is replaced by the next run
+HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 # Bytes that are read at a time
 PIECE = 1 << 20
 _SELINUX = "security.selinux"

@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
-from .._core.files import Root, mode_of, read_text
+from .._core.files import HEADER, Root, mode_of, read_text
 from .._core.plan import Change
 from .._packages import detect as package_manager_detect
 from .._packages import plan as package_plan
@@ -29,7 +29,6 @@ BEGIN = "# BEGIN classroom.kubeadm: time servers"
 END = "# END classroom.kubeadm"
 _CONFIGS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
 _DIRECTIVE = re.compile(r"^[ \t]*(confdir|sourcedir)[ \t]+(/\S+)", re.MULTILINE)
-_HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _PORT = 123
 # A request as an NTP client of version 4 sends it: only the first byte is set (RFC 5905)
 _QUESTION = b"\x23" + 47 * b"\0"
@@ -93,7 +92,7 @@ def desired_files(root: Root, servers: Sequence[str]) -> tuple[service.FileSpec,
     lines = "".join(f"server {server} iburst\n" for server in servers)
     if place is not None:
         found = read_text(root(place))
-        return (service.FileSpec(place, _HEADER + lines),) if servers or found is not None else ()
+        return (service.FileSpec(place, HEADER + lines),) if servers or found is not None else ()
     block = f"{BEGIN}\n{lines}{END}\n" if servers else ""
     content = without_block(text or "") + block
     # An existing file keeps its mode, because it may contain keys

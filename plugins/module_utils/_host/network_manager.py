@@ -21,7 +21,7 @@ from typing import Any
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
 from .._core.errors import ClassroomError
-from .._core.files import Root, read_text, write_text
+from .._core.files import HEADER, Root, read_text, write_text
 from .._core.host import Host
 from .._core.plan import Change
 from .._core.restorer import RestorePart, Restorer
@@ -34,7 +34,6 @@ UNIT = "NetworkManager.service"
 DROPIN = "/etc/NetworkManager/conf.d/90-classroom-kubeadm.conf"
 KEY = "interfaces"
 INTERNAL, EXTERNAL = "internal", "external"
-_HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _PATTERN = re.compile(r"[A-Za-z0-9_.:*?\[\]-]+")
 # The names of the options in community.general.nmcli, and in NetworkManager
 PROPERTIES = {
@@ -243,7 +242,7 @@ def _described(wanted: str) -> str:
 def dropin(patterns: Sequence[str]) -> str:
     """Return the drop-in. It uses `+=` because the administrator may have configured further interfaces."""
     return "{}[keyfile]\nunmanaged-devices+={}\n".format(
-        _HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
+        HEADER, ";".join("interface-name:" + pattern for pattern in patterns))
 
 
 def _own_interface(state: InterfacesState) -> str:

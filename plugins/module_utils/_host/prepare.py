@@ -15,7 +15,7 @@ from typing import Any
 from .._core import original_state
 from .._core.command import Runner
 from .._core.errors import ClassroomError
-from .._core.files import Root, read_text, write_text
+from .._core.files import HEADER, Root, read_text, write_text
 from .._core.plan import Change
 from . import fstab, hosts_file, kernel, selinux, systemd, time_services, time_sync
 from . import swap as swap_units
@@ -27,7 +27,6 @@ FSTAB = "/etc/fstab"
 MODULES_FILE = "/etc/modules-load.d/classroom-kubeadm.conf"
 SYSCTL_FILE = "/etc/sysctl.d/90-classroom-kubeadm.conf"
 _UNITS = "/etc/systemd/system/"
-_HEADER = "# Written by the collection classroom.kubeadm; the next run replaces changes made here.\n"
 _HOST_NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -232,7 +231,7 @@ def _plan_modules(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         draft.former.setdefault("modules", []).append(name)
     # In a container, or without loadable modules, the list would only make systemd-modules-load fail at boot.
     if host.modules_loadable and not host.container:
-        draft.file(MODULES_FILE, host.modules_text, _HEADER + "".join(name + "\n" for name in spec.modules),
+        draft.file(MODULES_FILE, host.modules_text, HEADER + "".join(name + "\n" for name in spec.modules),
                    "the modules to load at boot differ")
 
 
@@ -249,7 +248,7 @@ def _plan_sysctls(draft: _Draft, spec: HostSpec, host: HostState) -> None:
             draft.former.setdefault("sysctls", {})[key] = found.value
         draft.steps.append(Change("kernel setting", key, found.value or "not there before its module is loaded",
                                 kernel.normalized(value), "the running kernel has another value"))
-    text = _HEADER + "".join(f"{key} = {value}\n" for key, value in spec.sysctls.items())
+    text = HEADER + "".join(f"{key} = {value}\n" for key, value in spec.sysctls.items())
     # Distinguish a file that was edited from a changed spec
     edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")
     reason = "it was changed after this collection had written it" if edited else \

@@ -16,6 +16,8 @@ from .._core.errors import ClassroomError
 REFERENCE = "org.opencontainers.image.ref.name"
 
 DOCKER_HUB = "docker.io"
+# The host of a registry, where it is not the name of the registry
+ADDRESSES = {DOCKER_HUB: "registry-1.docker.io"}
 
 # The grammar of the distribution specification; a host may have a port
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")

@@ -28,7 +28,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from .._core.errors import ClassroomError
 from .manifest import MEDIA_TYPES, Manifest, digest_of, parse
-from .reference import DOCKER_HUB
+from .reference import ADDRESSES
 from .registry_auth import Credentials
 
 TIMEOUT = 120
@@ -38,8 +38,6 @@ MAX_DOCUMENT = 32 << 20
 RETRY_DELAY = 0.5
 LONGEST_DELAY = 60
 REDIRECTS = 5
-# The address of Docker Hub's registry
-_ADDRESSES = {DOCKER_HUB: "registry-1.docker.io"}
 # Directories in which podman, skopeo and docker look for the CA of one registry
 CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 
@@ -231,7 +229,7 @@ class Registry:
         return tls + ", and that the proxy of the environment accepts the login in its URL"
 
     def _base(self) -> str:
-        host = _ADDRESSES.get(self.address, self.address)
+        host = ADDRESSES.get(self.address, self.address)
         return "{}://{}/".format("https" if self.access.tls else "http", host)
 
     def _key(self, method: str, url: str) -> tuple[str, str, bool]:

@@ -85,3 +85,11 @@ def _decoded(entry: dict[str, Any], key: str) -> str:
 def _text(entry: dict[str, Any], key: str, root: Root) -> str:
     data = _decoded(entry, key + "-data")
     return data or (read_text(root(str(entry[key]))) or "")
+
+
+def is_complete(text: str) -> bool:
+    """Return whether the text of a kubeconfig was written to its end.
+
+    A kubeconfig ends with its users and a line feed, because client-go writes the keys in alphabetical order.
+    """
+    return text.endswith("\n") and "users" in text

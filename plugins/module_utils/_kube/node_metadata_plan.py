@@ -18,12 +18,12 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .._core.plan import Change
+from .._formats.dns_names import is_dns_subdomain
 from .node import ANNOTATION
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_PREFIX_PART = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, order=True)
@@ -245,7 +245,7 @@ def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
 
 def _key_problem(what: str, key: str) -> Iterator[str]:
     prefix, slash, name = key.rpartition("/")
-    good = _NAME.fullmatch(name) and (not slash or _is_subdomain(prefix))
+    good = _NAME.fullmatch(name) and (not slash or is_dns_subdomain(prefix))
     if not good:
         yield (
             f"The key of a {what} is invalid: expected NAME or DOMAIN/NAME, NAME with at most 63 letters, digits, "
@@ -253,8 +253,6 @@ def _key_problem(what: str, key: str) -> Iterator[str]:
         )
 
 
-def _is_subdomain(prefix: str) -> bool:
-    return len(prefix) <= 253 and all(_PREFIX_PART.fullmatch(part) for part in prefix.split("."))
 
 
 def _value_problem(what: str, key: str, value: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from .._formats.yaml_reader import NotPlainYaml
 from .._formats.yaml_reader import load as load_yaml
 from .._kube.api import ApiError, Denied, NotFound, Unreachable, Untrusted, segment
 from .._kube.context import NodeContext
-from .._kube.kubeconfig import Kubeconfig
+from .._kube.kubeconfig import Kubeconfig, is_complete
 from .._kube.kubeconfig import load as load_kubeconfig
 from .._kube.kubeconfig import parse as parse_kubeconfig
 from .._kube.node import is_control_plane, own_name
@@ -146,15 +146,12 @@ def _identity(root: Root) -> tuple[Kubeconfig | None, str]:
 
 
 def _is_unreadable(root: Root) -> bool:
-    """Return whether kubelet.conf is complete but has another form than kubeadm's.
-
-    A kubeconfig ends with its users and a line feed (client-go writes the keys in alphabetical order).
-    """
+    """Return whether kubelet.conf is complete but has another form than kubeadm's."""
     text = read_text(root(KUBELET_CONF)) or ""
     try:
         parse_kubeconfig(text, KUBELET_CONF, root)
     except ClassroomError:
-        return text.endswith("\n") and "users" in text
+        return is_complete(text)
     return False
 
 

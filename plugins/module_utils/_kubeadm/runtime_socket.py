@@ -9,13 +9,10 @@ from __future__ import annotations
 import os
 
 from .._kube.context import NodeContext
-from .._runtime.runtimes import ambiguity, socket_path
+from .._runtime.runtimes import UNITS, ambiguity, socket_path
 
-KNOWN_SOCKETS = (
-    "/run/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-    "/run/cri-dockerd.sock",
-)
+# Those that kubeadm tries when none is named
+KNOWN_SOCKETS = tuple(UNITS)
 
 
 def socket_message(machine: NodeContext, uri: str) -> str:

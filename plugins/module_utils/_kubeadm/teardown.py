@@ -24,7 +24,7 @@ from .._core.paths import PRIVATE
 from .._formats import x509
 from .._host import mounts, systemd
 from .._kube.context import NodeContext
-from .._kube.kubeconfig import Kubeconfig
+from .._kube.kubeconfig import Kubeconfig, is_complete
 from .._kube.kubeconfig import load as load_kubeconfig
 from .._kube.node import is_control_plane
 from .._kube.node_paths import ADMIN_CONF, BOOTSTRAP_CONF, CA, ETC, KUBELET_CONF, KUBELET_CONFIG, KUBELET_DIR, MANIFESTS
@@ -37,12 +37,6 @@ from .._runtime.runtimes import socket_path
 from .command import failure
 from .config import API_VERSION
 
-# The units of the container runtimes by the sockets that kubeadm knows.
-RUNTIMES = {
-    "/run/containerd/containerd.sock": "containerd.service",
-    "/run/crio/crio.sock": "crio.service",
-    "/run/cri-dockerd.sock": "cri-docker.service",
-}
 _UNITS = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 _RUNTIME_START = 30.0
 # Seconds, for all and for each container. kubeadm tries up to five times to remove each pod, some seconds each: with a
@@ -76,7 +70,7 @@ def read_kubeconfigs(root: Root) -> tuple[list[Kubeconfig], str]:
         except ClassroomError as error:
             # An incomplete file is what a killed kubeadm leaves. A complete one in another form is the user's.
             text = read_text(root(path)) or ""
-            problem = problem or (str(error) if text.endswith("\n") and "users" in text else "")
+            problem = problem or (str(error) if is_complete(text) else "")
             continue
         if config is not None:
             found.append(config)
@@ -122,7 +116,7 @@ def find_runtime(machine: NodeContext, uri: str = "") -> Runtime | None:
     then the one that is installed.
     """
     own = runtimes.kubelets_socket(machine.root)
-    wanted = [socket_path(uri)] if uri else list(RUNTIMES)
+    wanted = [socket_path(uri)] if uri else list(runtimes.UNITS)
     known = [Runtime(path, _unit(machine.root, path), machine.socket_answers(machine.root(path)))
              for path in dict.fromkeys([own, *wanted] if own else wanted)]
     if own and (known[0].answers or known[0].unit):
@@ -134,12 +128,12 @@ def ambiguity(machine: NodeContext, uri: str = "") -> str:
     """Return why it is unclear which runtime has the containers; empty if the kubelet or the caller names one."""
     if uri or runtimes.kubelets_socket(machine.root):
         return ""
-    return runtimes.ambiguity([path for path in RUNTIMES if machine.socket_answers(machine.root(path))])
+    return runtimes.ambiguity([path for path in runtimes.UNITS if machine.socket_answers(machine.root(path))])
 
 
 def _unit(root: Root, path: str) -> str:
     """Return the unit of a socket, empty if it is not installed."""
-    name = RUNTIMES.get(path, "")
+    name = runtimes.UNITS.get(path, "")
     return name if name and any(os.path.exists(root(directory + name)) for directory in _UNITS) else ""
 
 

@@ -15,7 +15,7 @@ from typing import Callable
 
 from .._core.command import CommandFailed, Completed, Runner
 from .._core.errors import ClassroomError
-from .._core.files import Root, read_text, remove
+from .._core.files import HEADER, Root, read_text, remove
 from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
 
 STATUS = "/var/lib/dpkg/status"
@@ -292,7 +292,7 @@ def _source_path(repository: Repository) -> str:
 
 def _source(repository: Repository) -> str:
     lines = [
-        "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
+        HEADER.rstrip("\n"),
         "Types: deb",
         "URIs: " + " ".join((repository.uri, *repository.further_uris)),
         "Suites: " + repository.suite,

@@ -26,7 +26,7 @@ from typing import Callable
 
 from .._core.command import CommandFailed, Completed, Runner
 from .._core.errors import ClassroomError
-from .._core.files import Root, read_text
+from .._core.files import HEADER, Root, read_text
 from .._formats import openpgp
 from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
 
@@ -403,7 +403,7 @@ def _key_path(repository: Repository) -> str:
 def _described(repository: Repository, excludes: Sequence[str]) -> str:
     """Return the file of a repository, in the order of upstream's documentation for easy comparison."""
     lines = [
-        "# Written by the collection classroom.kubeadm; the next run replaces changes made here.",
+        HEADER.rstrip("\n"),
         f"[{repository.name}]",
         "name=" + (repository.description or repository.name),
         "baseurl=" + repository.uri,

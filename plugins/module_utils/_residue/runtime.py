@@ -20,6 +20,7 @@ from typing import Callable
 from .._core.command import CommandFailed
 from .._host import systemd
 from .._kube.node_paths import KUBELET_CONFIG, KUBELET_DIR
+from .._runtime import runtimes
 from .files import clear
 from .model import CALICO, CHANGE, CILIUM, CONTAINERD, CRIO, FLANNEL, KUBERNETES, Finding, Kind, Process, Scan
 
@@ -29,7 +30,7 @@ _CRI_STORE = "/var/lib/containerd/io.containerd.grpc.v1.cri"
 _CRI_STATE = "/run/containerd/io.containerd.grpc.v1.cri"
 _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 _CRIO_STORE = "/var/lib/containers/storage/overlay-containers"
-_SOCKETS = {CONTAINERD: "/run/containerd/containerd.sock", CRIO: "/run/crio/crio.sock"}
+_SOCKETS = {CONTAINERD: runtimes.CONTAINERD.socket, CRIO: runtimes.CRIO.socket}
 _UNITS = {CONTAINERD: "containerd", CRIO: "crio"}
 _NAMESPACE = "k8s.io"
 _ID = re.compile(r"[0-9a-f]{64}$")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The container runtimes that this collection installs, and the one that a kubelet uses."""
+"""The container runtimes that kubeadm knows, those of them that this collection installs, and that of a kubelet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ class Runtime:
 
 CONTAINERD = Runtime("containerd", "containerd", "/run/containerd/containerd.sock", "containerd.service")
 CRIO = Runtime("crio", "CRI-O", "/run/crio/crio.sock", "crio.service")
+# Known to kubeadm, not installed by this collection. Source: "Container Runtimes" in the documentation of Kubernetes
+CRI_DOCKERD = Runtime("cri-dockerd", "cri-dockerd", "/run/cri-dockerd.sock", "cri-docker.service")
 RUNTIMES = {runtime.name: runtime for runtime in (CONTAINERD, CRIO)}
+# The units of all runtimes by their sockets
+UNITS = {runtime.socket: runtime.unit for runtime in (CONTAINERD, CRIO, CRI_DOCKERD)}
 
 
 @dataclass(frozen=True)

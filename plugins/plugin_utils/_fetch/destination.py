@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from ...module_utils._core.errors import ClassroomError
 
 # RFC 1123: what Kubernetes accepts as the name of a namespace
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST_NAME = 200
 _PIECE = 1 << 20
 # A temporary file or directory of a killed run is removed after so many seconds
@@ -39,11 +38,6 @@ def require_name(name: str) -> str:
             "characters, found "
             f"{name[:_LONGEST_NAME]!a}. Correct the inventory. Nothing was changed.")
     return name
-
-
-def is_label(name: str) -> bool:
-    """Return whether a name that a host reported is a DNS label: the only form in which it may name a file."""
-    return bool(_LABEL.fullmatch(name))
 
 
 class Directory:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ...module_utils._core.errors import ClassroomError
+from ...module_utils._formats.dns_names import is_dns_label
 from . import archive
-from .destination import Directory, is_label
+from .destination import Directory
 
 FILES, OBJECTS, MANIFESTS = "files.tar.gz", "objects.tar.gz", "objects"
 MEBIBYTE = 1 << 20
@@ -85,7 +86,9 @@ def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list
     try:
         for member in reader.members():
             namespace, extension = os.path.splitext(member.name)
-            if member.kind != archive.REGULAR or extension != ".yml" or not is_label(namespace) or namespace in found:
+            regular = member.kind == archive.REGULAR and extension == ".yml"
+            # The only form in which a name that a host reported may name a file
+            if not regular or not is_dns_label(namespace) or namespace in found:
                 raise ClassroomError(f"a member {member.name[:80]!a} that is not one file for a namespace")
             found.append(namespace)
             directory.write_stream(member.name, reader.data(member))

@@ -15,7 +15,7 @@ from typing import Any, Union
 
 import yaml
 
-from .declaration import is_dns_subdomain
+from ...module_utils._formats.dns_names import is_dns_subdomain
 
 NAMES = "{seat}-{machine}"
 SEAT = "seat{number:02}"

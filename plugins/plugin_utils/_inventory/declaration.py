@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...module_utils._formats.dns_names import is_dns_subdomain
 from ...module_utils._formats.ip_networks import (
     Address,
     Network,
@@ -28,7 +29,6 @@ CONTROL_PLANE = "control_plane"
 WORKERS = "workers"
 CLUSTER = "k8s_cluster"
 
-DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 
@@ -77,11 +77,6 @@ def problems(declaration: Declaration) -> list[str]:
     ):
         found.extend(check(declaration))
     return found
-
-
-def is_dns_subdomain(name: str) -> bool:
-    """RFC 1123 as Kubernetes reads it: the names of Node objects."""
-    return len(name) <= 253 and all(DNS_LABEL.fullmatch(part) for part in name.split("."))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.destination import (
     Directory,
-    is_label,
     opened,
     require_name,
 )
@@ -22,15 +21,6 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._fetch.destinati
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
-
-
-@pytest.mark.parametrize(("name", "valid"), [
-    ("a", True), ("student-1", True), ("a" * 63, True), ("0", True),
-    ("", False), ("a" * 64, False), ("-a", False), ("a-", False), ("A", False), ("a.b", False), ("a_b", False),
-    ("..", False), ("../a", False), ("../../../../site", False), ("a/b", False), ("a\n", False), ("\u0430", False),
-])
-def test_a_name_of_a_host_is_a_label(name: str, valid: bool) -> None:
-    assert is_label(name) is valid
 
 
 @pytest.mark.parametrize(("name", "valid"), [
