@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's part of a copy: asks the machine what it lacks, sends it, and has it take the new bundle."""
+"""Copy a bundle from the controller: query missing files of the host, send them, and activate the new bundle."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
 
 MODULE = "bundle_receive"
-# The documentation of the options is in modules/bundle_copy.py, where Ansible looks for it
+# The options are documented in modules/bundle_copy.py, where Ansible looks for them
 SPEC = {
     "src": {"type": "path", "required": True},
     "dest": {"type": "path", "required": True},
     "signed_by": {"type": "list", "elements": "str", "default": []},
 }
-# What an interruption may cost, and what the machine's temporary directory must hold
+# Bytes that an interruption may lose and that the temporary directory of the host must hold
 BATCH = 64 << 20
 
 
 def sizes(bundle: Path) -> dict[str, int]:
-    """The bytes of every file that the lock of a bundle names. Raises ClassroomError when one is not there."""
+    """Return the size of every file of a bundle's lock in bytes; raise ClassroomError if one is missing."""
     lock = read(str(bundle))
     names = {blob_path(digest): reference for reference, digest in lock.images.items()}
     found: dict[str, int] = {}
@@ -49,8 +49,8 @@ def sizes(bundle: Path) -> dict[str, int]:
             lacking.append(f"{name} (the image {names[name]})" if name in names else name)
     if lacking:
         raise ClassroomError(
-            "Wanted every file of the lock in the bundle {} on the controller, found no {}; copy it again from where "
-            "it came, or build the bundle anew.".format(bundle, ", ".join(lacking)))
+            "The bundle is incomplete: expected every file of the lock in {} on the controller, found no {}. Copy it "
+            "again from its source, or build the bundle again.".format(bundle, ", ".join(lacking)))
     different = image_problems(str(bundle), lock)
     if different:
         raise ClassroomError("\n".join(different))
@@ -58,6 +58,7 @@ def sizes(bundle: Path) -> dict[str, int]:
 
 
 def blob_path(digest: str) -> str:
+    """Return the path of a blob in a bundle."""
     return "/".join(("oci/blobs", *digest.split(":", 1)))
 
 
@@ -68,6 +69,7 @@ class ActionModule(HostAction):
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Copy the bundle and return the result of the task."""
         result = self.begin(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         bundle = Path(given["src"])
@@ -90,8 +92,8 @@ class ActionModule(HostAction):
         return {**result, **found}
 
     def _send(self, bundle: Path, options: Mapping[str, Any], names: Sequence[str], task_vars: Any) -> dict[str, Any]:
-        """Everything that is missing, and the end; the result of the part that failed, empty if none did."""
-        # Where files may be put before root of the machine, who one is perhaps not connected as, takes them
+        """Send all missing files and activate the bundle; return the result of a failed part, empty if none failed."""
+        # A directory to which the user of the connection, who need not be root, may write
         place = self._connection._shell.tmpdir
         for group in batches(names, options["sizes"], BATCH):
             arrived = {}
@@ -109,7 +111,7 @@ class ActionModule(HostAction):
         """Send only files of the lock: any other name is a path of the controller that the host chose."""
         names = result.get("sent", ())
         if not set(names) <= self._known or len(set(names)) < len(names):
-            raise Misfit("expected each of sent to be another file of the lock, found other names")
+            raise Misfit("expected each of sent to be a different file of the lock, found other names")
 
     def _part(self, options: Mapping[str, Any], task_vars: Any) -> dict[str, Any]:
         return self.run_module(MODULE, options, task_vars)

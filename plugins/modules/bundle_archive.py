@@ -6,80 +6,81 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_archive
-short_description: Pack a bundle into one file, check such a file, unpack it
+short_description: Pack a bundle into one file, or verify or unpack such a file
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - A bundle in one file, for a USB stick for example. It is a tar compressed with zstd, its checksum is in a file
-    beside it whose name ends in C(.sha256), and checksums of all files in it are in the signed lock that it begins
-    with.
-  - Whatever is read is compared with the lock, and the lock with its signature. A damaged, missing or unexpected file
-    is named, and nothing of it takes the place of a bundle.
-  - Everything is written beside its place, which it takes when it is complete. Disk space is judged before.
-  - Meant for the controller, where Ansible brings PyYAML. It needs zstd and gpg.
+  - Stores a bundle in one file, for example for a USB drive. The file is a tar compressed with zstd. Its checksum is in
+    a file next to it whose name ends in C(.sha256), and the checksums of all files in it are in the signed lock at its
+    begin.
+  - All files are compared with the lock, and the lock with its signature. A damaged, missing or unexpected file is
+    named, and an existing bundle is not replaced then.
+  - New files are written under temporary names and renamed when they are complete. The disk space is checked before.
+  - The module is meant for the controller, which has PyYAML with Ansible. It needs zstd and gpg.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: An archive that would be unpacked is read and checked as in V(checked).
+    details: An archive that would be unpacked is read and verified as with O(state=checked).
 options:
   archive:
     description:
-      - The file, by custom with a name that ends in C(.tar.zst).
+      - The path of the file, usually with a name that ends in C(.tar.zst).
     type: path
     required: true
   bundle:
     description:
-      - Directory of the bundle, or a link to one. Required unless O(state=checked).
-      - What is unpacked takes the place of a bundle that is there. A link is moved to the new one, and the former one
-        stays beside it.
+      - The directory of the bundle, or a link to one. It is required unless O(state=checked).
+      - The unpacked bundle replaces an existing one. A link is moved to the new bundle, and the former one is kept next
+        to it.
     type: path
   state:
     description:
-      - V(packed) checks the bundle and writes the archive, unless it is of exactly this bundle.
-      - V(checked) reads an archive and changes nothing.
-      - V(unpacked) checks it and puts the bundle in its place, unless that one is there and whole.
+      - The desired state.
+      - V(packed) verifies the bundle and writes the archive, unless it has exactly this bundle.
+      - V(checked) verifies an archive and changes nothing.
+      - V(unpacked) verifies an archive and unpacks the bundle, unless it exists already and is intact.
     type: str
     choices: [packed, checked, unpacked]
     default: packed
   signed_by:
     description:
       - Fingerprints of keys that may have signed the bundle.
-      - When it is empty the key must be that of the bundle that is in O(bundle) already.
+      - If it is empty, the key must be that of the existing bundle in O(bundle).
       - If there is none either, O(state=checked) accepts any signature and returns its RV(signer), while
-        O(state=unpacked) checks the archive, unpacks nothing and fails with the fingerprint to confirm.
+        O(state=unpacked) verifies the archive, unpacks nothing and fails with the fingerprint to confirm.
     type: list
     elements: str
     default: []
   architecture:
     description:
-      - What the bundle has to be for, V(amd64) or V(arm64); either if not given.
+      - The expected architecture of the bundle, V(amd64) or V(arm64). By default both are accepted.
     type: str
 """
 
 EXAMPLES = r"""
-- name: The bundle is on the stick
+- name: Pack the bundle onto a USB drive
   classroom.kubeadm.bundle_archive:
     bundle: /srv/course
-    archive: /media/stick/course.tar.zst
+    archive: /media/usb/course.tar.zst
 
-- name: What came on the stick is whole, and from whom it should be
+- name: Verify the archive on the USB drive and its signer
   classroom.kubeadm.bundle_archive:
-    archive: /media/stick/course.tar.zst
+    archive: /media/usb/course.tar.zst
     state: checked
     signed_by: [7770268912225C222B2324E316B2F93287DCE5A0]
 
-- name: The bundle from the stick is the one that is used
+- name: Unpack the bundle from the USB drive
   classroom.kubeadm.bundle_archive:
-    archive: /media/stick/course.tar.zst
+    archive: /media/usb/course.tar.zst
     bundle: /srv/bundle
     state: unpacked
 """
 
 RETURN = r"""
 key:
-  description: Equal for bundles that were made of the same.
+  description: A key of the bundle, which is equal for bundles with equal inputs.
   returned: success
   type: str
   sample: 0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b
@@ -89,7 +90,7 @@ signer:
   type: str
   sample: 7770268912225C222B2324E316B2F93287DCE5A0
 images:
-  description: Digests by reference.
+  description: Digests of the images by reference.
   returned: success
   type: dict
   contains:
@@ -115,27 +116,28 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 
 
-def judged(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
-    """What a lock says, and who signed it; refused unless it is one of those who may, and of the right architecture."""
+def validated(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
+    """Return contents and signer of a bundle; raise ClassroomError for another signer or architecture."""
     contents = bundle_contents.read(directory)
     signer = bundle_signature.require_signer(directory, allowed)
     wanted = module.params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
-            f"Wanted a bundle for {wanted}, found one for {contents.architecture}; use the bundle of the machines' "
-            "architecture.")
+            f"The bundle has another architecture: expected a bundle for {wanted}, found one for "
+            f"{contents.architecture}. Use a bundle for the architecture of the hosts.")
     return contents, signer
 
 
 def pack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
+    """Pack the bundle if required; return the changes, its contents and its signer."""
     bundle, archive = module.params["bundle"], module.params["archive"]
-    contents, signer = judged(module, bundle, bundle_signature.fingerprints(module.params["signed_by"]))
+    contents, signer = validated(module, bundle, bundle_signature.fingerprints(module.params["signed_by"]))
     problems = bundle_lock.all_problems(bundle, bundle_lock.read(bundle))
     if problems:
         raise ClassroomError("\n".join(problems))
     if bundle_archive.is_packed(bundle, archive):
         return [], contents, signer
-    reason = "it is not this bundle's, or not as it was written" if os.path.exists(archive) else "there is none"
+    reason = "it has another bundle, or was changed" if os.path.exists(archive) else "there is none"
     if not module.check_mode:
         hidden = os.path.join(os.path.dirname(archive), f".{os.path.basename(archive)}.running")
         with run_lock.alone(hidden, archive, 0, lambda _words: None):
@@ -144,6 +146,7 @@ def pack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
 
 
 def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
+    """Verify the archive and unpack it if required; return the changes, its contents and its signer."""
     archive = module.params["archive"]
     place = BundleDestination(module.params["bundle"]) if module.params["bundle"] else None
     unpacks = place is not None and module.params["state"] == "unpacked"
@@ -152,7 +155,7 @@ def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
     head = bundle_archive.read_head(archive)
     accepted = allowed(module, place)
     with head.directory() as directory:
-        contents, signer = judged(module, directory, accepted)
+        contents, signer = validated(module, directory, accepted)
     if place is None or not unpacks:
         bundle_archive.unpack(archive, None, head)
         return [], contents, signer
@@ -161,16 +164,14 @@ def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
         bundle_archive.unpack(archive, None, head)
         raise ClassroomError(
             f"The signer of {archive} is unknown: expected one that bundle_signed_by names, or the signer of an "
-            "earlier "
-            f"bundle in {place.path}, found {signer}. The archive is whole. Ask its maker for the fingerprint of the "
-            "key; if it is "
-            f"this one, run this again with bundle_signed_by={signer}. Nothing was unpacked.")
+            f"earlier bundle in {place.path}, found {signer}. The archive is whole. Ask its maker for the fingerprint "
+            f"of the key; if it is this one, run this again with bundle_signed_by={signer}. Nothing was unpacked.")
     if reason and module.check_mode:
         bundle_archive.unpack(archive, None, head)
     elif reason:
         with place.alone():
             bundle_archive.unpack(archive, place.unfinished, head)
-            # Once more where it lies now, which nobody else can write to
+            # Verified again in this directory, to which other users cannot write
             bundle_signature.require_signer(place.unfinished, [signer])
             place.take(contents.key)
             bundle_signature.record(place.path, signer)
@@ -186,18 +187,18 @@ def allowed(module: AnsibleModule, place: BundleDestination | None) -> list[str]
     try:
         return [bundle_signature.signer(place.path)]
     except ClassroomError:
-        # It is damaged, or of a time without signatures
+        # The bundle is damaged, or from a version without signatures
         return []
 
 
 def why_unpack(place: BundleDestination, head: bundle_archive.Head) -> str:
-    """Why what is in the place gives way; empty when it is the same bundle and whole."""
+    """Return why the existing bundle is replaced, empty if it is the same one and intact."""
     path = os.path.join(place.path, bundle_lock.NAME)
     if not os.path.isfile(path):
         return "there is none"
     with open(path, "rb") as stream:
         if stream.read() != head.texts[bundle_lock.NAME]:
-            return "another one is there"
+            return "there is another bundle"
     problems = bundle_lock.all_problems(place.path, bundle_lock.read(place.path))
     return problems[0] if problems else ""
 
@@ -223,7 +224,7 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted the bundle in {} {}, found: {}.".format(
+        module.fail_json(msg="The archive cannot be processed: expected the bundle in {} {}, found: {}.".format(
             module.params["archive"], module.params["state"], error))
     module.exit_json(
         changed=bool(steps), key=contents.key, signer=signer, images=dict(contents.images), diff=as_diff(steps))

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_copy
-short_description: Copy a bundle from the controller to a machine that serves one
+short_description: Copy a bundle from the controller to a host that serves it
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Sends what the machine does not have of a bundle, and lets the new one take the place of the served one only when
-    all of it has arrived as its C(bundle.lock.yml) says. Until then the former one is served.
-  - An interrupted copy is picked up, file by file. Files that both bundles have are neither sent nor stored twice.
-  - The room on the disk is judged before anything is sent.
-  - Needs nothing on the machine but Python, in particular no C(rsync), which a machine without a line could not get.
+  - Sends the files of a bundle that the host lacks, and replaces the served bundle only when all files have arrived and
+    match its C(bundle.lock.yml). Until then the former bundle is served.
+  - An interrupted copy is resumed, file by file. Files that both bundles have are neither sent nor stored twice.
+  - The disk space is checked before anything is sent.
+  - The host needs only Python, in particular no C(rsync), which is not available in an air-gapped environment.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
@@ -24,28 +24,28 @@ attributes:
     description: Has a corresponding action plugin, which sends the files.
     support: full
   check_mode:
-    details: Nothing is sent, so a damaged bundle on the controller is found by the real run only.
+    details: Nothing is sent, so only a real run finds a damaged file on the controller.
 options:
   src:
-    description: Directory of the bundle on the controller.
+    description: The directory of the bundle on the controller.
     type: path
     required: true
   dest:
-    description: Directory of the bundle on the machine.
+    description: The directory of the bundle on the host.
     type: path
     required: true
   signed_by:
     description:
       - Fingerprints of keys that may have signed the bundle. The signature is verified on the controller, by gpg.
-      - When it is empty the key must be the one that P(classroom.kubeadm.bundle#role) wrote into a file next to O(src)
-        when it made or unpacked the first bundle there. A bundle of an unknown signer is rejected.
+      - If it is empty, the key must be the one that P(classroom.kubeadm.bundle#role) has written into a file next to
+        O(src) when it created or unpacked the first bundle there. A bundle of an unknown signer is rejected.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: The bundle is on the machine
+- name: Copy the bundle to the host
   classroom.kubeadm.bundle_copy:
     src: .cache/bundle/current
     dest: /srv/bundle
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sent:
-  description: The files that were, or would be, sent.
+  description: The files that were sent (in check mode, that would be sent).
   returned: success
   type: list
   elements: str

@@ -13,44 +13,47 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Compares every file of a bundle with the checksums in its C(bundle.lock.yml).
-  - Copies the images of the bundle into a registry that serves as a mirror, unless it has them already. Only what is
-    not there is sent, and layers that several images share are sent once.
-  - An image gets the name that container runtimes ask a mirror for, its repository without the host of the upstream
-    registry, C(registry.k8s.io/pause:3.10.2) becomes C(pause:3.10.2). Two upstream registries with the same repository
-    in one bundle are refused.
+  - Copies the images of the bundle into a registry that serves as a mirror, unless it has them already. Only missing
+    layers are sent, and layers that several images share are sent once.
+  - An image gets the name that container runtimes request from a mirror, which is its repository without the host of
+    the upstream registry. So C(registry.k8s.io/pause:3.10.2) becomes C(pause:3.10.2). Two upstream registries with the
+    same repository in one bundle are rejected.
   - Images of a former bundle stay in the registry.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: Without a registry or bundle, as on a machine that is still bare, it predicts that images will be copied.
+    details: Without a registry or bundle, as on a new host, it predicts that images will be copied.
 options:
   bundle:
     description:
-      - Directory of the bundle. It is only read.
+      - The directory of the bundle. It is only read.
     type: path
     required: true
   state:
     description:
-      - V(loaded) verifies the bundle and copies its images, V(verified) only verifies it. With O(registry) it also
-        finds out whether the images are there, in RV(served).
+      - The desired state.
+      - V(loaded) verifies the bundle and copies its images.
+      - V(verified) only verifies it. With O(registry) it also checks whether the registry has the images, see
+        RV(served).
     type: str
     choices: [loaded, verified]
     default: loaded
   registry:
     description:
-      - Address of the registry as HOST:PORT. It is spoken to without TLS and login.
-      - Required for O(state=loaded).
+      - The address of the registry as HOST:PORT. It is used without TLS and login.
+      - It is required for O(state=loaded).
     type: str
   storage:
     description:
-      - The directory of this machine in which the registry keeps its images.
-      - With it a disk that has no room for the images that are missing is an error, before any of them is copied.
+      - The directory of the host in which the registry stores its images.
+      - With it, insufficient disk space for the missing images is an error before any of them is copied.
     type: path
   endpoint:
     description:
-      - Where a web server of this machine passes the registry on in TLS, and with which certificate it should.
-      - What it shows is in RV(certificate). It is looked at and never changed.
+      - The TLS endpoint of a web server of the host that forwards requests to the registry, and its expected
+        certificate.
+      - The certificate is returned in RV(certificate) and never changed.
     type: dict
     suboptions:
       port:
@@ -58,33 +61,33 @@ options:
         type: int
         required: true
       directory:
-        description: The directory of M(classroom.kubeadm.server_certificate), whose authority is trusted.
+        description: The directory of M(classroom.kubeadm.server_certificate), whose CA is trusted.
         type: path
         required: true
       names:
-        description: The host names and addresses for which the certificate should stand.
+        description: The host names and addresses that the certificate must have.
         type: list
         elements: str
         required: true
       renew_days:
-        description: A certificate that ends within so many days will not do.
+        description: The number of days before its expiry from which a certificate is rejected.
         type: int
         default: 30
   stamp:
     description:
-      - Where to remember that the bundle was found good. As long as its lock and the size and time of every file are
-        the same, the files are not read again. Remove it to have them read.
+      - The file in which a successful verification of the bundle is recorded. While its lock and the size and time of
+        every file are the same, the files are not read again. Remove the file to read them again.
     type: path
     default: /var/lib/classroom-kubeadm/bundle-verified.json
 """
 
 EXAMPLES = r"""
-- name: The mirror has the images of the bundle
+- name: Load the images of the bundle into the mirror
   classroom.kubeadm.bundle_load:
     bundle: /srv/bundle
     registry: 127.0.0.1:5000
 
-- name: It is known whether the bundle is whole, and whether the mirror has its images
+- name: Verify the bundle, and check whether the mirror has its images
   classroom.kubeadm.bundle_load:
     bundle: /srv/bundle
     state: verified
@@ -97,39 +100,39 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: Number of images in the bundle.
+  description: The number of images in the bundle.
   returned: success
   type: int
   sample: 10
 copied:
-  description: References of the images that were, or would be, copied.
+  description: References of the images that were copied (in check mode, that would be copied).
   returned: success
   type: list
   elements: str
   sample: [registry.k8s.io/pause:3.10.2]
 read:
-  description: Whether the files were read, or known to be good.
+  description: Whether the files of the bundle were read. They are not read if their verification is recorded.
   returned: success
   type: bool
   sample: false
 served:
-  description: Whether the registry answers and has all images. Always false without O(registry).
+  description: Whether the registry is reachable and has all images. It is always false without O(registry).
   returned: success
   type: bool
   sample: true
 certificate:
-  description: What O(endpoint) shows.
+  description: The certificate of O(endpoint).
   returned: success and O(endpoint) is given
   type: dict
   contains:
     problem:
-      description: Why it will not do, empty when it does.
+      description: The reason why the certificate is rejected, empty if it is not.
       type: str
     fingerprint:
-      description: The SHA-256 digest of the certificate, empty when none was shown.
+      description: The SHA-256 digest of the certificate, empty if there was none.
       type: str
     authority:
-      description: The public certificate of its authority as PEM, empty when there is none.
+      description: The certificate of its CA as PEM, empty if there is none.
       type: str
   sample:
     problem: ""
@@ -160,7 +163,7 @@ ENDPOINT_SPEC = {
 
 
 def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
-    """Make sure that the bundle is as locked; whether its files had to be read for that."""
+    """Verify the bundle with its lock and return whether its files had to be read; raise ClassroomError."""
     bundle, stamp = module.params["bundle"], module.params["stamp"]
     found = bundle_lock.traits(bundle, lock)
     if bundle_lock.is_stamped(stamp, bundle, lock, found):
@@ -174,28 +177,28 @@ def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
 
 
 def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Change]:
-    """Have the images in the registry, if they are to be copied, and return what was not there."""
+    """Find the missing images of the registry, copy them if `copies`, and return them as changes."""
     desired = registry_load.images(lock.images)
     registry = Registry(module.params["registry"])
-    silent = False
+    unreachable = False
     try:
         steps = registry_load.steps(desired, registry)
     except RegistryUnreachable:
         if copies and not module.check_mode:
             raise
-        silent = True
-        steps = registry_load.predicted(desired, f"nothing answers at {registry.address} yet")
+        unreachable = True
+        steps = registry_load.predicted(desired, f"the registry at {registry.address} is not reachable yet")
     lacking = [image for image in desired if image.reference in {step.target for step in steps}]
     layout = "{}/oci".format(module.params["bundle"])
     if lacking and module.params["storage"]:
         disk_space.require(module.params["storage"], registry_load.weight(layout, lacking), "the bundle's images")
-    if lacking and copies and not silent and not module.check_mode:
+    if lacking and copies and not unreachable and not module.check_mode:
         registry_load.fill(layout, lacking, registry)
     return steps
 
 
-def look(endpoint: dict[str, Any] | None) -> dict[str, Any]:
-    """What the web server shows, as a part of the module's result."""
+def presented(endpoint: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the certificate of the web server, as a part of the module's result."""
     if endpoint is None:
         return {}
     given = dict(endpoint)
@@ -223,12 +226,12 @@ def main() -> None:
             lock = bundle_lock.read(module.params["bundle"])
             read = verify(module, lock)
             steps = load(module, lock, loads) if module.params["registry"] else []
-        shown = look(module.params["endpoint"])
+        shown = presented(module.params["endpoint"])
     except bundle_lock.BundleMissing as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
         lock, read = bundle_lock.Lock("", {}, {}), False
-        shown = look(module.params["endpoint"])
+        shown = presented(module.params["endpoint"])
         steps = [Change("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
     except ClassroomError as error:
         module.fail_json(msg=str(error))

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_receive
-short_description: The part of a bundle's copy that runs on the machine
+short_description: Receive the files of a bundle on a host (used by bundle_copy)
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Used by M(classroom.kubeadm.bundle_copy), which sends the files; there is hardly a reason to use it by itself.
-  - Without O(arrived) and O(finish) it looks what of a bundle is missing in a directory, and whether there is room.
+  - Used by M(classroom.kubeadm.bundle_copy), which sends the files. It is not meant to be used directly.
+  - Without O(arrived) and O(finish) it returns the files of a bundle that a directory lacks, and checks the disk space.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
   dest:
-    description: Directory of the bundle.
+    description: The directory of the bundle.
     type: path
     required: true
   lock:
@@ -26,31 +26,31 @@ options:
     type: str
     required: true
   signature:
-    description: The text of the lock's signature. Empty when it has none.
+    description: The text of the lock's signature, empty if it has none.
     type: str
     default: ""
   sizes:
-    description: The bytes of each file that the lock names.
+    description: The size in bytes of each file that the lock names.
     type: dict
     required: true
   arrived:
-    description: Files that have arrived, by their path in the bundle. Those that are as the lock says are taken.
+    description: Paths of received files, by their path in the bundle. Each file is compared with the lock and stored.
     type: dict
     default: {}
   finish:
-    description: Whether all has arrived, and the bundle takes the place of the one that is in O(dest).
+    description: Whether all files have arrived, so that the bundle replaces the one in O(dest).
     type: bool
     default: false
   stamp:
     description:
-      - Where it is recorded that the bundle was verified, for M(classroom.kubeadm.bundle_load).
-      - Files that are not as they were recorded are read and compared with the lock.
+      - The file in which a verification of the bundle is recorded, for M(classroom.kubeadm.bundle_load).
+      - Files that have changed since are read and compared with the lock.
     type: path
     default: /var/lib/classroom-kubeadm/bundle-verified.json
 """
 
 EXAMPLES = r"""
-- name: It is known what a machine lacks of a bundle
+- name: Check which files of a bundle a host lacks
   classroom.kubeadm.bundle_receive:
     dest: /srv/bundle
     lock: |
@@ -81,7 +81,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan impor
 
 
 def perform(module: AnsibleModule) -> None:
-    """One of the three parts of the work on the machine: look, take what has arrived, finish."""
+    """Perform one of the three parts on the host: list missing files, store received files, or finish."""
     given = module.params
     spec = bundle_transfer.TransferSpec(given["dest"], given["lock"], given["sizes"], given["signature"])
     if given["arrived"]:
@@ -93,7 +93,7 @@ def perform(module: AnsibleModule) -> None:
     if bundle_transfer.is_there(spec, given["stamp"]):
         module.exit_json(changed=False, sent=[], diff=as_diff([]))
     names = bundle_transfer.missing(spec)
-    reason = "it is not the controller's, or it is damaged"
+    reason = "it differs from the controller's, or it is damaged"
     step = Change("bundle", spec.dest, "another or none", "\n".join(names), reason)
     module.exit_json(changed=True, sent=names, diff=as_diff([step]))
 
@@ -112,14 +112,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        # A look at what is missing changes nothing
+        # Listing missing files changes nothing
         with host_lock.changing(module.check_mode or not (module.params["arrived"] or module.params["finish"])):
             perform(module)
     except ClassroomError as problem:
         module.fail_json(msg=str(problem))
     except OSError as problem:
-        module.fail_json(msg="Wanted the bundle in {}, found that it cannot be written: {}. Correct that; the bundle "
-                         "that is served stays.".format(module.params["dest"], problem))
+        module.fail_json(msg="The bundle cannot be stored: expected {} to be writable, found: {}. Correct that and run "
+                         "this again. The bundle that is served stays.".format(module.params["dest"], problem))
 
 
 if __name__ == "__main__":

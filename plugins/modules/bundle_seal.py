@@ -6,88 +6,91 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_seal
-short_description: Make packages and images a signed bundle, or check one
+short_description: Create a signed bundle of packages and images, or verify one
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Puts package files, images of an OCI layout and, where one is given, all of another bundle into a directory, makes
-    the packages signed repositories for apt and dnf, and writes C(bundle.lock.yml) with its signature.
-  - The bundle is made beside its place and takes it when it is complete. A bundle that was made of the same and is
-    still as it was sealed is left alone.
-  - Meant for the controller, where Ansible brings PyYAML. It needs gpg, for deb packages apt-ftparchive and dpkg-deb,
-    for rpm packages createrepo_c and rpm.
+  - Stores package files, images of an OCI layout and optionally the content of another bundle in a directory, creates
+    signed repositories for apt and dnf, and writes C(bundle.lock.yml) with its signature.
+  - The bundle is created under a temporary name and renamed when it is complete. An intact bundle with equal inputs is
+    not changed.
+  - The module is meant for the controller, which has PyYAML with Ansible. It needs gpg, for deb packages apt-ftparchive
+    and dpkg-deb, for rpm packages createrepo_c and rpm.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 attributes:
   check_mode:
-    details: Of packages and images that are still to be fetched it predicts that they make the bundle another one.
+    details: If packages or images have not been downloaded yet, it predicts that the bundle will change.
 options:
   path:
     description:
-      - The bundle's directory, or a link to one. A link is moved to the new bundle, which is made beside it, and the
-        former one stays.
+      - The directory of the bundle, or a link to one. A link is moved to the new bundle next to it, and the former one
+        is kept.
     type: path
     required: true
   state:
     description:
-      - V(sealed) makes the bundle, V(verified) compares the one in O(path) with its lock and the lock with its
-        signature, and changes nothing.
+      - The desired state.
+      - V(sealed) creates the bundle.
+      - V(verified) compares the bundle in O(path) with its lock and the lock with its signature, and changes nothing.
     type: str
     choices: [sealed, verified]
     default: sealed
   existing:
     description:
-      - Directory of another bundle. Its packages, images and programs become part of this one; it is only read.
+      - The directory of another bundle. Its packages, images and programs become part of this one. It is only read.
     type: path
   packages:
     description:
-      - Package files, deb and rpm. One of the same name and version as in O(existing) must be the same.
+      - Paths of deb and rpm packages. A package with the same name and version as in O(existing) must be identical.
     type: list
     elements: path
     default: []
   images:
     description:
-      - Full references of images to add. Those of O(existing) under the same names give way.
+      - Full references of images to add. They replace those of O(existing) with the same names.
     type: list
     elements: str
     default: []
   layout:
     description:
-      - Directory of the OCI layout that has O(images), as M(classroom.kubeadm.image_mirror) fills it.
+      - The directory of the OCI layout that has O(images), as M(classroom.kubeadm.image_mirror) creates it.
     type: path
   image_lock:
     description:
-      - The lock that M(classroom.kubeadm.image_mirror) has written for O(images); the bundle gets these digests.
+      - The lock that M(classroom.kubeadm.image_mirror) has written for O(images). The bundle gets these digests.
     type: path
   kubectl:
     description:
-      - A kubectl for the controller.
+      - The path of a kubectl for the controller.
     type: path
   versions:
     description:
-      - Versions of components, by name, for the lock. C(kubernetes) is compared with the cluster's by other roles.
+      - Versions of components by name, for the lock. Other roles compare C(kubernetes) with the version of the cluster.
     type: dict
     default: {}
   architecture:
     description:
-      - V(amd64) or V(arm64). The architecture of O(existing) if there is one, otherwise that of this machine.
+      - The architecture of the bundle, V(amd64) or V(arm64). The default is that of O(existing), otherwise that of the
+        host.
     type: str
   signing_key:
     description:
-      - File with an armored OpenPGP secret key without passphrase. One is made if there is none.
-      - Required for O(state=sealed).
+      - A file with an armored OpenPGP secret key without passphrase. It is created if it is missing.
+      - It is required for O(state=sealed).
     type: path
   signed_by:
     description:
-      - For O(state=verified), fingerprints of keys that may have signed the bundle; any key if empty.
+      - For O(state=verified), fingerprints of keys that may have signed the bundle. If it is empty, every key is
+        accepted.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: The class has its own image in the bundle
+- name: Add an image of the class to the bundle
   classroom.kubeadm.bundle_seal:
     path: /srv/course
     existing: /srv/bundle
@@ -96,7 +99,7 @@ EXAMPLES = r"""
     image_lock: /var/cache/course/images.lock.yml
     signing_key: /srv/signing/secret.asc
 
-- name: The bundle is as it was sealed
+- name: Verify that the bundle is as it was sealed
   classroom.kubeadm.bundle_seal:
     path: /srv/course
     state: verified
@@ -104,17 +107,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description: Equal for bundles that were made of the same. Not known yet where check mode predicts.
+  description: A key of the bundle, which is equal for bundles with equal inputs. It may be unknown in check mode.
   returned: success
   type: str
   sample: 0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b
 signer:
-  description: Fingerprint of the key that signed, or will sign, the bundle. Not known where check mode would make it.
+  description:
+    - The fingerprint of the key that signed, or will sign, the bundle. In check mode it is unknown if the key would be
+      created.
   returned: success
   type: str
   sample: 7770268912225C222B2324E316B2F93287DCE5A0
 images:
-  description: Digests by reference.
+  description: Digests of the images by reference.
   returned: success
   type: dict
   contains:
@@ -148,7 +153,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import
 
 
 def verify(module: AnsibleModule) -> dict[str, object]:
-    """The bundle's own word for itself, once it and its signature are found good."""
+    """Verify the bundle and its signature, and return its description; raise ClassroomError."""
     path = module.params["path"]
     programs.require(gpg.TOOLS)
     contents = bundle_contents.read(path)
@@ -159,13 +164,13 @@ def verify(module: AnsibleModule) -> dict[str, object]:
     wanted = module.params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
-            f"Wanted a bundle for {wanted}, found one for {contents.architecture} in {path}; use the bundle of the "
-            "machines' architecture.")
+            f"The bundle has another architecture: expected a bundle for {wanted}, found one for "
+            f"{contents.architecture} in {path}. Use a bundle for the architecture of the hosts.")
     return answer(contents, signer)
 
 
 def answer(contents: bundle_contents.Contents, signer: str) -> dict[str, object]:
-    """What the module returns of a bundle."""
+    """Return the description of a bundle for the module's result."""
     return {
         "key": contents.key, "signer": signer, "images": dict(contents.images),
         "packages": [package.file for package in contents.packages],
@@ -173,7 +178,7 @@ def answer(contents: bundle_contents.Contents, signer: str) -> dict[str, object]
 
 
 def digests(module: AnsibleModule) -> dict[str, str]:
-    """Each image's digest from the lock; those that are not in it are missing in the answer."""
+    """Return the digests of the images in the lock; images that it does not have are omitted."""
     path = module.params["image_lock"]
     lock = image_lock.read(path) if path else None
     known = lock.entries if lock else {}
@@ -181,13 +186,14 @@ def digests(module: AnsibleModule) -> dict[str, str]:
 
 
 def lacking(module: AnsibleModule, images: dict[str, str]) -> list[str]:
-    """What is still to be fetched, perhaps because this is check mode."""
+    """Return the images and files that have not been downloaded yet, for example in check mode."""
     names = [name for name in module.params["images"] if name not in images]
     paths = [*module.params["packages"], *filter(None, [module.params["kubectl"]])]
     return names + [path for path in paths if not os.path.exists(path)]
 
 
 def spec(module: AnsibleModule, images: dict[str, str]) -> assemble.BundleSpec:
+    """Return the desired parts of the bundle; raise ClassroomError for an invalid package."""
     params = module.params
     return assemble.BundleSpec(
         architecture=params["architecture"] or ("" if params["existing"] else package_file.machine_architecture()),
@@ -200,13 +206,13 @@ def spec(module: AnsibleModule, images: dict[str, str]) -> assemble.BundleSpec:
     )
 
 
-def why_anew(place: BundleDestination, plan: assemble.BundlePlan, signer: str) -> str:
-    """Why the bundle that is in its place does not do; empty when it does."""
+def why_create(place: BundleDestination, plan: assemble.BundlePlan, signer: str) -> str:
+    """Return why the bundle has to be created, empty if the existing one is the desired one and intact."""
     if not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return "there is none"
     try:
         if bundle_contents.read(place.path).key != plan.draft.key:
-            return "it was made of something else"
+            return "it has other inputs"
         problems = bundle_lock.all_problems(place.path, bundle_lock.read(place.path))
         if problems:
             return problems[0]
@@ -218,22 +224,23 @@ def why_anew(place: BundleDestination, plan: assemble.BundlePlan, signer: str) -
 
 
 def seal(module: AnsibleModule) -> tuple[list[Change], dict[str, object]]:
-    """Make the bundle unless it is there; the steps and what is returned."""
+    """Create the bundle if required; return the changes and the description of the bundle."""
     params = module.params
     require_tools(params["packages"], params["existing"])
     place = BundleDestination(params["path"])
     place.check()
-    refuse_same(place, params["existing"])
+    reject_same(place, params["existing"])
     images = digests(module)
     missing = lacking(module, images)
     if missing and not module.check_mode:
         raise ClassroomError(
-            "Wanted {} for the bundle, found that it is not there; fetch it first.".format(", ".join(missing)))
+            "Parts of the bundle are missing: expected {}, found none of them. Download them first.".format(
+                ", ".join(missing)))
     secret = params["signing_key"]
     key = "" if module.check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
     if missing or not key:
-        reason = "to be fetched first: " + ", ".join(missing) if missing else "its signing key is to be made"
-        return [Change("bundle", place.path, "", "made anew", reason)], {
+        reason = "not downloaded yet: " + ", ".join(missing) if missing else "its signing key does not exist yet"
+        return [Change("bundle", place.path, "", "created again", reason)], {
             "key": "", "signer": key, "images": images, "packages": []}
     if module.check_mode:
         return make(module, place, images, key)
@@ -244,9 +251,9 @@ def seal(module: AnsibleModule) -> tuple[list[Change], dict[str, object]]:
 def make(
     module: AnsibleModule, place: BundleDestination, images: dict[str, str], signer: str
 ) -> tuple[list[Change], dict[str, object]]:
-    """The same, when all that it is made of is there."""
+    """Create the bundle if required, when all parts exist; return the changes and the description of the bundle."""
     plan = assemble.plan(spec(module, images), signer)
-    reason = why_anew(place, plan, signer)
+    reason = why_create(place, plan, signer)
     if not reason:
         return [], answer(bundle_contents.read(place.path), signer)
     if module.check_mode:
@@ -259,16 +266,16 @@ def make(
     return [Change("bundle", place.path, "", counted, reason)], answer(contents, signer)
 
 
-def refuse_same(place: BundleDestination, existing: str | None) -> None:
+def reject_same(place: BundleDestination, existing: str | None) -> None:
+    """Raise ClassroomError if the existing bundle is the one to create."""
     if existing and os.path.realpath(existing) == os.path.realpath(place.path):
         raise ClassroomError(
-            f"Wanted a bundle in {place.path} made of the one in {existing}, found that they are the same directory; "
-            "give the new one "
-            "another place.")
+            f"A bundle cannot be created from itself: expected {place.path} to be another directory than {existing}, "
+            "found that they are the same directory. Choose another path for the new bundle.")
 
 
 def require_tools(packages: list[str], existing: str | None) -> None:
-    """The tools that this bundle takes, no others."""
+    """Raise ClassroomError unless the programs that this bundle needs are installed."""
     needed = dict(gpg.TOOLS)
     kinds = (("apt", ".deb", bundle_repository.APT_TOOLS), ("rpm", ".rpm", bundle_repository.RPM_TOOLS))
     for family, ending, more in kinds:
@@ -292,7 +299,7 @@ def main() -> None:
             "kubectl": {"type": "path"},
             "versions": {"type": "dict", "default": {}},
             "architecture": {"type": "str"},
-            # A file's name is no secret, and the file is never printed
+            # The name of the file is no secret, and its content is never printed
             "signing_key": {"type": "path", "no_log": False},
             "signed_by": {"type": "list", "elements": "str", "default": []},
         },
@@ -308,7 +315,8 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted a bundle in {}, found: {}.".format(module.params["path"], error))
+        module.fail_json(msg="The bundle cannot be created: expected it in {}, found: {}.".format(
+            module.params["path"], error))
     module.exit_json(changed=bool(steps), diff=as_diff(steps), **found)
 
 

@@ -33,5 +33,5 @@ def damaged() -> Iterator[str]:
 
 
 def test_one_byte_is_another(damaged: str) -> None:
-    says = (f"/srv/damaged/{damaged}: wanted sha256", "found sha256", "copy it again from where it came")
+    says = (f"/srv/damaged/{damaged}: expected sha256", "found sha256", "Copy it again from its source")
     refused("utility.example.com", "--extra-vars", "utility_bundle=/srv/damaged", says=says)

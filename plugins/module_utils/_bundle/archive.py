@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A bundle in one file: a tar, compressed with zstd, whose first members are the lock and its signature.
+"""Read and write a bundle in one file: a tar, compressed with zstd, whose first members are the lock and its signature.
 
-What is read is compared with the lock as it comes, so a damaged file is known by its name, and nothing is trusted
-because of where it was found.
+The content is compared with the lock while it is read, so that damaged files are named, and no file is trusted because
+of its place.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from .._core.files import PIECE, checksum_of, read_text, write_text
 from . import lock as bundle_lock
 from .repository import PUBLIC_KEY
 
-# The directory in the archive, for whoever unpacks it by hand
+# The directory in the archive, for unpacking it manually
 ROOT = "bundle"
 HEAD = (bundle_lock.NAME, bundle_lock.SIGNATURE, PUBLIC_KEY)
-# Size of all files in bytes, told at the begin of the tar, since the space for them is judged before they come
+# Header with the size of all files in bytes at the begin of the tar, since the disk space is checked before they come
 SIZE = "CLASSROOM.size"
 CHECKSUM = ".sha256"
 TOOLS: Mapping[str, str] = {"zstd": "zstd"}
-# What the begin of an archive and the description of each of its members may take, uncompressed: they are read into
-# memory before anything of them is verified, and a small archive can claim any size
+# Largest uncompressed size in bytes of the begin of an archive, and of the description of each member: they are read
+# into memory before they are verified, and a small archive can claim any size
 _MOST_UNVERIFIED = bundle_lock.MOST_BYTES
-# Most of a bundle is compressed already; the fastest takes two thirds off the rest
+# Most of a bundle is compressed already; the fastest level reduces the rest by two thirds
 _LEVEL = "-1"
 
 
@@ -51,7 +51,7 @@ class Head:
 
     @contextlib.contextmanager
     def directory(self) -> Iterator[str]:
-        """A directory for the moment with these three files, for whoever reads a bundle's."""
+        """Yield a temporary directory with these three files, for code that reads them from a bundle."""
         with tempfile.TemporaryDirectory(prefix="classroom-bundle-") as place:
             for name, content in self.texts.items():
                 with open(os.path.join(place, name), "wb") as stream:
@@ -60,7 +60,7 @@ class Head:
 
 
 def is_packed(bundle: str, archive: str) -> bool:
-    """Whether the archive is of exactly this bundle, and as it was written."""
+    """Return whether the archive has exactly this bundle and was not changed since it was written."""
     recorded = _recorded(archive)
     if not recorded or not os.path.isfile(archive) or checksum_of(archive) != recorded:
         return False
@@ -72,7 +72,7 @@ def is_packed(bundle: str, archive: str) -> bool:
 
 
 def pack(bundle: str, archive: str) -> None:
-    """Write the archive, and its checksum beside it; whole or not at all."""
+    """Write the archive, completely or not at all, and its checksum next to it; raise ClassroomError."""
     names = [*HEAD, *(name for name in bundle_lock.file_names(bundle) if name not in HEAD)]
     size = sum(os.path.getsize(os.path.join(bundle, name)) for name in names)
     partial = archive + ".partial"
@@ -82,38 +82,38 @@ def pack(bundle: str, archive: str) -> None:
     try:
         _write(bundle, names, size, partial)
         checksum = checksum_of(partial)
-        # A former one's must never stand beside this one
+        # The checksum of a former archive must never be next to this one
         with contextlib.suppress(FileNotFoundError):
             os.unlink(archive + CHECKSUM)
         os.rename(partial, archive)
         write_text(archive + CHECKSUM, f"{checksum}  {os.path.basename(archive)}\n")
     except OSError as problem:
-        raise ClassroomError(f"Wanted a bundle packed into {archive}, found: {problem.strerror or problem}; nothing is "
-                             "there under that name.") from problem
+        raise ClassroomError(
+            f"The bundle cannot be packed: expected to write {archive}, found: {problem.strerror or problem}. Correct "
+            "that and run this again. There is no file with that name.") from problem
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
 
 
 def read_head(archive: str) -> Head:
-    """The begin of an archive; the rest is not looked at."""
+    """Read only the begin of an archive; raise ClassroomError if it is not that of a bundle."""
     with _Reader(archive) as reader:
         return reader.head()
 
 
 def unpack(archive: str, directory: str | None, verified: Head) -> None:
-    """Read all of the archive, compare every file with the lock in it, and write the files into `directory`, if given.
+    """Read the whole archive, compare every file with its lock, and write the files into `directory`, if given.
 
-    `verified` is the begin of the archive whose signature was verified: an archive that begins otherwise by now is
-    rejected. Raises ClassroomError that names every file which is damaged, missing or unexpected.
+    `verified` is the begin of the archive whose signature was verified: an archive with another one is rejected.
+    Raises ClassroomError that names every file which is damaged, missing or unexpected.
     """
     with _Reader(archive) as reader:
         head = reader.head()
         if head.texts != verified.texts:
             raise ClassroomError(
                 f"The archive {archive} was exchanged while it was read: expected the lock whose signature was "
-                "verified, "
-                "found another one. Copy the archive to a disk of this host and run this again. Nothing was "
+                "verified, found another one. Copy the archive to a disk of this host and run this again. Nothing was "
                 "unpacked.")
         if directory is not None:
             disk_space.require(directory, head.size, f"the bundle in {archive}")
@@ -130,43 +130,45 @@ def unpack(archive: str, directory: str | None, verified: Head) -> None:
 def _problems(
     archive: str, reader: _Reader, head: Head, wanted: Mapping[str, str], directory: str | None
 ) -> list[str]:
-    """Store and compare every file behind the head; a sentence for each that is not as locked."""
+    """Store and compare every file after the head; return a message for each that differs from the lock."""
     sums = {PUBLIC_KEY: hashlib.sha256(head.texts[PUBLIC_KEY]).hexdigest()}
     found = []
     room = head.size
     for name, mode, size, stream in reader.files():
         room -= size
         if directory is not None and head.size and room < 0:
-            # The disk space that was checked before is for this many bytes
-            found.append(f"{name}: more than the {head.size} bytes that {archive} says it has.")
+            # The disk space was checked for this many bytes
+            found.append(f"{name}: expected at most {head.size} bytes, as {archive} says, found more than the "
+                         f"{head.size} bytes. Copy the archive again from its source.")
             break
         if name not in wanted or name in sums:
-            found.append(f"{name}: a file in {archive} that its lock does not know, or twice.")
+            found.append(f"{name}: expected each file of the lock once, found one in {archive} that its lock does not "
+                         "know, or a second one. Copy the archive again from its source.")
             continue
         try:
             sums[name] = _store(directory, name, stream, 0o755 if mode & 0o100 else 0o644)
         except tarfile.TarError as problem:
-            # The file was cut off in its middle
+            # The file is truncated
             reader.broken = f"{problem} (at {name})"
             break
     for name, checksum in sorted(wanted.items()):
-        # What comes after the place where it is cut off is not missing, it was never seen
+        # Files after the end of a truncated archive were not read, so they do not count as missing
         if sums.get(name, checksum if reader.broken else "") != checksum:
             there = "sha256 " + sums[name] if name in sums else "no such file"
-            found.append(f"{name}: wanted sha256 {checksum}, found {there} in {archive}; copy the archive again from "
-                         "where it came.")
+            found.append(f"{name}: expected sha256 {checksum}, found {there} in {archive}. Copy the archive again from "
+                         "its source.")
     return found
 
 
 def _store(directory: str | None, name: str, stream: IO[bytes], mode: int) -> str:
-    """The checksum of a file of the archive, which is written if there is a directory for it."""
+    """Return the checksum of a file of the archive, and write the file if a directory is given."""
     total = hashlib.sha256()
     with contextlib.ExitStack() as stack:
         target = None
         if directory is not None:
             path = os.path.join(directory, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            # The directory is new: what is there already is another process's, or a second file of this name
+            # The directory is new: an existing file belongs to another process, or is a second one of this name
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             target = stack.enter_context(os.fdopen(os.open(path, flags, 0o600), "wb"))
         for piece in iter(lambda: stream.read(PIECE), b""):
@@ -191,43 +193,43 @@ def _write(bundle: str, names: list[str], size: int, target: str) -> None:
                 for name in names:
                     tar.add(os.path.join(bundle, name), f"{ROOT}/{name}", recursive=False, filter=_plain)
         except BrokenPipeError:
-            # It has ended, and says why
+            # zstd has ended; its message is read below
             pass
         with contextlib.suppress(BrokenPipeError):
             incoming.close()
         words = complaints.read().decode("utf-8", "replace").strip()
         if compressor.wait() != 0:
             raise OSError(0, words or f"zstd ended with {compressor.returncode}")
-        # A stick that is pulled out too early must not have half a file under a good name
+        # A USB drive that is removed too early must not have an incomplete file under the final name
         os.fsync(sink.fileno())
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    """A stream that is there because it was asked for, which its type does not know."""
+    """Return a stream that exists because it was requested; its type says that it may be None."""
     return cast("IO[bytes]", stream)
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nobody's names and no odd modes: the same bundle packs into the same bytes."""
+    """Remove owners and unusual modes from a member, so that equal bundles result in equal archives."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mtime = int(member.mtime)
     member.mode = 0o755 if member.mode & 0o100 else 0o644
-    # Files of several names are files: links between bundles are nobody else's business
+    # Hard links become files: links between bundles are a local optimization
     member.type, member.linkname = tarfile.REGTYPE, ""
     return member
 
 
 class _Limited:
-    """A stream of which only as many bytes are read as were allowed."""
+    """A stream from which only a limited number of bytes can be read."""
 
     def __init__(self, stream: IO[bytes], allowed: int) -> None:
         self._stream = stream
         self._allowed = allowed
 
     def allow(self, count: int) -> None:
-        """Let this many more bytes be read, whatever was left of the former allowance."""
-        # tarfile reads ahead, a piece at a time
+        """Set the number of bytes that may be read from now on."""
+        # tarfile reads ahead by up to one piece
         self._allowed = count + PIECE
 
     def read(self, count: int) -> bytes:
@@ -239,7 +241,7 @@ class _Limited:
 
 
 class _Reader:
-    """An archive from begin to end, once; used in a `with`."""
+    """A reader of an archive, once from begin to end; a context manager."""
 
     def __init__(self, archive: str) -> None:
         self._archive = archive
@@ -257,7 +259,7 @@ class _Reader:
             ["zstd", "--decompress", "--quiet", "--stdout"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         self._unpacked = _pipe(self._process.stdout)
-        # One way of reading for checksum and content: sticks are slow
+        # Checksum and content are read in one pass, because USB drives are slow
         self._feeder = threading.Thread(target=self._feed, daemon=True)
         self._feeder.start()
         try:
@@ -272,7 +274,7 @@ class _Reader:
         self._close()
 
     def head(self) -> Head:
-        """The first members, which have to be these."""
+        """Read the first members; raise ClassroomError unless they are those of a bundle."""
         texts: dict[str, bytes] = {}
         members = self.files()
         for wanted in HEAD:
@@ -286,7 +288,7 @@ class _Reader:
         return Head(texts, int(size) if size.isdigit() else 0)
 
     def files(self) -> Iterator[tuple[str, int, int, IO[bytes]]]:
-        """Name in the bundle, mode, size and content of each file, to be read before the next. Sets `broken`."""
+        """Yield name in the bundle, mode, size and content of each file, to be read before the next. Sets `broken`."""
         try:
             while True:
                 member = self._tar.next()
@@ -307,7 +309,7 @@ class _Reader:
             self.broken = "{} (at {})".format(problem, self._seen or "its begin")
 
     def finish(self) -> list[str]:
-        """A sentence for what is wrong with the file as a whole, once all members have been read."""
+        """Return messages about the archive as a whole, after all members have been read."""
         with contextlib.suppress(OSError, ValueError):
             while self._unpacked.read(PIECE):
                 pass
@@ -316,13 +318,12 @@ class _Reader:
         found = []
         if self._process.wait() != 0 or self.broken:
             found.append(
-                f"Wanted a whole bundle in {self._archive}, found it cut off or damaged in {self._seen}: "
-                f"{words or self.broken}; copy it again from where it "
-                "came.")
+                f"The archive {self._archive} is damaged: expected a whole bundle, found it cut off or damaged in "
+                f"{self._seen}: {words or self.broken}. Copy it again from its source.")
         recorded = _recorded(self._archive)
         if recorded and recorded != self._total.hexdigest():
-            found.append(f"Wanted {self._archive} with sha256 {recorded} as the file beside it says, found "
-                         f"{self._total.hexdigest()}; copy both again.")
+            found.append(f"The archive {self._archive} is damaged: expected sha256 {recorded} as "
+                         f"{self._archive}{CHECKSUM} says, found {self._total.hexdigest()}. Copy both files again.")
         return found
 
     def _feed(self) -> None:
@@ -330,7 +331,7 @@ class _Reader:
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):
             for piece in iter(lambda: self._file.read(PIECE), b""):
                 self._total.update(piece)
-                # After an error zstd takes nothing more, but the checksum is of the whole file
+                # After an error zstd reads no more, but the checksum needs the whole file
                 with contextlib.suppress(BrokenPipeError):
                     packed.write(piece)
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):
@@ -342,7 +343,7 @@ class _Reader:
         return ""
 
     def _close(self) -> str:
-        """End what still runs, and say what zstd said."""
+        """End the process and the thread, and return the message of zstd."""
         words = ""
         if self._process.poll() is None:
             self._process.terminate()
@@ -358,13 +359,12 @@ class _Reader:
 
     def _no_archive(self, found: str) -> ClassroomError:
         return ClassroomError(
-            f"Wanted a packed bundle in {self._archive}, found {found}; name a file that bundle.yml has packed, or "
-            "copy it again."
-        )
+            f"The archive {self._archive} is invalid: expected a packed bundle, found {found}. Name a file that "
+            "bundle.yml has packed, or copy it again from its source.")
 
 
 def _recorded(archive: str) -> str:
-    """The checksum in the file beside an archive, empty if there is none."""
+    """Return the checksum in the file next to an archive, empty if there is none."""
     words = (read_text(archive + CHECKSUM) or "").split()
     return words[0].lower() if words else ""
 

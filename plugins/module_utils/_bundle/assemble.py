@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A bundle put together of packages, images and, where there is one, another bundle: planned, then made aside."""
+"""Assemble a bundle of packages, images and optionally another bundle: plan it, then create it in a new directory."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ KUBECTL = "bin/kubectl"
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What a bundle is to be made of.
+    """The desired parts of a bundle.
 
-    `images` maps full references to digests, to be found in the OCI layout `layout`; `kubectl` is a program's path or
-    empty; what `existing`, another bundle's directory, has comes in as well. `versions` names components' versions.
+    `images` maps full references to digests in the OCI layout `layout`; `kubectl` is the path of the program or empty;
+    the content of `existing`, the directory of another bundle, is added. `versions` maps components to versions.
     """
 
     architecture: str
@@ -50,7 +50,7 @@ class BundleSpec:
 
 @dataclass(frozen=True)
 class BundlePlan:
-    """What goes where: `sources` maps a path in the bundle to the file that it is made of."""
+    """The plan of a bundle: `sources` maps a path in the bundle to its source file."""
 
     draft: Contents
     sources: Mapping[str, str]
@@ -58,16 +58,16 @@ class BundlePlan:
 
 
 def plan(spec: BundleSpec, signer: str) -> BundlePlan:
-    """What the bundle will be made of, with a key that is equal for equal inputs and an equal signing key `signer`.
+    """Return the plan of a bundle, with a key that is equal for equal inputs and an equal signing key `signer`.
 
-    Reads manifests and the checksums of what is added; raises ClassroomError for what cannot be together.
+    Reads manifests and the checksums of new files; raises ClassroomError for parts that do not fit together.
     """
     base = _base(spec)
     architecture = base.architecture if base else spec.architecture
     if base and spec.architecture and base.architecture != spec.architecture:
         raise ClassroomError(
-            f"Wanted a bundle for {spec.architecture}, found one for {base.architecture} in {spec.existing}; give each "
-            "architecture a bundle of its own.")
+            f"The existing bundle has another architecture: expected a bundle for {spec.architecture}, found one for "
+            f"{base.architecture} in {spec.existing}. Use a separate bundle for each architecture.")
     sources = {name: os.path.join(spec.existing, name) for name in base.files if _is_kept(name)} if base else {}
     sums = {name: base.files[name] for name in sources} if base else {}
     packages = _packages(spec, architecture, base.packages if base else (), sources, sums)
@@ -90,9 +90,9 @@ def plan(spec: BundleSpec, signer: str) -> BundlePlan:
 
 
 def make(prepared: BundlePlan, directory: str, secret: str, runner: Runner = run) -> Contents:
-    """Put everything into `directory`, which must not be there yet, and seal it.
+    """Store all parts in `directory`, which must not exist yet, and seal it; return the contents.
 
-    Files of the same file system become links, so that a bundle of another one's files costs nothing.
+    Files of the same file system become hard links, so that the files of another bundle need no space.
     """
     disk_space.require(directory, _bytes_to_copy(prepared, os.path.dirname(directory)), "the bundle")
     for target, source in sorted(prepared.sources.items()):
@@ -119,7 +119,7 @@ def _base(spec: BundleSpec) -> Contents | None:
 
 
 def _is_kept(name: str) -> bool:
-    """Whether a file of another bundle is taken over; indexes and signatures are made anew, as is the images' list."""
+    """Return whether a file of another bundle is reused; indexes, signatures and the image index are created again."""
     parts = name.split("/")
     is_distribution = parts[0] == bundle_contents.DISTRIBUTIONS and len(parts) > 3 and parts[2] == "pool"
     return is_distribution or name.startswith(("apt/pool/", "rpm/pool/", "oci/blobs/", "bin/"))
@@ -130,17 +130,18 @@ def _packages(
 ) -> tuple[LockedPackage, ...]:
     strange = [package for package in spec.packages if not package.fits(architecture)]
     if strange:
-        raise ClassroomError("Wanted packages for {}, found {}; leave them out, or make a bundle for theirs.".format(
-            architecture, ", ".join(f"{each.path} for {each.architecture}" for each in strange)))
+        raise ClassroomError(
+            "Packages have another architecture: expected packages for {}, found {}. Leave them out, or create a "
+            "separate bundle for their architecture.".format(
+                architecture, ", ".join(f"{each.path} for {each.architecture}" for each in strange)))
     locked = {package.file: package for package in known}
     for package in spec.packages:
         checksum = checksum_of(package.path)
-        # rpm files of a bundle carry its own signature, so that they never equal the file that they were made of
+        # rpm files of a bundle have its signature, so they never equal their source files
         if sums.get(package.target, checksum) != checksum and package.target.startswith("apt/"):
             raise ClassroomError(
-                f"Wanted one package {package.name} {package.version}, found two of different content, "
-                f"{sources[package.target]} and {package.path}; leave one of them out."
-            )
+                f"A package is ambiguous: expected one package {package.name} {package.version}, found two of "
+                f"different content, {sources[package.target]} and {package.path}. Leave one of them out.")
         sources[package.target], sums[package.target] = package.path, checksum
         locked[package.target] = LockedPackage(package.name, package.version, package.target)
     return tuple(locked[name] for name in sorted(locked))
@@ -149,7 +150,7 @@ def _packages(
 def _images(
     spec: BundleSpec, architecture: str, known: Mapping[str, str], sources: dict[str, str]
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """All images by reference, and the index that names them; their blobs become sources."""
+    """Return all images by reference, and their index; add their blobs to the sources."""
     images = {**known, **spec.images}
     kept = {name: path for name, path in sources.items() if not name.startswith("oci/blobs/")}
     places = {True: Layout(spec.layout), False: Layout(os.path.join(spec.existing, "oci"))}
@@ -164,7 +165,7 @@ def _images(
                 raise _incomplete(place, name, blob)
             kept["oci/blobs/{}".format(blob.replace(":", "/"))] = path
         index.append(_entry(name, parts[-1]))
-    # Blobs of images that have others under their names now are left behind
+    # Blobs of replaced images are omitted
     sources.clear()
     sources.update(kept)
     return images, index
@@ -190,7 +191,7 @@ def _closure(place: Layout, name: str, digest: str) -> tuple[Manifest, ...]:
 
 
 def _check_platform(place: Layout, name: str, parts: Iterable[Manifest], architecture: str) -> None:
-    """Refuse an image that no machine of the bundle's architecture can run, where that can be seen."""
+    """Raise ClassroomError for an image of another architecture, if the image names its architecture."""
     found = set()
     for part in parts:
         for digest in [] if part.is_list else [blob.digest for blob in part.blobs[:1]]:
@@ -198,24 +199,26 @@ def _check_platform(place: Layout, name: str, parts: Iterable[Manifest], archite
                 with open(str(place.blob_path(image_reference.parse(name), digest)), encoding="utf-8") as stream:
                     found.add(str(json.load(stream)["architecture"]))
             except (OSError, ValueError, KeyError, TypeError):
-                # No image of a container, or told as a missing blob
+                # Not a container image, or reported as a missing blob
                 return
     if found and architecture not in found:
         raise ClassroomError(
-            "Wanted {0} for {1}, found it for {2}; name a tag that is for {1}, or ask for that platform.".format(
+            "An image has another architecture: expected {0} for {1}, found it for {2}. Name a tag for {1}, or mirror "
+            "that platform.".format(
                 name, architecture, ", ".join(sorted(found))))
 
 
 def _incomplete(place: Layout, name: str, digest: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted {name} in {place.root}, found that {digest} of it is missing or damaged there; copy the image again.")
+        f"An image is incomplete: expected {name} in {place.root}, found that {digest} of it is missing or damaged "
+        "there. Copy the image again.")
 
 
 def _check_blobs(contents: Contents) -> None:
-    """A blob's name is its checksum."""
+    """Raise ClassroomError for blobs whose name is not their checksum."""
     prefix = "oci/blobs/sha256/"
     wrong = [
-        f"{name}: its content has sha256 {checksum}; copy its image again."
+        f"{name}: expected content with the checksum in its name, found sha256 {checksum}. Copy its image again."
         for name, checksum in contents.files.items() if name.startswith(prefix) and name != prefix + checksum
     ]
     if wrong:
@@ -223,7 +226,7 @@ def _check_blobs(contents: Contents) -> None:
 
 
 def _bytes_to_copy(prepared: BundlePlan, parent: str) -> int:
-    """What linking does not save: files of other file systems, and packages that get a signature."""
+    """Return the size of files that cannot be links: those of other file systems, and packages that are signed."""
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
     device = os.stat(parent).st_dev
@@ -243,4 +246,6 @@ def _take(source: str, target: str) -> None:
         try:
             shutil.copy2(source, target)
         except OSError as problem:
-            raise ClassroomError(f"Wanted {target} as a copy of {source}, found: {problem.strerror}.") from problem
+            raise ClassroomError(
+                f"A file cannot be copied: expected {target} as a copy of {source}, found: {problem.strerror}. Correct "
+                "that and run this again.") from problem

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All that bundle.lock.yml says, and the sealing that writes it. For the controller, where Ansible brings PyYAML."""
+"""Read and write the whole bundle.lock.yml, and seal bundles. For the controller, which has PyYAML with Ansible."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ else:
 ARCHITECTURES = ("amd64", "arm64")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _DISTRIBUTION = re.compile(r"[a-z][a-z0-9]*-[0-9]+(?:\.[0-9]+)*")
-# Below it a directory for each distribution whose packages a bundle has: a flat apt repository, as debian-13
+# The directory of packages of distributions, with a flat apt repository for each, such as debian-13
 DISTRIBUTIONS = "os"
 HEADER = """\
 ---
-# What exactly is in this bundle. Written when it was sealed; its signature is beside it.
+# The exact contents of this bundle. Written when it was sealed; the signature is in the file with .asc at the end.
 """
 
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """An OS package and where it is in the bundle."""
+    """An OS package and its path in the bundle."""
 
     name: str
     version: str
@@ -50,9 +50,9 @@ class LockedPackage:
 class Contents:
     """The content of bundle.lock.yml.
 
-    `key` is equal for bundles that were made of the same; `go` and `debian` say what a compiled bundle was compiled
-    with and stands on; `versions` maps the names of components to their versions; `distributions` maps a distribution
-    (debian-13) to the packages of it that hosts without another mirror are given, and those to their versions.
+    `key` is equal for bundles with equal inputs; `go` and `debian` describe compiler and base of a compiled bundle;
+    `versions` maps the names of components to their versions; `distributions` maps a distribution (debian-13) to its
+    packages for hosts without another mirror, and these to their versions.
     """
 
     key: str
@@ -66,7 +66,7 @@ class Contents:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The file as it is written, with one entry a line."""
+        """Return the text of the file, with one entry per line."""
         content = {
             "schema": bundle_lock.SCHEMA, **asdict(self), "packages": [asdict(package) for package in self.packages],
         }
@@ -74,8 +74,8 @@ class Contents:
 
 
 def read(bundle: str) -> Contents:
-    """The lock of a finished bundle."""
-    # Refuses what is no lock, or another version's
+    """Return the contents of a finished bundle; raise ClassroomError for an invalid lock."""
+    # Rejects a file that is no lock, or one of another version
     bundle_lock.read(bundle)
     path = os.path.join(bundle, bundle_lock.NAME)
     try:
@@ -85,15 +85,14 @@ def read(bundle: str) -> Contents:
         contents = Contents(packages=packages, **content)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as problem:
         raise ClassroomError(
-            f"Wanted {path} as this version of the collection writes it, found something else "
-            f"({str(problem).splitlines()[0]}); make the bundle "
-            "anew.") from problem
+            f"The lock {path} is invalid: expected what this version of the collection writes, found something else "
+            f"({str(problem).splitlines()[0]}). Create the bundle again.") from problem
     _check(path, contents)
     return contents
 
 
 def _check(path: str, contents: Contents) -> None:
-    """Reject values that are used as names of files or as words of commands and are not what seal() writes."""
+    """Raise ClassroomError for values that become file names or arguments and that seal() does not write."""
     wrong = [] if _KEY.fullmatch(str(contents.key)) else [f"key {contents.key!r}"]
     if contents.architecture not in ARCHITECTURES:
         wrong.append(f"architecture {contents.architecture!r}")
@@ -104,13 +103,14 @@ def _check(path: str, contents: Contents) -> None:
     if wrong:
         raise ClassroomError(
             "The lock {} is invalid: expected what this version of the collection writes, found {}. Do not use this "
-            "bundle; take it from its maker again.".format(path, ", ".join(wrong[:5])))
+            "bundle; get it from its maker again.".format(path, ", ".join(wrong[:5])))
 
 
 def seal(directory: str, draft: Contents, secret: str, runner: Runner = run) -> Contents:
-    """Make a directory of packages and images a bundle: index and sign its repositories, lock all files, sign the lock.
+    """Turn a directory into a bundle: index and sign its repositories, lock all files, sign the lock.
 
-    `draft` says everything but the files. The key in the file `secret` is made if there is none.
+    `draft` has everything except the files. The key in the file `secret` is created if it is missing. Returns the
+    contents.
     """
     with Keyring(runner) as keyring:
         key = keyring.unlock(secret)

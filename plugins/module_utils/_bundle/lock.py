@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a bundle has to be made of, and whether it still is."""
+"""Read the lock of a bundle, and verify the bundle with it."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from .._core.files import checksum_of, read_text, write_text
 from .._images.reference import REFERENCE
 
 NAME = "bundle.lock.yml"
-# Of the lock, by the key that signed the bundle's repositories: the lock names all other files
+# Signature of the lock, by the key that signed the repositories of the bundle: the lock names all other files
 SIGNATURE = NAME + ".asc"
 SCHEMA = 1
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
-# A lock, its signature or the key that made it; what claims to be more is not read
+# Largest lock, signature or key in bytes; larger files are not read
 MOST_BYTES = 16 << 20
 
 # Where a host that serves a bundle records that the bundle was verified
 STAMP = "/var/lib/classroom-kubeadm/bundle-verified.json"
 
-# Size and time of the last change in nanoseconds; None for a file that is not there
+# Size and time of the last change in nanoseconds; None for a missing file
 Trait = Optional[tuple[int, int]]
 
 
 class BundleMissing(ClassroomError):
-    """There is no bundle: perhaps it is only going to be copied here."""
+    """A missing bundle: perhaps it has not been copied here yet."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """The part of bundle.lock.yml that matters to a machine that serves the bundle.
+    """The part of bundle.lock.yml that a host needs which serves the bundle.
 
     `files` maps a path in the bundle to its sha256, `images` a full reference to the digest of its manifest;
     `checksum` is the sha256 of the lock itself.
@@ -55,21 +55,20 @@ class Lock:
 
 
 def read(bundle: str) -> Lock:
-    """The lock of a bundle."""
+    """Return the lock of a bundle; raise BundleMissing without a bundle, ClassroomError for an invalid lock."""
     path = os.path.join(bundle, NAME)
     if os.path.isfile(path) and os.path.getsize(path) > MOST_BYTES:
         raise _unreadable(path, f"{os.path.getsize(path)} bytes, at most {MOST_BYTES} are read")
     text = read_text(path)
     if text is None:
         raise BundleMissing(
-            f"Wanted a bundle in {bundle}, found no {NAME} there; build the bundle and copy all of it to this machine."
-
-        )
+            f"The bundle is missing: expected one in {bundle}, found no {NAME} there. Build the bundle and copy all of "
+            "it to this host.")
     return parse(path, text)
 
 
 def parse(path: str, text: str) -> Lock:
-    """The lock in a text; `path` is what errors call it."""
+    """Return the lock in a text; `path` is its name for messages. Raises ClassroomError for an invalid lock."""
     lines = text.splitlines()
     if f"schema: {SCHEMA}" not in lines:
         raise _unreadable(path, f"another schema than {SCHEMA}")
@@ -78,7 +77,7 @@ def parse(path: str, text: str) -> Lock:
     if outside:
         raise ClassroomError(
             "The lock {} names files outside of its bundle: expected relative paths without '..', found {}. Do not "
-            "use this bundle; take it from its maker again.".format(path, ", ".join(map(repr, outside[:5]))))
+            "use this bundle; get it from its maker again.".format(path, ", ".join(map(repr, outside[:5]))))
     return Lock(
         hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
         files, _section(path, lines, "images", _DIGEST),
@@ -88,33 +87,33 @@ def parse(path: str, text: str) -> Lock:
 def stays_inside(name: str) -> bool:
     """Return whether this is the path of a file in a bundle: relative, printable, without empty, '.' and '..' parts.
 
-    Names at the top that begin with a dot are those of work in progress.
+    Names at the top level that begin with a dot belong to work in progress.
     """
     parts = name.split("/")
     return name.isprintable() and not {"", ".", ".."} & set(parts) and not parts[0].startswith(".")
 
 
 def traits(bundle: str, lock: Lock) -> dict[str, Trait]:
-    """What tells cheaply that a file was touched, for every file of the lock."""
+    """Return size and time of change of every file of the lock, to recognize changes without reading the files."""
     return {name: _trait(os.path.join(bundle, name)) for name in lock.files}
 
 
 def is_stamped(stamp: str, bundle: str, lock: Lock, found: Mapping[str, Trait]) -> bool:
-    """Whether exactly these files were verified before."""
+    """Return whether exactly these files were verified before."""
     text = read_text(stamp)
     return text is not None and text == _stamp_text(bundle, lock, found)
 
 
 def write_stamp(stamp: str, bundle: str, lock: Lock, found: Mapping[str, Trait]) -> None:
-    """Remember a good verification; `found` was read before it, so a file changed meanwhile is verified again."""
+    """Record a successful verification; `found` was read before it, so a file changed since is verified again."""
     write_text(stamp, _stamp_text(bundle, lock, found), 0o644)
 
 
 def problems(bundle: str, lock: Lock) -> list[str]:
-    """A sentence for every file that is not as locked. Reads all of the bundle."""
+    """Return a message for every file that differs from the lock. Reads the whole bundle."""
     sums = checksums(bundle, sorted(lock.files))
     return [
-        "{}: wanted sha256 {}, found {}; copy it again from where it came, or build the bundle anew.".format(
+        "{}: expected sha256 {}, found {}. Copy it again from its source, or build the bundle again.".format(
             os.path.join(bundle, name), lock.files[name], "sha256 " + found if found else "no such file"
         )
         for name, found in sums.items() if found != lock.files[name]
@@ -122,39 +121,39 @@ def problems(bundle: str, lock: Lock) -> list[str]:
 
 
 def strangers(bundle: str, lock: Lock) -> list[str]:
-    """A sentence for every file of the bundle that its lock does not know."""
+    """Return a message for every file of the bundle that its lock does not know."""
     found = sorted(set(file_names(bundle)) - set(lock.files))
-    words = "{0}: a file that the lock does not know; remove it, or make the bundle anew."
-    return [words.format(os.path.join(bundle, name)) for name in found]
+    return [
+        f"{os.path.join(bundle, name)}: expected only files of the lock, found one that it does not know. Remove it, "
+        "or build the bundle again." for name in found]
 
 
 def image_problems(bundle: str, lock: Lock) -> list[str]:
-    """A sentence for every image that the layout's index and the lock do not agree on."""
+    """Return a message for every image that differs between the index of the layout and the lock."""
     path = os.path.join(bundle, "oci", "index.json")
     text = read_text(path)
     if text is None:
-        # As a missing file it has been told, if there should be one
-        return [f"{path}: wanted images, found no layout; build the bundle anew."] if lock.images else []
+        # A missing file of the lock is reported by problems()
+        return [f"{path}: expected images, found no layout. Build the bundle again."] if lock.images else []
     try:
         found = {entry["annotations"][REFERENCE]: entry["digest"] for entry in json.loads(text)["manifests"]}
     except (ValueError, KeyError, TypeError):
-        return [f"{path}: wanted the index of an OCI layout that names its images, found something else; build the "
-                "bundle "
-                "anew."]
+        return [f"{path}: expected the index of an OCI layout that names its images, found something else. Build the "
+                "bundle again."]
     return [
-        "{}: wanted {}, found {} in {}; build the bundle anew.".format(
+        "{}: expected {}, found {} in {}. Build the bundle again.".format(
             name, lock.images.get(name, "no such image"), found.get(name, "no such image"), path)
         for name in sorted({*found, *lock.images}) if found.get(name) != lock.images.get(name)
     ]
 
 
 def all_problems(bundle: str, lock: Lock) -> list[str]:
-    """Everything in which a bundle differs from its lock; nothing when it is as it was sealed. Reads all of it."""
+    """Return a message for every difference between a bundle and its lock. Reads the whole bundle."""
     return problems(bundle, lock) + strangers(bundle, lock) + image_problems(bundle, lock)
 
 
 def file_names(bundle: str) -> list[str]:
-    """Every file of a bundle that its lock has to know, by its path in the bundle."""
+    """Return the paths of all files of a bundle that its lock must know, relative to the bundle."""
     names = [
         os.path.relpath(os.path.join(directory, name), bundle)
         for directory, _directories, files in os.walk(bundle) for name in files
@@ -163,7 +162,7 @@ def file_names(bundle: str) -> list[str]:
 
 
 def checksums(bundle: str, names: Sequence[str]) -> dict[str, str]:
-    """sha256 by path in the bundle, empty for a file that cannot be read. Reads all of them."""
+    """Return the SHA-256 checksums by path in the bundle, empty for a file that cannot be read."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         sums = pool.map(lambda name: checksum_of(os.path.join(bundle, name)), names)
     return dict(zip(names, sums))
@@ -182,9 +181,9 @@ def _trait(path: str) -> Trait:
 
 
 def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -> dict[str, str]:
-    """One mapping of the lock, written a line an entry.
+    """Return one mapping of the lock, which has one line per entry.
 
-    The machine need not have a YAML library, and these entries need none: neither names nor checksums hold a blank.
+    The host need not have a YAML library, and these entries need none: names and checksums have no blanks.
     """
     start = title + ":"
     if start + " {}" in lines:
@@ -205,7 +204,5 @@ def _section(path: str, lines: Sequence[str], title: str, value: Pattern[str]) -
 
 def _unreadable(path: str, found: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted {path} as this collection's bundle builder writes it, found {found}; build the bundle with this "
-        "version of "
-        "the collection."
-    )
+        f"The lock {path} is invalid: expected what this version of the collection writes, found {found}. Build the "
+        "bundle with this version of the collection.")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A registry as a mirror of several upstream registries, filled from an OCI layout.
+"""Fill a registry from an OCI layout, as a mirror of several upstream registries.
 
-A container runtime asks a mirror for the repository without the upstream registry's host. So the images of all
-upstream registries share one space of names, and two of them must not want the same one.
+A container runtime requests a repository from a mirror without the host of the upstream registry. So the images of all
+upstream registries share one namespace, and two of them must not have the same name.
 """
 
 from __future__ import annotations
@@ -26,17 +26,22 @@ PARALLEL = 4
 
 
 class Target(Protocol):
-    """What filling needs of a registry."""
+    """The interface of a registry for filling it, see `_images.registry.Registry`."""
 
-    def digest(self, repository: str, reference: str) -> str: ...
+    def digest(self, repository: str, reference: str) -> str:
+        """Return the digest of a manifest, empty if there is none."""
 
-    def has_blob(self, repository: str, digest: str) -> bool: ...
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether the registry has a blob."""
 
-    def mount_blob(self, repository: str, digest: str, source: str) -> bool: ...
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool:
+        """Mount a blob of another repository; return False if that is not possible."""
 
-    def push_blob(self, repository: str, digest: str, path: str) -> None: ...
+    def push_blob(self, repository: str, digest: str, path: str) -> None:
+        """Upload a file."""
 
-    def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None: ...
+    def push_manifest(self, repository: str, reference: str, media_type: str, content: bytes) -> None:
+        """Upload a manifest."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,18 @@ class Image:
 
 
 def images(references: Mapping[str, str]) -> list[Image]:
-    """The images of a lock with their names in the mirror, refused if two would get the same."""
+    """Return the images of a lock with their names in the mirror; raise ClassroomError if two have the same name."""
     found = [_named(reference, digest) for reference, digest in sorted(references.items())]
     clashes = image_reference.clashes((image.repository, image.host, image.reference) for image in found)
     if clashes:
         raise ClassroomError(
-            "Wanted every repository of the bundle from one upstream registry, since a mirror tells them apart by "
-            "nothing else, found {}; leave one of each out of the bundle.".format(
-                "; ".join(clashes)
-            )
-        )
+            "Images have the same name in the mirror: expected each repository from one upstream registry, since a "
+            "mirror ignores the host, found {}. Leave one of each out of the bundle.".format("; ".join(clashes)))
     return found
 
 
 def steps(desired: Iterable[Image], target: Target) -> list[Change]:
-    """The images that the mirror does not have as they are in the bundle."""
+    """Return the images that are missing or different in the mirror, as planned changes."""
     found = []
     for image in desired:
         there = target.digest(image.repository, image.tag)
@@ -76,18 +78,18 @@ def steps(desired: Iterable[Image], target: Target) -> list[Change]:
 
 
 def predicted(desired: Iterable[Image], reason: str) -> list[Change]:
-    """What will have to be copied to a registry that is not there yet."""
+    """Return the planned changes for a registry that is not reachable yet."""
     return [Change("image", image.reference, "absent", image.digest, reason) for image in desired]
 
 
 def weight(layout: str, desired: Iterable[Image]) -> int:
-    """Bytes that these images take, each blob counted once; some of them may be in the mirror already."""
+    """Return the size of these images in bytes, each blob counted once, even if the mirror has some of them."""
     blobs = {digest for image in desired for digest in image_manifest.blobs(_closure(layout, image.digest))}
     return sum(os.path.getsize(_blob_path(layout, digest)) for digest in blobs)
 
 
 def fill(layout: str, desired: Sequence[Image], target: Target) -> None:
-    """Copy images from the layout: first all blobs, several at a time and each sent once, then the manifests."""
+    """Copy images from the layout: first all blobs, several at a time and each only once, then the manifests."""
     manifests = {image: _closure(layout, image.digest) for image in desired}
     repositories: dict[str, list[str]] = {}
     for image, parts in manifests.items():
@@ -111,9 +113,8 @@ def _named(reference: str, digest: str) -> Image:
 
 def _nameless(reference: str) -> ClassroomError:
     return ClassroomError(
-        f"Wanted images of the bundle by full name and tag, found '{reference}'; build the bundle with a name like "
-        "registry.k8s.io/pause:3.10.2."
-    )
+        f"The name of an image in the bundle is invalid: expected full name and tag, found '{reference}'. Build the "
+        "bundle with a name like registry.k8s.io/pause:3.10.2.")
 
 
 def _blob_path(layout: str, digest: str) -> str:
@@ -121,7 +122,7 @@ def _blob_path(layout: str, digest: str) -> str:
 
 
 def _closure(layout: str, digest: str) -> tuple[Manifest, ...]:
-    """A manifest and, before it, those that it lists (one for each architecture)."""
+    """Return a manifest after those that it lists (one for each architecture)."""
     return image_manifest.closure(lambda wanted: _manifest(_blob_path(layout, wanted)), digest)
 
 
@@ -131,12 +132,12 @@ def _manifest(path: str) -> Manifest:
             return image_manifest.parse(stream.read())
     except (OSError, ValueError) as error:
         raise ClassroomError(
-            f"Wanted an image's manifest in {path}, found: {error}; build the bundle anew."
-        ) from error
+            f"An image of the bundle is damaged: expected its manifest in {path}, found: {error}. Build the bundle "
+            "again.") from error
 
 
 def _send(layout: str, target: Target, digest: str, repositories: Sequence[str]) -> None:
-    """Have a blob in all repositories that want it."""
+    """Store a blob in all repositories that need it."""
     lacking = [repository for repository in repositories if not target.has_blob(repository, digest)]
     holders = [repository for repository in repositories if repository not in lacking]
     for repository in lacking:

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A bundle that arrives file by file beside the one that is served, and takes its place when all of it is there.
+"""Receive a bundle file by file, and replace the served bundle when it is complete.
 
-What is on its way lies in a directory of the served bundle, so that both are on one disk: files that both have are one
-file with two names, and the change is a rename. A file gets there only with the digest that the lock wants, so whatever
-an interrupted copy left is good and is not sent again.
+The new bundle is received in a directory of the served one, so that both are on one disk: common files are hard links,
+and the replacement is a rename. A file is stored there only with the digest of the lock, so files of an interrupted
+copy are valid and are not sent again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .._core.files import checksum_of, read_text, write_text
 from . import lock as bundle_lock
 from .lock import NAME, SIGNATURE, Lock
 
-# Names with a dot are nothing that a bundle has
+# A bundle has no names that begin with a dot
 INCOMING, FORMER = ".incoming", ".former"
 _PART = ".part"
 
@@ -40,15 +40,17 @@ class TransferSpec:
 
     @property
     def lock(self) -> Lock:
+        """Return the parsed lock."""
         return bundle_lock.parse(os.path.join(self.dest, NAME), self.text)
 
     @property
     def incoming(self) -> str:
+        """Return the directory of received files."""
         return os.path.join(self.dest, INCOMING)
 
 
 def is_there(spec: TransferSpec, stamp: str) -> bool:
-    """Return whether the bundle is the wanted one and was verified as it is now.
+    """Return whether the desired bundle exists and was verified in its current state.
 
     `stamp` is the file in which a verification is recorded (see bundle_lock.write_stamp). Without a record of exactly
     these files their digests are compared: after a power failure a file can have its size and no content.
@@ -60,7 +62,7 @@ def is_there(spec: TransferSpec, stamp: str) -> bool:
 
 
 def _is_named_so(spec: TransferSpec) -> bool:
-    """Return whether lock, signature, and names and sizes of all files are the wanted ones."""
+    """Return whether lock, signature, and names and sizes of all files are the desired ones."""
     return (
         read_text(os.path.join(spec.dest, NAME)) == spec.text
         and (read_text(os.path.join(spec.dest, SIGNATURE)) or "") == spec.signature
@@ -69,7 +71,10 @@ def _is_named_so(spec: TransferSpec) -> bool:
 
 
 def missing(spec: TransferSpec) -> list[str]:
-    """The files that have to be sent, having looked into what is served and what has arrived; refused without room."""
+    """Return the files that have to be sent: those that are neither served nor received yet.
+
+    Raises ClassroomError for sizes that do not belong to the lock, and without sufficient disk space.
+    """
     lock = spec.lock
     if set(lock.files) != set(spec.sizes):
         raise ClassroomError(
@@ -85,22 +90,22 @@ def missing(spec: TransferSpec) -> list[str]:
 
 
 def receive(spec: TransferSpec, arrived: Mapping[str, str]) -> None:
-    """Put files that have arrived (name in the bundle -> path) where they belong, if they are what the lock says."""
+    """Store received files (name in the bundle -> path); raise ClassroomError for a file that differs from the lock."""
     lock = spec.lock
     for name, path in arrived.items():
         found = checksum_of(path)
         if found != lock.files[name]:
             raise ClassroomError(
-                f"{name}: wanted sha256 {lock.files[name]}, found sha256 {found} after it was sent; the bundle on the "
-                "controller is damaged, "
-                "build it anew or copy it again from where it came. The bundle that is served stays.")
+                f"{name}: expected sha256 {lock.files[name]}, found sha256 {found} after it was sent. The bundle on "
+                "the controller is damaged: build it again, or copy it again from its source. The bundle that is "
+                "served stays.")
         target = os.path.join(spec.incoming, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _move(path, target, 0o755 if name.startswith("bin/") else 0o644)
 
 
 def finish(spec: TransferSpec, stamp: str) -> None:
-    """Let the new bundle take the place of the served one, and record in `stamp` that it was verified."""
+    """Replace the served bundle by the new one, and record in `stamp` that it was verified."""
     lock = spec.lock
     for name in lock.files:
         if not _has(spec, name):
@@ -116,12 +121,12 @@ def finish(spec: TransferSpec, stamp: str) -> None:
     if problems:
         raise ClassroomError("\n".join(problems))
     _exchange(spec)
-    # A rename keeps size and time
+    # A rename does not change size and time
     bundle_lock.write_stamp(stamp, spec.dest, lock, bundle_lock.traits(spec.dest, lock))
 
 
 def _exchange(spec: TransferSpec) -> None:
-    """Directory by directory, the lock last: a run that is cut off here finds another lock, and does it again."""
+    """Replace the directories one by one, the lock last: after an interruption the next run finds the former lock."""
     former = os.path.join(spec.dest, FORMER)
     shutil.rmtree(former, ignore_errors=True)
     os.makedirs(former)
@@ -141,18 +146,18 @@ def _has(spec: TransferSpec, name: str) -> bool:
 
 
 def _is_locked(directory: str, spec: TransferSpec, lock: Lock, name: str) -> bool:
-    """Return whether the file is in a directory with the size and the digest that the lock gives it."""
+    """Return whether a directory has the file with the size and the digest of the lock."""
     path = os.path.join(directory, name)
     return _size(path) == spec.sizes[name] and checksum_of(path) == lock.files[name]
 
 
 def _size(path: str) -> int:
-    """Bytes of a file, -1 when there is none."""
+    """Return the size of a file in bytes, -1 if it is missing."""
     return os.path.getsize(path) if os.path.isfile(path) and not os.path.islink(path) else -1
 
 
 def _move(path: str, target: str, mode: int) -> None:
-    """Never half of a file under its name, also from another disk."""
+    """Move a file, also from another disk, so that an incomplete file never has the final name."""
     try:
         os.rename(path, target + _PART)
     except OSError as problem:
@@ -163,7 +168,7 @@ def _move(path: str, target: str, mode: int) -> None:
     os.chmod(target + _PART, mode)
     if os.geteuid() == 0:
         os.chown(target + _PART, 0, 0)
-    # The name may be on the disk before the content is; then a power failure leaves a file of the right size
+    # Without it the name may reach the disk before the content: a power failure would leave an empty file of that size
     with open(target + _PART, "rb") as stream:
         os.fsync(stream.fileno())
     os.rename(target + _PART, target)
@@ -175,7 +180,7 @@ def _drop(path: str) -> None:
 
 
 def batches(names: Sequence[str], sizes: Mapping[str, int], limit: int) -> list[list[str]]:
-    """The names in their order, in groups of at most `limit` bytes; a larger file is a group of its own."""
+    """Return the names in their order, in groups of at most `limit` bytes; a larger file is a separate group."""
     groups: list[list[str]] = []
     room = 0
     for name in names:

@@ -56,7 +56,7 @@ def test_a_wrong_digest_is_an_error_before_anything_is_copied(
 
     result = run_main(main, {**options, "state": state}, check=check)
 
-    assert result["failed"] and str(blob) in result["msg"] and "wanted sha256" in result["msg"]
+    assert result["failed"] and str(blob) in result["msg"] and "expected sha256" in result["msg"]
     assert not registry.requests and not Path(options["stamp"]).exists()
 
 

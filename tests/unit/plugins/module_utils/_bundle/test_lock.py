@@ -88,7 +88,7 @@ def test_every_wrong_file_is_named_with_both_checksums(bundle: Path) -> None:
 
     first, second = bundle_lock.problems(str(bundle), lock)
 
-    assert all(word in first for word in ("apt/a.deb", sha256(b"package"), sha256(b"tampered"), "copy it again"))
+    assert all(word in first for word in ("apt/a.deb", sha256(b"package"), sha256(b"tampered"), "Copy it again"))
     assert "found no such file" in second
 
 

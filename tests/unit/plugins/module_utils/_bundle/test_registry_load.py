@@ -134,7 +134,7 @@ def test_a_layout_without_the_manifest_is_told(make_bundle: Any, registry: Any) 
     bundle = make_bundle({})
     bundle.images[PAUSE] = DIGEST
 
-    with pytest.raises(ClassroomError, match="build the bundle anew"):
+    with pytest.raises(ClassroomError, match="Build the bundle again"):
         fill(bundle, registry)
 
 

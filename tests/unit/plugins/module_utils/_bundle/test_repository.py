@@ -157,7 +157,8 @@ def test_a_key_is_made_once_and_for_its_owner_alone(secret: str, key: SigningKey
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [("no key\n", "Wanted the secret key in .*, found that gpg cannot"), (None, "found 2")])
+    ("content", "says"),
+    [("no key\n", "gpg cannot import the secret key in .*: expected it to succeed"), (None, "found 2")])
 def test_a_file_that_is_not_one_key_is_refused(tmp_path: Path, secret: str, content: str | None, says: str) -> None:
     given = tmp_path / "given.asc"
     if content is None:

@@ -142,7 +142,7 @@ def test_a_damaged_file_is_named_and_the_served_bundle_stays(
     damage(names[-1])(second.directory)
     with pytest.raises(ClassroomError) as caught:
         send(second, wanted, names, tmp_path / "way")
-    assert str(caught.value).startswith(f"{names[-1]}: wanted sha256")
+    assert str(caught.value).startswith(f"{names[-1]}: expected sha256")
     assert "The bundle that is served stays" in str(caught.value)
     served = {name: content for name, content in tree(dest).items() if not name.startswith(".incoming/")}
     assert served == tree(first.directory)
