@@ -224,7 +224,7 @@ def _is_wanted(spec: FirewalldSpec, unit: systemd.Unit) -> bool:
     return spec.state == "running" or (spec.state == "auto" and unit.active)
 
 
-# Deciding
+# Planning
 
 
 def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
@@ -441,14 +441,14 @@ def _former(state: FirewalldState, add: Sequence[Entry], close: Sequence[Entry],
                 state.zones[entry.place][entry.zone].ports)
     if start:
         former.update(_former_service(state.unit))
-    # The next run opens these as live entries: firewalld is only starting in this one
+    # Starting firewalld opens the permanent entries as live ones, too
     ours = [*(entry for entry in state.ours if entry not in close), *add]
     if not state.unit.active:
         ours += [Entry(LIVE, entry.zone, entry.kind, entry.value) for entry in add]
     return {KEY: former, "written": {KEY: [entry.text for entry in dict.fromkeys(ours)]}}
 
 
-# Doing
+# Applying
 
 
 def apply(root: Root, run: Runner, planned: FirewalldPlan, state: FirewalldState) -> None:

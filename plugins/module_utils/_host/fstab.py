@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .._core.errors import ClassroomError
 
 # The prefix of a line that is commented out; the original line follows it.
-PUT_ASIDE = "#classroom.kubeadm# "
+COMMENT_PREFIX = "#classroom.kubeadm# "
 
 
 @dataclass(frozen=True)
@@ -19,28 +19,28 @@ class FstabPlan:
     """The new text, and the lines that it comments out."""
 
     text: str
-    put_aside: tuple[str, ...]
+    commented_out: tuple[str, ...]
 
 
 def plan_fstab(text: str) -> FstabPlan:
     """Plan the file without swap. Raises ClassroomError for an invalid line, before the file is touched."""
     kept: list[str] = []
-    put_aside: list[str] = []
+    commented_out: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         fields = _fields(line, number)
         if fields and fields[2] == "swap":
-            put_aside.append(line)
-            kept.append(PUT_ASIDE + line)
+            commented_out.append(line)
+            kept.append(COMMENT_PREFIX + line)
         else:
             kept.append(line)
-    return FstabPlan("".join(line + "\n" for line in kept) if put_aside else text, tuple(put_aside))
+    return FstabPlan("".join(line + "\n" for line in kept) if commented_out else text, tuple(commented_out))
 
 
 def without_marks(text: str) -> str:
     """Return the text with the commented-out lines restored and every other line untouched."""
-    if PUT_ASIDE not in text:
+    if COMMENT_PREFIX not in text:
         return text
-    lines = (line[len(PUT_ASIDE):] if line.startswith(PUT_ASIDE) else line for line in text.splitlines())
+    lines = (line[len(COMMENT_PREFIX):] if line.startswith(COMMENT_PREFIX) else line for line in text.splitlines())
     return "".join(line + "\n" for line in lines)
 
 

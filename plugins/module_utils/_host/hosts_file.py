@@ -15,7 +15,7 @@ from .._core.errors import ClassroomError
 BEGIN = "# BEGIN classroom.kubeadm: nodes of the inventory"
 END = "# END classroom.kubeadm"
 # The prefix of a foreign line that is commented out.
-PUT_ASIDE = "#classroom.kubeadm# "
+COMMENT_PREFIX = "#classroom.kubeadm# "
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class HostsPlan:
     """The new text, and the foreign lines that it comments out."""
 
     text: str
-    put_aside: tuple[str, ...]
+    commented_out: tuple[str, ...]
 
 
 def check_entries(entries: Sequence[Entry]) -> None:
@@ -70,11 +70,11 @@ def plan_hosts(text: str, entries: Sequence[Entry]) -> HostsPlan:
     check_entries(entries)
     ours = {name.lower(): entry.address for entry in entries for name in entry.names}
     before, after = _around_block(text.splitlines())
-    put_aside: list[str] = []
-    kept = [_sifted(lines, first, ours, put_aside) for first, lines in ((1, before), (len(before) + 1, after))]
+    commented_out: list[str] = []
+    kept = [_sifted(lines, first, ours, commented_out) for first, lines in ((1, before), (len(before) + 1, after))]
     block = [BEGIN, *(entry.line() for entry in entries), END] if entries else []
     lines = kept[0] + block + kept[1]
-    return HostsPlan("".join(line + "\n" for line in lines), tuple(put_aside))
+    return HostsPlan("".join(line + "\n" for line in lines), tuple(commented_out))
 
 
 def without_block(text: str) -> str:
@@ -83,14 +83,14 @@ def without_block(text: str) -> str:
     The exact reverse of `plan_hosts`; lines that were added since then stay.
     """
     before, after = _around_block(text.splitlines())
-    if not any(line in (BEGIN, END) or line.startswith(PUT_ASIDE) for line in text.splitlines()):
+    if not any(line in (BEGIN, END) or line.startswith(COMMENT_PREFIX) for line in text.splitlines()):
         return text
     lines: list[str] = []
     skipped = ""
     for line in before + after:
-        if line.startswith(PUT_ASIDE):
-            lines.append(line[len(PUT_ASIDE):])
-            skipped = line[len(PUT_ASIDE):]
+        if line.startswith(COMMENT_PREFIX):
+            lines.append(line[len(COMMENT_PREFIX):])
+            skipped = line[len(COMMENT_PREFIX):]
         elif skipped and _is_rest(line, skipped):
             skipped = ""
         else:
@@ -118,7 +118,7 @@ def _around_block(lines: list[str]) -> tuple[list[str], list[str]]:
     return lines[: begins[0]], lines[ends[0] + 1 :]
 
 
-def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[str]) -> list[str]:
+def _sifted(lines: list[str], first: int, ours: dict[str, str], commented_out: list[str]) -> list[str]:
     kept: list[str] = []
     for number, line in enumerate(lines, first):
         words = line.partition("#")[0].split()
@@ -131,8 +131,8 @@ def _sifted(lines: list[str], first: int, ours: dict[str, str], put_aside: list[
                 f"/etc/hosts contradicts the inventory: expected {contradicting[0]} at "
                 f"{ours[contradicting[0].lower()]}, found '{line.strip()}' (line {number} without this collection's "
                 "block). Remove that line, or correct the inventory.")
-        put_aside.append(line)
-        kept.append(PUT_ASIDE + line)
+        commented_out.append(line)
+        kept.append(COMMENT_PREFIX + line)
         others = [name for name in words[1:] if name not in contradicting]
         if others:
             kept.append(" ".join([words[0], *others]))

@@ -29,6 +29,7 @@ _SIGNS = {
     "uts_ns": "/proc/self/ns/uts",
     "seccomp": "/proc/sys/kernel/seccomp",
 }
+# The kernel's configuration option of a feature, where it is not CONFIG_NAME.
 _CONFIG_NAMES = {"overlay": "CONFIG_OVERLAY_FS", "br_netfilter": "CONFIG_BRIDGE_NETFILTER"}
 
 PRESENT = "present"

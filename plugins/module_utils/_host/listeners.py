@@ -21,7 +21,7 @@ def listener(root: Root, port: int) -> str | None:
 
 
 def foreign_listener(root: Root, port: int, unit: str) -> str | None:
-    """Return the same unless the program belongs to a systemd unit, which its control group tells."""
+    """Return the same, but None for a program of a systemd unit, which its control group identifies."""
     found = _process(root, port)
     if found is None or f"/{unit}\n" in (read_text(os.path.join(found, "cgroup")) or ""):
         return None

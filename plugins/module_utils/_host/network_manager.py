@@ -159,7 +159,7 @@ def split_terse(line: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", part) for part in parts[:line.count(":") - line.count("\\:") + 1]]
 
 
-# Deciding
+# Planning
 
 
 def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
@@ -326,7 +326,7 @@ def _check_connection(device: str, different: Mapping[str, str], state: Interfac
             "connect to another address of the host. Nothing was changed.")
 
 
-# Doing
+# Applying
 
 
 def apply(root: Root, run: Runner, planned: InterfacesPlan) -> None:

@@ -173,7 +173,7 @@ def _plan_hosts(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         return
     planned = hosts_file.plan_hosts(host.hosts or "", spec.hosts)
     reason = "the nodes' names and addresses are not as in the inventory"
-    if planned.put_aside:
+    if planned.commented_out:
         reason = f"'{planned.put_aside[0].strip()}' hides a node behind a loopback address"
     if draft.file(HOSTS, host.hosts, planned.text, reason):
         draft.former["hosts"] = host.hosts or ""
@@ -189,9 +189,9 @@ def _plan_swap(draft: _Draft, host: HostState) -> None:
                            for name in host.swaps)
         draft.former["swaps"] = list(host.swaps)
     planned = fstab.plan_fstab(host.fstab or "")
-    if planned.put_aside:
+    if planned.commented_out:
         draft.file(FSTAB, host.fstab, planned.text, "swap would be on again after a boot")
-        draft.former["fstab"] = list(planned.put_aside)
+        draft.former["fstab"] = list(planned.commented_out)
 
 
 def _plan_swap_units(draft: _Draft, host: HostState) -> None:

@@ -20,7 +20,7 @@ ROOT = "UUID=1  /  ext4  errors=remount-ro  0  1\n"
 ])
 def test_a_file_without_swap_stays_as_it_is(text: str) -> None:
     plan = plan_fstab(text)
-    assert (plan.text, plan.put_aside) == (text, ())
+    assert (plan.text, plan.commented_out) == (text, ())
 
 
 @pytest.mark.parametrize("line", [
@@ -30,8 +30,8 @@ def test_a_file_without_swap_stays_as_it_is(text: str) -> None:
 def test_swap_is_put_aside(line: str) -> None:
     plan = plan_fstab(ROOT + line + "\n")
     assert plan.text == ROOT + "#classroom.kubeadm# " + line + "\n"
-    assert plan.put_aside == (line,)
-    assert plan_fstab(plan.text).put_aside == ()
+    assert plan.commented_out == (line,)
+    assert plan_fstab(plan.text).commented_out == ()
 
 
 @pytest.mark.parametrize("line", ["UUID=2 swap", "a b swap sw 0 0 0", "UUID=2 none swap sw zero 0", "swapon"])

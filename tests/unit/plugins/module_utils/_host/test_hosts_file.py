@@ -42,7 +42,7 @@ def planned(text: str) -> str:
 def test_foreign_lines_are_kept(found: str, expected: str) -> None:
     plan = plan_hosts(found, [MASTER, NODE1])
     assert plan.text == expected
-    assert plan.put_aside == ()
+    assert plan.commented_out == ()
     assert planned(plan.text) == plan.text
 
 
@@ -55,7 +55,7 @@ def test_foreign_lines_are_kept(found: str, expected: str) -> None:
 def test_a_loopback_address_of_a_node_is_put_aside(line: str, rest: str) -> None:
     plan = plan_hosts(line + "\n", [MASTER, NODE1])
     assert plan.text == f"#classroom.kubeadm# {line}\n{rest}{BLOCK}"
-    assert plan.put_aside == (line,)
+    assert plan.commented_out == (line,)
     assert planned(plan.text) == plan.text
 
 
