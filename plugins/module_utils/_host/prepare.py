@@ -174,7 +174,7 @@ def _plan_hosts(draft: _Draft, spec: HostSpec, host: HostState) -> None:
     planned = hosts_file.plan_hosts(host.hosts or "", spec.hosts)
     reason = "the nodes' names and addresses are not as in the inventory"
     if planned.commented_out:
-        reason = f"'{planned.put_aside[0].strip()}' hides a node behind a loopback address"
+        reason = f"'{planned.commented_out[0].strip()}' hides a node behind a loopback address"
     if draft.file(HOSTS, host.hosts, planned.text, reason):
         draft.former["hosts"] = host.hosts or ""
 
