@@ -219,7 +219,8 @@ def main() -> None:
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="Wanted packages in {}, found: {}.".format(module.params["directory"], error))
+        module.fail_json(msg="The packages cannot be stored: expected them in {}, found: {}. Correct that and run this "
+                         "again.".format(module.params["directory"], error))
     files = [os.path.join(module.params["directory"], each.file) for each in found]
     versions = {each.name: each.version for each in found}
     module.exit_json(changed=bool(steps), files=files, packages=versions, diff=as_diff(steps))
