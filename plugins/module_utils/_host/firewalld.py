@@ -254,7 +254,7 @@ def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
         steps.append(Change("service", UNIT, _service_words(state.unit), "runs, now and at boot",
                             "it has to run now and at boot"))
     return FirewalldPlan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
-                _former(state, add, close, start))
+                         _former(state, add, close, start))
 
 
 def validate(spec: FirewalldSpec) -> None:
@@ -422,7 +422,7 @@ def _shown(entries: Sequence[Entry], before: str, after: str, reason: str) -> li
     for entry in entries:
         places.setdefault((entry.kind, entry.value, entry.zone), []).append(entry.place)
     return [Change(f"firewalld {kind}", f"{value} in zone {zone}",
-                 "{} ({})".format(before, ", ".join(where)), "{} ({})".format(after, ", ".join(where)), reason)
+                   "{} ({})".format(before, ", ".join(where)), "{} ({})".format(after, ", ".join(where)), reason)
             for (kind, value, zone), where in places.items()]
 
 

@@ -124,7 +124,7 @@ def read_state(root: Root, run: Runner, spec: InterfacesSpec) -> InterfacesState
         return InterfacesState(addresses)
     session = find_session(root)
     return InterfacesState(addresses, True, read_text(root(DROPIN)), read_profiles(run, bool(spec.profiles)), session,
-                 read_way(run, session.client) if session else ("", ""))
+                           read_way(run, session.client) if session else ("", ""))
 
 
 def read_profiles(run: Runner, values: bool) -> tuple[Profile, ...]:
@@ -175,17 +175,17 @@ def plan(spec: InterfacesSpec, state: InterfacesState) -> InterfacesPlan:
     changes, warnings = _plan_profiles(spec, state, found)
     steps = [
         Change("profile", f"{change.profile.name} of {change.profile.device}",
-             _lines({name: change.former[name] for name in change.values}), _lines(change.values),
-             "it is not as declared")
+               _lines({name: change.former[name] for name in change.values}), _lines(change.values),
+               "it is not as declared")
         for change in changes]
     text = dropin(spec.unmanaged) if spec.unmanaged else None
     if text is not None and text != state.dropin:
         steps.append(Change("file", DROPIN, state.dropin or "", text,
-                          "NetworkManager would manage the interfaces of Kubernetes"))
+                            "NetworkManager would manage the interfaces of Kubernetes"))
     former = {f"{change.profile.uuid} {name}": value
               for change in changes for name, value in change.former.items()}
     return InterfacesPlan(tuple(steps), found, tuple(changes), text if text != state.dropin else None,
-                {KEY: former} if steps else {}, tuple(warnings))
+                          {KEY: former} if steps else {}, tuple(warnings))
 
 
 def _lines(values: Mapping[str, str]) -> str:
@@ -362,7 +362,7 @@ def plan_restore(machine: Host, former: Mapping[str, str]) -> RestorePart:
     if not systemd.active(machine.run, UNIT)[0]:
         return RestorePart()
     steps = [Change("NetworkManager", "configuration", "as this collection wrote it", "as before",
-                  "this collection changed it")] if read_text(machine.root(DROPIN)) is not None else []
+                    "this collection changed it")] if read_text(machine.root(DROPIN)) is not None else []
     for profile in read_profiles(machine.run, values=bool(former)):
         before = _of(former, profile.uuid)
         now = {name: profile.values.get(name, "") for name in before}

@@ -147,7 +147,7 @@ def plan(spec: HostSpec, host: HostState) -> HostPlan:
     _plan_sysctls(draft, spec, host)
     keeping = time_services.TimePlan() if spec.time is None else time_sync.plan(spec.time, host.time)
     return HostPlan((*draft.steps, *keeping.steps), draft.texts, draft.former, tuple(draft.warnings),
-                (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
+                    (*draft.findings, *keeping.findings), tuple(draft.created), host.time if keeping.steps else None)
 
 
 def _plan_hostname(draft: _Draft, spec: HostSpec, host: HostState) -> None:
@@ -220,10 +220,11 @@ def _plan_modules(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         return
     missing = [name for name in spec.modules if host.features[name] == kernel.MISSING]
     if missing:
+        fix = ("Load it on the host of this container." if host.container
+               else "Install the modules of the running kernel, or boot the installed one.")
         raise ClassroomError(
-            "A kernel feature is missing: expected {}, found neither built in nor a module for the running kernel. {} "
-            "Nothing was changed.".format(", ".join(missing), "Load it on the host of this container."
-                if host.container else "Install the modules of the running kernel, or boot the installed one."))
+            f"A kernel feature is missing: expected {', '.join(missing)}, found neither built in nor a module for the "
+            f"running kernel. {fix} Nothing was changed.")
     to_load = [name for name in spec.modules if host.features[name] == kernel.LOADABLE]
     for name in to_load:
         draft.steps.append(Change("kernel module", name, "not loaded", "loaded",
@@ -247,7 +248,7 @@ def _plan_sysctls(draft: _Draft, spec: HostSpec, host: HostState) -> None:
         if found.value is not None:
             draft.former.setdefault("sysctls", {})[key] = found.value
         draft.steps.append(Change("kernel setting", key, found.value or "not there before its module is loaded",
-                                kernel.normalized(value), "the running kernel has another value"))
+                                  kernel.normalized(value), "the running kernel has another value"))
     text = HEADER + "".join(f"{key} = {value}\n" for key, value in spec.sysctls.items())
     # Distinguish a file that was edited from a changed spec
     edited = SYSCTL_FILE in host.written and host.written[SYSCTL_FILE] != original_state.digest(host.sysctl_text or "")

@@ -193,8 +193,8 @@ def plan(spec: ServiceSpec, state: ServiceState) -> list[Change]:
     steps = [step for file in spec.files for step in _plan_file(file, state.files[file.path])]
     reloading = any(file.belongs_to_systemd for file in stale)
     if reloading or state.unit.needs_daemon_reload:
-        steps.append(Change("daemon-reload", "systemd", "older units", "the units on disk",
-                          "a unit or drop-in changed" if reloading else "units on disk are newer than the loaded ones"))
+        reason = "a unit or drop-in changed" if reloading else "units on disk are newer than the loaded ones"
+        steps.append(Change("daemon-reload", "systemd", "older units", "the units on disk", reason))
     return [*steps, *_plan_enablement(spec, state.unit), *_plan_process(spec, state, stale)]
 
 
@@ -266,7 +266,7 @@ def _plan_renewal(spec: ServiceSpec, state: ServiceState, stale: Sequence[FileSp
     restart = not all(_is_reloadable(spec, file) for file in renewed)
     names = ", ".join(file.path for file in renewed)
     return [Change("restart" if restart else "reload", spec.name, found, found,
-                 ("{0} changed" if stale else "{0} is newer than the running process").format(names))]
+                   ("{0} changed" if stale else "{0} is newer than the running process").format(names))]
 
 
 def _is_newer(spec: ServiceSpec, file: FileSpec, state: ServiceState) -> bool:

@@ -131,7 +131,7 @@ def steps(entries: Mapping[str, Entry], locked: Mapping[str, Entry], found: Mapp
         if before != after:
             reason = "the option update names it" if before else "resolved for the first time"
             plan.append(Change("locked digest", name, before.resolved if before else "absent",
-                             after.resolved if after else "absent", reason))
+                               after.resolved if after else "absent", reason))
     for name, seen in sorted(found.items()):
         state, reason = state_of(entries[name], seen)
         if state != PRESENT:

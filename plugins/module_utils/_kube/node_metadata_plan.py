@@ -253,8 +253,6 @@ def _key_problem(what: str, key: str) -> Iterator[str]:
         )
 
 
-
-
 def _value_problem(what: str, key: str, value: str) -> Iterator[str]:
     if value and not _NAME.fullmatch(value):
         yield (

@@ -144,7 +144,7 @@ def plan(spec: NodeRemovalSpec, facts: NodeRemovalState) -> list[Change]:
         steps.append(Change("cordon", spec.name, "schedulable", "unschedulable", "its host is about to be reset"))
     steps += [
         Change("evict", pod.title, "on " + spec.name, "elsewhere, if a controller recreates it",
-             "it would be killed without a grace period")
+               "it would be killed without a grace period")
         for pod in facts.pods if not pod.leaving
     ]
     steps.append(Change("node", spec.name, "in the cluster", "deleted", "its host leaves the cluster"))

@@ -228,4 +228,4 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
 
 def _step(spec: TokenSpec) -> Change:
     return Change("bootstrap token", f"for {spec.node_name}", "none",
-                f"valid for {spec.ttl:g} s", f"{spec.node_name} is about to join")
+                  f"valid for {spec.ttl:g} s", f"{spec.node_name} is about to join")

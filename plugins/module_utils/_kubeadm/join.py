@@ -366,4 +366,4 @@ def _as_step(spec: JoinSpec, decision: NodePlan) -> Change:
     before = {"join": "no member", "start": "member, kubelet stopped", "restart": "not registered"}
     after = f"member of {address(spec.endpoint)}\n" + "\n".join("by: " + action for action in decision.actions)
     return Change("worker", spec.node, before.get(decision.name, "no valid member"), after,
-                decision.reason)
+                  decision.reason)

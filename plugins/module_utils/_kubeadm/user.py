@@ -290,7 +290,7 @@ def _checked_entries(
     if len(ours) < len(found):
         strangers = sorted({address(entry.server) for entry in found if entry not in ours})
         raise _rejection(spec, path, "it leads to {} too".format(", ".join(strangers)) if ours
-                       else "it leads to {}".format(", ".join(strangers)))
+                         else "it leads to {}".format(", ".join(strangers)))
     return _unfit(spec, machine, admin, ours[0]), ours[0].namespace
 
 
@@ -397,15 +397,15 @@ def plan(spec: UserSpec, state: UserState, account: Account, path: str) -> list[
         steps.append(Change("namespace", spec.namespace, "absent", "present", "there is none"))
     elif state.pod_security not in (None, spec.pod_security):
         steps.append(Change("pod security", f"of namespace {spec.namespace}", state.pod_security or "none",
-                          spec.pod_security, "another level is enforced" if state.pod_security
-                          else "no level is enforced"))
+                            spec.pod_security, "another level is enforced" if state.pod_security
+                            else "no level is enforced"))
     steps += _role_steps(spec, state.roles or {}) if spec.cluster_role else []
     if state.kubeconfig_problem:
         steps.append(Change("kubeconfig", path, "see the reason", f"{spec.user} at this cluster",
-                          state.kubeconfig_problem))
+                            state.kubeconfig_problem))
     elif state.file.mode is not None and state.file.mode & 0o077:
         steps.append(Change("mode", path, f"{state.file.mode:04o}", f"{_SECRET:04o}",
-                          "others could read the key"))
+                            "others could read the key"))
     return steps
 
 
@@ -415,7 +415,7 @@ def _role_steps(spec: UserSpec, roles: Mapping[str, str]) -> list[Change]:
     role = roles.get(spec.binding, "")
     if role != spec.cluster_role:
         steps.append(Change("role", f"of {spec.user}", role or "none", _role_words(spec),
-                          "another is bound" if role else "none is bound"))
+                            "another is bound" if role else "none is bound"))
     others = sorted(path for path in roles if path != spec.binding)
     return steps + [_unbind_step(path, roles[path], "it is bound elsewhere now") for path in others]
 

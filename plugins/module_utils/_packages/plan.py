@@ -198,12 +198,12 @@ def plan(spec: PackagesSpec, state: PackagesState, files: Mapping[str, str]) -> 
     steps = []
     if state.interrupted:
         steps.append(Change("packages", "of the host", "half installed", "installed",
-                          "an earlier installation was interrupted"))
+                            "an earlier installation was interrupted"))
     for path, content in files.items():
         if state.texts.get(path) != content:
             steps.append(Change("file", path, state.texts.get(path) or "", content,
-                              "the repository is not known" if state.texts.get(path) is None
-                              else "it describes another repository or key"))
+                                "the repository is not known" if state.texts.get(path) is None
+                                else "it describes another repository or key"))
     for package in spec.packages:
         found = state.installed.get(package.name)
         steps += _plan_package(package, found)
@@ -214,8 +214,8 @@ def _plan_package(package: Package, found: Installed | None) -> list[Change]:
     if found is not None and package.accepts(found.version):
         return []
     return [Change("package", package.name, found.version if found else "not installed",
-                 package.version or "any version",
-                 "it is missing" if found is None else "it has another version")]
+                   package.version or "any version",
+                   "it is missing" if found is None else "it has another version")]
 
 
 def _plan_hold(spec: PackagesSpec, state: PackagesState) -> list[Change]:
@@ -224,8 +224,8 @@ def _plan_hold(spec: PackagesSpec, state: PackagesState) -> list[Change]:
         found = state.installed.get(name)
         if (found is not None and found.held) != spec.hold:
             steps.append(Change("hold", name, "no" if spec.hold else "yes", "yes" if spec.hold else "no",
-                              "an upgrade of the system would move it" if spec.hold
-                              else "upgrades of the system should move it"))
+                                "an upgrade of the system would move it" if spec.hold
+                                else "upgrades of the system should move it"))
     return steps
 
 

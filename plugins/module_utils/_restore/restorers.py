@@ -19,7 +19,7 @@ PARTS: tuple[Restorer, ...] = (
     firewalld.RESTORER,
     network_manager.RESTORER,
     Restorer("selinux", lambda machine, former: RestorePart(selinux.plan_restore(machine.root, former)),
-         lambda machine, step, _former: selinux.restore(machine.root, step)),
+             lambda machine, step, _former: selinux.restore(machine.root, step)),
     Restorer("time", lambda machine, former: RestorePart(chrony.plan_restore(machine.root, machine.run, former)),
-         lambda machine, step, former: chrony.restore(machine.root, machine.run, step, former)),
+             lambda machine, step, former: chrony.restore(machine.root, machine.run, step, former)),
 )

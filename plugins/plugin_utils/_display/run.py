@@ -120,7 +120,7 @@ def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) 
     if seat:
         machines = variables.get("cluster_machines")
         return SeatPlacement(seat, _text(variables.get("seat_student")), control_plane, seat in groups,
-                     len(machines) if isinstance(machines, list) else 0)
+                             len(machines) if isinstance(machines, list) else 0)
     cluster = _text(variables.get("cluster_name"))
     if groups & {"k8s_cluster", "control_plane", "workers"}:
         return SeatPlacement(cluster or "kubernetes", "", control_plane, cluster in groups)

@@ -131,7 +131,7 @@ def test_networks_become_rules_as_firewalld_writes_them() -> None:
 
 PODS_BY_INTERFACE = replace(SPEC, interfaces=("cni0", "flannel.1"))
 CLUSTER = FirewalldSpec("auto", ("6443/tcp",), address="192.168.90.101", cluster_ports=("10250/tcp", "8472/udp"),
-               cluster_sources=("192.168.90.100", "192.168.91.0/24"))
+                        cluster_sources=("192.168.90.100", "192.168.91.0/24"))
 
 
 def test_ports_of_the_cluster_are_open_to_its_hosts_and_others_to_all() -> None:

@@ -175,7 +175,7 @@ def tree(lab: Lab) -> dict[str, str]:
 def install(lab: Lab) -> None:
     """What the roles do to the machine, apart from packages."""
     spec = prepare.HostSpec(hostname="node1", hosts=(Entry("192.168.90.101", ("node1",)),), modules=("overlay",),
-                         sysctls={KEY: "1"})
+                            sysctls={KEY: "1"})
     prepare.Performer(lab.machine.root, lab.run).perform(
         prepare.plan(spec, prepare.read_host(lab.machine.root, spec, lab.run)), spec)
     files = tuple(service.FileSpec(path, OURS) for path in (FILE, "/etc/containerd/conf.d/50-x.toml"))
@@ -301,7 +301,7 @@ def test_packages_go_and_nothing_else(lab: Lab) -> None:
     lab.write(STATUS, "".join(ENTRY.format(*each) for each in (
         ("kubelet", "hold"), ("runc", "install"), ("bash", "install"))))
     original_state.keep(lab.machine.root, {"packages": {"kubelet": None, "runc": None, "socat": None},
-                                 "units": {"kubelet.service": "disabled"}})
+                                           "units": {"kubelet.service": "disabled"}})
     lab.write("/var/lib/kubelet/x")
     lab.run.effects["dpkg --purge"] = lambda: lab.write(STATUS, ENTRY.format("bash", "install"))
     assert back(lab) == ()
@@ -401,8 +401,8 @@ def in_home(lab: Lab, path: str) -> None:
     original_state.keep(lab.machine.root, {
         "files": {path: {"text": "#!/bin/sh\nid\n", "mode": 0o755}, "/etc/x.conf": {"text": "theirs\n", "mode": 0o644}},
 
-            "written": {path: original_state.digest(OURS), "/etc/x.conf": original_state.digest(OURS)},
-            "directories": [os.path.dirname(path)]})
+        "written": {path: original_state.digest(OURS), "/etc/x.conf": original_state.digest(OURS)},
+        "directories": [os.path.dirname(path)]})
     lab.write("/etc/x.conf", OURS)
 
 
@@ -434,8 +434,8 @@ def test_a_kubeconfig_where_none_was_before_is_not_touched_and_not_named(lab: La
     """As the first versions of this collection recorded each of a user."""
     path = "/home/student/.kube/config"
     original_state.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}},
-        "written": {path: original_state.digest(OURS)},
-                                 "directories": ["/home/student/.kube"]})
+                                           "written": {path: original_state.digest(OURS)},
+                                           "directories": ["/home/student/.kube"]})
     (lab.base / "home/student/.kube").mkdir(parents=True)
     os.mkfifo(lab.base / path.lstrip("/"))
     found = plan(read_state(lab.machine))
@@ -484,7 +484,7 @@ def test_a_directory_of_a_group_without_members_is_roots(lab: Lab, group: str, p
     os.chown(directory, 0, 50)
     directory.chmod(0o2775)
     original_state.keep(lab.machine.root, {"files": {path: {"text": None, "mode": None}},
-        "written": {path: original_state.digest(OURS)}})
+                                           "written": {path: original_state.digest(OURS)}})
     back(lab)
     assert lab.exists(path) is not restored
 
@@ -504,7 +504,7 @@ def test_a_former_kubeconfig_is_the_users_again(lab: Lab) -> None:
     lab.write("/home/student/.kube/config.before-classroom", "own\n")
     lab.write("/etc/x.conf", OURS)
     original_state.keep(lab.machine.root, {"files": {"/etc/x.conf": {"text": None, "mode": None}},
-                                 "written": {"/etc/x.conf": original_state.digest(OURS)}})
+                                           "written": {"/etc/x.conf": original_state.digest(OURS)}})
     assert "kubeconfig /home/student/.kube/config" in [step.title for step in plan(read_state(lab.machine)).steps]
     assert back(lab) == ()
     assert os.listdir(lab.base / "home/student/.kube") == ["config"]
