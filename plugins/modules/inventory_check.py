@@ -124,8 +124,8 @@ problems:
   elements: str
   sample:
     - >-
-      Wanted every address once, found 192.168.90.101 on node1 (192.168.90.101) and node2 (192.168.90.101);
-      give each its own address.
+      Several hosts have the same address: expected every address once, found 192.168.90.101 on node1
+      (192.168.90.101) and node2 (192.168.90.101). Give each its own address.
 nodes:
   description: Names of the hosts that become nodes.
   returned: success

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""tar archives that hosts send, read with bounds and never unpacked: Python's tarfile believes the sizes in headers.
+"""Read tar archives from hosts with limits, without unpacking them: Python's tarfile trusts the sizes in headers.
 
 Formats: POSIX.1-2001 ustar and pax, and GNU's long names, as GNU tar writes them.
 """
@@ -25,12 +25,12 @@ _PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK = "x", "g", "L", "K"
 
 
 class NotListed(ClassroomError):
-    """The archive is more, or something else, than is read; it need not be damaged."""
+    """An archive exceeds a limit or has an unsupported form; it need not be damaged."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member: `kind` is tar's type flag, `size` what follows in the archive."""
+    """A member of an archive: `kind` is tar's type flag, `size` the number of bytes that follow."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Member:
 
 
 class Archive:
-    """A gzip-compressed tar archive that is read once, from its begin to its end.
+    """A gzip-compressed tar archive that is read once, from start to end.
 
     `limit` is the largest number of bytes after decompression, `most` the largest number of members.
     """
@@ -53,7 +53,7 @@ class Archive:
         self._waiting = 0
 
     def members(self) -> Iterator[Member]:
-        """Yield the members. Raises NotListed beyond the bounds, ClassroomError for a damaged archive."""
+        """Yield the members. Raise NotListed beyond the limits, ClassroomError for a damaged archive."""
         count, started = 0, False
         extended: dict[str, str] = {}
         while True:
@@ -77,7 +77,7 @@ class Archive:
                 raise NotListed(f"it has more than {self._most} members")
             member = _extended(member, extended)
             extended = {}
-            # Data is there in whole blocks
+            # Data is stored in whole blocks.
             self._waiting = -(-member.size // _BLOCK) * _BLOCK
             yield member
 
@@ -111,13 +111,13 @@ class Archive:
             self._waiting -= len(piece)
 
     def _require_end(self) -> None:
-        """Nothing but zeros may follow: GNU tar goes on behind a single empty block."""
+        """Raise NotListed if anything but zeros follows: GNU tar continues after a single empty block."""
         while True:
             piece = self._read(_PIECE)
             if not piece:
                 return
             if piece.strip(b"\0"):
-                raise NotListed("it goes on behind its end")
+                raise NotListed("it has data after its end")
 
     def _exactly(self, size: int) -> bytes:
         pieces = []
@@ -141,11 +141,11 @@ class Archive:
 
 
 def _member(header: bytes) -> Member:
-    """Raises ValueError for a header that is none."""
+    """Return the member of a header. Raise ValueError for an invalid header."""
     if _number(header[148:156]) != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
         raise ValueError
     name = _text(header[:100])
-    # GNU's own format has no prefix, and two blanks in place of the zero byte
+    # GNU's own format has no prefix, and two spaces in place of the zero byte.
     if header[257:263] == b"ustar\0":
         prefix = _text(header[345:500])
         name = f"{prefix}/{name}" if prefix else name
@@ -154,7 +154,7 @@ def _member(header: bytes) -> Member:
 
 
 def _number(field: bytes) -> int:
-    """Octal digits, or GNU's binary form for large numbers."""
+    """Return a number from octal digits, or from GNU's binary form for large numbers."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     return int(field.strip(b" \0") or b"0", 8)
@@ -165,7 +165,7 @@ def _text(field: bytes) -> str:
 
 
 def _records(text: bytes) -> dict[str, str]:
-    """The records of a pax header: length, blank, keyword, equals sign, value, line break."""
+    """Return the records of a pax header: length, space, keyword, equals sign, value, line break."""
     found: dict[str, str] = {}
     while text.strip(b"\0"):
         digits, _blank, _rest = text[:20].partition(b" ")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates and keys that hosts send, as the controller writes them: parsed and encoded again."""
+"""Parse certificates and keys from hosts and encode them again, as the controller writes them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ try:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 except ImportError:
-    # ansible-core requires it, so it is missing only where ansible-test imports this file alone
+    # ansible-core requires it, so it is missing only when ansible-test imports this file alone.
     pass
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----\s[A-Za-z0-9+/=\s]+-----END \1-----\s*")
-# Of an RSA key of 8192 bits; the effort of a check grows with the third power of the size
+# Characters of an RSA key of 8192 bits; the effort of a check grows with the third power of the size.
 _LONGEST_KEY = 8192
-# More CAs than a rotation needs
+# More CAs than a rotation needs.
 _MOST_AUTHORITIES = 4
 
 
 def authorities(text: str, most: int = _MOST_AUTHORITIES) -> str:
-    """Return one to `most` CA certificates as PEM. Raises ClassroomError, whose message begins with what was found."""
+    """Return one to `most` CA certificates as PEM. Raise ClassroomError, whose message starts with what was found."""
     found = _certificates(text)
     if not 1 <= len(found) <= most:
         raise ClassroomError("{} certificates instead of {}".format(
@@ -39,7 +39,7 @@ def authorities(text: str, most: int = _MOST_AUTHORITIES) -> str:
 
 
 def client(certificate_text: str, key_text: str) -> tuple[str, str, str, list[str]]:
-    """Return certificate and key as PEM, and the certificate's user (CN) and groups (O). Raises ClassroomError."""
+    """Return certificate and key as PEM, and the certificate's user (CN) and groups (O). Raise ClassroomError."""
     found = _certificates(certificate_text)
     if len(found) != 1:
         raise ClassroomError(f"{len(found)} client certificates instead of one")
@@ -81,7 +81,7 @@ def _private_key(text: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | 
 
 
 def _blocks(text: str) -> list[str]:
-    """The kinds of the PEM blocks, of which the whole text must consist."""
+    """Return the kinds of the PEM blocks, of which the whole text must consist."""
     if _BLOCK.sub("", text).strip():
         raise ClassroomError("a text that is not PEM")
     return [match.group(1) for match in _BLOCK.finditer(text)]

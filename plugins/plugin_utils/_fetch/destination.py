@@ -4,8 +4,8 @@
 
 """Names, directories and files on the controller for content that comes from hosts.
 
-The directory that the inventory names is opened once; whatever is below it is reached by its descriptor, and no link
-is followed there. Links above it are the administrator's own, for example to a larger disk, and are followed.
+The directory that the inventory names is opened once; everything below it is accessed through its descriptor, and no
+link is followed there. Links above it are the administrator's own, for example to a larger disk, and are followed.
 """
 
 from __future__ import annotations
@@ -21,37 +21,36 @@ from collections.abc import Callable, Iterator
 
 from ...module_utils._core.errors import ClassroomError
 
-# RFC 1123: what Kubernetes accepts as the name of a namespace
 _LONGEST_NAME = 200
 _PIECE = 1 << 20
-# A temporary file or directory of a killed run is removed after so many seconds
+# Seconds after which a temporary file or directory of a killed run is removed.
 _STALE = 3600.0
 _PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.part")
 
 
 def require_name(name: str) -> str:
-    """Return a name from the inventory that is one component of a path. Raises ClassroomError for any other text."""
+    """Return a name from the inventory that is one component of a path. Raise ClassroomError for any other text."""
     wrong = not name or name in (".", "..") or "/" in name or len(os.fsencode(name)) > _LONGEST_NAME
     if wrong or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
         raise ClassroomError(
             f"Invalid file name: expected one name of at most {_LONGEST_NAME} bytes without '/' and control "
-            "characters, found "
-            f"{name[:_LONGEST_NAME]!a}. Correct the inventory. Nothing was changed.")
+            f"characters, found {name[:_LONGEST_NAME]!a}. Correct the inventory. Nothing was changed.")
     return name
 
 
 class Directory:
-    """An open directory of the controller. `path` is for messages and for programs that only take paths."""
+    """An open directory of the controller. `path` is for messages and for programs that accept only paths."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
         self.path = path
 
     def close(self) -> None:
+        """Close the descriptor."""
         os.close(self._descriptor)
 
     def subdirectory(self, name: str, create: bool = False) -> Directory:
-        """Open a directory in this one. Raises FileNotFoundError unless `create`, ClassroomError for a link."""
+        """Open a directory in this one. Raise FileNotFoundError unless `create`, ClassroomError for a link."""
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=self._descriptor)
@@ -62,7 +61,7 @@ class Directory:
         return Directory(os.open(name, flags, dir_fd=self._descriptor), path)
 
     def exists(self, name: str) -> bool:
-        """Return whether the name is taken, by a dangling link too."""
+        """Return whether the name exists, also as a dangling link."""
         try:
             self._status(name)
         except FileNotFoundError:
@@ -70,7 +69,7 @@ class Directory:
         return True
 
     def open_file(self, name: str) -> int:
-        """Return a descriptor of a regular file. Raises FileNotFoundError, and ClassroomError for anything else."""
+        """Return a descriptor of a regular file. Raise FileNotFoundError, and ClassroomError for anything else."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         status = self._status(name)
         if not stat.S_ISREG(status.st_mode):
@@ -83,7 +82,7 @@ class Directory:
         return descriptor
 
     def read(self, name: str, limit: int) -> tuple[bytes, int] | None:
-        """Return content and mode of a regular file, None when there is none; at most `limit` + 1 bytes are read."""
+        """Return content and mode of a regular file, None if there is none; at most `limit` + 1 bytes are read."""
         try:
             descriptor = self.open_file(name)
         except FileNotFoundError:
@@ -92,9 +91,9 @@ class Directory:
             return stream.read(limit + 1), stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
 
     def write(self, name: str, content: bytes, mode: int, replace: bool) -> None:
-        """Write a whole file: under a temporary name, synchronised, then renamed.
+        """Write a file under a temporary name, synchronize and then rename it.
 
-        Without `replace` a name that is taken is an error. A link or a directory is never replaced.
+        Without `replace` an existing name is an error. A link or a directory is never replaced.
         """
         if self.exists(name):
             self._require_replaceable(name, replace)
@@ -109,7 +108,7 @@ class Directory:
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
             if not replace:
-                # Takes the name exclusively; a hard link would do the same, but not on every file system
+                # Creates the name exclusively. A hard link would do the same, but not on every file system.
                 os.close(os.open(name, flags, 0o600, dir_fd=self._descriptor))
             os.rename(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except BaseException:
@@ -119,7 +118,7 @@ class Directory:
         os.fsync(self._descriptor)
 
     def write_stream(self, name: str, pieces: Iterator[bytes]) -> None:
-        """Write a new file, 0600, piece by piece; for a directory that is not published yet."""
+        """Write a new file of mode 0600 piece by piece, in a directory that does not have its final name yet."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(name, flags, 0o600, dir_fd=self._descriptor), "wb") as stream:
             for piece in pieces:
@@ -128,6 +127,7 @@ class Directory:
             os.fsync(stream.fileno())
 
     def set_mode(self, name: str, mode: int) -> None:
+        """Set the mode of a regular file."""
         descriptor = self.open_file(name)
         try:
             os.fchmod(descriptor, mode)
@@ -135,7 +135,7 @@ class Directory:
             os.close(descriptor)
 
     def remove(self, name: str, check_mode: bool = False) -> None:
-        """Remove a file, or the link itself. Raises ClassroomError for a directory, in check mode too."""
+        """Remove a file, or the link itself. Raise ClassroomError for a directory, in check mode too."""
         status = self._status(name)
         if stat.S_ISDIR(status.st_mode):
             raise ClassroomError(_not_a("regular file", os.path.join(self.path, name), status))
@@ -143,9 +143,9 @@ class Directory:
             os.unlink(name, dir_fd=self._descriptor)
 
     def fill_new(self, name: str, fill: Callable[[Directory], None]) -> None:
-        """Have `fill` write into a new directory, which gets its name only when it is complete.
+        """Create a directory with the content that `fill` writes; it gets its name only when it is complete.
 
-        Raises ClassroomError when the name is taken. Nothing is left when `fill` raises an error.
+        Raise ClassroomError if the name exists. Nothing is left if `fill` raises an error.
         """
         self.require_free(name)
         self._sweep(name)
@@ -158,7 +158,7 @@ class Directory:
             finally:
                 inner.close()
             try:
-                # Only an empty directory is replaced by a rename, so this one takes the name exclusively
+                # Creates the name exclusively; the rename replaces only an empty directory.
                 os.mkdir(name, 0o700, dir_fd=self._descriptor)
             except FileExistsError:
                 self.require_free(name)
@@ -169,11 +169,11 @@ class Directory:
         os.fsync(self._descriptor)
 
     def require_free(self, name: str) -> None:
+        """Raise ClassroomError if the name exists."""
         if self.exists(name):
             raise ClassroomError(
                 f"{os.path.join(self.path, name)} exists: expected a new directory, and an earlier harvest is never "
-                "overwritten. Run it again, or "
-                "move that directory away. Nothing was changed.")
+                "overwritten. Run it again, or move that directory away. Nothing was changed.")
 
     def _status(self, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
@@ -187,7 +187,7 @@ class Directory:
             raise ClassroomError(f"{path} exists and is not overwritten. Move it away. Nothing was changed.")
 
     def _sweep(self, name: str) -> None:
-        """Remove what killed runs left under temporary names for the same name."""
+        """Remove temporary files and directories that killed runs left for the same name."""
         for entry in os.listdir(self._descriptor):
             found = _PART.fullmatch(entry)
             if not found or found["name"] != name:
@@ -206,8 +206,8 @@ class Directory:
 def opened(path: str, *below: str, create: bool = False) -> Iterator[Directory]:
     """Open the directory `path` that the inventory names, and one `below` it, component by component.
 
-    Links above `path` are followed, `path` itself and what is below must be real directories. Missing ones are created
-    with mode 0700 if `create`, and otherwise raise FileNotFoundError.
+    Links above `path` are followed; `path` itself and everything below must be real directories. Missing ones are
+    created with mode 0700 if `create`, and otherwise raise FileNotFoundError.
     """
     parent, name = os.path.split(os.path.abspath(path))
     parent = os.path.realpath(parent)

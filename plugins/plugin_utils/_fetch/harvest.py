@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a harvest brings to the controller: an archive of files, which is only listed, and manifests by namespace."""
+"""Validate a harvest from a host: list its archive of files, and extract its manifests by namespace."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ MEBIBYTE = 1 << 20
 _MOST_MEMBERS = 500_000
 _MOST_NAMESPACES = 10_000
 _MOST_STRANGERS = 20
-# A file of a byte takes four blocks of the archive with its extended header
+# A file of one byte takes four blocks of the archive, including its extended header.
 _EXPANSION = 8
 
 
 def transfer_limit(max_mb: int) -> int:
-    """Return how many bytes an archive may have for contents of `max_mb` MiB that cannot be compressed."""
+    """Return the maximum size in bytes of an archive of `max_mb` MiB of files that cannot be compressed."""
     return max_mb * MEBIBYTE * 9 // 8 + 32 * MEBIBYTE
 
 
 def strangers(stream: BinaryIO, directories: Sequence[str], max_mb: int) -> list[str]:
-    """Return what an archive holds besides files of the harvested directories: a sentence each, the first of many.
+    """Return messages about members that are not files of the harvested directories, only the first of many.
 
-    Raises ClassroomError when the archive is damaged: then the work in it is not safe.
+    Raise ClassroomError if the archive is damaged, because the files in it are not safe then.
     """
     inside = [posixpath.normpath(directory).strip("/") for directory in directories]
     found: list[str] = []
@@ -77,8 +77,8 @@ def _reason(member: archive.Member, inside: Sequence[str], links: set[str]) -> s
 def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list[str]:
     """Write the manifests of an archive, one file for each namespace; return the namespaces.
 
-    Raises ClassroomError for a name that is not `<namespace>.yml`, for a name that is there twice, for anything that is
-    not a regular file, and for more than `max_mb` MiB.
+    Raise ClassroomError for a name that is not `<namespace>.yml`, for a duplicate name, for anything that is not a
+    regular file, and for more than `max_mb` MiB.
     """
     found: list[str] = []
     limit = max_mb * MEBIBYTE + (_MOST_NAMESPACES + 20) * 1024

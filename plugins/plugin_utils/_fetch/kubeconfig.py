@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kubeconfigs that hosts send: parsed strictly, compared with the inventory, and written again from the values.
+"""Parse kubeconfigs from hosts strictly, compare them with the inventory, and write them again from their values.
 
-A kubeconfig is a program for kubectl: `exec` runs a command, `tokenFile` sends a file to the server. So nothing of the
-host's text is written, only address, certificates and key in a form of the controller's own.
+A kubeconfig can run commands: `exec` runs a program, `tokenFile` sends a file to the server. Therefore the text of the
+host is never written, only address, certificates and key in the controller's own form.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ...module_utils._core.errors import ClassroomError
 from ...module_utils._kube.api import address
 from . import credentials
 
-# Of client-go's Config type, all that kubeadm writes; everything else is rejected by its name
+# The fields of client-go's Config type that kubeadm writes; all others are rejected by name.
 _FIELDS: Mapping[str, frozenset[str]] = {
     "": frozenset({"apiVersion", "kind", "preferences", "clusters", "contexts", "users", "current-context"}),
     "cluster": frozenset({"server", "certificate-authority-data"}),
@@ -39,7 +39,7 @@ _LONGEST_NAMED = 60
 
 @dataclass(frozen=True)
 class Expected:
-    """What the inventory says about a kubeconfig: `server` as host:port, `groups` as those that the user may be in."""
+    """The values of a kubeconfig that the inventory expects: `server` as host:port, `groups` that are allowed."""
 
     server: str
     cluster: str
@@ -49,7 +49,7 @@ class Expected:
 
 
 class _Loader(yaml.BaseLoader):
-    """All scalars are text, tags mean nothing, and what could multiply or hide content is an error."""
+    """A YAML loader that reads all scalars as text, ignores tags, and rejects aliases and duplicate keys."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
@@ -73,7 +73,7 @@ class _Loader(yaml.BaseLoader):
 
 
 def rewritten(text: str, expected: Expected) -> str:
-    """Return the kubeconfig as the controller writes it. Raises ClassroomError with what was found instead."""
+    """Return the kubeconfig as the controller writes it. Raise ClassroomError with what was found instead."""
     document = _document(text)
     cluster, context, user = (_single(document, group) for group in ("clusters", "contexts", "users"))
     _require_names(document, cluster, context, user)
@@ -93,7 +93,7 @@ def rewritten(text: str, expected: Expected) -> str:
 
 
 def owner(text: str) -> tuple[str, str] | None:
-    """Return cluster and user of a file that `rewritten` has made, or one like it; None for another text."""
+    """Return cluster and user of a file that `rewritten` created, or one like it; None for another text."""
     try:
         document = _document(text)
         context = _single(document, "contexts")["context"]
@@ -118,7 +118,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _strangers(document: Mapping[str, Any]) -> list[str]:
-    """All fields that a kubeconfig of kubeadm does not have, as paths."""
+    """Return the paths of all fields that a kubeconfig of kubeadm does not have."""
     found = [_shown(key) for key in document if key not in _FIELDS[""]]
     if document.get("preferences") not in (None, {}, "", "null"):
         found.append("preferences with content")
@@ -176,7 +176,7 @@ def _render(expected: Expected, ca: str, certificate: str, key: str) -> str:
         "contexts": [{"name": name, "context": context}],
         "current-context": name,
     }
-    # Texts of Ansible's own types become plain ones, which are all that safe_dump takes
+    # The JSON round trip turns Ansible's own text types into plain ones, as safe_dump requires.
     return str(yaml.safe_dump(json.loads(json.dumps(document))))
 
 
@@ -185,6 +185,6 @@ def _encoded(text: str) -> str:
 
 
 def _shown(text: object) -> str:
-    """A text from a host for a message: short, one line, no control characters."""
+    """Return a text from a host for a message: short, on one line, without control characters."""
     plain = ascii(str(text))
     return plain if len(plain) <= _LONGEST_NAMED else plain[:_LONGEST_NAMED] + "...'"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Limit what a transfer may write on the controller."""
+"""Limit the size of files that a transfer writes on the controller."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Let this process and the programs that it starts meanwhile write at most `size` bytes to a file.
+    """Limit the files that this process and its child processes write to `size` bytes each.
 
-    sftp has no limit of its own, and the size that a host announces is only its word. Ansible runs each task on each
-    host in a process of its own, so no other host is affected. A write beyond the limit fails with EFBIG here; a
-    program that has not ignored SIGXFSZ ends by that signal, without a core file.
+    sftp has no limit of its own, and the size that a host announces is not trusted. Ansible runs each task on each
+    host in a separate process, so no other host is affected. A write beyond the limit fails with EFBIG here; a program
+    that does not ignore SIGXFSZ is ended by that signal, without a core file.
     """
     files, cores = resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_CORE)
     handler = None
-    # Only the main thread may set it; Python ignores the signal from its start on in any case
+    # Only the main thread may set a handler. Python ignores the signal from its start on in any case.
     with contextlib.suppress(ValueError):
         handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

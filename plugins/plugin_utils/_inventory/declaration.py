@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with the declaration of a cluster, found before any machine is touched."""
+"""Check the inventory and the networks of a cluster before any host is changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 @dataclass(frozen=True)
 class Host:
-    """One machine of the inventory, as far as it matters to others."""
+    """A host of the inventory."""
 
     name: str
     address: str = ""
@@ -48,7 +48,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A cluster as it is wished for."""
+    """The desired cluster as the inventory declares it."""
 
     hosts: tuple[Host, ...]
     pod_subnet: str
@@ -70,7 +70,7 @@ class Declaration:
 
 
 def problems(declaration: Declaration) -> list[str]:
-    """Every problem as a sentence of what was wanted, what was found and what to do; none for a good declaration."""
+    """Return a message for every problem: what was expected, what was found and the fix."""
     found: list[str] = []
     for check in (
         _roles, _names, _same_names, _addresses, _same_addresses, _networks, _utility, _version, _bundle, _proxy
@@ -90,34 +90,32 @@ def _roles(declaration: Declaration) -> Iterator[str]:
     for name in masters:
         if name in workers:
             yield (
-                f"{name}: wanted one role a machine, found it in {CONTROL_PLANE} and in {WORKERS}; take it out of one "
-                "of them."
-
+                f"{name} has two roles: expected one role per host, found it in {CONTROL_PLANE} and in {WORKERS}. "
+                "Remove it from one of them."
             )
     for host in declaration.members(CLUSTER):
         if not host.groups & {CONTROL_PLANE, WORKERS}:
             yield (
-                f"{host.name}: wanted a role for every machine in {CLUSTER}, found it in neither {CONTROL_PLANE} nor "
-                f"{WORKERS}; put it into one of them."
-
+                f"{host.name} has no role: expected a role for every host in {CLUSTER}, found it in neither "
+                f"{CONTROL_PLANE} nor {WORKERS}. Add it to one of them."
             )
     for host in declaration.nodes:
         if CLUSTER not in host.groups:
             yield (
-                "{0}: wanted every machine of {1} in {2} as well, found it in {1} only; make {1} a child of {2}."
+                "{0} is not in {2}: expected every host of {1} in {2} as well, found it in {1} only. Make {1} a child "
+                "of {2}."
                 .format(host.name, _list(sorted(host.groups & {CONTROL_PLANE, WORKERS})), CLUSTER)
             )
     if not masters:
         orphans = f", so {_list(workers)} would have no cluster to join" if workers else ""
         yield (
-            f"Wanted one machine in the group {CONTROL_PLANE}, found none{orphans}; put the master into the group."
-
+            f"The cluster has no control plane: expected one host in the group {CONTROL_PLANE}, found none{orphans}. "
+            "Add the control plane to the group."
         )
     if len(masters) > 1:
         yield (
-            f"Wanted one machine in the group {CONTROL_PLANE}, found {_list(masters)}: this version makes one master a "
-            "cluster; "
-            f"keep one there and put the others into {WORKERS}."
+            f"The cluster has several control planes: expected one host in the group {CONTROL_PLANE}, which is all "
+            f"that this version supports, found {_list(masters)}. Keep one there and add the others to {WORKERS}."
         )
 
 
@@ -125,50 +123,53 @@ def _names(declaration: Declaration) -> Iterator[str]:
     for host in declaration.nodes:
         if not is_dns_subdomain(host.name):
             yield (
-                f"{host.name}: wanted a name that a Kubernetes Node can have, found '{host.name}'; use lower case "
-                "letters, digits, "
-                "'-' and '.', with a letter or digit at both ends and at most 63 between two dots."
+                f"{host.name}: expected a valid name of a Kubernetes Node, found '{host.name}'. Use lower-case "
+                "letters, digits, '-' and '.', with a letter or digit at both ends and at most 63 characters between "
+                "two dots."
             )
     for host in declaration.hosts:
         if host.fqdn and not is_dns_subdomain(host.fqdn):
             yield (
-                "{}: wanted a fully qualified domain name, found '{}'; write it like {}.example.com in lower case."
+                "{}: expected a fully qualified domain name, found '{}'. Write it like {}.example.com in lower case."
                 .format(host.name, host.fqdn, host.name.split(".")[0].lower().replace("_", "-"))
             )
 
 
 def _same_names(declaration: Declaration) -> Iterator[str]:
-    # A machine answers to all of its names, so one's short name may collide with another's full name too;
-    # those of a host that repeats its own name as FQDN are one name.
+    # A host has all of its names, so a short name may also collide with the full name of another host. The names of a
+    # host that repeats its own name as FQDN are one name.
     claims = [(name, host) for host in declaration.hosts for name in _all_names(host)]
     yield from _doubles(
-        claims, "Wanted every name once, found the name {0} on {1}; rename all but one.".format
+        claims,
+        "Several hosts have the same name: expected every name once, found the name {0} on {1}. Rename all but "
+        "one.".format
     )
 
 
 def _all_names(host: Host) -> list[str]:
-    """Those that /etc/hosts gives it: of a name with a domain, also the part before it."""
+    """Return the names of a host in /etc/hosts: of a name with a domain, also the part before the domain."""
     return sorted({host.name, host.fqdn, host.name.split(".")[0]} - {""})
 
 
 def _same_addresses(declaration: Declaration) -> Iterator[str]:
     claims = [(str(address), host) for host in declaration.hosts for address in [_address(host)] if address]
     yield from _doubles(
-        claims, "Wanted every address once, found {0} on {1}; give each its own address.".format
+        claims, "Several hosts have the same address: expected every address once, found {0} on {1}. Give each its own "
+        "address.".format
     )
 
 
-def _doubles(claims: Sequence[tuple[str, Host]], sentence: Callable[[str, str], str]) -> Iterator[str]:
+def _doubles(claims: Sequence[tuple[str, Host]], message: Callable[[str, str], str]) -> Iterator[str]:
     owners: dict[str, list[str]] = {}
     for value, host in claims:
         owners.setdefault(value, []).append(_described(host))
     for value, names in owners.items():
         if len(names) > 1:
-            yield sentence(value, _list(names))
+            yield message(value, _list(names))
 
 
 def _described(host: Host) -> str:
-    """A host with what tells it from another of the same name."""
+    """Return a host with its address, which distinguishes it from another one of the same name."""
     return f"{host.name} ({host.address})" if host.address else host.name
 
 
@@ -183,19 +184,18 @@ def _addresses(declaration: Declaration) -> Iterator[str]:
     for host in declaration.hosts:
         address = _address(host)
         if not host.address:
-            yield f"{host.name}: wanted its IP address, found none; add it to the inventory."
+            yield f"{host.name} has no address: expected its IP address, found none. Add it to the inventory."
         elif address is None:
-            yield f"{host.name}: wanted an IP address, found '{host.address}'; write it like 192.168.90.100."
+            yield f"{host.name}: expected an IP address, found '{host.address}'. Write it like 192.168.90.100."
         elif address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
             yield (
-                f"{host.name}: wanted an address that other machines can reach, found {address}; take that of its "
+                f"{host.name}: expected an address that other hosts can reach, found {address}. Use the address of its "
                 "network card."
-
             )
 
 
 def _utility(declaration: Declaration) -> Iterator[str]:
-    """A utility that is asked for exists; otherwise the first task that is delegated to it would fail."""
+    """Check that a requested utility exists; otherwise the first task that is delegated to it would fail."""
     if declaration.utility in {host.name for host in declaration.hosts} - {""}:
         return
     named = (f"cluster_utility names '{declaration.utility}', which the inventory does not "
@@ -222,7 +222,7 @@ def _networks(declaration: Declaration) -> Iterator[str]:
         try:
             target.update({network.version: network for network in parse_subnets(text)} if text else {})
         except SubnetError as error:
-            yield f"{title}: wanted one network, or one of each family, {error}."
+            yield f"{title}: expected one network, or one of each family, {error}."
     yield from _sizes(declaration, pods.values(), services.values())
     yield from _family(declaration, services)
     yield from _overlapping(pods, services, nodes)
@@ -232,21 +232,21 @@ def _networks(declaration: Declaration) -> Iterator[str]:
 def _sizes(declaration: Declaration, pods: Iterable[Network], services: Iterable[Network]) -> Iterator[str]:
     for network in pods:
         for problem in pod_subnet_problems(network, len(declaration.nodes)):
-            yield f"pod subnet: wanted a part for every node, {problem}."
+            yield f"pod subnet: expected a part for every node, {problem}."
     for network in services:
         for problem in service_subnet_problems(network):
-            yield f"service subnet: wanted a size that kubeadm takes, {problem}."
+            yield f"service subnet: expected a size that kubeadm accepts, {problem}."
 
 
 def _family(declaration: Declaration, services: dict[int, Network]) -> Iterator[str]:
-    """The API server's own service takes an address of the first network, and needs one of the master's family."""
+    """Check the first service network: the API server's service takes an address of it, in the family of the host."""
     first = next(iter(services.values()), None)
     for host in declaration.members(CONTROL_PLANE):
         address = _address(host)
         if first and address and address.version != first.version:
             yield (
-                f"{host.name}: wanted its address {address} and the first service subnet of one family, found {first}; "
-                f"name the network of IPv{address.version} first."
+                f"{host.name}: expected its address {address} and the first service subnet in one family, found "
+                f"{first}. List the network of IPv{address.version} first."
             )
 
 
@@ -261,9 +261,8 @@ def _overlapping(
             for other in named[right].values():
                 if overlaps(one, other):
                     yield (
-                        f"Wanted networks that have nothing in common, found that the {left} {one} overlaps the "
-                        f"{right} {other}; "
-                        f"choose another {left}."
+                        f"The networks of the cluster overlap: expected separate networks, found that the {left} {one} "
+                        f"overlaps the {right} {other}. Choose another {left}."
                     )
 
 
@@ -278,16 +277,14 @@ def _inside(
             network = networks.get(address.version)
             if network and contains(network, address):
                 yield (
-                    f"{host.name}: wanted its address outside of the cluster's own networks, found {address} inside of "
-                    f"the {title} {network}; "
-                    f"choose another {title}."
+                    f"{host.name}: expected its address outside of the cluster's own networks, found {address} inside "
+                    f"of the {title} {network}. Choose another {title}."
                 )
         network = nodes.get(address.version)
         if host.is_node and network and not contains(network, address):
             yield (
-                f"{host.name}: wanted an address of the nodes' network {network}, found {address}; take that of the "
-                "right network card."
-
+                f"{host.name}: expected an address of the nodes' network {network}, found {address}. Use the address "
+                "of the right network card."
             )
 
 
@@ -295,17 +292,16 @@ def _version(declaration: Declaration) -> Iterator[str]:
     version = declaration.kubernetes_version
     if version and not VERSION.fullmatch(version):
         yield (
-            f"Kubernetes version: wanted three numbers like 1.36.3, found '{version}'; write all three, without a 'v' "
-            "and "
-            "in quotes."
+            f"Kubernetes version: expected three numbers like 1.36.3, found '{version}'. Write all three, without a "
+            "'v' and in quotes."
         )
 
 
 def _bundle(declaration: Declaration) -> Iterator[str]:
     if declaration.bundle_version not in ("", declaration.kubernetes_version):
         yield (
-            f"Wanted Kubernetes {declaration.kubernetes_version}, found {declaration.bundle_version} in the bundle; "
-            "choose that version (cluster_version), or build a bundle "
+            f"The bundle has another version: expected Kubernetes {declaration.kubernetes_version}, found "
+            f"{declaration.bundle_version} in the bundle. Choose that version (cluster_version), or build a bundle "
             "with the other one."
         )
 
@@ -314,26 +310,24 @@ _PROXY_KEYS = ("http", "https", "no_proxy")
 
 
 def _proxy(declaration: Declaration) -> Iterator[str]:
-    """A URL may have a password, so it is not shown."""
+    """Check the proxy settings. URLs are not shown, because they may contain a password."""
     proxy = declaration.proxy
     for key in sorted(set(proxy) - set(_PROXY_KEYS)):
-        yield f"cluster_proxy: wanted the keys {_list(_PROXY_KEYS)}, found '{key}'; correct or remove it."
+        yield f"cluster_proxy: expected the keys {_list(_PROXY_KEYS)}, found '{key}'. Correct or remove it."
     if proxy and not (proxy.get("http") or proxy.get("https")):
-        yield "cluster_proxy: wanted the URL of a proxy as http or https, found neither; add one, or leave it all out."
+        yield "cluster_proxy: expected the URL of a proxy as http or https, found neither. Add one, or remove all keys."
     for key in ("http", "https"):
         wrong = _url_problem(str(proxy.get(key) or ""))
         if wrong:
             yield (
-                f"cluster_proxy.{key}: wanted a URL like http://proxy.school.example:3128, found one {wrong}; correct "
-                "it."
-
+                f"cluster_proxy.{key}: expected a URL like http://proxy.school.example:3128, found one {wrong}. "
+                "Correct it."
             )
     further = proxy.get("no_proxy", [])
     if not isinstance(further, (list, tuple)) or any(re.search(r"[\s,]", str(entry)) or not entry for entry in further):
         yield (
-            f"cluster_proxy.no_proxy: wanted a list of names, domains, addresses and networks, found '{further}'; "
-            "write each "
-            "as an entry of its own."
+            f"cluster_proxy.no_proxy: expected a list of names, domains, addresses and networks, found '{further}'. "
+            "Write each as a separate entry."
         )
 
 
@@ -348,9 +342,9 @@ def _url_problem(url: str) -> str:
     except ValueError:
         port = 0
     if parts.scheme not in ("http", "https"):
-        return "that does not begin with http:// or https://"
+        return "that does not start with http:// or https://"
     if not parts.hostname or port == 0:
-        return "without a host, or with a port that is no number up to 65535"
+        return "without a host, or with a port that is not a number up to 65535"
     if parts.path.strip("/") or parts.query or parts.fragment:
-        return "that goes on after the port"
+        return "with a path, a query or a fragment after the port"
     return ""

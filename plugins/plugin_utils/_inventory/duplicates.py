@@ -19,19 +19,19 @@ from pathlib import Path
 
 import yaml
 
-# As Ansible's inventory manager: what is no inventory in a directory of inventories
+# Entries of a directory of inventories that Ansible's inventory manager does not read.
 _NOT_READ = re.compile(r"^\.|^(host_vars|group_vars|vars_plugins)$")
 _YAML = (".yml", ".yaml", ".json")
-# Names of older releases that Ansible still reads
+# The second name is from older releases, and Ansible still reads it.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _SECTION = re.compile(r"^\[([^:\]]+)(?::(\w+))?\]\s*(?:#.*)?$")
-# An inventory of this size is generated; to read it costs seconds
+# A larger inventory is generated, and reading it takes seconds.
 _LARGEST = 4 << 20
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A mistake in one file. `host` is empty where it concerns a group or the whole file."""
+    """A duplicate in one file. `host` is empty if it concerns a group or the whole file."""
 
     message: str
     host: str = ""
@@ -48,13 +48,13 @@ def duplicates(sources: Iterable[str], ignored: Sequence[str] = ()) -> list[Dupl
     """Return what is declared twice in the files of these inventory sources, file by file.
 
     `sources` are paths or lists of hosts as given to Ansible's `-i`, `ignored` the extensions that Ansible skips in
-    directories. What cannot be read or is no YAML or INI inventory has no duplicates.
+    directories. A file that cannot be read, or is not a YAML or INI inventory, has no duplicates.
     """
     return [found for source in sources for path in _files(source, tuple(ignored)) for found in _in_file(path)]
 
 
 def _files(source: str, ignored: tuple[str, ...]) -> Iterator[Path]:
-    # A list of hosts has a comma
+    # A source with a comma is a list of hosts.
     if "," in source:
         return
     path = Path(source)
@@ -74,7 +74,7 @@ def _in_file(path: Path) -> list[Duplicate]:
     except (OSError, UnicodeDecodeError):
         return []
     if text.startswith("#!") and os.access(path, os.X_OK):
-        # A script, whose output only Ansible has
+        # A script; only Ansible has its output.
         return []
     if path.suffix in _YAML or not path.suffix:
         try:
@@ -83,21 +83,21 @@ def _in_file(path: Path) -> list[Duplicate]:
             tree = None
         if isinstance(tree, yaml.MappingNode):
             return list(_in_yaml(str(path), tree))
-    # Ansible's reader of INI files takes every other extension; TOML has a reader of its own
+    # Ansible reads files with any other extension as INI; TOML has its own reader.
     return [] if path.suffix in (*_YAML, ".toml") else list(_in_ini(str(path), text))
 
 
 def _in_yaml(path: str, tree: yaml.MappingNode) -> Iterator[Duplicate]:
     keys = [str(key.value) for key, _value in tree.value]
     if "plugin" in keys:
-        # The file of an inventory plugin
+        # The file of an inventory plugin.
         return
     addresses: list[_Address] = []
     found = list(_twice(path, tree, "the group", ""))
     for name, group in tree.value:
         found += _group(path, str(name.value), group, addresses)
     yield from found
-    # Once is enough for a host
+    # Each host is reported only once.
     named = {duplicate.host for duplicate in found}
     yield from _contradictions(path, [address for address in addresses if address.host not in named])
 
@@ -131,7 +131,7 @@ def _host(path: str, name: str, variables: yaml.Node, addresses: list[_Address])
 
 
 def _twice(path: str, node: yaml.MappingNode, what: str, host: str | None) -> Iterator[Duplicate]:
-    """Keys of one mapping; `host` is None where the keys are hosts."""
+    """Yield the duplicate keys of one mapping; `host` is None if the keys are hosts."""
     lines: dict[str, list[int]] = {}
     for key, _value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
@@ -140,8 +140,7 @@ def _twice(path: str, node: yaml.MappingNode, what: str, host: str | None) -> It
         if len(found) > 1:
             yield Duplicate(
                 f"{path}: {what} {name} is declared {len(found)} times: expected once, found it in {_lines(found)}. "
-                "Ansible would use the last one "
-                "only. Rename or remove all but one.",
+                "Ansible would use the last one only. Rename or remove all but one.",
                 name if host is None else host)
 
 
@@ -168,13 +167,13 @@ def _ini_host(line: str, number: int) -> Iterator[_Address]:
     for word in words[1:]:
         key, _equals, value = word.partition("=")
         if key in _ADDRESS:
-            # A name with a port, but no address of IPv6
+            # A single colon separates name and port; an IPv6 address has several.
             name = words[0].rpartition(":")[0] if words[0].count(":") == 1 else words[0]
             yield _Address(name, value, number)
 
 
 def _contradictions(path: str, addresses: Sequence[_Address]) -> Iterator[Duplicate]:
-    """Hosts with more than one address, wherever in the file."""
+    """Yield hosts with more than one address, anywhere in the file."""
     for host in dict.fromkeys(found.host for found in addresses):
         places = [found for found in addresses if found.host == host]
         if len({found.address for found in places}) > 1:

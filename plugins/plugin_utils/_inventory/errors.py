@@ -4,9 +4,8 @@
 
 """Errors in class files, kept for the playbooks of the same run.
 
-Where an inventory plugin fails, Ansible shows a warning and goes on with whatever other sources gave, unless options of
-ansible.cfg are set that only its user can set. Inventory plugins and the filter of the playbooks run in one process, so
-the error is kept in it.
+When an inventory plugin fails, Ansible shows a warning and continues with the other sources, unless the user sets
+options of ansible.cfg. Inventory plugins and the filter of the playbooks run in one process, which keeps the error.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ seats: 1-2
 machines: [master]
 addresses: {first: 10.20.0.10}
 """
-ADDRESS = "line 5, addresses.first: wanted an IP address"
+ADDRESS = "line 5, addresses.first: expected an IP address"
 NO_HOSTS = "The inventory has no host for this play: expected hosts in the group k8s_cluster, found "
 
 

@@ -83,11 +83,11 @@ def test_the_example_is_an_inventory() -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    (CLASS.replace("{first: 10.20.0.10}", "{first: 10.20.0.10, next_seat: 1}"), "wanted every address once"),
-    (CLASS + "names: node-{number}\n", "line 12, names: wanted every name once, found node-1 for seat 1"),
+    (CLASS.replace("{first: 10.20.0.10}", "{first: 10.20.0.10, next_seat: 1}"), "expected every address once"),
+    (CLASS + "names: node-{number}\n", "line 12, names: expected every name once, found node-1 for seat 1"),
     (CLASS.replace("machines: [master],", "machines: [master, node1], addresses: [10.20.1.1],"),
-     "line 5, seats.addresses: wanted a list of 2 addresses, one for each of master, node1, found 1."),
-    (CLASS + "machine: x\n", "line 12, machine: wanted one of"),
+     "line 5, seats.addresses: expected a list of 2 addresses, one for each of master, node1, found 1."),
+    (CLASS + "machine: x\n", "line 12, machine: expected one of"),
     (CLASS.replace("- 1-2", "- [1-2"), "YAML"),
 ])
 def test_a_bad_file_is_no_inventory(tmp_path: Path, text: str, words: str) -> None:

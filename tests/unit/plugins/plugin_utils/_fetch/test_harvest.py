@@ -120,8 +120,8 @@ def with_checksum(change: Any) -> bytes:
 
 
 @pytest.mark.parametrize(("content", "reason"), [
-    (gzip.compress(bytes(1024)) + gzip.compress(b"x" + bytes(1023)), "goes on behind its end"),
-    (hidden(), "goes on behind its end"),
+    (gzip.compress(bytes(1024)) + gzip.compress(b"x" + bytes(1023)), "has data after its end"),
+    (hidden(), "has data after its end"),
     (pax_bomb(), "has a header of more than"),
     (packed(member("home/zeros", content=bytes(80 << 20))), "holds more than"),
     (with_checksum(lambda block: block.__setitem__(0, 66)), "has a header that cannot be read"),

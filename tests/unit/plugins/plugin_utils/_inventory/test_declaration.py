@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -82,8 +83,8 @@ def test_a_good_declaration_has_no_problem(declaration: Declaration) -> None:
         (with_hosts(NODE1, NODE2), ["control_plane", "node1 and node2", "no cluster to join"]),
         (with_hosts(UTILITY), ["control_plane", "found none"]),
         (with_hosts(MASTER, replace(NODE1, groups=frozenset({"control_plane"}))),
-         ["master and node1", "one master a cluster"]),
-        (with_hosts(MASTER, replace(NODE1, name="Node1")), ["'Node1'", "lower case"]),
+         ["master and node1", "all that this version supports"]),
+        (with_hosts(MASTER, replace(NODE1, name="Node1")), ["'Node1'", "lower-case"]),
         (with_hosts(MASTER, replace(NODE1, name="node_1")), ["'node_1'"]),
         (with_hosts(MASTER, replace(NODE1, name="n" * 64)), ["at most 63"]),
         (with_hosts(MASTER, replace(NODE1, name="-n")), ["'-n'"]),
@@ -118,7 +119,8 @@ def test_each_problem_is_named_with_what_was_found_and_what_to_do(declaration: D
 
     telling = [problem for problem in found if all(word in problem for word in words)]
     assert len(telling) == 1, found
-    assert "anted" in telling[0] and "found" in telling[0] and ";" in telling[0]
+    # The fix is the second sentence; that of a network is part of the error of its parser.
+    assert re.search(r"expected .*found .*(\. [A-Z]|; write )", telling[0])
 
 
 def test_all_problems_are_found_at_once() -> None:
@@ -142,14 +144,14 @@ def test_a_good_proxy(proxy: dict[str, object]) -> None:
 @pytest.mark.parametrize(("proxy", "words"), [
     ({"htttp": "http://x:1"}, ["keys http, https and no_proxy, found 'htttp'", "found neither"]),
     ({"no_proxy": ["x"]}, ["found neither"]),
-    ({"http": "topsecret@proxy:3128"}, ["cluster_proxy.http", "begin with http://"]),
+    ({"http": "topsecret@proxy:3128"}, ["cluster_proxy.http", "start with http://"]),
     ({"http": "http://a:topsecret@"}, ["without a host"]),
-    ({"https": "http://a:topsecret@proxy:99999"}, ["cluster_proxy.https", "port that is no number"]),
+    ({"https": "http://a:topsecret@proxy:99999"}, ["cluster_proxy.https", "port that is not a number"]),
     ({"http": "http://a:top secret@proxy"}, ["with a blank"]),
-    ({"http": "http://proxy:3128/topsecret"}, ["goes on after the port"]),
-    ({**PROXY, "no_proxy": "a,b"}, ["cluster_proxy.no_proxy", "an entry of its own"]),
-    ({**PROXY, "no_proxy": ["a,b"]}, ["an entry of its own"]),
-    ({**PROXY, "no_proxy": [""]}, ["an entry of its own"]),
+    ({"http": "http://proxy:3128/topsecret"}, ["after the port"]),
+    ({**PROXY, "no_proxy": "a,b"}, ["cluster_proxy.no_proxy", "a separate entry"]),
+    ({**PROXY, "no_proxy": ["a,b"]}, ["a separate entry"]),
+    ({**PROXY, "no_proxy": [""]}, ["a separate entry"]),
 ])
 def test_a_proxy_that_cannot_be(proxy: dict[str, object], words: list[str]) -> None:
     found = " ".join(problems(replace(LAB, proxy=proxy)))
