@@ -326,7 +326,7 @@ BUDGETS: Mapping[str, Budget] = {
     "unit": Budget(8),
     "sanity": Budget(8),
     "package": Budget(1),
-    "galaxy": Budget(1),
+    "galaxy": Budget(2),
     "bundle": Budget(14),
     "image-mirror": Budget(2),
     "bundle-playbook": Budget(2),
