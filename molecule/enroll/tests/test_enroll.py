@@ -61,8 +61,8 @@ def test_nothing_is_recorded_in_check_mode() -> None:
 def test_a_password_that_nobody_gives_is_missed() -> None:
     run = enroll("--limit", "seat01-master")
     assert run.status == FAILED and run.changed == {"seat01-master": 1}
-    assert "nobody gave one. Run this in a terminal" in run.failures["seat01-master"]
-    assert "First contact: the host keys of seat01-master were believed as they came" in run.output
+    assert "or --ask-pass, found none. Run this in a terminal" in run.failures["seat01-master"]
+    assert "First contact: the host keys of seat01-master were trusted on first use" in run.output
     assert [line.split()[1] for line in lines_of(address("master"))] == ["ssh-ed25519"]
 
 
@@ -75,9 +75,9 @@ def test_first_contact() -> None:
         assert rows[name][:3] == ("not ready", "key installed", "with password")
         assert f"It is a clone of {other}, or the other way round: the same machine-id and ssh" in rows[name][4]
     assert rows["seat03-master"][:2] == ("not ready", "no answer")
-    assert "See that the machine runs and that its address is right" in rows["seat03-master"][4]
+    assert "Check that the host is running and that its address is correct" in rows["seat03-master"][4]
     assert rows["utility.example.com"][:2] == ("not ready", "password")
-    assert "found that it is refused. It was tried once. Run this again" in rows["utility.example.com"][4]
+    assert "found that it is rejected. It was tried once. Run this again" in rows["utility.example.com"][4]
     assert "1 of 5 machines ready" in run.output
     # Said to ssh and sudo, and to nobody else, however much is asked for
     assert "template-secret" not in run.output
@@ -98,7 +98,7 @@ def test_its_own_password_and_a_sudo_that_asks_no_more() -> None:
 def test_a_sudo_that_asks_needs_an_answer() -> None:
     run = enroll("--limit", "seat01-node1")
     assert run.status == FAILED and set(run.changed.values()) == {0}
-    assert "found that it asks for a password and: Missing sudo password. Give one with --ask-become-pass" in (
+    assert "found that it asks for a password and: Missing sudo password. Enter one with --ask-become-pass" in (
         run.failures["seat01-node1"])
 
 
@@ -132,7 +132,7 @@ def test_a_machine_that_is_not_who_it_was_gets_no_password() -> None:
     KNOWN_HOSTS.write_text("\n".join([*kept, f"{master} {utility}"]))
     run = enroll_in_terminal("--limit", "seat01-master", "--ask-pass", answers=(("SSH password", "template-secret"),))
     assert run.status == FAILED and table(run)["seat01-master"][:2] == ("not ready", "another host key")
-    says = ("the host key that is recorded", "found another one, SHA256:", "No password was sent", "ssh-keygen -R ")
+    says = ("expected the one that is recorded", "found another one, SHA256:", "No password was sent", "ssh-keygen -R ")
     assert [words for words in says if words not in run.output] == []
     assert tries("master", "Accepted keyboard-interactive") == 1
     KNOWN_HOSTS.write_text(former)

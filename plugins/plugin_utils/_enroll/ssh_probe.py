@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The first words with a machine: who it says it is, and by what it lets us in. Everything is said by ssh itself.
+"""Record the host keys of a new host and check how to log in, with ssh itself.
 
-So the same configuration, names and files count as for every later playbook. No password is sent from here.
+So the same configuration, names and files apply as for every later playbook. No password is sent.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed, Runner
 
-# What a machine does: it lets the key in, asks for a password, or there is a problem
+# The states of a login: the host accepts the key, asks for a password, or there is a problem.
 KEY = "key"
 PASSWORD = "password"
-SILENT = "no answer"
+NO_ANSWER = "no answer"
 DIFFERS = "another host key"
 UNKNOWN = "not recorded"
 SHUT = "no way in"
@@ -32,16 +32,16 @@ _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
 _SENT = re.compile(r"key sent by the remote host is\s+(\S+?)\.?\s")
 _CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 _NOT_KNOWN = "Host key verification failed"
-# In the order of preference: one of them only, since a wrong password would count once for each
+# In the order of preference. Only one of them is used, because a wrong password would count once for each.
 _PASSWORD_METHODS = ("password", "keyboard-interactive")
-# Nobody is asked, nothing is written, and no connection of an earlier run is borrowed: that would not have shown a key
+# Without prompts and writes, and without a connection of an earlier run, which would not have shown a key.
 _ALONE = ("BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "ControlMaster=no", "ControlPath=none",
           "PreferredAuthentications=publickey")
 
 
 @dataclass(frozen=True)
 class Ssh:
-    """How the machine is reached: the program, and the arguments that the inventory and ansible.cfg give it."""
+    """The ssh program and its arguments from the inventory and ansible.cfg. `timeout` is in seconds."""
 
     executable: str
     arguments: tuple[str, ...]
@@ -49,14 +49,14 @@ class Ssh:
     timeout: int
 
     def argv(self, *options: str, command: Sequence[str] = ()) -> list[str]:
-        """For ssh the first of several values counts."""
+        """Return the command line. `options` come first, because ssh uses the first of several values."""
         ours = [word for option in options for word in ("-o", option)]
         return [self.executable, *ours, *self.arguments, self.host, *command]
 
 
 @dataclass(frozen=True)
 class SshConfig:
-    """What ssh makes of these arguments and a person's own configuration."""
+    """The settings of ssh for a host, from its arguments and the user's own configuration."""
 
     hostname: str
     port: str
@@ -69,7 +69,7 @@ class SshConfig:
 
 @dataclass(frozen=True)
 class Contact:
-    """What came of it. `problem` is a sentence for a person, empty where there is a way in."""
+    """The result of a first contact. `problem` is an error message, empty if a login is possible."""
 
     state: str
     user: str
@@ -85,40 +85,40 @@ class Contact:
 
 
 def make_contact(ssh: Ssh, run: Runner, *, record: bool) -> Contact:
-    """Knock; write the host keys of a machine down that was never seen, unless `record` is false; try the key."""
-    road = read_road(run([ssh.executable, "-G", *ssh.argv()[1:]], check=False))
+    """Try a login with the key, and before it record the host keys of a new host unless `record` is false."""
+    config = read_config(run([ssh.executable, "-G", *ssh.argv()[1:]], check=False))
     knock = _knock(ssh, run)
-    lines = known_lines(road, run)
+    lines = known_lines(config, run)
     recorded: tuple[str, ...] = ()
     if _NOT_KNOWN in knock.err and not lines:
-        if road.proxied:
-            return Contact(UNKNOWN, road.user, problem=(
-                f"Wanted its host key in {road.files[0]}, found none, and a machine behind a jump host is not scanned. "
-                "Log in to it "
-                f"once with 'ssh {ssh.host}', compare the fingerprint, and run this again."))
-        scanned = scan(road, ssh, run)
+        if config.proxied:
+            return Contact(UNKNOWN, config.user, problem=(
+                f"The host key is unknown: expected it in {config.files[0]}, found none, and a host behind a jump host "
+                f"is not scanned. Log in to it once with 'ssh {ssh.host}', compare the fingerprint, and try again."))
+        scanned = scan(config, ssh, run)
         if not scanned:
-            return Contact(SILENT, road.user, problem=_silence(road, knock, "it did not tell its host keys"))
+            return Contact(NO_ANSWER, config.user, problem=_unreachable(config, knock, "it returned no host keys"))
         lines = scanned
         if not record:
-            return Contact(UNKNOWN, road.user, recorded=fingerprint_list(scanned), known_hosts=road.files[0],
+            return Contact(UNKNOWN, config.user, recorded=fingerprint_list(scanned), known_hosts=config.files[0],
                            host_keys=fingerprints(scanned),
-                           problem="It answers. In check mode its host keys are not recorded, and nobody logs in.")
-        append(road.files[0], scanned)
+                           problem="It answers. In check mode its host keys are not recorded, and there is no login.")
+        append(config.files[0], scanned)
         recorded = fingerprint_list(scanned)
         knock = _knock(ssh, run)
-    found = replace(evaluate(knock, road), host_keys=fingerprints(lines), recorded=recorded, known_hosts=road.files[0])
-    return replace(found, public_key=_public_key(road))
+    found = replace(
+        evaluate(knock, config), host_keys=fingerprints(lines), recorded=recorded, known_hosts=config.files[0])
+    return replace(found, public_key=_public_key(config))
 
 
 def _knock(ssh: Ssh, run: Runner) -> Completed:
-    """One connection with a bounded time; a machine that stops in the middle of its words is bounded as well."""
+    """Try one login within a time limit, also for a host that stops responding in the middle of it."""
     return run(ssh.argv(*_ALONE, f"ConnectTimeout={ssh.timeout}", command=["true"]),
                timeout=3 * ssh.timeout + 5, check=False)
 
 
-def read_road(told: Completed) -> SshConfig:
-    """The answer of `ssh -G`."""
+def read_config(told: Completed) -> SshConfig:
+    """Return the settings in the output of `ssh -G`."""
     settings: dict[str, list[str]] = {}
     for line in told.out.splitlines():
         name, _blank, value = line.partition(" ")
@@ -137,26 +137,26 @@ def read_road(told: Completed) -> SshConfig:
     )
 
 
-def known_lines(road: SshConfig, run: Runner) -> list[str]:
-    """What is recorded of the machine; ssh-keygen also finds names that are hashed."""
+def known_lines(config: SshConfig, run: Runner) -> list[str]:
+    """Return the recorded host keys; ssh-keygen also finds hashed names."""
     found: list[str] = []
-    for file in road.files:
+    for file in config.files:
         if os.path.exists(file):
-            told = run(["ssh-keygen", "-F", road.known_as, "-f", file], check=False).out
+            told = run(["ssh-keygen", "-F", config.known_as, "-f", file], check=False).out
             found += [line for line in told.splitlines() if line and not line.startswith("#")]
     return found
 
 
-def scan(road: SshConfig, ssh: Ssh, run: Runner) -> list[str]:
-    """All host keys that the machine serves. With one only, ssh would add the others by itself, from many processes."""
-    told = run(["ssh-keyscan", "-T", str(ssh.timeout), "-p", road.port, road.hostname],
+def scan(config: SshConfig, ssh: Ssh, run: Runner) -> list[str]:
+    """Return all host keys of the host. If only one was recorded, many ssh processes would add the others later."""
+    told = run(["ssh-keyscan", "-T", str(ssh.timeout), "-p", config.port, config.hostname],
                timeout=3 * ssh.timeout + 5, check=False)
     lines = (line.split() for line in told.out.splitlines() if not line.startswith("#"))
-    return sorted({" ".join((road.known_as, *words[1:3])) for words in lines if len(words) >= 3})
+    return sorted({" ".join((config.known_as, *words[1:3])) for words in lines if len(words) >= 3})
 
 
 def append(file: str, lines: Iterable[str]) -> None:
-    """In one piece: other machines are recorded at the same moment."""
+    """Append lines to a file under a lock, because other hosts are recorded at the same time."""
     os.makedirs(os.path.dirname(os.path.abspath(file)), mode=0o700, exist_ok=True)
     with os.fdopen(os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -165,7 +165,7 @@ def append(file: str, lines: Iterable[str]) -> None:
 
 
 def fingerprints(lines: Iterable[str]) -> dict[str, str]:
-    """Of lines of a known_hosts file, by the type of the key, as `ssh-keygen -l` writes them."""
+    """Return the fingerprints of lines of a known_hosts file by the type of the key, as `ssh-keygen -l` writes them."""
     found = {}
     for line in lines:
         words = line.split()
@@ -182,64 +182,67 @@ def fingerprint_list(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple("{} {}".format(*pair) for pair in sorted(fingerprints(lines).items()))
 
 
-def evaluate(knock: Completed, road: SshConfig) -> Contact:
-    """What the machine's answer to a login with the key means."""
+def evaluate(knock: Completed, config: SshConfig) -> Contact:
+    """Return the result of a login with the key."""
     if knock.rc == 0:
-        return Contact(KEY, road.user)
+        return Contact(KEY, config.user)
     if _NOT_KNOWN in knock.err:
-        return Contact(DIFFERS, road.user, problem=_difference(knock, road))
+        return Contact(DIFFERS, config.user, problem=_difference(knock, config))
     denied = _DENIED.search(knock.err)
     if denied:
         offered = denied.group(1).split(",")
         method = next((each for each in _PASSWORD_METHODS if each in offered), "")
         if method:
-            return Contact(PASSWORD, road.user, method=method)
-        return Contact(SHUT, road.user, problem=(
-            "Wanted a login as {} with the key or a password, found that its sshd takes {} only, and not this key. "
-            "Put the key there from its console, or allow PasswordAuthentication there for now.".format(
-                road.user, ", ".join(offered))))
+            return Contact(PASSWORD, config.user, method=method)
+        return Contact(SHUT, config.user, problem=(
+            "The login as {} is not possible: expected a login with the key or a password, found that its sshd accepts "
+            "{} only, and not this key. Install the key from its console, or allow PasswordAuthentication there for "
+            "now.".format(
+                config.user, ", ".join(offered))))
     if knock.rc in (124, 255):
-        return Contact(SILENT, road.user, problem=_silence(road, knock, "it did not answer"))
-    return Contact(SHUT, road.user, problem=(
-        "Wanted a shell for {}, found that the login ends with {}: {}. See to the user's shell on the "
-        "machine.".format(road.user, knock.rc, _last_line(knock) or "no words")))
+        return Contact(NO_ANSWER, config.user, problem=_unreachable(config, knock, "it did not answer"))
+    return Contact(SHUT, config.user, problem=(
+        "The login as {} fails: expected a shell, found that it ends with {}: {}. Check the user's shell on the "
+        "host.".format(config.user, knock.rc, _last_line(knock) or "no output")))
 
 
-def _difference(knock: Completed, road: SshConfig) -> str:
-    """Nothing is sent to a machine that is not who it was."""
+def _difference(knock: Completed, config: SshConfig) -> str:
+    """Return the error message for a host with another host key than the recorded one."""
     sent = _SENT.search(knock.err)
-    # A name in two files has to be forgotten in both
-    forget = " and ".join(f"'ssh-keygen -R {road.known_as} -f {file}'"
-                          for file in road.files if os.path.exists(file))
-    return ("Wanted the host key that is recorded for {}, found {}{}. No password was sent. If the machine was made "
-            "anew, forget the former one with {} and run this again; if not, somebody else answers there.".format(
-                road.known_as, "another one" if _CHANGED in knock.err else "one of another type or a revoked one",
+    # A name in two files has to be removed from both.
+    forget = " and ".join(f"'ssh-keygen -R {config.known_as} -f {file}'"
+                          for file in config.files if os.path.exists(file))
+    return ("The host key has changed: expected the one that is recorded for {}, found {}{}. No password was sent. If "
+            "the host was reinstalled, remove the former key with {} and try again; otherwise another host answers at "
+            "its address.".format(
+                config.known_as, "another one" if _CHANGED in knock.err else "one of another type or a revoked one",
                 ", " + sent.group(1) if sent else "", forget))
 
 
-def _silence(road: SshConfig, knock: Completed, otherwise: str) -> str:
+def _unreachable(config: SshConfig, knock: Completed, otherwise: str) -> str:
     found = _last_line(knock) or otherwise
-    return "Wanted an answer of ssh at {} port {}, found: {}. {}".format(
-        road.hostname, road.port, found,
-        hung_up(found) or "See that the machine runs and that its address is right.")
+    return "The host is unreachable: expected an answer of ssh at {} port {}, found: {}. {}".format(
+        config.hostname, config.port, found,
+        connection_advice(found) or "Check that the host is running and that its address is correct.")
 
 
-def hung_up(words: str) -> str:
-    """What to do where sshd answers with nothing: from OpenSSH 9.8 on it does so to those whose logins just failed.
+def connection_advice(words: str) -> str:
+    """Return the advice for a closed connection, empty for other errors.
 
-    sshd_config(5), PerSourcePenalties.
+    From OpenSSH 9.8 on, sshd closes connections of clients whose logins just failed (sshd_config(5),
+    PerSourcePenalties).
     """
     if "Connection closed by" not in words and "Not allowed at this time" not in words:
         return ""
-    return "Its sshd may hang up on you for a while after logins that failed: wait a minute, and run this again."
+    return "Its sshd may close connections for a while after failed logins. Wait a minute and try again."
 
 
 def _last_line(knock: Completed) -> str:
-    """ssh's own reason is its last words; what it repeats of host and port stands in our sentence already."""
+    """Return ssh's reason, its last line, without host and port, which the message names already."""
     lines = [line.strip().rstrip(".") for line in knock.err.splitlines() if line.strip()]
     return re.sub(r"^ssh: connect to host \S+ port \d+: |^ssh: ", "", lines[-1]) if lines else ""
 
 
-def _public_key(road: SshConfig) -> str:
-    """The file that belongs to the first key that ssh would offer."""
-    return next((path + ".pub" for path in road.identities if os.path.exists(path + ".pub")), "")
+def _public_key(config: SshConfig) -> str:
+    """Return the public key file of the first key that ssh would offer."""
+    return next((path + ".pub" for path in config.identities if os.path.exists(path + ".pub")), "")

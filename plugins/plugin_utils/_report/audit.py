@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Put together what an audit found on each host, and add what only a comparison shows."""
+"""Merge the findings of an audit on each host, and add those that only a comparison of hosts shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DRIFT_RESULTS = {
     "containerd_result": "package_service", "crio_result": "package_service", "kubernetes_result": "package_service"}
 SITE_CHECK = "ansible-playbook classroom.kubeadm.site --check --diff --limit {0}"
 PACKAGE_RESULTS = ("containerd_result", "crio_result", "kubernetes_result")
-# By what was, or would be, done: how a person sees it. The longer of two that fit comes first.
+# The commands that show a change, by its kind. Of two kinds that match, the longer one comes first.
 SHOWN_BY = {
     "packages": "dpkg --audit",
     "kernel setting": "sysctl {0}",
@@ -59,7 +59,7 @@ SHOWN_BY_REDHAT = {
 
 
 def audit_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[str, Any]:
-    """The whole report; see DOCUMENTATION."""
+    """Return the whole report; see the DOCUMENTATION of the filter."""
     names = list(dict.fromkeys(machines))
     results = {name: _result(hostvars, name, "audit_result") for name in names}
     foreign = {name for name, result in results.items() if not fits("residue_info", result)}
@@ -96,9 +96,9 @@ def _finding(host: str, section: str, kind: str, subject: str, command: str, rea
 
 
 def _result(hostvars: Mapping[str, Any], name: str, result: str) -> Mapping[str, Any]:
-    """What a task registered on a machine; nothing where it did not run.
+    """Return the registered result of a task on a host, empty if it did not run.
 
-    Looked up by its name: to go through all variables of a machine would evaluate them all.
+    It is looked up by name, because a loop over all variables of a host would evaluate them all.
     """
     found = hostvars.get(name, {}).get(result)
     return found if isinstance(found, Mapping) else {}
@@ -113,13 +113,13 @@ def _not_audited(results: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str,
 
 
 def _last_words(message: str) -> str:
-    """What ssh itself says stands at the end of a message, behind Ansible's words around it."""
+    """Return the message of ssh, which is at the end of Ansible's own message."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     return lines[-1][max(lines[-1].rfind("ssh: "), 0):].rstrip(".") if lines else ""
 
 
 def _same(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """For every machine, what it shares with which others: one finding a kind and group of machines."""
+    """Yield for every host what it shares with others: one finding for each kind and group of hosts."""
     for each in shared(identities):
         yield _finding(each.host, SAME, each.kind, each.subject, each.command,
                        "the same on {}: {}".format(", ".join(each.others), each.reason))
@@ -132,14 +132,14 @@ def _own(name: str, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _prepared(hostvars: Mapping[str, Any], name: str) -> bool | None:
-    """Whether any package is installed that the roles install; None where they were not asked."""
+    """Return whether any package of the roles is installed, None if the roles did not run."""
     results = [_result(hostvars, name, result) for result in PACKAGE_RESULTS]
     asked = [result for result in results if "versions" in result and fits("package_service", result)]
     return any(result["versions"] for result in asked) if asked else None
 
 
 def _drift(hostvars: Mapping[str, Any], name: str) -> Iterator[dict[str, str]]:
-    """What the roles would change, and what kept them from telling."""
+    """Yield the changes that the roles would make, and the errors that prevented the comparison."""
     facts = hostvars.get(name, {}).get("ansible_facts")
     machine = facts.get("classroom_machine") if isinstance(facts, Mapping) else None
     redhat = isinstance(machine, Mapping) and machine.get("os_family") == "redhat"
@@ -171,7 +171,7 @@ def _counts(findings: Iterable[Mapping[str, str]]) -> dict[str, int]:
 
 
 def _lines(findings: Sequence[Mapping[str, str]], audited: int, wanted: int) -> list[str]:
-    """Aligned columns; what has no end of its own stands last."""
+    """Return aligned lines; the column of variable length is the last."""
     widths = {column: max((len(finding[column]) for finding in findings), default=0) for column in COLUMNS}
     lines = []
     for finding in findings:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tasks of a run registered, as a report: alike for a run that is watched and for one that asks afterwards."""
+"""Create a report from the registered results of a run, for the callback and for the module class_report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _are_records(*keys: str) -> Callable[[Any], bool]:
-    """A list of dictionaries that have a text for each of these keys."""
+    """Return a test for a list of dictionaries that have a text for each of these keys."""
     def fits(value: Any) -> bool:
         return isinstance(value, list) and all(
             isinstance(each, dict) and all(_is_text(each.get(key)) for key in keys) for each in value)
@@ -64,7 +64,7 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-# What of a result is read, and its form; all else may be large, or secret. A host decides what it returns.
+# The values of a result that are read, and their form. Others may be large or secret; a host decides what it returns.
 _FINDINGS = _are_records("kind", "subject", "command", "reason")
 _READ: dict[str, Callable[[Any], bool]] = {
     "residue": _FINDINGS, "hygiene": _FINDINGS, "identity": _is_identity, "cluster": _is_text, "changes": _are_texts,
@@ -76,9 +76,9 @@ _READ: dict[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True)
 class Watched:
-    """A machine of a run: where it belongs, what was registered on it, and what kept it from going on.
+    """A host of a run: its seat, its registered results and its failures.
 
-    `contacted` says whether it carried out a task itself; what the controller does for a machine is no contact.
+    `contacted` is whether it ran a task itself; tasks that the controller runs for a host do not count.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Watched:
 
 
 def kept(result: Mapping[str, Any], **flags: bool) -> dict[str, Any]:
-    """Return the part of a result that a report reads; what does not have the form of its key is left out."""
+    """Return the part of a result that a report reads; values of another form are left out."""
     if "censored" in result:
         return {**flags, "msg": failure_text(result)}
     found = {key: bounded(result[key]) for key in _READ if key in result}
@@ -101,7 +101,7 @@ def seat_reports(
     machines: Sequence[Watched], now: str, *, check: bool = False, ran: str = "",
     stages: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[SeatReport]:
-    """One for each seat of these machines. `stages` are the seconds of each seat's, when there is a run to tell of."""
+    """Return a report for each seat of these hosts. `stages` are the seconds of the stages of each seat, if known."""
     findings = _findings(machines)
     members: dict[str, list[Watched]] = {}
     for machine in machines:
@@ -111,7 +111,7 @@ def seat_reports(
 
 
 def _findings(machines: Sequence[Watched]) -> dict[str, tuple[Finding, ...]]:
-    """Of machines that were audited in this run; only side by side they show what is the same on two of them."""
+    """Return the findings of hosts that were audited in this run, together because clones show only in a comparison."""
     audited = {machine.name: {**machine.results, "ansible_facts": machine.results.get("ansible_facts", {})}
                for machine in machines if AUDIT in machine.results}
     found: dict[str, list[Finding]] = {name: [] for name in audited}
@@ -131,19 +131,22 @@ def _seat(
     return SeatReport(
         name=name, student=place.student, cluster=cluster, state=state, why=why, kubernetes=_kubernetes(machines),
         machines=tuple(_machine(machine, findings.get(machine.name), now) for machine in machines),
-        # Of a run that only looked the time says nothing
+        # The times of a run in check mode are not meaningful.
         stages=() if check else tuple(stages.items()), seconds=0.0 if check else sum(stages.values()),
         ran="" if check or not stages else ran, seen=now if state else "")
 
 
 def _alone(machine: Watched) -> tuple[str, str]:
-    """Empty where nothing of it is known from this run."""
+    """Return the state of a host outside of a cluster and the reason, empty if this run does not determine it."""
     failed, why = _own_state(machine)
     return failed or (ANSWERS if machine.contacted else ""), why
 
 
 def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
-    """Ready is what was proven, or was found as it should be by a run that proves what it changed."""
+    """Return the state of a seat and the reason.
+
+    A seat is ready if it was verified, or if it was in the desired state in a run that verifies what it changes.
+    """
     failures = [failure for machine in machines for failure in machine.failures]
     first = next((each for each in failures if not each.waits), next(iter(failures), None))
     if first is not None:
@@ -157,7 +160,7 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
     proofs = [machine.results[PROOF] for machine in machines if PROOF in machine.results]
     for proof in proofs:
         if proof.get("failed") or proof.get("unreachable"):
-            return STUCK, str(proof.get("msg") or "the proof failed")
+            return STUCK, str(proof.get("msg") or "the verification failed")
     nodes = [node for proof in proofs for node in proof.get("nodes") or ()]
     silent = [str(node.get("name")) for node in nodes if node.get("ready") is False]
     if silent:
@@ -167,7 +170,7 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
     if not check:
         levels = [str(machine.results[PUT_BACK].get("level")) for machine in machines if PUT_BACK in machine.results]
         if levels:
-            return RESET, "put back to {}".format(", ".join(dict.fromkeys(levels)))
+            return RESET, "reset to {}".format(", ".join(dict.fromkeys(levels)))
         if all(_settled(machine) for machine in machines) and len(machines) >= machines[0].place.size:
             return READY, ""
     kinds = [machine.results[AUDIT].get("cluster") for machine in machines if AUDIT in machine.results]
@@ -177,7 +180,7 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
 
 
 def _settled(machine: Watched) -> bool:
-    """Whether a run that could have changed it found nothing to do for its place in the cluster."""
+    """Return whether a run that could have changed the host found its membership in the desired state."""
     return any(machine.results.get(name, {}).get("decision") == AS_WISHED for name in (INIT, MEMBERSHIP))
 
 
@@ -186,7 +189,7 @@ def _because(failure: Failure) -> str:
 
 
 def _own_state(machine: Watched) -> tuple[str, str]:
-    """What is wrong with the machine itself."""
+    """Return the state of the host itself and the reason, empty without a problem."""
     if machine.failures:
         failure = machine.failures[0]
         return UNREACHABLE if failure.unreachable else STUCK, _because(failure)

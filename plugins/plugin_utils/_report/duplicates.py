@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What machines have in common that each should have for itself: only side by side they show that they are clones."""
+"""Find clones: hosts with the same value of an identifier that must be unique per host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class Unique(NamedTuple):
-    """A thing of which every machine has its own: how it is seen and why it matters."""
+    """An identifier that must be unique per host, with the command that shows it and the reason why it matters."""
 
     kind: str
     command: str
@@ -20,23 +20,23 @@ class Unique(NamedTuple):
 
 MACHINE_ID = Unique(
     "machine-id", "cat /etc/machine-id",
-    "DHCP may give both the same address, and the journal and the cluster take them for one machine: "
-    "'rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup' makes a new one")
+    "DHCP may give both the same address, and the journal and the cluster treat them as one host: create a new one "
+    "with 'rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup'")
 PRODUCT_UUID = Unique(
     "product_uuid", "cat /sys/class/dmi/id/product_uuid",
-    "kubeadm requires every node to have its own, and some network plugins and storage drivers tell nodes by it: "
+    "kubeadm requires every node to have its own, and some network plugins and storage drivers identify nodes by it: "
     "give the clone another UUID in the hypervisor")
 MAC_ADDRESS = Unique(
     "MAC address", "ip -br link",
-    "frames for one machine reach the other: give the clone another address in the hypervisor")
+    "frames for one host reach the other: give the clone another address in the hypervisor")
 SSH_HOST_KEY = Unique(
     "ssh host key", "ssh-keygen -lf /etc/ssh/ssh_host_{0}_key.pub",
-    "either can pass for the other, and a login cannot tell them apart: "
-    "'rm /etc/ssh/ssh_host_*; ssh-keygen -A' and a restart of ssh make new ones")
+    "either can pass for the other, and a login cannot distinguish them: "
+    "create new ones with 'rm /etc/ssh/ssh_host_*; ssh-keygen -A' and restart ssh")
 
 
 class Shared(NamedTuple):
-    """What one machine has in common with which others, how a person sees it and why it matters."""
+    """An identifier that a host shares with others, with the command that shows it and the reason why it matters."""
 
     host: str
     kind: str
@@ -47,7 +47,7 @@ class Shared(NamedTuple):
 
 
 def shared(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[Shared]:
-    """For every machine, what it shares with which others: one a kind and group of machines.
+    """Yield for every host what it shares with others, once for each kind and group of hosts.
 
     An identity is what the modules residue_info and host_identity_info return. The product_uuid of a container is its
     host's, so containers are not compared by it.
@@ -69,7 +69,7 @@ def shared(identities: Mapping[str, Mapping[str, Any]]) -> Iterator[Shared]:
 
 
 def _claims(identity: Mapping[str, Any]) -> Iterator[tuple[Unique, str, str]]:
-    """What a machine has to have for itself, each with what it is called in a table."""
+    """Yield the identifiers of a host that must be unique, each with its label in a table."""
     if identity.get("machine_id"):
         yield MACHINE_ID, identity["machine_id"], identity["machine_id"]
     if identity.get("product_uuid") and not identity.get("container"):
@@ -81,5 +81,5 @@ def _claims(identity: Mapping[str, Any]) -> Iterator[tuple[Unique, str, str]]:
 
 
 def _shown(unique: Unique, labels: Sequence[str]) -> str:
-    """The file of an ssh key is called after its type: ssh-ed25519, ecdsa-sha2-nistp256."""
+    """Return the command; the file of an ssh key is named after its type, such as ssh-ed25519."""
     return unique.command.format(labels[0].replace("ssh-", "", 1).split("-")[0])

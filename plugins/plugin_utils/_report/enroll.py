@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._boundary.convert import FOREIGN, fits
-from .._enroll.ssh_probe import KEY, PASSWORD, hung_up
+from .._enroll.ssh_probe import KEY, PASSWORD, connection_advice
 from .duplicates import shared
 
 READY = "ready"
@@ -19,18 +19,18 @@ NOT_READY = "not ready"
 NOTHING = "-"
 HEADS = {"host": "machine", "state": "state", "login": "login", "sudo": "sudo", "python": "python", "reason": "why"}
 SUDO = {"root": "not needed", "free": "without password", "asks": "with password", "missing": "missing"}
-# The oldest that Ansible's modules run with, for ansible-core 2.19 and later ones
+# The oldest version for modules, as the minimum of the supported ansible-core versions.
 PYTHON = (3, 9)
 
 
 def enroll_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[str, Any]:
-    """The whole table; see DOCUMENTATION."""
+    """Return the whole table; see the DOCUMENTATION of the filter."""
     names = sorted(dict.fromkeys(machines), key=_natural)
     results = {name: _Results(hostvars.get(name, {})) for name in names}
     clones = _clones({name: result.identity for name, result in results.items()})
     rows, problems = [], {}
     for name, result in results.items():
-        reasons = [*filter(None, [result.problem()]), *(each.sentence for each in clones.get(name, ()))]
+        reasons = [*filter(None, [result.problem()]), *(each.message for each in clones.get(name, ()))]
         rows.append({
             "host": name, "state": NOT_READY if reasons else READY, "login": result.login, "sudo": result.sudo,
             "python": result.said.get("python", NOTHING), "reason": " ".join(reasons)})
@@ -40,12 +40,12 @@ def enroll_report(hostvars: Mapping[str, Any], machines: Sequence[str]) -> dict[
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """seat2 before seat10, whoever left the zeros out."""
+    """Return a sort key that orders seat2 before seat10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 class _Results:
-    """What was registered on one machine; looked up by name, since all its variables would be evaluated otherwise."""
+    """The registered results of one host, looked up by name, because all its variables would be evaluated otherwise."""
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         def found(name: str) -> Mapping[str, Any]:
@@ -82,28 +82,26 @@ class _Results:
         return SUDO.get(self.said.get("sudo", ""), NOTHING)
 
     def problem(self) -> str:
-        """The first thing that is in the way; what comes after it was not tried."""
+        """Return the message of the first problem; the steps after it were not tried."""
         return self._of_contact() or self._of_login() or self._of_machine()
 
     def _of_contact(self) -> str:
         if not self.contact or self.contact.get("failed"):
-            return str(self.contact.get("msg") or "It was not looked at.")
+            return str(self.contact.get("msg") or "It was not checked.")
         return str(self.contact.get("problem", ""))
 
     def _of_login(self) -> str:
         if self.probe.get("unreachable"):
             words = _last_line(str(self.probe.get("msg", "")))
             if "Permission denied" in words:
-                return (f"Wanted the password of {self.user}, found that it is refused. It was tried once. Run this "
-                        "again with "
-                        "its own password and --limit.")
-            return f"Wanted a login as {self.user}, found: {words}. {hung_up(words)}".rstrip()
+                return (f"The password of {self.user} is wrong: expected a login with it, found that it is rejected. "
+                        "It was tried once. Run this again with the correct password and --limit.")
+            return f"The login as {self.user} fails: {words}. {connection_advice(words)}".rstrip()
         if not self.probe or self.probe.get("skipped"):
-            return (f"Wanted the password of {self.user}, found that nobody gave one. Run this in a terminal, where it "
-                    "is asked "
-                    "for, or with --ask-pass.")
+            return (f"The password of {self.user} is missing: expected one from a prompt or --ask-pass, found none. "
+                    "Run this in a terminal, where it is prompted for, or with --ask-pass.")
         if "sudo" not in self.said:
-            return "Wanted a shell for {}, found: {}.".format(
+            return "The login as {} fails: expected a shell, found: {}.".format(
                 self.user, _last_line("{}\n{}".format(self.probe.get("stderr", ""), self.probe.get("stdout", ""))))
         return ""
 
@@ -112,27 +110,25 @@ class _Results:
 
     def _of_sudo(self) -> str:
         if self.said["sudo"] == "missing":
-            return (f"Wanted root's rights for {self.user}, found no sudo. Install it and allow it for this user, or "
-                    "log in as "
-                    "root.")
+            return (f"{self.user} cannot become root: expected sudo, found no sudo. Install it and allow it for this "
+                    "user, or log in as root.")
         if not self.sudo_result.get("failed"):
             return ""
-        return ("Wanted root's rights for {} by sudo, found that it asks for a password and: {}. Give one with "
-                "--ask-become-pass, or see that the user may use sudo on the machine.".format(
+        return ("{} cannot become root: expected sudo to work, found that it asks for a password and: {}. Enter one "
+                "with --ask-become-pass, or allow the user to use sudo on the host.".format(
                     self.user, _last_line(str(self.sudo_result.get("msg", "")))))
 
     def _of_end(self) -> str:
         if self.foreign:
             return f"The host was not compared with the others: {FOREIGN}."
         if not self.end:
-            return "It did not answer any more: run this again."
+            return "It stopped responding. Try again."
         if self.end.get("problem"):
             return " ".join(str(self.end["problem"]).split())
         if self.again.get("state", KEY) != KEY:
-            found = self.again.get("problem") or "The machine still asks for a password."
-            return (f"Wanted a login with the key that was just installed. {found} A key with a passphrase has to be "
-                    "in "
-                    "ssh-agent.")
+            found = self.again.get("problem") or "The host still asks for a password."
+            return (f"The login with the key fails although it was just installed. {found} A key with a passphrase has "
+                    "to be in ssh-agent.")
         return ""
 
 
@@ -143,24 +139,25 @@ def _of_python(version: str) -> str:
         new_enough = False
     if new_enough:
         return ""
-    return ("Wanted Python {}.{} or newer for Ansible's modules, found {}. Install it ('apt-get install python3', "
-            "'dnf install python3'), or name another one by ansible_python_interpreter.".format(*PYTHON, version))
+    return ("Python is missing or too old: expected {}.{} or newer for Ansible's modules, found {}. Install it "
+            "('apt-get install python3', 'dnf install python3'), or set ansible_python_interpreter to another "
+            "one.".format(*PYTHON, version))
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
-    return lines[-1].replace("Task failed: ", "") if lines else "no words"
+    return lines[-1].replace("Task failed: ", "") if lines else "no output"
 
 
 class _Clone(NamedTuple):
-    """What a machine has in common with others, and what to do."""
+    """The identifiers that a host shares with others, as a message and a fix."""
 
-    sentence: str
+    message: str
     remedy: str
 
 
 def _clones(identities: Mapping[str, Mapping[str, Any]]) -> dict[str, list[_Clone]]:
-    """Per machine one for each group of others with which it has something in common."""
+    """Return for each host one clone message for each group of hosts with the same identifiers."""
     common: dict[str, dict[tuple[str, ...], list[tuple[str, str]]]] = {}
     for each in shared(identities):
         common.setdefault(each.host, {}).setdefault(each.others, []).append((each.kind, each.reason))
@@ -175,7 +172,7 @@ def _clones(identities: Mapping[str, Mapping[str, Any]]) -> dict[str, list[_Clon
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Aligned columns; what has no end of its own stands last."""
+    """Yield aligned lines; the column of variable length is the last."""
     columns = [column for column in HEADS if column != "reason"]
     widths = {column: max(len(row[column]) for row in [HEADS, *rows]) for column in columns}
     for row in [HEADS, *rows]:
@@ -189,8 +186,8 @@ def _closing(rows: Sequence[Mapping[str, str]], results: Mapping[str, _Results])
         len(rows) - len(missing), len(rows), "; not ready: " + ", ".join(missing) if missing else "")
     asking = [row["host"] for row in rows if not row["reason"] and row["sudo"] == SUDO["asks"]]
     if asking:
-        yield "site.yml needs --ask-become-pass, since sudo asks for a password on: " + ", ".join(asking)
+        yield "site.yml needs --ask-become-pass, because sudo asks for a password on: " + ", ".join(asking)
     recorded = [name for name, result in results.items() if result.contact.get("recorded")]
     if recorded:
-        yield ("First contact: the host keys of {} were believed as they came; 'ssh-keygen -l' at a machine's console "
-               "shows its own".format(", ".join(recorded)))
+        yield ("First contact: the host keys of {} were trusted on first use; compare them with 'ssh-keygen -l' at the "
+               "console of the host".format(", ".join(recorded)))

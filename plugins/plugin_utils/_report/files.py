@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a class on disk: report.json, which the next one builds on, and report.html for people."""
+"""Write the report of a class: report.json, which the next run updates, and report.html for users."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HTML = "report.html"
 
 
 class ReportNotWritten(Exception):
-    """A sentence that says why, and what to do."""
+    """An error with the reason why the report was not written, and the fix."""
 
 
 def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> Path:
-    """Merge it into what is there and write both files. Returns the page's path. Raises ReportNotWritten.
+    """Merge a report into the last one, write both files and return the path of the page. Raise ReportNotWritten.
 
-    Only the user can read them: they have the names of students, addresses, and what is wrong with which machine. A
-    directory that was there before keeps its mode.
+    Only the user can read the files, because they contain names of students, addresses, and problems of hosts. An
+    existing directory keeps its mode. `say` shows a warning.
     """
     place = Path(directory).expanduser()
     try:
@@ -39,14 +39,14 @@ def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> 
         _replace(place / HTML, page(report))
     except OSError as error:
         raise ReportNotWritten(
-            f"Wanted to write the report into {place}, found: {error.strerror or error}; choose another directory, or "
-            "correct its permissions."
+            f"Cannot write the report to {place}: {error.strerror or error}. Choose another directory, or correct its "
+            "permissions."
         ) from error
     return place / HTML
 
 
 def _former(place: Path, now: str, say: Callable[[str], None]) -> Report | None:
-    """What is known. A file that cannot be read is put aside, not written over."""
+    """Return the last report. A file that cannot be read is renamed and not overwritten."""
     path = place / JSON
     if not path.exists():
         return None
@@ -59,8 +59,8 @@ def _former(place: Path, now: str, say: Callable[[str], None]) -> Report | None:
     aside = _unused(place, "report-{}".format(now.replace(":", "")))
     path.rename(aside)
     aside.chmod(0o600)
-    say(f"Wanted the last report in {path}, found {found}. It is kept as {aside.name}, and the new report begins "
-        "without it.")
+    say(f"The last report is not usable: expected it in {path}, found {found}. It was renamed to {aside.name}, and the "
+        "new report starts without it.")
     return None
 
 

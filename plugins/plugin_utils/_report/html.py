@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a class as one HTML page that needs nothing but itself."""
+"""Render the report of a class as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .._display.text import duration
 from .model import READY, STUCK, UNREACHABLE, Report, SeatReport, counts
 
 TEMPLATE = "page.html.j2"
-# As many colours as the page has for stages; a run with more begins again
+# The number of colours of the page for stages; a run with more stages starts again with the first.
 COLOURS = 8
-# Units of the drawing
+# The width of the drawing in its own units.
 CHART = 1000.0
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A stage of a seat in the chart: a place, a width, a colour's number, and words for who sees no colour."""
+    """A stage of a seat in the chart: position, width, number of the colour, and a text for readers without colours."""
 
     x: float
     width: float
@@ -33,7 +33,8 @@ class Bar:
 
 
 def page(report: Report) -> str:
-    # Everything that is put in is escaped: names, versions and messages are what machines and people say
+    """Return the HTML page of a report."""
+    # All values are escaped, because names, versions and messages come from hosts and users.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True)
@@ -56,12 +57,12 @@ def page(report: Report) -> str:
 
 
 def moment(written: str) -> str:
-    """A date and time as people write it."""
+    """Return date and time in a short form."""
     return written[:16].replace("T", " ") + " UTC" if written.endswith("+00:00") else written
 
 
 def stage_names(seats: Iterable[SeatReport]) -> list[str]:
-    """In the order of the runs; one that few have comes after what it followed there."""
+    """Return the names of all stages in their order; a rare stage follows its predecessor."""
     found: list[str] = []
     for seat in seats:
         place = 0
@@ -73,7 +74,7 @@ def stage_names(seats: Iterable[SeatReport]) -> list[str]:
 
 
 def bars(seat: SeatReport, stages: list[str], longest: float) -> list[Bar]:
-    """The stages of a seat one after the other; the slowest seat fills the drawing."""
+    """Return the stages of a seat one after the other; the slowest seat fills the drawing."""
     found = []
     x = 0.0
     for name, seconds in seat.stages:
@@ -85,7 +86,7 @@ def bars(seat: SeatReport, stages: list[str], longest: float) -> list[Bar]:
 
 
 def _spread(seats: Iterable[SeatReport], stage: str) -> tuple[float, float, str]:
-    """Average, longest, and the seat that took longest."""
+    """Return average and longest time of a stage, and the seat that took longest."""
     times = [(seconds, seat.name) for seat in seats for name, seconds in seat.stages if name == stage]
     most, who = max(times)
     return sum(seconds for seconds, _name in times) / len(times), most, who

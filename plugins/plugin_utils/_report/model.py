@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a class: what is known of every seat, put together from run to run, and what changed in between."""
+"""The report of a class: the state of every seat, merged from run to run, and the changes in between."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ UNREACHABLE = "unreachable"
 RESET = "reset"
 NO_CLUSTER = "no cluster"
 UNKNOWN = "unknown"
-# Of a machine, or of what stands for itself: there was nothing wrong with it
+# The state of a host without a problem, in a cluster or outside of one.
 ANSWERS = "answers"
-# What a person has to look at stands first
+# In the order of urgency.
 STATES = (STUCK, UNREACHABLE, UNKNOWN, NO_CLUSTER, RESET, READY)
 
 CONTROL_PLANE = "control plane"
@@ -27,12 +27,12 @@ WORKER = "worker"
 
 
 class ReportError(Exception):
-    """Why what is there cannot be read as a report."""
+    """An error with the reason why a file cannot be read as a report."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that an audit found on a machine."""
+    """One finding of an audit on a host."""
 
     section: str
     kind: str
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class MachineReport:
-    """A machine. `findings` is None as long as nobody has looked; `audited` is when somebody did."""
+    """A host. `findings` is None without an audit; `audited` is the time of the last one."""
 
     name: str
     address: str = ""
@@ -57,7 +57,7 @@ class MachineReport:
 
 @dataclass(frozen=True)
 class SeatReport:
-    """A seat, or a machine that stands for itself. An empty `state` is that of a run that says nothing of it."""
+    """A seat, or a host outside of a cluster. `state` is empty if the run does not determine it."""
 
     name: str
     student: str = ""
@@ -66,20 +66,23 @@ class SeatReport:
     why: str = ""
     kubernetes: str = ""
     machines: tuple[MachineReport, ...] = ()
-    # Of the last run that did something, which `ran` names
+    # Of the last run that changed something, whose playbook is `ran`.
     stages: tuple[tuple[str, float], ...] = ()
     seconds: float = 0.0
     ran: str = ""
-    # When its state was last seen
+    # The time at which the state was last determined.
     seen: str = ""
 
     @property
     def findings(self) -> int:
+        """Return the number of findings of all hosts."""
         return sum(len(machine.findings or ()) for machine in self.machines)
 
 
 @dataclass(frozen=True)
 class Report:
+    """The report of a class. `changes` are messages about differences to the report of the time `since`."""
+
     title: str
     written: str
     playbook: str
@@ -91,12 +94,13 @@ class Report:
 
 
 def counts(report: Report) -> dict[str, int]:
-    """Seats by state; what is no cluster is not counted."""
+    """Return the number of seats by state; hosts outside of a cluster do not count."""
     states = [seat.state for seat in report.seats if seat.cluster]
     return {state: states.count(state) for state in STATES if state in states}
 
 
 def as_json(report: Report) -> dict[str, Any]:
+    """Return the document for report.json."""
     document = {"format": FORMAT, **asdict(report), "counts": counts(report)}
     for seat in document["seats"]:
         seat["stages"] = [{"stage": stage, "seconds": round(seconds, 1)} for stage, seconds in seat["stages"]]
@@ -108,11 +112,11 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def from_json(document: Any) -> Report:
-    """The report that as_json() made. Raises ReportError with what was found instead."""
+    """Return the report of a document of `as_json`. Raise ReportError with what was found instead."""
     if not isinstance(document, Mapping) or "format" not in document:
-        raise ReportError("something that is no report of a class")
+        raise ReportError("a file that is not a report of a class")
     if document["format"] != FORMAT:
-        raise ReportError("format {!r} of a report, while this version knows {}".format(document["format"], FORMAT))
+        raise ReportError("format {!r} of a report, while this version supports {}".format(document["format"], FORMAT))
     try:
         return Report(
             title=_text(document["title"]), written=_text(document["written"]), playbook=_text(document["playbook"]),
@@ -126,7 +130,7 @@ def from_json(document: Any) -> Report:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"wanted a text, found {value!r}")
+        raise TypeError(f"expected a text, found {value!r}")
     return value
 
 
@@ -152,7 +156,7 @@ def _machine(data: Mapping[str, Any]) -> MachineReport:
 
 
 def merged(former: Report | None, latest: Report) -> Report:
-    """What the latest run saw beside what is known of all else, and what is different now."""
+    """Return the last report updated with the latest run, and the changes between them."""
     if former is None:
         return replace(latest, seats=_sorted(_settled(seat) for seat in latest.seats))
     known = {seat.name: seat for seat in former.seats}
@@ -163,7 +167,7 @@ def merged(former: Report | None, latest: Report) -> Report:
 
 
 def _sorted(seats: Iterable[SeatReport]) -> tuple[SeatReport, ...]:
-    """By name, numbers among them as numbers; what is no cluster stands last, and a control plane first."""
+    """Return the seats by name in natural order, hosts outside of clusters last, control planes first in their seat."""
     return tuple(
         replace(seat, machines=tuple(sorted(
             seat.machines, key=lambda machine: (machine.role != CONTROL_PLANE, _natural(machine.name)))))
@@ -185,7 +189,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _settled(seat: SeatReport) -> SeatReport:
-    """A seat, and each of its machines, of which nothing is known is said to be unknown."""
+    """Return a seat in which every empty state is replaced by `unknown`."""
     return replace(seat, state=seat.state or UNKNOWN, machines=tuple(
         replace(machine, state=machine.state or UNKNOWN) for machine in seat.machines))
 

@@ -43,7 +43,7 @@ def test_a_machine_that_became_ready() -> None:
         "a        ready  key installed  with password  3.13.5",
         "",
         "1 of 1 machines ready",
-        "site.yml needs --ask-become-pass, since sudo asks for a password on: a",
+        "site.yml needs --ask-become-pass, because sudo asks for a password on: a",
     ]
 
 
@@ -68,20 +68,22 @@ EXPIRED = {"rc": 1, "stdout": "", "stdout_lines": [], "stderr": "Your password h
 
 
 @pytest.mark.parametrize(("different", "says"), [
-    ({"__enroll_contact": None}, "It was not looked at."),
+    ({"__enroll_contact": None}, "It was not checked."),
     ({"__enroll_contact": {"failed": True, "msg": "reached by ssh, found"}}, "reached by ssh, found"),
     ({"__enroll_contact": {"state": "no answer", "problem": "Wanted an answer."}}, "Wanted an answer."),
-    ({"__enroll_probe": DENIED}, "Wanted the password of student, found that it is refused. It was tried once."),
-    ({"__enroll_probe": GONE}, "student, found: Connection closed by 10.20.0.10 port 22. Its sshd may hang up"),
-    ({"__enroll_probe": {"skipped": True}}, "found that nobody gave one. Run this in a terminal"),
-    ({"__enroll_probe": EXPIRED}, "Wanted a shell for student, found: Your password has expired."),
-    ({"__enroll_probe": {"stdout_lines": ["python=none", "sudo=free"]}}, "Wanted Python 3.9 or newer for"),
+    ({"__enroll_probe": DENIED},
+     "The password of student is wrong: expected a login with it, found that it is rejected. It was tried once."),
+    ({"__enroll_probe": GONE}, "as student fails: Connection closed by 10.20.0.10 port 22. Its sshd may close"),
+    ({"__enroll_probe": {"skipped": True}},
+     "expected one from a prompt or --ask-pass, found none. Run this in a terminal"),
+    ({"__enroll_probe": EXPIRED}, "The login as student fails: expected a shell, found: Your password has expired."),
+    ({"__enroll_probe": {"stdout_lines": ["python=none", "sudo=free"]}}, "too old: expected 3.9 or newer for"),
     ({"__enroll_probe": {"stdout_lines": ["python=3.8.10", "sudo=free"]}}, "found 3.8.10. Install it"),
     ({"__enroll_probe": {"stdout_lines": ["python=3.9.2", "sudo=missing"]}}, "found no sudo. Install it"),
     ({"__enroll_sudo": {"failed": True, "msg": "Task failed: Incorrect sudo password"}}, "Incorrect sudo password."),
     ({"_enroll_result": {"problem": "a cannot become a worker:\n no memory"}}, "a cannot become a worker: no memory"),
-    ({"_enroll_result": None}, "It did not answer any more"),
-    ({"__enroll_key_login": {"state": "password", "problem": ""}}, "The machine still asks for a password."),
+    ({"_enroll_result": None}, "It stopped responding"),
+    ({"__enroll_key_login": {"state": "password", "problem": ""}}, "The host still asks for a password."),
     ({"__enroll_key_login": {"state": "no answer", "problem": "Wanted an answer."}},
      "just installed. Wanted an answer."),
 ])
@@ -117,7 +119,7 @@ def test_numbers_in_names_count() -> None:
 
 def test_first_contact_is_said_plainly() -> None:
     contact = {"state": "key", "problem": "", "recorded": ["ssh-ed25519 SHA256:x"]}
-    assert "First contact: the host keys of a were believed as they came" in enroll_report(
+    assert "First contact: the host keys of a were trusted on first use" in enroll_report(
         {"a": machine(__enroll_contact=contact)}, ["a"])["lines"][-1]
 
 

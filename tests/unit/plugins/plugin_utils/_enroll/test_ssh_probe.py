@@ -21,9 +21,9 @@ from ansible_collections.classroom.kubeadm.plugins.action.ssh_first_contact impo
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._enroll.ssh_probe import (
     DIFFERS,
     KEY,
+    NO_ANSWER,
     PASSWORD,
     SHUT,
-    SILENT,
     UNKNOWN,
     Contact,
     Ssh,
@@ -69,16 +69,18 @@ def contact(
     (ASKS, PASSWORD, "password", ""),
     ((255, "Permission denied (publickey,keyboard-interactive)."), PASSWORD, "keyboard-interactive", ""),
     ((255, "Permission denied (keyboard-interactive,password)."), PASSWORD, "password", ""),
-    ((255, "Permission denied (publickey)."), SHUT, "", "its sshd takes publickey only, and not this key"),
+    ((255, "Permission denied (publickey)."), SHUT, "", "its sshd accepts publickey only, and not this key"),
     ((255, VERIFY), DIFFERS, "", "found one of another type or a revoked one. No password was sent"),
     ((255, CHANGED), DIFFERS, "", "found another one, SHA256:other. No password was sent"),
-    ((255, "ssh: connect to host 10.20.0.10 port 22: No route to host"), SILENT, "", "found: No route to host."),
-    ((255, "ssh: Could not resolve hostname x: Name or service not known"), SILENT, "", "Name or service not known."),
-    ((255, "Connection timed out during banner exchange"), SILENT, "", "found: Connection timed out during banner"),
-    ((255, "Connection closed by 10.20.0.10 port 22"), SILENT, "", "for a while after logins that failed"),
-    ((255, ""), SILENT, "", "found: it did not answer."),
-    ((124, "no answer within 20 s"), SILENT, "", "found: no answer within 20 s."),
-    ((1, "This account is currently not available.\n"), SHUT, "", "the login ends with 1: This account is currently"),
+    ((255, "ssh: connect to host 10.20.0.10 port 22: No route to host"), NO_ANSWER, "", "found: No route to host."),
+    ((255, "ssh: Could not resolve hostname x: Name or service not known"), NO_ANSWER, "",
+     "Name or service not known."),
+    ((255, "Connection timed out during banner exchange"), NO_ANSWER, "", "found: Connection timed out during banner"),
+    ((255, "Connection closed by 10.20.0.10 port 22"), NO_ANSWER, "", "for a while after failed logins"),
+    ((255, ""), NO_ANSWER, "", "found: it did not answer."),
+    ((124, "no answer within 20 s"), NO_ANSWER, "", "found: no answer within 20 s."),
+    ((1, "This account is currently not available.\n"), SHUT, "",
+     "found that it ends with 1: This account is currently"),
 ])
 def test_what_an_answer_means(
     fake_run: Any, known_hosts: Path, knock: tuple[int, str], state: str, method: str, says: str
@@ -104,8 +106,8 @@ def test_a_machine_that_was_never_seen_is_recorded_before_it_is_entered(fake_run
 
 @pytest.mark.parametrize(("scanned", "record", "more", "state", "says"), [
     (LINE, False, "", UNKNOWN, "In check mode its host keys are not recorded"),
-    ("", True, "", SILENT, "found: Host key verification failed"),
-    (LINE, True, "proxyjump bastion\n", UNKNOWN, "a machine behind a jump host is not scanned"),
+    ("", True, "", NO_ANSWER, "found: Host key verification failed"),
+    (LINE, True, "proxyjump bastion\n", UNKNOWN, "a host behind a jump host is not scanned"),
 ])
 def test_nothing_is_recorded(
     fake_run: Any, known_hosts: Path, scanned: str, record: bool, more: str, state: str, says: str

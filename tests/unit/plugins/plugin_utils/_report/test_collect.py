@@ -49,7 +49,7 @@ def seat(master: dict[str, Any], node: dict[str, Any], *failures: Failure, check
      "stuck", "Nodes that are not ready: x"),
     ({"verify_result": {"nodes": []}}, {}, True, "", ""),
     ({"reset_result": {"level": "bare"}}, {"reset_result": {"level": "bare"}}, False,
-     "reset", "put back to bare"),
+     "reset", "reset to bare"),
     ({"reset_result": {"level": "bare"}}, {}, True, "", ""),
     ({"audit_result": {**AUDITED, "cluster": "none"}}, {"audit_result": {**AUDITED, "cluster": "none"}}, True,
      "no cluster", ""),

@@ -55,7 +55,7 @@ def test_a_host_puts_no_control_characters_into_the_files(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("text", "found"), [
-    ("{", "is not JSON"), ("", "is not JSON"), ("[]", "no report of a class"), ('{"format": 99}', "format 99"),
+    ("{", "is not JSON"), ("", "is not JSON"), ("[]", "not a report of a class"), ('{"format": 99}', "format 99"),
     ('{"format": 1, "seats": {}}', "parts missing"), ("\x00\xff", "is not JSON")])
 def test_what_cannot_be_read_is_kept(tmp_path: Path, text: str, found: str) -> None:
     sentences: list[str] = []
@@ -71,7 +71,7 @@ def test_what_cannot_be_read_is_kept(tmp_path: Path, text: str, found: str) -> N
 
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ReportNotWritten, match=re.escape("Wanted to write the report into")):
+    with pytest.raises(ReportNotWritten, match=re.escape("Cannot write the report to")):
         write_report(str(tmp_path / "file"), NEW, quiet)
 
 

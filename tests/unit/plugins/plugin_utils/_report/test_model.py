@@ -41,12 +41,12 @@ def test_what_is_written_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(("document", "found"), [
-    ([], "no report"),
-    ({"a": 1}, "no report"),
-    ({**as_json(FIRST), "format": 2}, "format 2 of a report, while this version knows 1"),
+    ([], "not a report"),
+    ({"a": 1}, "not a report"),
+    ({**as_json(FIRST), "format": 2}, "format 2 of a report, while this version supports 1"),
     ({**as_json(FIRST), "seats": 3}, "parts missing or of another kind"),
     ({"format": 1}, "parts missing or of another kind"),
-    ({**as_json(FIRST), "seats": [{**as_json(FIRST)["seats"][0], "why": ["x"]}]}, "wanted a text, found"),
+    ({**as_json(FIRST), "seats": [{**as_json(FIRST)["seats"][0], "why": ["x"]}]}, "expected a text, found"),
 ])
 def test_what_is_no_report_is_said(document: Any, found: str) -> None:
     with pytest.raises(ReportError, match=found):
