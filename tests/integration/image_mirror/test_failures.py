@@ -81,7 +81,7 @@ def test_what_passes_is_waited_for(mirror: Mirror, upstream: Upstream, faults: l
 
 @pytest.mark.parametrize(("fault", "said"), [
     (Fault("/web/manifests/", status=429, retry_after="3600"), "HTTP status 429"),
-    (Fault("/web/manifests/", status=429), "wait until the registry lets more through"),
+    (Fault("/web/manifests/", status=429), "Wait until the registry accepts more requests"),
     (Fault("/web/manifests/", status=500), "HTTP status 500"),
     (Fault("/web/manifests/", delay=4), "timed out"),
     (Fault("/web/blobs/", status=500), "500"),
@@ -191,7 +191,7 @@ def test_a_tag_that_moved_upstream_is_named_and_not_taken(mirror: Mirror, upstre
     assert (quiet.result["moved"], compared.result["moved"], verified.result["moved"]) == ([], moved, moved)
     assert not compared.result["changed"]
     told = compared.result["warnings"] + [line for line in mirror.lines() if name in line]
-    assert sum(f"{name} is {new}" in str(line) and f"locked as {old}" in str(line) for line in told) > 1
+    assert sum(f"it is {new}" in str(line) and f"locked as {old}" in str(line) for line in told) > 1
     # Where it has to be copied, the locked one is
     assert elsewhere.result["moved"] == moved
     assert images.digest((tmp_path / "tree/moving:latest/manifest.json").read_bytes()) == old
