@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the controller's own process: what other tasks registered is read, and two files are written there."""
+"""Write the report of a class on the controller from the registered results of other tasks."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ SPEC = {
 
 
 def watched(name: str, variables: Mapping[str, Any], groups: list[str]) -> Watched:
-    """Looked up by name: to go through all variables of a machine would evaluate them all."""
+    """Return the results of a host, looked up by name: a loop over all its variables would evaluate them all."""
     results: dict[str, Mapping[str, Any]] = {}
     for registered in (*REGISTERED, AUDIT_FAILURE):
         found = variables.get(registered)
         if isinstance(found, Mapping):
             results[registered] = kept(transform_to_native_types(dict(found)))
-    # One that failed may have done so on the controller, before anything was sent
+    # A failed task does not count as a contact: it may have failed on the controller.
     contacted = any(not any(result.get(end) for end in ("failed", "unreachable", "skipped"))
                     for result in results.values())
     facts = variables.get("ansible_facts")
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         machines = [
             watched(name, hostvars[name], list(hostvars[name].get("group_names", ())))
             for name in dict.fromkeys(options["machines"]) if name in hostvars]
-        # What nobody looked at has nothing to tell
+        # Hosts without results were not part of this run.
         seen = [machine for machine in machines if set(machine.results) - {"ansible_facts"}]
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         report = Report(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""fetch_file: everything that hosts send to the controller to be kept there is checked and written here."""
+"""Validate and write everything that hosts send to the controller to be stored there."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SPEC: dict[str, Any] = {
     }},
 }
 MODE = re.compile(r"0?[0-7]{3}")
-# A kubeconfig of kubeadm has some 6 KiB
+# A kubeconfig of kubeadm has about 6 KiB.
 SMALL = 1 << 20
 _SOURCE = re.compile(r"/[\w/.@+:=, -]+")
 _LONGEST_MESSAGE = 500
@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
                     "or make room. Nothing was changed.".format(given["dest"], problem.strerror or problem)}
 
     def _place(self, given: Mapping[str, Any]) -> tuple[str, list[str], str]:
-        """The directory that the inventory names, the directories below it, and the name in the last of them."""
+        """Return the directory that the inventory names, the directories below it, and the name in the last of them."""
         if given["directory"] is None:
             directory, name = os.path.split(os.path.abspath(given["dest"]))
             return directory, [], destination.require_name(name)
@@ -94,7 +94,7 @@ class ActionModule(ActionBase):
         return given["directory"], below, name
 
     def _absent(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The file is gone from the controller; the host is not asked."""
+        """Remove the file from the controller, without a connection to the host."""
         directory, below, name = self._place(given)
         unchanged = {"changed": False, "dest": given["dest"], "reason": ""}
         try:
@@ -109,7 +109,7 @@ class ActionModule(ActionBase):
         return {"changed": True, "dest": given["dest"], "reason": "it must be absent"}
 
     def _small(self, given: Mapping[str, Any], task_vars: Any) -> dict[str, Any]:
-        """A kubeconfig or a certificate: parsed, and compared with the controller's file."""
+        """Parse a kubeconfig or a certificate, compare it with the file on the controller, and write it."""
         text = given["content"] if given["src"] is None else self._slurped(given["src"], task_vars)
         result: dict[str, Any] = {"dest": given["dest"]}
         try:
@@ -137,14 +137,14 @@ class ActionModule(ActionBase):
         return {**result, "changed": bool(reason), "reason": reason}
 
     def _slurped(self, src: str, task_vars: Any) -> str:
-        """The content of a file of the host, of at most SMALL bytes. It appears in no output at any verbosity."""
+        """Return a file of the host of at most SMALL bytes. It appears in no output at any verbosity."""
         try:
-            # Warnings of the host go nowhere
+            # Warnings of the host are dropped.
             with self._hidden(), DeferredWarningContext(variables={}):
                 found = self._execute_module("ansible.builtin.slurp", {"src": src}, task_vars=task_vars)
                 self._remove_tmp_path(self._connection._shell.tmpdir)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as problem:
-            # ansible-core takes the result for a mapping with mappings in it, wherever the host put something else
+            # ansible-core expects a mapping with mappings in it, but a host may return something else.
             raise ClassroomError(f"{src} cannot be read on the host: expected the form of a module's result, found "
                                  "another. Nothing was changed.") from problem
         content = found.get("content")
@@ -164,8 +164,8 @@ class ActionModule(ActionBase):
 
     @contextmanager
     def _hidden(self) -> Iterator[None]:
-        """Keep what the host answers out of the connection plugin's own messages (-vvv) and out of the host's log."""
-        # The connection has a play context of its own, a copy
+        """Hide the host's answer from the messages of the connection plugin (-vvv) and from the host's log."""
+        # The connection has its own copy of the play context.
         places = (self._task, self._play_context, self._connection._play_context)
         before = [place.no_log for place in places]
         for place in places:
@@ -177,7 +177,7 @@ class ActionModule(ActionBase):
                 place.no_log = value
 
     def _harvest(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Both archives of a host in a new directory, complete or not there at all."""
+        """Fetch both archives of a host into a new directory, which is complete or does not exist."""
         directory, below, name = self._place(given)
         result: dict[str, Any] = {"changed": True, "dest": given["dest"], "reason": "it is a new harvest",
                                   "strangers": [], "namespaces": []}
@@ -209,13 +209,13 @@ class ActionModule(ActionBase):
             raise ClassroomError("The harvest of this host is rejected: expected archives as harvest_files and "
                                  "harvest_objects write them, found that {}. Run it again. Nothing was changed on the "
                                  "controller.".format(str(problem).rstrip("."))) from problem
-        # JSON first: values of a task are of Ansible's own types
+        # Converted to JSON first, because values of a task have Ansible's own types.
         contents = json.loads(json.dumps({**wanted["contents"], "strangers": result["strangers"]}))
         text = yaml.safe_dump(contents, allow_unicode=False, sort_keys=False, width=120)
         fresh.write("contents.yml", text.encode("ascii"), 0o600, replace=False)
 
     def _transfer(self, place: str, name: str, fresh: destination.Directory, max_mb: int) -> None:
-        """Fetch a file by the connection into a directory of the controller, of limited size."""
+        """Fetch a file of limited size through the connection into a directory of the controller."""
         limit = harvest.transfer_limit(max_mb)
         src, dest = "{}/{}".format(place.rstrip("/"), name), os.path.join(fresh.path, name)
         self._only_sftp()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the controller's own process: what looks at nothing but its options needs no machine and no new Python."""
+"""Check the inventory of a cluster in the process of the controller, because no host is needed for it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ SPEC = {
 }
 
 
-def judged(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of the task for validated options."""
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of the task for validated options."""
     given = dict(options)
     hosts = tuple(Host(**dict(host, groups=frozenset(host["groups"]))) for host in given.pop("hosts"))
     declaration = Declaration(hosts=hosts, **given)
@@ -61,5 +61,5 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(argument_spec=SPEC)
-        result.update(judged(options))
+        result.update(checked(options))
         return result

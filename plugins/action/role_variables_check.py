@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the controller's own process, once for all machines; Ansible's own check is a process a role and machine.
+"""Check the variables of roles in one process of the controller; Ansible's own check is a process per role and host.
 
 The files of the inventory are checked here as well, because only the controller has them.
 """
@@ -30,18 +30,18 @@ SPEC = {
 
 
 def problems(options: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the variables of a machine, a sentence of Ansible's each.
+    """Return Ansible's messages about the variables of a host.
 
-    Only those that are set are judged, and of these only what can be told now: some need facts that nobody has read.
+    Only variables that are set and can be evaluated are validated: some need facts that are not gathered yet.
     """
     found: list[str] = []
     for name in sorted(options):
         if name in variables:
             try:
-                judged = ArgumentSpecValidator({name: dict(options[name])}).validate({name: variables[name]})
+                result = ArgumentSpecValidator({name: dict(options[name])}).validate({name: variables[name]})
             except AnsibleError:
                 continue
-            found += judged.error_messages
+            found += result.error_messages
     return found
 
 
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         declared_twice = [
             found.message
             for found in duplicates(variables.get("ansible_inventory_sources") or (), constants.INVENTORY_IGNORE_EXTS)
-            # Another cluster's mistake stops that cluster; what concerns a group concerns all
+            # An error of another cluster stops only that cluster; an error of a group concerns all hosts.
             if not found.host or found.host in given["machines"]
         ]
         found = [
@@ -76,21 +76,20 @@ class ActionModule(ActionBase):
             "{}:\n- {}".format(title, "\n- ".join(lines))
             for title, lines in (
                 ("The inventory declares something more than once", declared_twice),
-                ("Wanted variables as the roles declare them, found", found))
+                ("Variables are invalid: expected values as the roles declare them, found", found))
             if lines
         ]
         if parts:
             result.update(
-                failed=True, msg="{}\nCorrect the inventory; nothing was changed.".format("\n".join(parts)))
+                failed=True, msg="{}\nCorrect the inventory. Nothing was changed.".format("\n".join(parts)))
         return result
 
     def _options(self, role: str) -> dict[str, Mapping[str, Any]]:
-        """The variables of all entry points of a role."""
+        """Return the variables of all entry points of a role."""
         path = ROLES / role / "meta" / "argument_specs.yml"
         if not path.is_file():
             known = ", ".join(sorted(path.name for path in ROLES.iterdir() if path.is_dir()))
-            raise AnsibleError(f"Wanted the variables of the role {role}, found no such role in this collection; it "
-                               "has "
-                               f"{known}.")
+            raise AnsibleError(f"The role {role} does not exist: expected a role of this collection, found none of "
+                               f"that name. Use one of {known}.")
         entries = self._loader.load_from_file(str(path))["argument_specs"].values()
         return {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}

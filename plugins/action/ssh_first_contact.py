@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs on the controller only, a process a machine: ssh is asked, no password is sent and no Python needed there."""
+"""Record host keys and check the login with ssh on the controller; no password is sent, and hosts need no Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPEC = {"timeout": {"type": "int", "default": 5}}
 
 
 def ssh_of(options: Mapping[str, Any], timeout: int) -> Ssh:
-    """ssh as Ansible's connection plugin would call it with these options of its own, in the same order."""
+    """Return ssh with the arguments of Ansible's connection plugin, in the same order."""
     words = shlex.split(options["ssh_args"] or "")
     if options["private_key_file"]:
         words += ["-o", 'IdentityFile="{}"'.format(options["private_key_file"])]
@@ -46,12 +46,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, given = self.validate_argument_spec(argument_spec=SPEC)
         if self._connection.transport != "ssh":
-            raise AnsibleError("Wanted a machine that is reached by ssh, found the connection "
-                               f"'{self._connection.transport}'. Leave such a "
-                               "machine out with --limit, it has no login.")
+            raise AnsibleError("The host has no login: expected a host reached by ssh, found the connection "
+                               f"'{self._connection.transport}'. Exclude such a host with --limit.")
         options = {name: self._connection.get_option(name) for name in OPTIONS}
         contact = make_contact(ssh_of(options, given["timeout"]), run, record=not self._task.check_mode)
-        # One attempt by one method; ssh's own choice would be all of them
+        # One attempt with one method; by default ssh would try all of them.
         method = " -o PreferredAuthentications=" + contact.method if contact.state == PASSWORD else ""
         result.update(
             contact.as_dict(), changed=bool(contact.recorded), password_given=self._password_given(),
@@ -64,10 +63,13 @@ class ActionModule(ActionBase):
         return result
 
     def _password_given(self) -> bool:
-        """By --ask-pass, or by the inventory."""
+        """Return whether there is a password, from --ask-pass or from the inventory."""
         return bool(self._connection.get_option("password") or self._play_context.password)
 
     def _become_password_given(self, task_vars: Mapping[str, Any]) -> bool:
-        """By --ask-become-pass, or by the inventory; this task becomes nobody, and has no plugin that would tell."""
+        """Return whether there is a become password, from --ask-become-pass or from the inventory.
+
+        This task does not use become, so there is no become plugin with the value.
+        """
         return bool(self._play_context.become_pass) or any(
             name in task_vars for name in ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"))

@@ -172,9 +172,8 @@ class CallbackModule(Default):
             return None
         if RICH_MISSING:
             self._display.warning(
-                f"Wanted the Python library rich for the table of seats, found none ({RICH_MISSING}); install it, for "
-                "example with "
-                "'pip install rich', beside Ansible. Until then there are plain lines.")
+                f"The table of seats is not available: expected the Python library rich, found none ({RICH_MISSING}). "
+                "Install it next to Ansible, for example with 'pip install rich'. Plain lines are written instead.")
             return None
         lock = getattr(self._display, "_lock", None)
         if lock is None:

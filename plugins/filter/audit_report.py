@@ -2,22 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the machines of an audit said, as one report: only side by side they show what is the same on two of them."""
+"""Merge the results of an audit of several hosts into one report."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: audit_report
-short_description: The report of an audit of several machines
+short_description: Merge the results of an audit of several hosts into a report
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Puts together what the tasks of the role C(audit) registered on each machine, and adds what a comparison shows.
-  - What must differ on any two machines is the machine-id, the product_uuid, the hardware addresses of network cards
-    and the ssh host keys. The product_uuid of a container is its host's, so containers are not compared by it.
-  - A machine without any of the packages, and not part of a cluster, was never prepared or is bare. Nothing on it can
-    have drifted.
+  - Merges the results that the tasks of the role C(audit) registered on each host, and adds what a comparison shows.
+  - The machine-id, the product_uuid, the MAC addresses of network cards and the SSH host keys must be unique per host.
+    The product_uuid of a container is that of its own host, so containers are not compared by it.
+  - A host without any of the packages that is not part of a cluster was never prepared or is bare, so it has no drift.
 positional: machines
 options:
   _input:
@@ -29,14 +28,14 @@ options:
     type: dict
     required: true
   machines:
-    description: Inventory names of the machines that were to be audited.
+    description: Inventory names of the hosts of the audit.
     type: list
     elements: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: The report is shown
+- name: Show the report
   ansible.builtin.debug:
     msg: "{{ (hostvars | classroom.kubeadm.audit_report(ansible_play_hosts_all)).lines | join('\n') }}"
 """
@@ -48,8 +47,8 @@ _value:
   contains:
     findings:
       description:
-        - All findings, in the order of the machines. Each has C(host), C(section) (V(not audited), V(same), V(residue),
-          V(hygiene) or V(drift)), C(kind), C(subject), C(command) (what a person types to see it) and C(reason).
+        - All findings, in the order of the hosts. Each has C(host), C(section) (V(not audited), V(same), V(residue),
+          V(hygiene) or V(drift)), C(kind), C(subject), C(command) (which shows it) and C(reason).
       type: list
       elements: dict
       sample:
@@ -62,14 +61,14 @@ _value:
     machines:
       description:
         - By name, whether each was C(audited), its C(cluster) (as residue_info returns it), whether it is
-          C(prepared) (null where nobody asked) and its C(identity).
+          C(prepared) (null if unknown) and its C(identity).
       type: dict
     counts:
       description: The number of findings by section.
       type: dict
       sample: {residue: 1}
     lines:
-      description: The same for a person, aligned, a finding a line, and a closing line.
+      description: The findings as aligned lines of text, with a summary as the last line.
       type: list
       elements: str
 """

@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The machines of a cluster, read from the inventory in one way for every role."""
+"""List the hosts of a cluster from the inventory, in the same way for every role."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cluster_hosts
-short_description: The machines of a cluster as the inventory declares them
+short_description: List the hosts of a cluster with their addresses and names
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Turns host variables into the list from which the preflight check, C(/etc/hosts) and the roles' addresses are made.
-  - No machine is asked; a machine outside of the run (C(--limit)) is listed like the others.
+  - Turns host variables into the list that the preflight check, C(/etc/hosts) and the addresses in roles are based on.
+  - There is no connection to a host. A host outside of the run (C(--limit)) is listed like the others.
 positional: machines, domain, network
 options:
   _input:
@@ -23,20 +23,20 @@ options:
     required: true
   machines:
     description:
-      - Inventory names of the machines wanted.
-      - Empty names and names that the inventory does not have are left out; one given twice is listed once.
+      - Inventory names of the hosts to list.
+      - Empty and unknown names are left out; duplicates are listed once.
     type: list
     elements: str
     required: true
   domain:
-    description: Appended to a machine's name for its C(fqdn); none is given when it is empty.
+    description: Domain to append to the name of a host for its C(fqdn). Without it, C(fqdn) is empty.
     type: str
     default: ""
   network:
     description:
-      - The nodes' internal network, or the name of its interface. Then a machine's address is its one there.
-      - The fact C(classroom_interfaces) has it; without that fact it is the inventory's if it is in the network. A node
-        of which neither is known has none; another machine may be outside of the network.
+      - Internal network of the nodes, or the name of its interface. The address of a host is the one in this network.
+      - It comes from the fact C(classroom_interfaces), or from the inventory if that address is in the network. A node
+        without either has no address; other hosts may be outside of the network.
     type: str
     default: ""
 """
@@ -50,9 +50,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One dictionary a machine with C(name) (the inventory's name, which is the machine's own), C(address) (the variable
-      C(node_address), else the one in O(network), else C(ansible_host), else the name), C(fqdn) (empty when there is
-      none) and C(groups).
+    - One dictionary for each host with C(name) (the inventory name, which is the host name), C(address) (the variable
+      C(node_address), else the one in O(network), else C(ansible_host), else the name), C(fqdn) (may be empty) and
+      C(groups).
   type: list
   elements: dict
 """
@@ -66,7 +66,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.addres
 def cluster_hosts(
     hostvars: Mapping[str, Any], machines: Sequence[str], domain: str = "", network: str = "",
 ) -> list[dict[str, Any]]:
-    """One entry for each machine; see DOCUMENTATION."""
+    """Return one entry for each host; see DOCUMENTATION."""
     entries = []
     for machine in dict.fromkeys(machines):
         if machine not in hostvars:
@@ -95,7 +95,7 @@ def _address(variables: Mapping[str, Any], machine: str, network: str) -> str:
 
 
 def _fqdn(machine: str, domain: str) -> str:
-    """A name with a dot is complete already; the domain is for the others."""
+    """Return the fully qualified name; a name with a dot is complete already."""
     if "." in machine:
         return machine
     return f"{machine}.{domain}" if domain else ""

@@ -2,41 +2,41 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One declaration of an HTTP(S) proxy in the words of everybody who has to know it."""
+"""Render the settings of an HTTP(S) proxy for all programs that use it."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cluster_proxy
-short_description: A proxy for packages, runtime, kubelet and skopeo
+short_description: Render proxy settings for packages, runtime, kubelet and skopeo
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Turns a declaration of proxies into environment variables and files, with everything excluded that must never be
-    reached through a proxy.
+  - Turns the settings of proxies into environment variables and files, and excludes everything that must never be
+    accessed through a proxy.
 positional: direct, family
 options:
   _input:
     description:
-      - C(http) and C(https), the URLs of the proxies (without C(https) it is that of C(http)), and C(no_proxy), a list
-        of further names, domains, addresses and networks that are reached directly.
-      - When it is empty the files are to be absent.
+      - C(http) and C(https), the URLs of the proxies (C(https) defaults to C(http)), and C(no_proxy), a list of
+        additional names, domains, addresses and networks to access directly.
+      - If it is empty, the files must be absent.
     type: dict
     required: true
   direct:
-    description: Addresses, names, domains and networks of the cluster; empty ones are left out.
+    description: Addresses, names, domains and networks of the cluster to access directly. Empty ones are left out.
     type: list
     elements: str
     required: true
   family:
-    description: C(debian) for a file of apt's as well.
+    description: Family of the distribution. C(debian) adds a file for apt.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: The environment of a program that fetches something
+- name: Show the environment of a program that fetches something
   ansible.builtin.debug:
     msg: "{{ ({'http': 'http://proxy:3128'} | classroom.kubeadm.cluster_proxy(['master'], 'debian')).environment }}"
 """
@@ -44,10 +44,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(environment), a dictionary in upper and lower case, since programs differ in which they read.
-    - C(files), for the option C(files) of M(classroom.kubeadm.package_service), what a person at the machine needs.
-    - C(unit), the same for a drop-in of a systemd unit, without its C(path).
-    - Where a URL has a login, files are for root alone, are not shown, and there is none for login shells.
+    - C(environment), a dictionary with names in upper and lower case, because programs differ in which they read.
+    - C(files), for the option C(files) of M(classroom.kubeadm.package_service), with the settings of apt and of login
+      shells.
+    - C(unit), an entry of the same form for a drop-in of a systemd unit, without its C(path).
+    - If a URL contains a login, the files have the mode V(0600), their content is not shown, and there is none for
+      login shells.
   type: dict
 """
 
@@ -59,12 +61,12 @@ from urllib.parse import urlsplit
 HEADER = "Written by the collection classroom.kubeadm; the next run replaces changes made here."
 APT = "/etc/apt/apt.conf.d/50classroom-kubeadm-proxy"
 PROFILE = "/etc/profile.d/classroom-kubeadm-proxy.sh"
-# Never through a proxy on any machine
+# Never accessed through a proxy, on any host.
 LOCAL = ("localhost", "127.0.0.0/8", "::1")
 
 
 def cluster_proxy(proxy: Mapping[str, Any], direct: Sequence[str], family: str) -> dict[str, Any]:
-    """See DOCUMENTATION; the declaration was judged by inventory_check."""
+    """Return the settings of a proxy that inventory_check has validated; see DOCUMENTATION."""
     http = proxy.get("http") or ""
     https = proxy.get("https") or http
     secret = any("@" in urlsplit(url).netloc for url in (http, https))
@@ -94,7 +96,7 @@ def _profile(environment: Mapping[str, str]) -> str:
 
 
 def _unit(environment: Mapping[str, str]) -> str:
-    """As systemd.exec(5) has it: % begins a specifier, a backslash and a quote are escaped."""
+    """Return a drop-in with the escapes of systemd.exec(5) for percent signs, backslashes and quotes."""
     lines = []
     for name, value in environment.items():
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
@@ -103,7 +105,7 @@ def _unit(environment: Mapping[str, str]) -> str:
 
 
 def _apt(http: str, https: str, excluded: Sequence[str]) -> str:
-    """apt knows exceptions for single hosts only; a network is none."""
+    """Return the settings of apt, which supports exceptions for single hosts only."""
     lines = ["// " + HEADER]
     for scheme, url in (("http", http), ("https", https)):
         if url:
@@ -113,7 +115,7 @@ def _apt(http: str, https: str, excluded: Sequence[str]) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """A colon would be taken for apt's own separator; whoever has a repository at an IPv6 address gives it a name."""
+    """Return whether apt accepts a name as an exception; a colon, as in an IPv6 address, is apt's own separator."""
     return "/" not in name and not name.startswith((".", "*")) and ":" not in name
 
 

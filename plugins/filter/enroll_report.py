@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an enrolment found on each machine, as one table: who is ready, who is not and why, and who is whose clone."""
+"""Merge the results of an enrollment of several hosts into one table."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: enroll_report
-short_description: The table of an enrolment of several machines
+short_description: Merge the results of an enrollment of several hosts into a table
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Puts together what the tasks of the role C(enroll) registered on each machine, and adds what a comparison shows.
-  - What must differ on any two machines is the machine-id, the product_uuid, the hardware addresses of network cards
-    and the ssh host keys. Host keys are compared also of machines to which nobody could log in.
+  - Merges the results that the tasks of the role C(enroll) registered on each host, and adds what a comparison shows.
+  - The machine-id, the product_uuid, the MAC addresses of network cards and the SSH host keys must be unique per host.
+    Host keys are compared even if no login was possible.
 positional: machines
 options:
   _input:
@@ -26,14 +26,14 @@ options:
     type: dict
     required: true
   machines:
-    description: Inventory names of the machines that were to be enrolled.
+    description: Inventory names of the hosts to enroll.
     type: list
     elements: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: The table is shown
+- name: Show the table
   ansible.builtin.debug:
     msg: "{{ (hostvars | classroom.kubeadm.enroll_report(ansible_play_hosts_all)).lines }}"
 """
@@ -45,17 +45,17 @@ _value:
   contains:
     rows:
       description:
-        - One a machine. Each has C(host), C(state) (V(ready) or V(not ready)), C(login), C(sudo),
+        - One row for each host. Each has C(host), C(state) (V(ready) or V(not ready)), C(login), C(sudo),
           C(python) and C(reason).
         - Sorted by name, numbers in names by their value.
       type: list
       elements: dict
     problems:
-      description: By name, why a machine is not ready and what to do. Those that are ready are left out.
+      description: Error messages by name, for hosts that are not ready.
       type: dict
       sample: {node2: "Its machine-id is the same as that of node1."}
     lines:
-      description: The same for a person, aligned, a machine a line, and closing lines.
+      description: The rows as aligned lines of text, with a summary at the end.
       type: list
       elements: str
 """

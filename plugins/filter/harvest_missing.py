@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What could not be harvested of the hosts of a cluster."""
+"""List what could not be harvested of the hosts of a cluster."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Reads what P(classroom.kubeadm.harvest_files#module) and P(classroom.kubeadm.harvest_objects#module) returned on the
-    hosts of a cluster, as the role P(classroom.kubeadm.harvest#role) registered it.
+  - Reads the results of P(classroom.kubeadm.harvest_files#module) and P(classroom.kubeadm.harvest_objects#module) on
+    the hosts of a cluster, as the role P(classroom.kubeadm.harvest#role) registered them.
   - A host that was not reached, whose harvest failed, or that gave no valid result counts as not harvested.
 positional: hosts, reached, control_plane
 options:
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Messages that begin with the name of a host. Empty when everything was harvested.
+  description: Messages that start with the name of a host. Empty if everything was harvested.
   type: list
   elements: str
 """

@@ -78,12 +78,12 @@ def _checked(registry: str, urls: Sequence[str]) -> Sequence[str]:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise AnsibleFilterError(
-                f"Wanted the mirrors of {registry} as URLs such as https://192.168.90.10:5000, found '{url}'. Correct "
-                "it.")
+                f"A mirror of {registry} is invalid: expected a URL such as https://192.168.90.10:5000, found '{url}'. "
+                "Correct it.")
     if isinstance(urls, str) or not urls:
         raise AnsibleFilterError(
-            f"Wanted a list of URLs for the mirrors of {registry}, found '{urls}'. Name one, or leave the registry "
-            "out.")
+            f"The mirrors of {registry} are invalid: expected a list of URLs, found '{urls}'. Add a URL, or remove the "
+            "registry.")
     return urls
 
 

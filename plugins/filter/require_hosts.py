@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of a play, or an error where the inventory has none of them."""
+"""Return the groups of a play, or raise an error if the inventory has no host in them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.error
 
 
 def require_hosts(pattern: str, groups: Mapping[str, Sequence[str]]) -> str:
-    """Return `pattern`; see DOCUMENTATION. Raises AnsibleFilterError."""
+    """Return `pattern`; see DOCUMENTATION. Raise AnsibleFilterError if no group has a host."""
     if context.CLIARGS.get("syntax"):
         return pattern
     problems = recorded()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long a task on a host may take."""
+"""Compute the timeout of a task."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ description:
 positional: factor, reserve
 options:
   _input:
-    description: Seconds that the module may take.
+    description: Timeout of the module in seconds.
     type: float
     required: true
   factor:
-    description: What the result is multiplied by, more than V(1) for slow hosts; C(cluster_timeout_factor).
+    description: Factor for the result, larger than V(1) for slow hosts, as in C(cluster_timeout_factor).
     type: float
     required: true
   reserve:
@@ -52,7 +52,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def task_timeout(seconds: Any, factor: Any, reserve: Any = 30) -> int:
-    """Whole seconds for a task whose module may take `seconds`; see DOCUMENTATION."""
+    """Return the timeout of a task in whole seconds; see DOCUMENTATION."""
     found = _number("a time limit", seconds), _number("cluster_timeout_factor", factor), _number("a reserve", reserve)
     if found[1] <= 0:
         raise AnsibleFilterError(
@@ -63,7 +63,7 @@ def task_timeout(seconds: Any, factor: Any, reserve: Any = 30) -> int:
 
 
 def _number(name: str, value: Any) -> float:
-    """Variables of the command line are texts."""
+    """Return a value as a number, also from a text, as variables of the command line are."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which Nodes are not as declared, told on the controller from what other modules read anyway."""
+"""Find Nodes that differ from their declaration, from the results of other modules."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: undeclared_nodes
-short_description: The Nodes whose labels and taints are not as declared
+short_description: Select the Nodes whose labels or taints differ from their declaration
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -28,7 +28,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Labels and taints are as declared
+- name: Set labels and taints of Nodes
   vars:
     declared:
       - name: node1
@@ -60,7 +60,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metad
 
 
 def undeclared_nodes(declared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries that are worth a call of the module; see DOCUMENTATION."""
+    """Return the entries for which the module has to be called; see DOCUMENTATION."""
     return [
         {key: value for key, value in entry.items() if key != "node"} for entry in declared if not _is_settled(entry)
     ]

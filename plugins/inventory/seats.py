@@ -2,28 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A class of seats as an inventory."""
+"""Create the inventory of a class from a class file."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: seats
-short_description: A class of seats out of a file of ten lines
+short_description: Create the inventory of a class from a class file
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
-  - Reads a class file, in YAML and with the key C(plugin), and makes hosts, groups and variables of it. Each seat is a
-    cluster of its own.
-  - A machine of seat 1 is in the groups C(seat01), C(seat01_control_plane) or C(seat01_workers), and so in
+  - Reads a class file, in YAML and with the key C(plugin), and creates hosts, groups and variables from it. Each seat
+    is a separate cluster.
+  - A host of seat 1 is in the groups C(seat01), C(seat01_control_plane) or C(seat01_workers), and so in
     C(control_plane) or C(workers), and C(k8s_cluster).
-  - Each machine has C(cluster_name), C(cluster_machines) and C(cluster_control_plane), by which every role finds the
-    machines that belong together, and C(seat_number), C(seat_name) and C(seat_student).
-  - Kubernetes' own networks may be the same for all seats. A name, an address or an endpoint that two of them have is
-    an error, as is everything else that is wrong, with the line and the key.
+  - Each host has C(cluster_name), C(cluster_machines) and C(cluster_control_plane), by which every role finds the hosts
+    of a cluster, and C(seat_number), C(seat_name) and C(seat_student).
+  - Networks of Kubernetes may be the same for all seats. Duplicate names, addresses and endpoints are errors. Errors
+    name the line and the key.
 options:
   plugin:
-    description: What makes a YAML file this plugin's.
+    description: Marks a YAML file as one for this plugin.
     type: str
     required: true
     choices: [classroom.kubeadm.seats]
@@ -33,41 +33,41 @@ options:
     default: class
   seats:
     description:
-      - A range such as V(1-20), or a list of numbers, ranges and single seats with wishes of their own.
-      - Of a single seat C(number) is required; C(student), C(machines), C(addresses) (a list, one for each machine) and
-        C(variables) are possible.
+      - A range such as V(1-20), or a list of numbers, ranges and single seats with their own settings.
+      - For a single seat C(number) is required; C(student), C(machines), C(addresses) (a list, one for each host) and
+        C(variables) are optional.
     type: raw
     required: true
   seat:
-    description: Pattern of a seat's name, which is also its group's and its cluster's, with C({number}).
+    description: Pattern with C({number}) for the name of a seat, which is also the name of its group and its cluster.
     type: str
     default: "seat{number:02}"
   machines:
-    description: The machines of each seat, its control plane first.
+    description: The hosts of each seat, its control plane first.
     type: list
     elements: str
     default: [master, node1, node2]
   names:
-    description: Pattern of a machine's name, with C({seat}), C({number}) and C({machine}).
+    description: Pattern with C({seat}), C({number}) and C({machine}) for the name of a host.
     type: str
     default: "{seat}-{machine}"
   addresses:
     description:
-      - The rule of the addresses. C(first) is that of the first machine of seat 1, be there one or not; C(next_machine)
-        (V(1)) and C(next_seat) (V(10)) say how many addresses further the next one is.
-      - Needed unless each seat has a list of its own.
+      - Rule for the addresses. C(first) is the address of the first host of seat 1, even if there is no seat 1;
+        C(next_machine) (V(1)) and C(next_seat) (V(10)) are the distances to the next host and the next seat.
+      - It is required unless each seat has its own list.
     type: dict
   students:
     description: Names of the students, a list in the order of the seats, or names by the number of their seat.
     type: raw
   variables:
     description:
-      - Variables of all machines, as in C(group_vars/all) beside the file, which goes before them. A seat's own are its
-        machines' and go before both.
+      - Variables of all hosts, like C(group_vars/all) next to the file, which takes precedence. Variables of a seat
+        apply to its hosts and take precedence over both.
     type: dict
     default: {}
   utility:
-    description: C(name) and C(address) of the machine that serves all seats, put into the group C(utility).
+    description: C(name) and C(address) of the host that serves all seats. It is added to the group C(utility).
     type: dict
 """
 
@@ -114,7 +114,7 @@ class InventoryModule(BaseInventoryPlugin):
     NAME = "classroom.kubeadm.seats"
 
     def verify_file(self, path: str) -> bool:
-        """Any YAML file; by its key `plugin` Ansible knows that it is a class file."""
+        """Return whether a file is YAML; Ansible recognizes a class file by its key `plugin`."""
         return bool(super().verify_file(path)) and path.endswith((".yml", ".yaml"))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
@@ -124,7 +124,7 @@ class InventoryModule(BaseInventoryPlugin):
             with open(path, encoding="utf-8") as file:
                 found = read_class(data, file.read(), path)
         except ClassFileError as problem:
-            # Another file is read by whichever plugin it belongs to
+            # Any other file belongs to another plugin.
             if isinstance(data, Mapping) and data.get("plugin") == self.NAME:
                 record(path, str(problem))
             raise AnsibleParserError(str(problem)) from problem
@@ -158,11 +158,11 @@ class InventoryModule(BaseInventoryPlugin):
             self.inventory.add_child(group, part)
             self.inventory.add_child(role, part)
             self.inventory.add_host(machine.name, group=part)
-            # The machines' own, since those of a group would give way to the inventory's group_vars/all
+            # Set as host variables, because group_vars/all of the inventory takes precedence over those of a group.
             for name, value in {"ansible_host": _address(machine), **variables}.items():
                 self.inventory.set_variable(machine.name, name, value)
 
 
 def _address(machine: SeatHost) -> Any:
-    """No mark of what might be a template: programs that read `ansible-inventory --list` take an address for a text."""
+    """Return the address as a trusted text, which `ansible-inventory --list` shows without a mark of a template."""
     return trust_as_template(machine.address)

@@ -77,7 +77,7 @@ def test_what_they_do_not_take_is_named_with_its_machine(values: Mapping[str, An
 
     [problem] = result["problems"]
     assert result["failed"] and problem.startswith("node1: ") and words in problem
-    assert problem in result["msg"] and "nothing was changed" in result["msg"]
+    assert problem in result["msg"] and "Nothing was changed" in result["msg"]
 
 
 def test_all_problems_are_named_at_once() -> None:
@@ -93,7 +93,7 @@ def test_what_cannot_be_told_yet_is_passed_over() -> None:
 
 
 def test_a_role_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(AnsibleError, match="no such role"):
+    with pytest.raises(AnsibleError, match="The role nodes does not exist"):
         run({}, ["nodes"])
 
 

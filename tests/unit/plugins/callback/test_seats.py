@@ -194,7 +194,7 @@ def test_without_rich_there_are_a_sentence_and_plain_lines(place: Path) -> None:
     (place / "lib" / "rich" / "__init__.py").write_text("raise ImportError('No module named rich')", encoding="utf-8")
     status, text = typed(place, 200, PYTHONPATH=str(place / "lib"))
     assert status == 0
-    assert "Wanted the Python library rich for the table of seats, found none (No module named rich)" in text
+    assert "expected the Python library rich, found none (No module named rich)" in text
     assert "[1/3] Machines begins" in text and "3 seats: 3 ready" in text
 
 

@@ -51,5 +51,5 @@ def test_podman(mirrors: dict[str, list[str]], upstream: bool, expected: str) ->
 @pytest.mark.parametrize("urls", [["192.0.2.10:5000"], ["ftp://192.0.2.10"], [], "https://192.0.2.10", ["https://"]])
 def test_mirrors_that_make_no_sense(urls: Any) -> None:
     for refused in (lambda: containerd_hosts({"quay.io": urls}), lambda: registries_conf({"quay.io": urls}, [], "x")):
-        with pytest.raises(AnsibleFilterError, match=r"Wanted .* mirrors of quay\.io"):
+        with pytest.raises(AnsibleFilterError, match=r"irrors? of quay\.io"):
             refused()

@@ -45,11 +45,11 @@ def test_all_may_leave() -> None:
 
 
 @pytest.mark.parametrize(("students", "words"), [
-    ([{"name": "李明"}, {"name": "王芳"}], "found 'student' for 李明 and for 王芳. Give one of them another as user"),
+    ([{"name": "李明"}, {"name": "王芳"}], "found 'student' for 李明 and for 王芳. Set user of one of them"),
     ([{"name": "Anna Müller"}, {"name": "anna muller"}], "found 'anna-muller' for Anna Müller and for anna muller"),
-    ([{"name": "A", "user": "A B"}], "found 'A B'. Give another one as user"),
+    ([{"name": "A", "user": "A B"}], "found 'A B'. Set user to another name"),
     ([{"name": "A", "user": "system:masters"}], "found 'system:masters'"),
-    ([{"name": "A", "user": "x" * 41}], "at most 40 small letters"),
+    ([{"name": "A", "user": "x" * 41}], "at most 40 lower-case letters"),
     ([{"name": "Kube System"}], "none of Kubernetes' own namespaces, found 'kube-system'"),
     ([{"name": "Default"}], "found 'default'"),
 ])
