@@ -86,7 +86,7 @@ def test_one_that_is_not_reached_is_named_and_the_others_are_looked_at(tmp_path:
     assert run.status == UNREACHABLE, run.output
     assert run.recap["node2"]["unreachable"] == 1
     said = " ".join(run.output.split())
-    assert "node1: would be reset; this machine is a worker" in said
+    assert "node1: would be reset; this host is a worker" in said
     assert "node2: NOT RESET, the host is unreachable" in said and "reset.yml --limit node2" in said
 
 
