@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run as the seats of a class see it: one row a seat."""
+"""Show a run as a table with one row for each seat of a class."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: seats
 type: stdout
-short_description: A live table with a row a seat
+short_description: Show a run as a live table with one row for each seat
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -78,10 +78,10 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean i
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.live_table import RICH_MISSING, LiveTable
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import MASK, limit, retry_command
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import (
-    AS_WISHED,
     AUDIT,
     INIT,
     MEMBERSHIP,
+    NO_ACTION,
     PROOF,
     WAITS,
     Failure,
@@ -109,7 +109,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.files im
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report
 
 _REPORT_TASKS = frozenset(("class_report", "classroom.kubeadm.class_report"))
-# Where a play goes on although the answer is no, and a person wants to see it
+# Results whose failures are shown although the play continues.
 _QUESTIONS = frozenset((PROOF, AUDIT))
 _PAUSES = frozenset(("pause", "ansible.builtin.pause", "ansible.legacy.pause"))
 
@@ -131,7 +131,7 @@ def _survives(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class CallbackModule(Default):
-    """Ansible's events for a Run, and what comes out of it for a terminal, or a file."""
+    """The callback that passes Ansible's events to a Run and shows its state."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -167,7 +167,7 @@ class CallbackModule(Default):
         self._live = self._made_live()
 
     def _made_live(self) -> LiveTable | None:
-        """The table, where there is a terminal that can have one."""
+        """Return the live table, None without a suitable terminal."""
         if self._details or not sys.stdout.isatty():
             return None
         if RICH_MISSING:
@@ -186,7 +186,7 @@ class CallbackModule(Default):
         return live
 
     def v2_playbook_on_vars_prompt(self, *arguments: Any, **more: Any) -> None:
-        """Somebody is asked in the terminal before a play begins."""
+        """Remove the table while the user is prompted before a play."""
         if self._live is not None:
             self._live.stop()
 
@@ -218,14 +218,14 @@ class CallbackModule(Default):
         self._run.times.end()
 
     def _add_machines(self, play: Any) -> None:
-        """All machines of the play at once, so that those that wait for their turn are in the table too."""
+        """Add all hosts of the play at once, so that waiting ones are in the table too."""
         manager = play.get_variable_manager()
         inventory = getattr(manager, "_inventory", None)
         for host in inventory.get_hosts(play.hosts) if inventory is not None else ():
             self._add(host)
 
     def _add(self, host: Any) -> None:
-        """What the class inventory says of a machine is at hand; for others the variables are gathered, once."""
+        """Add a host; unless it comes from a class inventory, its variables are evaluated once."""
         if self._run.knows(host.name):
             return
         variables = host.vars
@@ -289,11 +289,11 @@ class CallbackModule(Default):
     # Results
 
     def _shown(self, result: Any) -> bool:
-        """Whether a result is there to be read, as those of debug are."""
+        """Return whether a result is shown, as those of debug are."""
         return self._details or bool(self._run_is_verbose(result))
 
     def _collect(self, result: Any, **flags: bool) -> None:
-        """Keep what the report needs of a result, and nothing else."""
+        """Keep the part of a result that the report needs."""
         if not self.get_option("report"):
             return
         mine = self._results.setdefault(result.host.name, {})
@@ -314,7 +314,7 @@ class CallbackModule(Default):
         names = registered(result.task)
         self._run.machine_ends(
             result.host.name, changed=result.is_changed(), proven=PROOF in names,
-            settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == AS_WISHED)
+            settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == NO_ACTION)
         self._collect(result)
         if not result.task.delegate_to and _needs_connection(result.task.action):
             self._contacted.add(result.host.name)
@@ -403,7 +403,7 @@ class CallbackModule(Default):
         if self._live is None or (stats.custom and self.get_option("show_custom_stats")):
             with self._part("Ansible's own recap"), self._own_colours():
                 super().v2_playbook_on_stats(stats)
-        # Each part for itself: what ends one of them takes none of the others
+        # Each part is guarded separately, so that an error in one of them does not affect the others.
         with self._part("the table"):
             self._show_table()
         with self._part("the errors"):
@@ -419,7 +419,7 @@ class CallbackModule(Default):
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
-        """An error in a part of what stands at the end is a warning."""
+        """Turn an error in a part of the final output into a warning."""
         try:
             yield
         except Exception as error:
@@ -478,7 +478,7 @@ class CallbackModule(Default):
             self._line(f"\nThe report is in {page}")
 
     def _title(self) -> str:
-        """The name of the class; without one, of the only cluster."""
+        """Return the name of the class, without one that of the only cluster."""
         manager = self._play.get_variable_manager()
         inventory = getattr(manager, "_inventory", None)
         host = inventory.get_host(next(iter(self._addresses))) if inventory is not None else None
@@ -529,7 +529,7 @@ def _diff_value(value: Any) -> Any:
 
 
 def _will_be_rescued(task: Any) -> bool:
-    """Whether a failure of the task leads into a rescue section; the end of the run has the last word."""
+    """Return whether a failure of the task leads to a rescue section; the final result shows whether it helped."""
     child, parent = task, getattr(task, "_parent", None)
     while parent is not None:
         if getattr(parent, "rescue", None) and any(each._uuid == child._uuid for each in parent.block):

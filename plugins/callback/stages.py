@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the time of a run went, play by play."""
+"""Measure the time of each play of a run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: stages
 type: aggregate
-short_description: Seconds of every play, at the end of a run
+short_description: Show the seconds of every play at the end of a run
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -42,7 +42,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.stage_t
 
 
 class CallbackModule(CallbackBase):
-    """Collects (play name, seconds); plays for which no host matched are left out."""
+    """The callback that measures plays; plays for which no host matched are left out."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
-# Without it the callback says what to install
+# Without rich, the callback writes plain lines and says what to install.
 try:
     from rich import box
     from rich.console import Console, Group, RenderableType
@@ -29,14 +29,14 @@ except ImportError as error:
 from .run import CHECKED, DONE, READY, STUCK, UNREACHABLE, URGENCY, WAITING, WORKING, Row, Run, counted
 from .text import duration, plain, progress, several, width
 
-# A colour says nothing that the word does not say
+# A colour adds no information to the word.
 STYLES = {
     WAITING: "dim", WORKING: "cyan", STUCK: "bold red", UNREACHABLE: "bold magenta", READY: "bold green", DONE: "green",
     CHECKED: "green",
 }
-# From so many columns on there is room for a bar, and for what a seat waits for or is stuck at
+# The number of columns from which on there is room for a bar and for details.
 WIDE = 100
-# Lines that are not a seat: two of the heads, two below, and the prompt's
+# Lines without a seat: two of the header, two below the table, and that of the prompt.
 _FRAME = 6
 
 
@@ -45,7 +45,7 @@ def console(colour: bool) -> Console:
 
 
 def chosen(rows: Sequence[Row], most: int) -> list[Row]:
-    """Those that fit, in their order: what needs a person goes before what is done."""
+    """Return the rows that fit, in their order; the most urgent ones are kept."""
     if len(rows) <= most:
         return list(rows)
     urgent = sorted(range(len(rows)), key=lambda index: (URGENCY.index(rows[index].state), index))
@@ -53,7 +53,7 @@ def chosen(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def seat_table(rows: Sequence[Row], students: bool, columns: int) -> Table:
-    """Widths are given, as rich would rather cut the last column, in which the state is."""
+    """Return the table of the seats. The widths are set, because rich would cut the last column with the state."""
     wide = columns >= WIDE
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     widths = {
@@ -103,7 +103,7 @@ def _progress(row: Row, wide: bool) -> RenderableType:
 
 
 def frame(run: Run, columns: int, lines: int) -> RenderableType:
-    """What is on the screen at one moment."""
+    """Return the content of the screen at one moment."""
     rows = run.rows()
     shown = chosen(rows, lines - _FRAME)
     parts: list[RenderableType] = [seat_table(shown, run.with_students, columns)]
@@ -119,10 +119,10 @@ def frame(run: Run, columns: int, lines: int) -> RenderableType:
 
 
 class _Above:
-    """What is written while a table is there stands above it, as rich's FileProxy has it.
+    """A stream that writes above the table, with rich's FileProxy.
 
-    Ansible holds one lock for every line that it writes and for every process that it forks, and rich has locks of its
-    own: always taken in the same order they cannot wait for each other.
+    Ansible holds one lock for every line that it writes and for every process that it forks, and rich has its own
+    locks. They are always taken in the same order, so that they cannot cause a deadlock.
     """
 
     def __init__(self, console: Console, file: IO[str], lock: AbstractContextManager[Any]) -> None:
@@ -142,7 +142,7 @@ class _Above:
 
 
 class LiveTable:
-    """Draws by itself, and gives the terminal away when somebody is asked something."""
+    """A table that is drawn by a thread, and removed while the user is prompted."""
 
     def __init__(self, run: Run, lock: AbstractContextManager[Any], colour: bool, per_second: float) -> None:
         self.console = console(colour)
@@ -153,7 +153,7 @@ class LiveTable:
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self._streams = (sys.stdout, sys.stderr)
-        # Made once, and kept: one that is dropped in a forked process would write what it still has
+        # Created once and kept, because one that is deleted in a forked process would write its remaining text.
         self._above = tuple(
             _Above(self.console, stream, lock) if stream.isatty() else stream for stream in self._streams)
 
@@ -183,7 +183,7 @@ class LiveTable:
                     self._live.refresh()
 
     def stop(self) -> None:
-        """The terminal is as if there had been no table; start() brings it back."""
+        """Remove the table from the terminal; `start` shows it again."""
         with self._lock:
             if self._live is not None:
                 for stream in self._above:
@@ -197,5 +197,5 @@ class LiveTable:
         self.stop()
 
     def final(self) -> None:
-        """The whole table once more, to stay."""
+        """Print the whole table, which stays on the terminal."""
         self.console.print(seat_table(self._run.rows(), self._run.with_students, self.console.width))

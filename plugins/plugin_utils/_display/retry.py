@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command that does again what failed, and only that."""
+"""The command that repeats a run for the hosts that failed, and only for these."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SIMPLE = re.compile(r"[\w.,:/+-]*")
 
 
 def limit(run: Run) -> list[str]:
-    """What failed: a seat where its control plane or all of it did, else single machines."""
+    """Return the seats and hosts that failed: a seat if its control plane or all of its hosts did, else its hosts."""
     found: list[str] = []
     for seat in run.seats.values():
         machines = [machine for machine in seat.machines if machine in _stopped(seat)]
@@ -95,7 +95,7 @@ def masked(words: Sequence[str], known: Callable[[], frozenset[str]]) -> Iterato
 
 
 def _variables(value: str, known: frozenset[str]) -> str:
-    """The value of --extra-vars in one of its forms: a file, a dictionary, or name=value pairs."""
+    """Return a masked value of --extra-vars in one of its forms: a file, a dictionary, or name=value pairs."""
     if value.startswith("@"):
         return value
     if value.lstrip().startswith(("{", "[")):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of a playbook as seats see it: who is at which stage, who is done, who is stuck and why."""
+"""The state of a playbook run by seat: its stage, whether it is done or stuck, and the reason."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ UNREACHABLE = "unreachable"
 READY = "ready"
 DONE = "done"
 CHECKED = "checked"
-# What needs a person first
+# In the order of urgency.
 URGENCY = (STUCK, UNREACHABLE, WORKING, WAITING, CHECKED, DONE, READY)
 
-# Registered by the proof of a cluster, and by an audit of a machine
+# The results of the verification of a cluster, and of the audit of a host.
 PROOF = "verify_result"
 AUDIT = "audit_result"
-# Registered by what reads the truth of a control plane and of a worker: a run with nothing to do proves nothing again
+# The results with the current state of a control plane and of a worker. A run with no action does not verify again.
 INIT = "control_plane_result"
 MEMBERSHIP = "worker_membership"
-AS_WISHED = "none"
-# Registered by a task that fails only because another machine of the seat has failed
+NO_ACTION = "none"
+# The result of a task that fails only because another host of the seat has failed.
 WAITS = "worker_waits"
 
 
@@ -98,22 +98,22 @@ class SeatRun:
 
     @property
     def ready(self) -> bool:
-        """Whether it was proven, or every machine of it was found as it should be."""
+        """Return whether the seat was verified, or all of its hosts were found in the desired state."""
         return self.proven or (set(self.machines) <= self.settled and len(self.machines) >= self.place.size)
 
     @property
     def alone(self) -> bool:
-        """Whether it is a machine of no cluster, which stands for itself."""
+        """Return whether it is a host outside of a cluster."""
         return self.machines == [self.place.seat]
 
     @property
     def first(self) -> Failure | None:
-        """The failure that the others come from."""
+        """Return the failure that caused the others."""
         return next((each for each in self.failures if not each.waits), next(iter(self.failures), None))
 
 
 def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) -> SeatPlacement:
-    """By what the inventory says of a machine. One that is in no cluster stands for itself, as the utility does."""
+    """Return the seat of a host by its inventory variables. A host outside of a cluster, as the utility, is its own."""
     groups = set(groups)
     seat = _text(variables.get("seat_name"))
     control_plane = _text(variables.get("cluster_control_plane"))
@@ -128,12 +128,12 @@ def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) 
 
 
 def _text(value: Any) -> str:
-    """A template is no name."""
+    """Return a text, empty for a template and for any other value."""
     return str(value) if isinstance(value, str) and "{{" not in value else ""
 
 
 class Run:
-    """Takes events and answers with rows. Nothing of it knows Ansible."""
+    """The state of a run, updated by events and shown as rows. It is independent of Ansible."""
 
     def __init__(self, total: int = 0, check: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self.total = total
@@ -192,7 +192,7 @@ class Run:
             seat.stage, seat.number = self.stage, self._number
 
     def machine_ends(self, machine: str, *, changed: bool = False, proven: bool = False, settled: bool = False) -> None:
-        """A task is over on a machine, however it ended."""
+        """Record the end of a task on a host, with any result."""
         seat = self.seat_of(machine)
         seat.pending.discard(machine)
         seat.last = self._clock()
@@ -204,14 +204,14 @@ class Run:
             seat.stages[self.stage] = seat.last - self.times.began
 
     def fails(self, failure: Failure) -> Failure:
-        """The failure, with the stage at which it happened."""
+        """Record a failure and return it with its stage."""
         self.machine_ends(failure.machine)
         failure = replace(failure, stage=self.stage, number=self._number)
         self.seat_of(failure.machine).failures.append(failure)
         return failure
 
     def ends(self, failed: Callable[[str], bool]) -> None:
-        """The run is over; `failed` has the last word on each machine, as a failure may have been rescued."""
+        """Record the end of the run; `failed` tells whether a host failed finally, because failures may be rescued."""
         self.times.end()
         self.ended = self._clock()
         for seat in self.seats.values():
@@ -243,7 +243,7 @@ class Run:
 
     def _row(self, seat: SeatRun) -> Row:
         state, first = self.state(seat), seat.first
-        # A seat stands where it got stuck, however far its other machines went
+        # A seat stays at the stage at which it got stuck, even if its other hosts go on.
         stage, number = (first.stage, first.number) if first is not None else (seat.stage, seat.number)
         if state in (READY, DONE, CHECKED):
             number = self.total
@@ -265,7 +265,7 @@ class Run:
 
 
 def short(machine: str, seat: str) -> str:
-    """seat03-node1 is node1 beside its seat."""
+    """Return the name of a host without that of its seat: node1 for seat03-node1."""
     for separator in "-_.":
         if machine.startswith(seat + separator):
             return machine[len(seat) + 1:]
@@ -273,7 +273,7 @@ def short(machine: str, seat: str) -> str:
 
 
 def counted(rows: Iterable[Row]) -> dict[str, int]:
-    """How many seats are in which state, the urgent ones last as they are what is read."""
+    """Return the number of seats by state, the most urgent state last, where it is noticed."""
     found: dict[str, int] = {}
     for row in rows:
         found[row.state] = found.get(row.state, 0) + 1

@@ -15,7 +15,7 @@ _CLEANED = "_classroom_cleaned"
 
 
 class Coloured(str):
-    """A text whose colours are Ansible's own; whoever makes one has cleaned what it was made of."""
+    """A text with Ansible's own colours, created from parts that are already cleaned."""
 
 
 def clean_display(display: Any, coloured: bool = False) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the time of a run goes, stage by stage: every play of this collection's playbooks is one."""
+"""Measure the time of a run by stage; every play of this collection's playbooks is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class StageTimes:
-    """Collects (stage, seconds) in the order of the run; stages for which no host matched are left out."""
+    """A list of (stage, seconds) in the order of the run, without stages for which no host matched."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -20,17 +20,17 @@ class StageTimes:
 
     @property
     def name(self) -> str:
-        """The stage that is going on; empty when there is none."""
+        """Return the current stage, empty if there is none."""
         return self._open[0] if self._open is not None else ""
 
     @property
     def began(self) -> float:
-        """When the stage that is going on began."""
+        """Return the start time of the current stage by the clock."""
         return self._open[1] if self._open is not None else self._clock()
 
     @property
     def seconds(self) -> float:
-        """How long the stage has been going on."""
+        """Return the seconds since the start of the current stage."""
         return self._clock() - self.began
 
     def begin(self, name: str) -> None:
@@ -38,7 +38,7 @@ class StageTimes:
         self._open = (name, self._clock())
 
     def drop(self) -> None:
-        """The stage that was begun has nothing to do."""
+        """Discard the current stage, which has no hosts."""
         self._open = None
 
     def end(self) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of a class in words: durations, columns, failures. Needs no library and no terminal."""
+"""Format a run of a class as plain text: durations, columns, failures. Needs no library and no terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .run import Failure, Row, Run, SeatRun, counted
 
 CENSORED = "What it said is hidden, since the task handles a secret (no_log)."
 SILENT = "It gave no reason; run it again with -v to see everything that it returned."
-# What explains a failure beside its message; all the rest is for -v
+# The values of a result that explain a failure in addition to its message; all others are shown with -v only.
 _EXPLAINS = ("cmd", "rc", "stderr", "stdout", "module_stderr", "module_stdout")
 
 
@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def width(text: str) -> int:
-    """Columns of a terminal: a letter of East Asia takes two, a combining accent none."""
+    """Return the width in columns of a terminal: an East Asian letter takes two, a combining accent none."""
     return sum(
         0 if unicodedata.combining(letter) or unicodedata.category(letter) in ("Cf", "Cc", "Mn", "Me")
         else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
@@ -38,7 +38,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """Not wider than so many columns; what is left out is shown by a mark."""
+    """Return a text of at most `columns` columns; a mark shows that it was cut."""
     if width(text) <= columns:
         return text
     kept = ""
@@ -64,13 +64,13 @@ def progress(row: Row) -> str:
 
 
 def table(rows: Sequence[Row], students: bool, columns: int) -> list[str]:
-    """Aligned lines for where there is no terminal to draw on."""
+    """Return the table as aligned lines, for output without a terminal."""
     heads = ["seat", *(["student"] if students else []), "stage", "progress", "time", "state"]
     cells = [heads] + [[
         plain(row.seat), *([plain(row.student)] if students else []), row.stage, progress(row), duration(row.seconds),
         row.state] for row in rows]
     widths = [max(width(line[index]) for line in cells) for index in range(len(heads))]
-    # What is long gives way, so that the state stays in sight
+    # Long columns are cut, so that the state stays visible.
     for head in ("student", "stage", "seat"):
         if head in heads:
             index = heads.index(head)
@@ -82,7 +82,7 @@ def table(rows: Sequence[Row], students: bool, columns: int) -> list[str]:
 
 
 def summary(run: Run) -> str:
-    """The whole run in one line. A machine that stands for itself, as the utility, counts where there are no seats."""
+    """Return the whole run in one line. Hosts outside of clusters, as the utility, count only if there are no seats."""
     alone = {name for name, seat in run.seats.items() if seat.alone}
     rows = [row for row in run.rows() if row.seat not in alone]
     what, shown = ("seat", rows) if rows else ("machine", run.rows())
@@ -122,7 +122,7 @@ def _title(seat: SeatRun) -> str:
 
 
 def at_once(seat: SeatRun, failure: Failure) -> str:
-    """A failure in one line, when it happens and nobody sees a table."""
+    """Return a failure in one line, for output without a live table."""
     verb = "was not reached" if failure.unreachable else "waits" if failure.waits else "failed"
     return "{}: {} {} at {}, {}: {}".format(
         _title(seat), failure.machine, verb, failure.stage, failure.task, plain(failure.text.strip().split("\n")[0]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._display.clean import bounded
-from .._display.run import AS_WISHED, AUDIT, INIT, MEMBERSHIP, PROOF, Failure, SeatPlacement
+from .._display.run import AUDIT, INIT, MEMBERSHIP, NO_ACTION, PROOF, Failure, SeatPlacement
 from .._display.text import failure_text
 from .audit import DRIFT_RESULTS, audit_report
 from .model import (
@@ -181,7 +181,7 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
 
 def _settled(machine: Watched) -> bool:
     """Return whether a run that could have changed the host found its membership in the desired state."""
-    return any(machine.results.get(name, {}).get("decision") == AS_WISHED for name in (INIT, MEMBERSHIP))
+    return any(machine.results.get(name, {}).get("decision") == NO_ACTION for name in (INIT, MEMBERSHIP))
 
 
 def _because(failure: Failure) -> str:
