@@ -313,7 +313,7 @@ class CallbackModule(Default):
     def v2_runner_on_ok(self, result: Any) -> None:
         names = registered(result.task)
         self._run.machine_ends(
-            result.host.name, changed=result.is_changed(), proven=PROOF in names,
+            result.host.name, changed=result.is_changed(), verified=PROOF in names,
             settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == NO_ACTION)
         self._collect(result)
         if not result.task.delegate_to and _needs_connection(result.task.action):

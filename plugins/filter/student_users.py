@@ -57,7 +57,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-NOBODY = "student"
+FALLBACK = "student"
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 # A valid name of a namespace, short enough for a part of other names.
 _USER = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -68,7 +68,7 @@ def slug(name: str) -> str:
     """Return the plain letters and digits of a name; letters of other scripts are left out."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
     kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return re.sub(r"[^a-z0-9]+", "-", kept).strip("-")[:_LONGEST].strip("-") or NOBODY
+    return re.sub(r"[^a-z0-9]+", "-", kept).strip("-")[:_LONGEST].strip("-") or FALLBACK
 
 
 def _is_user(name: str) -> bool:

@@ -15,7 +15,7 @@ author:
 description:
   - Leaves out of a list for P(classroom.kubeadm.node_metadata#module) the Nodes that are known to be as declared.
   - Plans with the same function as that module, so that both agree on what is to be done.
-  - A Node that is not known stays in the list, and so does an entry that the module would refuse.
+  - A Node that is not known stays in the list, and so does an entry that the module would reject.
 options:
   _input:
     description:

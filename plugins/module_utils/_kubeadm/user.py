@@ -664,7 +664,7 @@ def remove(
     api = machine.connect(admin.server, admin.ca, admin)
     try:
         file = read_file(machine, account, path)
-        _refuse_strangers(spec, admin, file, path)
+        _reject_other_clusters(spec, admin, file, path)
         steps = plan_absence(spec, _bound_roles(spec, api), file, path)
         if not check_mode:
             Performer(spec, machine, admin, api, account).perform(steps, UserState(), path)
@@ -673,7 +673,7 @@ def remove(
     return steps, path, []
 
 
-def _refuse_strangers(spec: UserSpec, admin: Kubeconfig, file: KubeconfigFile, path: str) -> None:
+def _reject_other_clusters(spec: UserSpec, admin: Kubeconfig, file: KubeconfigFile, path: str) -> None:
     try:
         found = entries(file.text or "")
     except ClassroomError as problem:

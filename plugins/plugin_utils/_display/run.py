@@ -92,14 +92,14 @@ class SeatRun:
     pending: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     changed: int = 0
-    proven: bool = False
+    verified: bool = False
     settled: set[str] = field(default_factory=set)
     stages: dict[str, float] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
         """Return whether the seat was verified, or all of its hosts were found in the desired state."""
-        return self.proven or (set(self.machines) <= self.settled and len(self.machines) >= self.place.size)
+        return self.verified or (set(self.machines) <= self.settled and len(self.machines) >= self.place.size)
 
     @property
     def alone(self) -> bool:
@@ -191,13 +191,15 @@ class Run:
         if seat.stage != self.stage or seat.number != self._number:
             seat.stage, seat.number = self.stage, self._number
 
-    def machine_ends(self, machine: str, *, changed: bool = False, proven: bool = False, settled: bool = False) -> None:
+    def machine_ends(
+        self, machine: str, *, changed: bool = False, verified: bool = False, settled: bool = False,
+    ) -> None:
         """Record the end of a task on a host, with any result."""
         seat = self.seat_of(machine)
         seat.pending.discard(machine)
         seat.last = self._clock()
         seat.changed += changed
-        seat.proven = seat.proven or proven
+        seat.verified = seat.verified or verified
         if settled:
             seat.settled.add(machine)
         if self.stage:

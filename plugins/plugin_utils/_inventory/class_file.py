@@ -174,7 +174,7 @@ class _Reader:
         specs = list(self._specs(data))
         names = self._pattern(data, "names", NAMES, {"seat", "number", "machine"})
         called = self._pattern(data, "seat", SEAT, {"number"})
-        students = self._students(data, [number for number, _place, _wish in specs])
+        students = self._students(data, [number for number, _place, _spec in specs])
         machines = self._machines(data, (), MACHINES)
         rule = self._rule(data)
         seats = []

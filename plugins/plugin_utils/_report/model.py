@@ -198,10 +198,10 @@ def _merged_seat(former: SeatReport, latest: SeatReport) -> SeatReport:
     machines = {machine.name: machine for machine in former.machines}
     for machine in latest.machines:
         machines[machine.name] = _merged_machine(machines.get(machine.name), machine)
-    judged = latest if latest.state else former
+    stated = latest if latest.state else former
     ran = latest if latest.stages else former
     return _settled(replace(
-        latest, machines=tuple(machines.values()), state=judged.state, why=judged.why, seen=judged.seen,
+        latest, machines=tuple(machines.values()), state=stated.state, why=stated.why, seen=stated.seen,
         kubernetes="" if latest.state in (RESET, NO_CLUSTER) else latest.kubernetes or former.kubernetes,
         stages=ran.stages, seconds=ran.seconds, ran=ran.ran, student=latest.student or former.student))
 
@@ -210,9 +210,9 @@ def _merged_machine(former: MachineReport | None, latest: MachineReport) -> Mach
     if former is None:
         return latest
     looked = latest if latest.findings is not None else former
-    judged = latest if latest.state else former
+    stated = latest if latest.state else former
     return replace(
-        latest, address=latest.address or former.address, state=judged.state, why=judged.why,
+        latest, address=latest.address or former.address, state=stated.state, why=stated.why,
         versions=tuple({**dict(former.versions), **dict(latest.versions)}.items()),
         findings=looked.findings, audited=looked.audited)
 

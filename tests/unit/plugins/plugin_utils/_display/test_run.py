@@ -91,17 +91,17 @@ def test_what_only_waits_is_not_the_reason() -> None:
     assert row(found, "seat01").state == "unreachable" and row(found, "seat01").detail == "master: broken"
 
 
-@pytest.mark.parametrize(("check", "proven", "failed", "state"), [
+@pytest.mark.parametrize(("check", "verified", "failed", "state"), [
     (False, True, False, "ready"), (False, False, False, "done"), (True, True, False, "checked"),
     (False, True, True, "stuck"),
     # A failure that a rescue section took care of
     (False, True, None, "ready"),
 ])
-def test_how_a_seat_ends(check: bool, proven: bool, failed: bool | None, state: str) -> None:
+def test_how_a_seat_ends(check: bool, verified: bool, failed: bool | None, state: str) -> None:
     found, clock = run(check=check)
     found.machine_begins("seat01-master")
     clock.now = 15.0
-    found.machine_ends("seat01-master", proven=proven)
+    found.machine_ends("seat01-master", verified=verified)
     if failed is not False:
         found.fails(Failure("seat01-node1", "x", "y"))
     found.ends(lambda machine: bool(failed))
