@@ -52,7 +52,8 @@ def problems(document: Any) -> list[str]:
 
 def documents() -> dict[str, Any]:
     """Return the files with plays or tasks: YAML files that contain a list."""
-    paths = [path for top in ("roles", "playbooks", "molecule") for path in sorted((ROOT / top).rglob("*.y*ml"))]
+    places = ("roles", "playbooks", "molecule", "benchmarks")
+    paths = [path for place in places for path in sorted((ROOT / place).rglob("*.y*ml"))]
     found = {str(path.relative_to(ROOT)): yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
     return {name: document for name, document in found.items() if isinstance(document, list)}
 
