@@ -49,7 +49,7 @@ class FakeRun:
                 if check and answer.rc != 0:
                     raise CommandFailed(argv, answer)
                 return answer
-        raise AssertionError(f"nobody recorded an answer to {argv}")
+        raise AssertionError(f"no answer was recorded for {argv}")
 
     def did(self, *words: str) -> bool:
         """Whether a command had all of these words."""

@@ -38,7 +38,7 @@ class FakeKubectl:
         self.inputs.append(stdin)
         line = " ".join(arguments)
         fitting = max((words for words in self.answers if line.startswith(words)), key=len, default=None)
-        assert fitting is not None, f"nobody expected 'kubectl {line}'"
+        assert fitting is not None, f"no answer was prepared for 'kubectl {line}'"
         answer = self.answers[fitting]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module package_service: services as wished, other, or not installed; real run or check mode."""
+"""The module package_service: services as desired, different, or not installed; real run or check mode."""
 
 from __future__ import annotations
 

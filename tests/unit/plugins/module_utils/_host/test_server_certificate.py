@@ -77,7 +77,7 @@ def test_made_once_with_keys_for_root_only(spec: CertificateSpec) -> None:
 
 @pytest.mark.parametrize(("change", "days", "expected"), [
     (lambda spec: None, 0, []),
-    # The certificate ends after 397 days, and is made anew a month before
+    # The certificate ends after 397 days, and is issued again a month before
     (lambda spec: None, 366, []),
     (lambda spec: None, 368, ["certificate"]),
     (lambda spec: None, 400, ["certificate"]),
@@ -86,7 +86,7 @@ def test_made_once_with_keys_for_root_only(spec: CertificateSpec) -> None:
     (lambda spec: os.unlink(spec.path("server.crt")), 0, ["certificate"]),
     (lambda spec: Path(spec.path("server.crt")).write_text("", encoding="ascii"), 0, ["certificate"]),
     (swap_key("server.key"), 0, ["certificate"]),
-    # There is nothing to sign: whoever trusts this authority may go on to
+    # There is nothing to sign: clients that trust this authority may go on to
     (lambda spec: os.unlink(spec.path("ca.key")), 0, []),
     (swap_key("ca.key"), 0, []),
     (lambda spec: os.unlink(spec.path("ca.key")), 368, ["authority", "certificate"]),
@@ -169,7 +169,7 @@ def test_a_failure_half_way_leaves_what_was_there(spec: CertificateSpec) -> None
 
 @contextmanager
 def serving(spec: CertificateSpec) -> Iterator[int]:
-    """A TLS server with the certificate of `wish`, on a port of this machine."""
+    """A TLS server with the certificate of `spec`, on a port of this host."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(spec.path("server.crt"), spec.path("server.key"))
     with socket.create_server(("127.0.0.1", 0)) as listener:

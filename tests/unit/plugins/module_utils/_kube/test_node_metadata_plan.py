@@ -44,11 +44,11 @@ def node(
         (MetadataSpec("n", SSD), node(), ["label disk of n: declared and missing", "annotation"]),
         (MetadataSpec("n", SSD), node({"disk": "hdd"}, declared=Declared(("disk",))),
          ["label disk of n: declared with"]),
-        # Somebody else set the same label first: from now on it is declared
+        # Another user set the same label first: from now on it is declared
         (MetadataSpec("n", SSD), node(SSD), ["annotation"]),
         (MetadataSpec("n"), node(SSD, declared=Declared(("disk",))),
          ["label disk of n: no longer declared", "annotation"]),
-        # Somebody removed it already, only the memory is left
+        # Another user removed it already, only the annotation is left
         (MetadataSpec("n"), node(declared=Declared(("disk",))), ["annotation"]),
         (MetadataSpec("n", {}, (STORAGE,)), node(taints=(FOREIGN,)),
          ["taint dedicated:NoSchedule of n: declared and missing", "annotation"]),
