@@ -13,7 +13,8 @@ author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
 description:
   - Reads every kind that the API serves in namespaces, including custom resources, and writes an archive with a file of
-    manifests for each namespace, for C(kubectl apply -f) in this cluster or another.
+    manifests for each namespace, for C(kubectl apply -f) in this cluster or another. M(classroom.kubeadm.fetch_file)
+    writes them as YAML on the controller.
   - A manifest contains only what a user would write. Fields of the API server and of controllers are dropped, such as
     C(status), C(managedFields), C(uid), the address of a Service, the volume of a claim and the node of a Pod.
   - Skips objects that a controller created from others (the Pods of a Deployment, the Jobs of a CronJob), events,
@@ -32,8 +33,8 @@ extends_documentation_fragment:
 options:
   directory:
     description:
-      - Directory for C(objects.tar.gz), which contains a file C(NAMESPACE.yml) for each namespace. The archive has the
-        mode V(0600) and the owner of the directory.
+      - Directory for C(objects.tar.gz), which contains a file C(NAMESPACE.json) for each namespace, with one
+        manifest in each line. The archive has the mode V(0600) and the owner of the directory.
     type: path
     required: true
   namespaces:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fnmatch
 import io
+import json
 import os
 import tarfile
 import time
@@ -21,7 +22,6 @@ from typing import IO, Any, Callable
 
 from .._core.errors import ClassroomError
 from .._core.files import Root
-from .._formats import yaml_writer
 from .._kube.api import Api, ApiError, Unavailable, Unreachable
 from .._kube.context import NodeContext
 from .._kube.kubeconfig import load
@@ -366,16 +366,19 @@ _CLEANERS = {
 }
 
 
-def as_text(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """Return manifests as one YAML file."""
-    return "---\n".join(yaml_writer.dump(manifest) for manifest in manifests)
+def as_lines(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """Return manifests as JSON, one in each line, which kubectl accepts, too."""
+    return "".join(json.dumps(manifest, ensure_ascii=False) + "\n" for manifest in manifests)
 
 
 def write_archive(found: Harvest, stream: IO[bytes]) -> None:
-    """Write a gzip-compressed tar archive with a file <namespace>.yml for each namespace."""
+    """Write a gzip-compressed tar archive with a file <namespace>.json for each namespace.
+
+    The controller converts them to YAML: it has a library for that, which a managed host need not have.
+    """
     with tarfile.open(fileobj=stream, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
         for namespace, manifests in found.namespaces.items():
-            content = as_text(manifests).encode("utf-8", "surrogateescape")
-            member = tarfile.TarInfo(namespace + ".yml")
+            content = as_lines(manifests).encode("utf-8", "surrogatepass")
+            member = tarfile.TarInfo(namespace + ".json")
             member.size, member.mode = len(content), 0o600
             archive.addfile(member, io.BytesIO(content))

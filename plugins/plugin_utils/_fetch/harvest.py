@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Validate a harvest from a host: list its archive of files, and extract its manifests by namespace."""
+"""Validate a harvest from a host: list its archive of files, and write manifests of its objects by namespace."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from ...module_utils._core.errors import ClassroomError
 from ...module_utils._formats.dns_names import is_dns_label
 from . import archive
 from .destination import Directory
+from .manifests import Manifests
 
 FILES, OBJECTS, MANIFESTS = "files.tar.gz", "objects.tar.gz", "objects"
 MEBIBYTE = 1 << 20
 _MOST_MEMBERS = 500_000
 _MOST_NAMESPACES = 10_000
 _MOST_STRANGERS = 20
-# A file of one byte takes four blocks of the archive, including its extended header.
+# A file of one byte takes four blocks of the archive, including its extended header. A value of one byte takes several
+# in YAML, with its indentation.
 _EXPANSION = 8
 
 
@@ -75,23 +77,24 @@ def _reason(member: archive.Member, inside: Sequence[str], links: set[str]) -> s
 
 
 def write_manifests(stream: BinaryIO, directory: Directory, max_mb: int) -> list[str]:
-    """Write the manifests of an archive, one file for each namespace; return the namespaces.
+    """Write the objects of an archive as manifests in YAML, one file for each namespace; return the namespaces.
 
-    Raise ClassroomError for a name that is not `<namespace>.yml`, for a duplicate name, for anything that is not a
-    regular file, and for more than `max_mb` MiB.
+    Raise ClassroomError for a name that is not `<namespace>.json`, for a duplicate name, for anything that is not a
+    regular file with JSON objects, and for more than `max_mb` MiB.
     """
     found: list[str] = []
     limit = max_mb * MEBIBYTE + (_MOST_NAMESPACES + 20) * 1024
     reader = archive.Archive(stream, limit, _MOST_NAMESPACES)
+    manifests = Manifests(_EXPANSION * max_mb * MEBIBYTE)
     try:
         for member in reader.members():
             namespace, extension = os.path.splitext(member.name)
-            regular = member.kind == archive.REGULAR and extension == ".yml"
+            regular = member.kind == archive.REGULAR and extension == ".json"
             # The only form in which a name that a host reported may name a file
             if not regular or not is_dns_label(namespace) or namespace in found:
                 raise ClassroomError(f"a member {member.name[:80]!a} that is not one file for a namespace")
             found.append(namespace)
-            directory.write_stream(member.name, reader.data(member))
+            directory.write_stream(f"{namespace}.yml", manifests.documents(reader.data(member)))
     except archive.NotListed as problem:
         raise ClassroomError(f"an archive that is not accepted: {problem}") from problem
     return found

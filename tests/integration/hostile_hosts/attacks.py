@@ -170,12 +170,14 @@ def transfers(places: Places) -> list[Attack]:
         *(Attack(f"manifests-{kind}", files={"/files.tar.gz": archive(("root/x", b"x")), "/objects.tar.gz": content},
                  playbooks=harvested)
           for kind, content in {
-              "above": archive(("../../../../site.yml", b"the student's\n")),
-              "absolute": archive((places.home + "/site.yml", b"the student's\n")),
-              "link": archive(("x/site.yml", b"the student's\n"), links={"x": places.home}),
-              "linked-file": archive(("x.yml", b"the student's\n"), links={"x.yml": places.canary}),
-              "bomb": archive(("x.yml", bytes(64 * MIB)))}.items()),
-        Attack("archive-paths", files={"/objects.tar.gz": archive(("x.yml", b"x")), "/files.tar.gz": archive(
+              "above": archive(("../../../../site.json", b"{}\n")),
+              "absolute": archive((places.home + "/site.json", b"{}\n")),
+              "link": archive(("x/site.json", b"{}\n"), links={"x": places.home}),
+              "linked-file": archive(("x.json", b"{}\n"), links={"x.json": places.canary}),
+              "bomb": archive(("x.json", bytes(64 * MIB))),
+              "nesting": archive(("x.json", b'{"a":' * 10_000 + b"\n")),
+              "values": archive(("x.json", b'{"a": [' + b"0," * 1_000_000 + b"0]}\n"))}.items()),
+        Attack("archive-paths", files={"/objects.tar.gz": archive(("x.json", b"{}\n")), "/files.tar.gz": archive(
             ("../../../../site.yml", b"the student's\n"), ("/etc/cron.d/x", b"x"), links={"root": places.home})},
             playbooks=harvested),
         Attack("place", [{"modules": ["tempfile"], "set": {"path": places.home}}], files={"": b"x"},

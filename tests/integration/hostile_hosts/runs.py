@@ -133,7 +133,7 @@ class Controller:
             "/admin.conf": admin.encode(), "/student.conf": student.encode(),
             "/ca.crt": self.authority.certificate.encode(),
             "/files.tar.gz": archive(("root/work.txt", b"work\n")),
-            "/objects.tar.gz": archive(("student.yml", b"{}\n")),
+            "/objects.tar.gz": archive(("student.json", b"{}\n")),
         }
         given = attack.as_host() if attack else {}
         own = {"address": address, "prefix": 24, "interface": "eth0"}

@@ -243,7 +243,7 @@ def place(tmp_path: Path) -> Path:
     found = tmp_path / "classroom-harvest.1"
     found.mkdir()
     archive(found / "files.tar.gz", ("home/anna/work", b"work"), ("etc/cron.d/x", b"evil"))
-    archive(found / "objects.tar.gz", ("student.yml", b"kind: Namespace\n"))
+    archive(found / "objects.tar.gz", ("student.json", b'{"kind": "Namespace"}\n'))
     return found
 
 
@@ -268,7 +268,7 @@ def test_a_harvest_is_new_and_complete(tmp_path: Path, place: Path) -> None:
 
 def test_a_harvest_goes_nowhere_else(tmp_path: Path, place: Path) -> None:
     to, elsewhere = tmp_path / "harvest", tmp_path / "elsewhere"
-    archive(place / "objects.tar.gz", ("../../../../site.yml", b"- hosts: all\n"))
+    archive(place / "objects.tar.gz", ("../../../../site.json", b"{}\n"))
     damaged = tmp_path / "damaged"
     for directory in (elsewhere, to, damaged):
         directory.mkdir()
@@ -280,12 +280,12 @@ def test_a_harvest_goes_nowhere_else(tmp_path: Path, place: Path) -> None:
         harvest(Path("/var/../tmp"), to), harvest(place, to, max_mb=1 << 40), harvest(damaged, to),
     ])
     for result, words in zip(found, (
-        "found that a member '../../../../site.yml' that is not one file", "Invalid file name", "found a link",
+        "found that a member '../../../../site.json' that is not one file", "Invalid file name", "found a link",
         "was not transferred", "Invalid src", "Invalid src", "Invalid src", "MiB free",
         "found that it is damaged or cut off",
     ), strict=True):
         assert words in result.get("msg", ""), result
-    assert not list(tmp_path.rglob("site.yml")) and os.listdir(elsewhere) == []
+    assert not list(tmp_path.rglob("site.*")) and os.listdir(elsewhere) == []
     # Of what was rejected nothing is left
     assert [path for path in to.rglob("*") if not path.is_dir()] == []
     assert os.listdir(to / "2026-11-21T110502Z") == []

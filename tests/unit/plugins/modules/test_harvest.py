@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -14,7 +15,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import context
@@ -93,10 +93,10 @@ def test_objects(
         written = place / "objects.tar.gz"
         assert written.stat().st_mode & 0o777 == 0o600
         with tarfile.open(written) as archive:
-            assert archive.getnames() == ["student.yml"]
-            content = archive.extractfile("student.yml")
+            assert archive.getnames() == ["student.json"]
+            content = archive.extractfile("student.json")
             assert content is not None
-            manifests = list(yaml.safe_load_all(content.read()))
+            manifests = [json.loads(line) for line in content]
         assert manifests == [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "student"}},
             {"apiVersion": "v1", "kind": "ConfigMap", **page}]

@@ -160,17 +160,18 @@ def test_manifests_get_the_names_of_their_namespaces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("members", [
-    [member("../../../../site.yml")],
-    [member("/etc/cron.d/x.yml")],
-    [member("a/b.yml")],
+    [member("../../../../site.json")],
+    [member("/etc/cron.d/x.json")],
+    [member("a/b.json")],
     [member("student.sh")],
+    [member("student.yml")],
     [member("student")],
-    [member(".yml")],
-    [member("Student.yml")],
-    [member("student.yml"), member("student.yml")],
-    [member("student.yml", tarfile.SYMTYPE, linkname="/etc/passwd")],
-    [member("student.yml", tarfile.DIRTYPE)],
-    [member("a" * 64 + ".yml")],
+    [member(".json")],
+    [member("Student.json")],
+    [member("student.json"), member("student.json")],
+    [member("student.json", tarfile.SYMTYPE, linkname="/etc/passwd")],
+    [member("student.json", tarfile.DIRTYPE)],
+    [member("a" * 64 + ".json")],
 ], ids=lambda members: members[-1][0].name)
 def test_a_manifest_of_another_name_is_rejected(tmp_path: Path, members: list[Any]) -> None:
     place = tmp_path / "a" / "b"
@@ -182,4 +183,10 @@ def test_a_manifest_of_another_name_is_rejected(tmp_path: Path, members: list[An
 
 def test_manifests_beyond_the_limit_are_rejected(tmp_path: Path) -> None:
     with opened(str(tmp_path)) as directory, pytest.raises(ClassroomError, match="it holds more than"):
-        harvest.write_manifests(io.BytesIO(packed(member("a.yml", content=bytes(30 << 20)))), directory, 1)
+        line = b'{"a": "' + b"x" * (1 << 20) + b'"}\n'
+        harvest.write_manifests(io.BytesIO(packed(member("a.json", content=line * 13))), directory, 2)
+
+
+def test_damaged_objects_are_rejected(tmp_path: Path) -> None:
+    with opened(str(tmp_path)) as directory, pytest.raises(ClassroomError, match="cannot be read as JSON"):
+        harvest.write_manifests(io.BytesIO(packed(member("a.json", content=b"- hosts: all\n"))), directory, 1)
