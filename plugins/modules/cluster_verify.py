@@ -146,13 +146,13 @@ from types import FrameType
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import (
     KUBECTL_SPEC,
     ApiUnreachable,
     Kubectl,
 )
-from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     Verdict,
     VerifySpec,
@@ -160,13 +160,16 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
     verify,
 )
 
+# Seconds between two attempts of a check
+_POLL_INTERVAL = 0.3
+
 
 def leave(signum: int, frame: FrameType | None) -> None:
     """Turn a signal into an exception, so that the pods of the verification are removed."""
     raise KeyboardInterrupt(f"signal {signum}")
 
 
-def verdict(module: AnsibleModule, clock: Deadline) -> Verdict:
+def verdict(module: AnsibleModule, deadline: Deadline) -> Verdict:
     """Run the verification and return its result, which in check mode is empty if there is no cluster yet."""
     params = module.params
     kubectl = Kubectl.of(module.params)
@@ -180,7 +183,7 @@ def verdict(module: AnsibleModule, clock: Deadline) -> Verdict:
             return Verdict([], [])
         raise ClassroomError(missing)
     try:
-        return verify(kubectl, spec, clock, touch=not module.check_mode)
+        return verify(kubectl, spec, deadline, touch=not module.check_mode)
     except ApiUnreachable:
         if module.check_mode:
             return Verdict([], [])
@@ -202,9 +205,9 @@ def main() -> None:
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
-    clock = Deadline(module.params["timeout"])
+    deadline = Deadline(module.params["timeout"], _POLL_INTERVAL)
     try:
-        found = verdict(module, clock)
+        found = verdict(module, deadline)
     except ClassroomError as error:
         module.fail_json(msg=str(error))
     except KeyboardInterrupt:
@@ -213,7 +216,7 @@ def main() -> None:
         "checks": [asdict(check) for check in found.checks],
         "nodes": [asdict(row) for row in found.nodes],
         "left_out": module.params["left_out"],
-        "seconds": clock.seconds,
+        "seconds": deadline.elapsed,
     }
     if module.params["left_out"]:
         module.warn("The verification covers {} only: {} failed before, so the cluster is not complete.".format(

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from .command import Runner, run
+from .deadline import Deadline
 from .files import Root
 from .programs import find_program
-
-_POLL_INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,10 @@ class Host:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
+    def deadline(self, seconds: float, interval: float = 0.5) -> Deadline:
+        """Return a deadline with the clocks of this host."""
+        return Deadline(seconds, interval, self.monotonic, self.sleep)
+
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
         """Call `done` until it returns true or `seconds` have passed, at least once; return whether it was true."""
-        end = self.monotonic() + seconds
-        while not done():
-            if self.monotonic() >= end:
-                return False
-            self.sleep(_POLL_INTERVAL)
-        return True
+        return self.deadline(seconds).wait(done)

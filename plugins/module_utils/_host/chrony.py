@@ -10,13 +10,13 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
+from .._core.deadline import Deadline
 from .._core.files import HEADER, Root, mode_of, read_text
 from .._core.plan import Change
 from .._packages import detect as package_manager_detect
@@ -165,9 +165,9 @@ def unreachable(servers: Sequence[str]) -> tuple[str, ...]:
     threads = [threading.Thread(target=_ask, args=(server, answered), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + _TIMEOUT
+    deadline = Deadline(_TIMEOUT)
     for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
+        thread.join(deadline.remaining)
     return tuple(server for server in servers if server not in answered)
 
 

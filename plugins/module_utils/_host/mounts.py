@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Callable, Protocol
 
+from .._core.deadline import Deadline
 from .._core.files import Root, read_text
 
 TABLE = "/proc/self/mountinfo"
@@ -178,11 +179,9 @@ def unmount_below(
     def attempt(mounts: Sequence[Mount], *options: str) -> None:
         # Without a helper of the file system and without access to the path: both may hang.
         child = begin(["umount", "--internal-only", "--no-canonicalize", *options, "--", *(one.path for one in mounts)])
-        end, wanted = clock() + _TIMEOUT, {one.path for one in mounts}
-        while child.poll() is None and clock() < end:
-            if not wanted & {one.path for one in there()}:
-                return
-            sleep(_POLL_INTERVAL)
+        targets = {mount.path for mount in mounts}
+        Deadline(_TIMEOUT, _POLL_INTERVAL, clock, sleep).wait(
+            lambda: child.poll() is not None or not targets & {mount.path for mount in there()})
 
     local = [mount for mount in there() if not mount.remote]
     if local:

@@ -17,6 +17,7 @@ from typing import Callable
 
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._core.files import Root, mode_of, read_text, remove, write_text
 from .._core.plan import Change
@@ -324,16 +325,16 @@ class Performer:
         if spec.state != "started":
             return
         answers = self._answer_of(spec)
-        deadline = time.monotonic() + spec.timeout
+        deadline = Deadline(spec.timeout, 0.1, sleep=self._sleep)
         if acted and answers is None:
             self._sleep(_SETTLING)
         while True:
             unit = systemd.show(self._run, spec.name)
             if unit.active and (answers is None or answers()):
                 return
-            if unit.active_state == "failed" or time.monotonic() > deadline:
+            if unit.active_state == "failed" or deadline.expired:
                 raise self._failure(spec, unit)
-            self._sleep(0.1)
+            deadline.pause()
 
     def ready(self, spec: ServiceSpec, unit: systemd.Unit) -> bool:
         """Return whether there is nothing to wait for, given a unit that was read before."""

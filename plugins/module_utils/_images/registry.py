@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .manifest import MEDIA_TYPES, Manifest, digest_of, parse
 from .reference import ADDRESSES
@@ -291,14 +292,14 @@ class Registry:
         raise AssertionError("the second attempt returns or raises")
 
     def _read(self, response: http.client.HTTPResponse) -> _Answer:
-        deadline = time.monotonic() + self.access.timeout
+        deadline = Deadline(self.access.timeout)
         pieces: list[bytes] = []
         while True:
             piece = response.read1(1 << 16)
             if not piece:
                 break
             pieces.append(piece)
-            if time.monotonic() > deadline or sum(map(len, pieces)) > MAX_DOCUMENT:
+            if deadline.expired or sum(map(len, pieces)) > MAX_DOCUMENT:
                 raise TimeoutError(f"no end of the answer within {self.access.timeout:g} s")
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)

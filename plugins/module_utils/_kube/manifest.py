@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._core.command import Completed
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .kubectl import ApiUnreachable, Kubectl
 
@@ -105,21 +105,21 @@ def apply(kubectl: Kubectl, manifest: Manifest, *, timeout: float, pause: float 
 
     `timeout` and `pause` are in seconds. Raises ClassroomError.
     """
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout, pause)
     while True:
         completed = kubectl.attempt("apply", *manifest.arguments(), stdin=manifest.stdin, timeout=max(timeout, 60))
         if completed.rc == 0:
             return
-        if not _NOT_YET.search(completed.err) or time.monotonic() > deadline:
+        if not _NOT_YET.search(completed.err) or deadline.expired:
             raise _failure(kubectl, "apply", manifest, completed)
-        time.sleep(pause)
+        deadline.pause()
 
 
 def await_rollouts(kubectl: Kubectl, rollouts: Sequence[Rollout], timeout: float) -> None:
     """Wait until all rollouts are complete. They run in parallel, so one `timeout` in seconds is for all of them."""
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     for rollout in rollouts:
-        left = max(deadline - time.monotonic(), 1)
+        left = max(deadline.remaining, 1)
         completed = kubectl.attempt(
             "rollout", "status", f"{rollout.kind.lower()}/{rollout.name}",
             "--namespace", rollout.namespace, "--timeout", f"{left:.0f}s", timeout=left + 10,

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._core.plan import Change, as_changes, as_diff
 from .api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
@@ -198,10 +199,10 @@ def _drain_and_delete(
     spec: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState
 ) -> tuple[str, ...]:
     """Drain and delete the Node. Return the pods that remain after the timeout."""
-    end = machine.monotonic() + spec.timeout
+    deadline = machine.deadline(spec.timeout, _POLL_INTERVAL)
     if spec.drain and not facts.cordoned:
         api.patch(_path(spec), {"spec": {"unschedulable": True}})
-    left = _drain(spec, machine, api, facts, end) if facts.pods else ()
+    left = _drain(spec, api, facts, deadline) if facts.pods else ()
     # Another client may have deleted the Node already
     with contextlib.suppress(NotFound):
         api.delete(_path(spec))
@@ -209,7 +210,7 @@ def _drain_and_delete(
 
 
 def _drain(
-    spec: NodeRemovalSpec, machine: NodeContext, api: Api, facts: NodeRemovalState, end: float
+    spec: NodeRemovalSpec, api: Api, facts: NodeRemovalState, deadline: Deadline
 ) -> tuple[str, ...]:
     waiting = [pod for pod in facts.pods if not pod.leaving]
     while True:
@@ -218,9 +219,9 @@ def _drain(
         going = _still_there(spec, api, facts.pods) if facts.ready else waiting
         if not going and not waiting:
             return ()
-        if machine.monotonic() >= end:
+        if deadline.expired:
             return tuple(pod.title for pod in going or waiting)
-        machine.sleep(_POLL_INTERVAL)
+        deadline.pause()
 
 
 def _evict(api: Api, pod: Pod) -> bool:

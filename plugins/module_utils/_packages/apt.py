@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Callable
 
 from .._core.command import CommandFailed, Completed, Runner
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._core.files import HEADER, Root, read_text, remove
 from .plan import Installed, PackagesSpec, Purged, Removable, Repository, not_simulated
@@ -244,12 +245,12 @@ class Apt:
 
     def _run_unlocked(self, argv: Sequence[str], check: bool = True) -> Completed:
         """Run a command again while another package manager works: apt itself does not wait for all of its locks."""
-        deadline = time.monotonic() + _LOCK_TIMEOUT
+        deadline = Deadline(_LOCK_TIMEOUT, 1, sleep=self._sleep)
         while True:
             answer = self._run(argv, timeout=_TIMEOUT, check=False, env=_ENVIRONMENT)
-            if answer.rc == 0 or not _LOCKED.search(answer.text) or time.monotonic() > deadline:
+            if answer.rc == 0 or not _LOCKED.search(answer.text) or deadline.expired:
                 break
-            self._sleep(1)
+            deadline.pause()
         if check and answer.rc != 0:
             raise CommandFailed(argv, answer)
         return answer

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .._core.command import CommandFailed, Completed, Runner
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._core.files import HEADER, Root, read_text
 from .._formats import openpgp
@@ -343,17 +344,17 @@ class Dnf:
 
     def _run_unlocked(self, argv: Sequence[str], check: bool = True) -> Completed:
         """Run a command again while another package manager works; raise ClassroomError if that does not end."""
-        deadline = time.monotonic() + _LOCK_TIMEOUT
+        deadline = Deadline(_LOCK_TIMEOUT, 1, sleep=self._sleep)
         while True:
             answer = self._run(argv, timeout=_TIMEOUT, check=False)
             if answer.rc == 0 or not _LOCKED.search(answer.text):
                 break
-            if time.monotonic() > deadline:
+            if deadline.expired:
                 raise ClassroomError(
                     f"Packages cannot be changed: expected the lock of dnf or rpm to be free within {_LOCK_TIMEOUT} s, "
                     "found another dnf or rpm at work. Wait until it has ended, or see what it waits for. It is:\n"
                     f"{answer.text}")
-            self._sleep(1)
+            deadline.pause()
         if check and answer.rc != 0:
             raise CommandFailed(argv, answer)
         return answer

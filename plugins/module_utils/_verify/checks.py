@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 
 Json = Mapping[str, Any]
@@ -40,37 +40,7 @@ class NodeRow:
     ready: bool
 
 
-class Deadline:
-    """A deadline with a polling interval `pause`, both in seconds; `stop` expires it."""
-
-    def __init__(
-        self, timeout: float, pause: float = 0.3,
-        now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._now, self._sleep, self._pause = now, sleep, pause
-        self._begin = now()
-        self._end = self._begin + timeout
-
-    @property
-    def seconds(self) -> float:
-        """Return the seconds since the start, to a tenth."""
-        return round(self._now() - self._begin, 1)
-
-    @property
-    def over(self) -> bool:
-        """Return whether the deadline has passed."""
-        return self._now() >= self._end
-
-    def stop(self) -> None:
-        """Expire the deadline."""
-        self._end = self._begin
-
-    def rest(self) -> None:
-        """Sleep for one polling interval."""
-        self._sleep(self._pause)
-
-
-def until(read: Callable[[], Sequence[Check]], clock: Deadline) -> list[Check]:
+def until(read: Callable[[], Sequence[Check]], deadline: Deadline) -> list[Check]:
     """Repeat checks until all pass or the deadline expires; each has the second at which it first passed.
 
     An API server may be unreachable for a moment, so only the error of the last attempt is raised.
@@ -84,15 +54,15 @@ def until(read: Callable[[], Sequence[Check]], clock: Deadline) -> list[Check]:
         except ClassroomError as error:
             problem = error
         timed = [
-            replace(check, seconds=held.setdefault((check.name, check.node, place), clock.seconds))
-            if check.ok else replace(check, seconds=clock.seconds)
+            replace(check, seconds=held.setdefault((check.name, check.node, place), deadline.elapsed))
+            if check.ok else replace(check, seconds=deadline.elapsed)
             for place, check in enumerate(checks)
         ]
-        if clock.over or (problem is None and all(check.ok for check in timed)):
+        if deadline.expired or (problem is None and all(check.ok for check in timed)):
             if problem is not None:
                 raise problem
             return timed
-        clock.rest()
+        deadline.pause()
 
 
 def node_rows(nodes: Sequence[Json]) -> list[NodeRow]:

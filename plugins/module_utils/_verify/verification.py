@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 from .._core.command import Completed
+from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._kube.kubectl import ApiUnreachable, Kubectl
 from . import pods as verify_pods
 from .checks import (
     Check,
-    Deadline,
     NodeRow,
     lease_checks,
     lease_times,
@@ -95,7 +95,7 @@ class ProofPod:
     address: str
 
 
-def verify(kubectl: Kubectl, spec: VerifySpec, clock: Deadline, *, touch: bool) -> Verdict:
+def verify(kubectl: Kubectl, spec: VerifySpec, deadline: Deadline, *, touch: bool) -> Verdict:
     """Run all checks in parallel; without `touch` only those that read."""
     before = lease_times(kubectl.get(LEASES)["items"])
     expected = spec.nodes or tuple(row.name for row in node_rows(kubectl.get(NODES)["items"]))
@@ -106,15 +106,15 @@ def verify(kubectl: Kubectl, spec: VerifySpec, clock: Deadline, *, touch: bool) 
         return node_checks(expected, nodes)
 
     stages: list[tuple[str, Callable[[], list[Check]]]] = [
-        ("ready", lambda: until(read_nodes, clock)),
+        ("ready", lambda: until(read_nodes, deadline)),
         ("lease", lambda: until(
-            lambda: lease_checks(expected, before, lease_times(kubectl.get(LEASES)["items"])), clock
+            lambda: lease_checks(expected, before, lease_times(kubectl.get(LEASES)["items"])), deadline
         )),
-        ("system pods", lambda: _explained(kubectl, spec, until(lambda: _system_pods(kubectl, spec), clock))),
+        ("system pods", lambda: _explained(kubectl, spec, until(lambda: _system_pods(kubectl, spec), deadline))),
     ]
     if touch:
-        stages.append(("pod", lambda: _with_pods(kubectl, spec, expected, clock)))
-    checks = _side_by_side(stages, clock)
+        stages.append(("pod", lambda: _with_pods(kubectl, spec, expected, deadline)))
+    checks = _side_by_side(stages, deadline)
     return Verdict(checks, node_rows(nodes))
 
 
@@ -126,23 +126,23 @@ def failure_message(check: Check) -> str:
     )
 
 
-def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], clock: Deadline) -> list[Check]:
+def _side_by_side(stages: Sequence[tuple[str, Callable[[], list[Check]]]], deadline: Deadline) -> list[Check]:
     """Return the checks of all stages in their order; when the wait is interrupted, every stage cleans up first."""
     with ThreadPoolExecutor(max_workers=len(stages)) as pool:
         futures = [(name, pool.submit(stage)) for name, stage in stages]
         try:
-            return [check for name, future in futures for check in _outcome(name, future.result, clock)]
+            return [check for name, future in futures for check in _outcome(name, future.result, deadline)]
         except BaseException:
-            clock.stop()
+            deadline.expire()
             raise
 
 
-def _outcome(name: str, result: Callable[[], list[Check]], clock: Deadline) -> list[Check]:
+def _outcome(name: str, result: Callable[[], list[Check]], deadline: Deadline) -> list[Check]:
     """Return the checks of a stage, or one failed check if the stage itself failed."""
     try:
         return result()
     except ClassroomError as error:
-        return [Check(name, "", False, str(error), clock.seconds)]
+        return [Check(name, "", False, str(error), deadline.elapsed)]
 
 
 def _explained(kubectl: Kubectl, spec: VerifySpec, checks: list[Check]) -> list[Check]:
@@ -176,7 +176,7 @@ def _system_pods(
     return checks or [Check("system pods", "", False, "no pod at all in {}".format(", ".join(spec.namespaces)))]
 
 
-def _with_pods(kubectl: Kubectl, spec: VerifySpec, expected: Sequence[str], clock: Deadline) -> list[Check]:
+def _with_pods(kubectl: Kubectl, spec: VerifySpec, expected: Sequence[str], deadline: Deadline) -> list[Check]:
     """Start a pod on every node and verify the network from each."""
     with _namespace(kubectl, spec.image) as namespace:
         pods: dict[str, ProofPod] = {}
@@ -186,11 +186,11 @@ def _with_pods(kubectl: Kubectl, spec: VerifySpec, expected: Sequence[str], cloc
             pods.update(running_pods(items))
             return started_checks(expected, items)
 
-        checks = until(started, clock)
+        checks = until(started, deadline)
         ready = [pods[check.node] for check in checks if check.ok]
         jobs = _jobs(kubectl, namespace, spec.service, ready) if ready else []
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-            for done in pool.map(lambda job: until(job, clock), jobs):
+            for done in pool.map(lambda job: until(job, deadline), jobs):
                 checks.extend(done)
     return checks
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import (
     Check,
-    Deadline,
     NodeRow,
     lease_checks,
     node_checks,
@@ -37,7 +37,7 @@ class Time:
 
 def clock(timeout: float = 2.0) -> Deadline:
     time = Time()
-    return Deadline(timeout, pause=0.5, now=time.now, sleep=time.sleep)
+    return Deadline(timeout, 0.5, time.now, time.sleep)
 
 
 def node(name: str, ready: str = "True", role: str = "", address: str = "192.168.90.101") -> dict[str, Any]:
@@ -130,9 +130,9 @@ def test_patience_ends() -> None:
     assert checks == [Check("x", "", False, "no", 2.0)]
 
 
-def test_a_stopped_clock_ends_at_once() -> None:
+def test_an_expired_deadline_ends_at_once() -> None:
     stopped = clock(60)
-    stopped.stop()
+    stopped.expire()
 
     assert until(lambda: [Check("x", "", False)], stopped)[0].ok is False
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import ApiUnreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify import pods as verify_pods
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify import verification
-from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Check, Deadline
+from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks import Check
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     ProofPod,
     Verdict,
@@ -91,7 +92,7 @@ def agnhost(broken: dict[str, Completed]) -> Callable[[list[str]], Completed]:
 
 
 def proof(tmp_path: Path, fake: FakeKubectl, *, touch: bool = True, timeout: float = 0.2) -> Verdict:
-    return verify(connected(tmp_path, fake), SPEC, Deadline(timeout, pause=0.01), touch=touch)
+    return verify(connected(tmp_path, fake), SPEC, Deadline(timeout, interval=0.01), touch=touch)
 
 
 def test_a_working_cluster_passes_and_nothing_is_left(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
     fake = working_cluster(**{"get --raw /api/v1/namespaces/kube-system/pods": pods})
     spec = VerifySpec(("master", "node1"), SPEC.image, SPEC.service, SPEC.namespaces, frozenset(left_out))
 
-    verdict = verify(connected(tmp_path, fake), spec, Deadline(0.2, pause=0.01), touch=True)
+    verdict = verify(connected(tmp_path, fake), spec, Deadline(0.2, interval=0.01), touch=True)
 
     assert [check.name for check in verdict.failed] == failed
 
@@ -134,7 +135,7 @@ def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
 def test_without_names_it_is_the_nodes_that_there_are(tmp_path: Path) -> None:
     spec = VerifySpec((), SPEC.image, SPEC.service, SPEC.namespaces)
 
-    verdict = verify(connected(tmp_path, working_cluster()), spec, Deadline(20, pause=0.01), touch=False)
+    verdict = verify(connected(tmp_path, working_cluster()), spec, Deadline(20, interval=0.01), touch=False)
 
     assert {check.node for check in verdict.checks if check.name == "ready"} == set(NODES)
 
