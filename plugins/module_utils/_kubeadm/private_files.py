@@ -20,7 +20,7 @@ from .._kube.context import NodeContext
 @contextlib.contextmanager
 def exclusive(machine: NodeContext, seconds: float) -> Iterator[None]:
     """Hold the host-wide lock; wait up to `seconds` for the module of another run."""
-    with host_lock.held(machine.root.path, seconds, machine.wait) as taken:
+    with host_lock.held(machine.root.path, seconds, machine.deadline) as taken:
         if taken:
             # The lock is held, so these files were left by a killed run.
             shutil.rmtree(machine.root(PRIVATE), ignore_errors=True)

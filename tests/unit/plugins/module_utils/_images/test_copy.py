@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import copy as image_copy
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import skopeo
@@ -148,33 +147,3 @@ def test_images_that_share_a_large_blob_take_turns() -> None:
 
     # b waits, c and d need not
     assert sorted(order) == list("abcdef") and order[:4] != ["a", "b", "c", "d"]
-
-
-def test_a_lock_is_waited_for_and_given_back(tmp_path: Path) -> None:
-    path, said = tmp_path / "sub" / "lock", list[str]()
-
-    def hold() -> None:
-        with run_lock.alone(str(path), "the layout", 5, said.append):
-            time.sleep(0.3)
-
-    with run_lock.alone(str(path), "the layout", 0, said.append):
-        assert path.read_text(encoding="ascii") == str(os.getpid())
-        with pytest.raises(ClassroomError, match=rf"using the layout: .* process {os.getpid()}\. Wait"), \
-                run_lock.alone(str(path), "the layout", 0, said.append):
-            raise AssertionError("not reached")
-        assert said == []
-        threads = [threading.Thread(target=hold) for _number in range(3)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.3)
-    for thread in threads:
-        thread.join(timeout=10)
-    assert len(said) == 3 and not path.exists()
-
-
-def test_a_lock_of_a_holder_that_was_killed_blocks_nobody(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    path.write_text("1", encoding="ascii")
-
-    with run_lock.alone(str(path), "the layout", 0, lambda line: None):
-        assert path.read_text(encoding="ascii") == str(os.getpid())
