@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._core.plan import Change
+
 
 @dataclass(frozen=True)
 class NodePlan:
     """The planned actions for the current state of a node, in their order, and the reason for them.
 
+    Results show it as one `Change`, because the actions are steps to one state: after some of them the plan is made
+    again, and none of them is useful by itself.
     `tolerable`: an undetermined state is only a warning, because the node is healthy.
     """
 
@@ -25,3 +29,8 @@ class NodePlan:
     def acts(self) -> bool:
         """Return whether there is anything to do."""
         return bool(self.actions)
+
+    def change(self, kind: str, target: str, before: str, after: str) -> Change:
+        """Return the plan as one change, whose state `after` lists the actions."""
+        by = [f"by: {action}" for action in self.actions]
+        return Change(kind, target, before, "\n".join([after, *by]), self.reason)

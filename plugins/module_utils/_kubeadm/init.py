@@ -378,12 +378,11 @@ def result(spec: InitSpec, machine: NodeContext, outcome: InitResult) -> dict[st
         "drift": list(facts.answer.drift),
         "ca_hash": x509.discovery_hash(ca) if ca.strip() else "",
         "admin_conf_sha256": hashlib.sha256(admin.encode("utf-8", "surrogateescape")).hexdigest() if admin else "",
-        "diff": as_diff([_as_step(spec, decision)] if decision.acts else []),
+        "diff": as_diff([_change(spec, decision)] if decision.acts else []),
         "warnings": [*outcome.warnings, *facts.answer.drift],
     }
 
 
-def _as_step(spec: InitSpec, decision: NodePlan) -> Change:
+def _change(spec: InitSpec, decision: NodePlan) -> Change:
     before = {"init": "absent", "start": "stopped"}.get(decision.name, "interrupted")
-    after = "running\n" + "\n".join(f"by: {action}" for action in decision.actions)
-    return Change("control plane", spec.node, before, after, decision.reason)
+    return decision.change("control plane", spec.node, before, "running")

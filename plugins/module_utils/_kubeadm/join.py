@@ -357,13 +357,12 @@ def result(spec: JoinSpec, machine: NodeContext, outcome: JoinResult) -> dict[st
         "machine_id": machine_id(machine.root),
         # Only for an unchanged membership: actions may change the Node.
         "node": declared_part(outcome.node) if outcome.node else None,
-        "diff": as_diff([_as_step(spec, decision)] if decision.acts else []),
+        "diff": as_diff([_change(spec, decision)] if decision.acts else []),
         "warnings": list(outcome.warnings),
     }
 
 
-def _as_step(spec: JoinSpec, decision: NodePlan) -> Change:
+def _change(spec: JoinSpec, decision: NodePlan) -> Change:
     before = {"join": "no member", "start": "member, kubelet stopped", "restart": "not registered"}
-    after = f"member of {address(spec.endpoint)}\n" + "\n".join("by: " + action for action in decision.actions)
-    return Change("worker", spec.node, before.get(decision.name, "no valid member"), after,
-                  decision.reason)
+    return decision.change(
+        "worker", spec.node, before.get(decision.name, "no valid member"), f"member of {address(spec.endpoint)}")

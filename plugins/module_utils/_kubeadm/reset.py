@@ -238,7 +238,7 @@ def result(spec: ResetSpec, machine: NodeContext, outcome: ResetResult) -> dict[
     """Return the result of the module, which contains no secrets."""
     decision, facts = outcome.decision, outcome.facts
     back = list(restore_plan.plan(facts.back).steps)
-    steps = [_as_step(facts, decision)] if SWEEP in decision.actions else []
+    steps = [_change(facts, decision)] if SWEEP in decision.actions else []
     return {
         "changed": outcome.changed,
         "level": spec.level,
@@ -257,8 +257,7 @@ def result(spec: ResetSpec, machine: NodeContext, outcome: ResetResult) -> dict[
     }
 
 
-def _as_step(facts: ResetState, decision: NodePlan) -> Change:
+def _change(facts: ResetState, decision: NodePlan) -> Change:
     before = [facts.membership] if facts.membership != "none" else []
     before += [f"{finding.kind} {finding.subject}" for finding in facts.found]
-    after = ["nothing of a cluster", *("by: " + action for action in decision.actions)]
-    return Change("machine", "out of its cluster", "\n".join(before), "\n".join(after), decision.reason)
+    return decision.change("machine", "out of its cluster", "\n".join(before), "nothing of a cluster")
