@@ -43,7 +43,8 @@ LAYERS: Mapping[str, Layer] = {
     "_kube": Layer("the Kubernetes API and its clients", ("_core", "_formats")),
     "_residue": Layer("what a cluster left on a host", ("_core", "_formats", "_runtime", "_host", "_kube")),
     "_restore": Layer(
-        "restoring the state before this collection", ("_core", "_packages", "_host", "_kube", "_residue")),
+        "restoring the state before this collection",
+        ("_core", "_packages", "_runtime", "_host", "_kube", "_residue")),
     "_kubeadm": Layer(
         "kubeadm on a host, from init to reset",
         ("_core", "_formats", "_runtime", "_host", "_kube", "_residue", "_restore")),

@@ -133,6 +133,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images 
     start_missing,
     states,
 )
+from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.runtimes import CONTAINERD
 
 
 def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
@@ -165,7 +166,7 @@ def main() -> None:
             "images": {"type": "list", "elements": "str", "default": []},
             "kubeadm_images": {"type": "str", "choices": ["none", "control_plane", "worker"], "default": "none"},
             "wait": {"type": "bool", "default": True},
-            "cri_socket": {"type": "str", "default": "unix:///run/containerd/containerd.sock"},
+            "cri_socket": {"type": "str", "default": CONTAINERD.uri},
             "hosts_dir": {"type": "path", "default": "/etc/containerd/certs.d"},
             "parallel": {"type": "int", "default": 3},
             "retries": {"type": "int", "default": 2},

@@ -30,8 +30,9 @@ _CRI_STORE = "/var/lib/containerd/io.containerd.grpc.v1.cri"
 _CRI_STATE = "/run/containerd/io.containerd.grpc.v1.cri"
 _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 _CRIO_STORE = "/var/lib/containers/storage/overlay-containers"
-_SOCKETS = {CONTAINERD: runtimes.CONTAINERD.socket, CRIO: runtimes.CRIO.socket}
-_UNITS = {CONTAINERD: "containerd", CRIO: "crio"}
+_RUNTIMES = {CONTAINERD: runtimes.CONTAINERD, CRIO: runtimes.CRIO}
+_SOCKETS = {owner: runtime.socket for owner, runtime in _RUNTIMES.items()}
+_UNITS = {owner: runtime.unit for owner, runtime in _RUNTIMES.items()}
 _NAMESPACE = "k8s.io"
 _ID = re.compile(r"[0-9a-f]{64}$")
 _SHORT = 13
@@ -248,11 +249,11 @@ def _remove_from(scan: Scan, runtime: str, wanted: Sequence[Container]) -> None:
     ordered = sorted(wanted, key=lambda container: container.sandbox)
     if scan.machine.find_program("crictl"):
         for container in ordered:
-            scan.say(["crictl", "--runtime-endpoint", "unix://" + _SOCKETS[runtime],
+            scan.say(["crictl", "--runtime-endpoint", _RUNTIMES[runtime].uri,
                       "rmp" if container.sandbox else "rm", "--force", container.identity], CHANGE)
     elif runtime == CRIO and scan.machine.find_program("kubeadm"):
         # kubeadm connects to the runtime itself, and removes all pods of the kubelet
-        scan.say(["kubeadm", "reset", "phase", "cleanup-node", "--cri-socket", "unix://" + _SOCKETS[runtime]], CHANGE)
+        scan.say(["kubeadm", "reset", "phase", "cleanup-node", "--cri-socket", _RUNTIMES[runtime].uri], CHANGE)
     if runtime == CONTAINERD:
         # Required after crictl, too: it does not see containers that the runtime lost
         _remove_with_ctr(scan, [each for each in ordered if each in containers(Scan(scan.machine))])

@@ -36,6 +36,7 @@ from .._packages.plan import Backend, Installed, Removable
 from .._residue.files import clear
 from .._residue.kubeconfigs import homes
 from .._residue.model import Scan
+from .._runtime.runtimes import CONTAINERD, CRIO
 from . import restorers
 
 # Data that packages leave behind, useless without them, including images.
@@ -49,9 +50,9 @@ DATA = {
 }
 # The units of these packages, which a package manager does not always stop and disable
 UNITS = {
-    "containerd": ("containerd.service",),
-    "containerd.io": ("containerd.service",),
-    "cri-o": ("crio.service",),
+    "containerd": (CONTAINERD.unit,),
+    "containerd.io": (CONTAINERD.unit,),
+    "cri-o": (CRIO.unit,),
     "kubelet": ("kubelet.service",),
     "classroom-registry": ("classroom-registry.service",),
 }

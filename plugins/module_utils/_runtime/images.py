@@ -18,6 +18,7 @@ from typing import Protocol
 
 from .._core.command import Completed, Runner, run
 from .._core.errors import ClassroomError
+from .runtimes import CONTAINERD, CRIO
 
 PRESENT = "present"
 PULLED = "pulled"
@@ -210,8 +211,7 @@ def backend_for(
         return Crio(path, timeout, program, runner)
     raise ClassroomError(
         f"The container runtime is not supported: expected the socket of containerd or CRI-O, found the CRI socket "
-        f"'{cri_socket}'. Set the one of containerd, usually unix:///run/containerd/containerd.sock, or that of CRI-O, "
-        "unix:///run/crio/crio.sock."
+        f"'{cri_socket}'. Set the one of containerd, usually {CONTAINERD.uri}, or that of CRI-O, {CRIO.uri}."
     )
 
 

@@ -29,6 +29,11 @@ class Runtime:
     socket: str
     unit: str
 
+    @property
+    def uri(self) -> str:
+        """Return the CRI socket as a URL, the form of kubeadm's options."""
+        return _SCHEME + self.socket
+
 
 CONTAINERD = Runtime("containerd", "containerd", "/run/containerd/containerd.sock", "containerd.service")
 CRIO = Runtime("crio", "CRI-O", "/run/crio/crio.sock", "crio.service")

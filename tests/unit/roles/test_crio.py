@@ -15,6 +15,8 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.runtimes import RUNTIMES
+
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 FILES = [f"{role}/{kind}" for role in ("cluster", "crio") for kind in ("defaults", "vars")]
 
@@ -92,11 +94,9 @@ def test_a_drop_in_of_the_unit_where_there_is_something_in_it(
     assert (found["state"], found["content"].partition("\n")[2] if settings else "") == expected
 
 
-@pytest.mark.parametrize(("runtime", "socket"), [
-    ("containerd", "unix:///run/containerd/containerd.sock"), ("crio", "unix:///run/crio/crio.sock"),
-])
-def test_the_socket_follows_the_runtime(runtime: str, socket: str) -> None:
-    assert value("cluster_cri_socket", cluster_runtime=runtime) == socket
+def test_the_table_of_runtimes_is_that_of_the_modules() -> None:
+    found = {name: value("cluster_cri_socket", cluster_runtime=name) for name in value("_cluster_runtimes")}
+    assert found == {name: runtime.uri for name, runtime in RUNTIMES.items()}
 
 
 @pytest.mark.parametrize(("given", "expected"), [

@@ -158,11 +158,11 @@ def test_a_stopped_runtime_is_started_and_does_it_itself(host: Host) -> None:
     host.effects["systemctl start"] = lambda: host.sockets.add("/run/containerd/containerd.sock")
     assert list(remove_containers(host.scan, list(find_containers(host.scan)))) == []
     assert host.said == [
-        "systemctl start -- containerd",
+        "systemctl start -- containerd.service",
         f"ctr --namespace k8s.io tasks delete --force {OTHER_ID} {ID}",
         f"ctr --namespace k8s.io containers delete {OTHER_ID} {ID}",
         "ctr --namespace k8s.io sandboxes remove " + ID,
-        "systemctl restart -- containerd",
+        "systemctl restart -- containerd.service",
     ]
     assert not host.exists(sandbox)
 
@@ -177,9 +177,9 @@ def test_kubeadm_removes_crios_pods_where_there_is_no_crictl(host: Host) -> None
 
 
 @pytest.mark.parametrize(("runtime", "up", "why"), [
-    ("containerd", False, "containerd does not run and cannot be started; see 'journalctl -u containerd'"),
-    ("cri-o", True, "cri-o does not remove it; see 'journalctl -u crio'"),
-    ("cri-o", False, "cri-o does not run and cannot be started; see 'journalctl -u crio'"),
+    ("containerd", False, "containerd does not run and cannot be started; see 'journalctl -u containerd.service'"),
+    ("cri-o", True, "cri-o does not remove it; see 'journalctl -u crio.service'"),
+    ("cri-o", False, "cri-o does not run and cannot be started; see 'journalctl -u crio.service'"),
 ])
 def test_why_a_container_is_left(host: Host, runtime: str, up: bool, why: str) -> None:
     host.process(20, *(SHIM if runtime == "containerd" else CRIO))
