@@ -148,11 +148,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import (
-    KUBECTL_SPEC,
-    ApiUnreachable,
-    Kubectl,
-)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import KUBECTL_SPEC, ApiUnreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
     Verdict,
     VerifySpec,
@@ -172,18 +169,18 @@ def leave(signum: int, frame: FrameType | None) -> None:
 def verdict(module: AnsibleModule, deadline: Deadline) -> Verdict:
     """Run the verification and return its result, which in check mode is empty if there is no cluster yet."""
     params = module.params
-    kubectl = Kubectl.of(module.params)
+    cluster = Cluster.of(module.params)
     spec = VerifySpec(
         tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]),
         left_out=frozenset(params["left_out"]),
     )
-    missing = kubectl.missing()
+    missing = cluster.missing()
     if missing:
         if module.check_mode:
             return Verdict([], [])
         raise ClassroomError(missing)
     try:
-        return verify(kubectl, spec, deadline, touch=not module.check_mode)
+        return verify(cluster, spec, deadline, touch=not module.check_mode)
     except ApiUnreachable:
         if module.check_mode:
             return Verdict([], [])

@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .._core.command import Completed, Runner, run
 from .._core.errors import ClassroomError
@@ -31,6 +31,9 @@ _SILENT_SERVER = re.compile(
 )
 
 
+_Access = TypeVar("_Access", bound="Kubectl")
+
+
 class ApiUnreachable(ClassroomError):
     """The API server did not respond: there may be none yet."""
 
@@ -44,7 +47,7 @@ class Kubectl:
     runner: Runner = run
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Kubectl:
+    def of(cls: type[_Access], options: Mapping[str, Any]) -> _Access:
         """Return the access that a module's options describe."""
         return cls(kubeconfig=options["kubeconfig"], binary=options["kubectl"])
 
