@@ -76,9 +76,10 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean i
     clean_text,
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.live_table import RICH_MISSING, LiveTable
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import MASK, limit, retry_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import MASK, limits, retry_command
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import (
     AUDIT,
+    HOST_RESET,
     INIT,
     MEMBERSHIP,
     NO_ACTION,
@@ -155,7 +156,7 @@ class CallbackModule(Default):
         self._repeated = Repeated()
         # By the task's identifier, as only the name at its beginning has its variables replaced in all versions
         self._task_names: dict[str, str] = {}
-        self._playbook = ""
+        self._playbook = self._directory = ""
         self._reported = False
 
     # The run and its stages
@@ -163,7 +164,7 @@ class CallbackModule(Default):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         super().v2_playbook_on_start(playbook)
         self._run.total = len(playbook.get_plays())
-        self._playbook = os.path.basename(playbook._file_name)
+        self._directory, self._playbook = os.path.split(os.path.abspath(playbook._file_name))
         self._live = self._made_live()
 
     def _made_live(self) -> LiveTable | None:
@@ -196,11 +197,16 @@ class CallbackModule(Default):
             super().v2_playbook_on_play_start(play)
         self._play = play
         self._add_machines(play)
-        self._run.stage_begins(play.get_name().strip())
+        self._run.stage_begins(play.get_name().strip(), self._playbook_of(play))
         if self._live is not None:
             self._live.start()
         elif not self._details:
             self._line(f"{self._stage_name()} begins")
+
+    def _playbook_of(self, play: Any) -> str:
+        """Return the name of the file with the play, empty if that is not next to the playbook of the run."""
+        directory, name = os.path.split(play.get_path().rpartition(":")[0])
+        return name if directory == self._directory else ""
 
     def _stage_name(self) -> str:
         return "[{}/{}] {}{}".format(
@@ -314,7 +320,8 @@ class CallbackModule(Default):
         names = registered(result.task)
         self._run.machine_ends(
             result.host.name, changed=result.is_changed(), verified=PROOF in names,
-            settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == NO_ACTION)
+            settled=bool(names & {INIT, MEMBERSHIP}) and result.result.get("decision") == NO_ACTION,
+            reset=HOST_RESET in names)
         self._collect(result)
         if not result.task.delegate_to and _needs_connection(result.task.action):
             self._contacted.add(result.host.name)
@@ -409,11 +416,7 @@ class CallbackModule(Default):
         with self._part("the errors"):
             self._show_errors()
         with self._part("the command for what failed"):
-            command = retry_command(sys.argv, limit(self._run))
-            if command:
-                self._line("\nAgain for what failed:\n  " + command)
-            if MASK in command:
-                self._line(f"  ({MASK} stands for values that are not repeated here)")
+            self._show_retry_commands()
         with self._part("the report"):
             self._write_report()
 
@@ -455,6 +458,15 @@ class CallbackModule(Default):
         for seat, lines in errors(self._run, self._addresses):
             self._display.display(seat, color=C.COLOR_ERROR)
             self._line("\n".join(lines))
+
+    def _show_retry_commands(self) -> None:
+        masked = False
+        for playbook, hosts in limits(self._run).items():
+            command = retry_command(sys.argv, hosts, self._playbook, playbook)
+            self._line("\nAgain for what failed{}:\n  {}".format(" after its reset" if playbook else "", command))
+            masked = masked or MASK in command
+        if masked:
+            self._line(f"  ({MASK} stands for values that are not repeated here)")
 
     def _write_report(self) -> None:
         directory = self.get_option("report")

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from .run import Run, SeatRun
+from .run import Failure, Run, SeatRun
 
 MASK = "***"
 # Options of ansible-playbook with one letter that take no value, and so may stand before another in the same word
@@ -35,34 +35,55 @@ _HARMLESS = ("ansible_user", "cluster_name", "cluster_pod_subnet", "cluster_serv
 _SIMPLE = re.compile(r"[\w.,:/+-]*")
 
 
-def limit(run: Run) -> list[str]:
-    """Return the seats and hosts that failed: a seat if its control plane or all of its hosts did, else its hosts."""
-    found: list[str] = []
+def limits(run: Run) -> dict[str, list[str]]:
+    """Return the seats and hosts that failed: a seat if its control plane or all of its hosts did, else its hosts.
+
+    They are grouped by the playbook that completes them: that of the run (an empty name, first), or a playbook that it
+    imports, for hosts that were reset.
+    """
+    found: dict[str, list[str]] = {"": []}
     for seat in run.seats.values():
-        machines = [machine for machine in seat.machines if machine in _stopped(seat)]
+        stopped = [each for each in seat.failures if not each.tolerated]
+        failed = {each.machine for each in stopped}
+        machines = [machine for machine in seat.machines if machine in failed]
         if machines:
-            found += [seat.place.seat] if _whole(seat, machines) else machines
-    return found
+            found.setdefault(_completed_by(seat, stopped), []).extend(
+                [seat.place.seat] if _whole(seat, machines) else machines)
+    return {playbook: hosts for playbook, hosts in found.items() if hosts}
 
 
-def _stopped(seat: SeatRun) -> set[str]:
-    return {each.machine for each in seat.failures if not each.tolerated}
+def _completed_by(seat: SeatRun, failures: Sequence[Failure]) -> str:
+    """Return the playbook after that of the reset, if every failed host was reset before it failed."""
+    playbooks = {
+        each.playbook if seat.reset.get(each.machine, each.playbook) != each.playbook else "" for each in failures}
+    return playbooks.pop() if len(playbooks) == 1 else ""
 
 
 def _whole(seat: SeatRun, failed: Sequence[str]) -> bool:
     return seat.place.group and (seat.place.control_plane in failed or len(failed) == len(seat.machines))
 
 
-def retry_command(argv: Sequence[str], hosts: Sequence[str]) -> str:
+def retry_command(argv: Sequence[str], hosts: Sequence[str], former: str = "", playbook: str = "") -> str:
     """Return `argv` as it was typed, with another --limit and without secrets; empty when nothing failed.
 
     A value of --extra-vars is repeated only if its variable is known to be harmless, see `harmless`; MASK stands for
-    all others.
+    all others. `playbook` replaces `former`, both names of files in one directory.
     """
     if not hosts or not argv:
         return ""
-    words = [PurePath(argv[0]).name, *masked(without_limit(argv[1:]), harmless), "--limit", ",".join(hosts)]
+    words = without_limit(argv[1:])
+    if playbook:
+        words = [_replaced(word, PurePath(former), PurePath(playbook)) for word in words]
+    words = [PurePath(argv[0]).name, *masked(words, harmless), "--limit", ",".join(hosts)]
     return " ".join(map(shlex.quote, words))
+
+
+def _replaced(word: str, former: PurePath, playbook: PurePath) -> str:
+    """Return a word of the command line; if it names `former`, by path or in a collection, it names `playbook`."""
+    if PurePath(word).name == former.name:
+        return str(PurePath(word).with_name(playbook.name))
+    collection, dot, name = word.rpartition(".")
+    return collection + dot + playbook.stem if collection and name == former.stem else word
 
 
 def harmless() -> frozenset[str]:

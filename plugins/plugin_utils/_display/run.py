@@ -30,6 +30,8 @@ AUDIT = "audit_result"
 INIT = "control_plane_result"
 MEMBERSHIP = "worker_membership"
 NO_ACTION = "none"
+# The result of the reset of a host.
+HOST_RESET = "reset_result"
 # The result of a task that fails only because another host of the seat has failed.
 WAITS = "worker_waits"
 
@@ -53,6 +55,7 @@ class Failure:
     """What kept a machine from going on; `text` is for a person, without secrets.
 
     A tolerated one did not: the play wanted to know and went on. One that `waits` comes from another machine's failure.
+    `playbook` is the name of the file with the play, where it is next to the playbook of the run.
     """
 
     machine: str
@@ -63,6 +66,7 @@ class Failure:
     waits: bool = False
     stage: str = ""
     number: int = 0
+    playbook: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Row:
 
 @dataclass
 class SeatRun:
-    """What is known of a seat so far."""
+    """What is known of a seat so far; `reset` are the hosts that were reset, and in which playbook."""
 
     place: SeatPlacement
     machines: list[str] = field(default_factory=list)
@@ -94,6 +98,7 @@ class SeatRun:
     changed: int = 0
     verified: bool = False
     settled: set[str] = field(default_factory=set)
+    reset: dict[str, str] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -144,6 +149,7 @@ class Run:
         self.seats: dict[str, SeatRun] = {}
         self._clock = clock
         self._number = 0
+        self._playbook = ""
         self._seat_of: dict[str, SeatRun] = {}
         self.began = clock()
 
@@ -173,8 +179,9 @@ class Run:
     def seconds(self) -> float:
         return (self.ended if self.ended is not None else self._clock()) - self.began
 
-    def stage_begins(self, name: str) -> None:
+    def stage_begins(self, name: str, playbook: str = "") -> None:
         self.times.begin(name)
+        self._playbook = playbook
         self._number += 1
         self.task = ""
 
@@ -193,6 +200,7 @@ class Run:
 
     def machine_ends(
         self, machine: str, *, changed: bool = False, verified: bool = False, settled: bool = False,
+        reset: bool = False,
     ) -> None:
         """Record the end of a task on a host, with any result."""
         seat = self.seat_of(machine)
@@ -202,13 +210,15 @@ class Run:
         seat.verified = seat.verified or verified
         if settled:
             seat.settled.add(machine)
+        if reset and not self.check:
+            seat.reset[machine] = self._playbook
         if self.stage:
             seat.stages[self.stage] = seat.last - self.times.began
 
     def fails(self, failure: Failure) -> Failure:
         """Record a failure and return it with its stage."""
         self.machine_ends(failure.machine)
-        failure = replace(failure, stage=self.stage, number=self._number)
+        failure = replace(failure, stage=self.stage, number=self._number, playbook=self._playbook)
         self.seat_of(failure.machine).failures.append(failure)
         return failure
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._display.clean import bounded
-from .._display.run import AUDIT, INIT, MEMBERSHIP, NO_ACTION, PROOF, Failure, SeatPlacement
+from .._display.run import AUDIT, HOST_RESET, INIT, MEMBERSHIP, NO_ACTION, PROOF, Failure, SeatPlacement
 from .._display.text import failure_text
 from .audit import DRIFT_RESULTS, audit_report
 from .model import (
@@ -28,9 +28,8 @@ from .model import (
     SeatReport,
 )
 
-PUT_BACK = "reset_result"
 AUDIT_FAILURE = "_audit_failure"
-REGISTERED = (AUDIT, PROOF, INIT, MEMBERSHIP, PUT_BACK, *DRIFT_RESULTS)
+REGISTERED = (AUDIT, PROOF, INIT, MEMBERSHIP, HOST_RESET, *DRIFT_RESULTS)
 
 
 def _is_text(value: Any) -> bool:
@@ -168,7 +167,9 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
     if nodes:
         return READY, ""
     if not check:
-        levels = [str(machine.results[PUT_BACK].get("level")) for machine in machines if PUT_BACK in machine.results]
+        # A host that renew.yml has reset is a member again
+        levels = [str(machine.results[HOST_RESET].get("level")) for machine in machines
+                  if HOST_RESET in machine.results and not {INIT, MEMBERSHIP} & machine.results.keys()]
         if levels:
             return RESET, "reset to {}".format(", ".join(dict.fromkeys(levels)))
         if all(_settled(machine) for machine in machines) and len(machines) >= machines[0].place.size:

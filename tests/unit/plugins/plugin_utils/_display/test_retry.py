@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import (
     harmless,
-    limit,
+    limits,
     retry_command,
     without_limit,
 )
@@ -36,7 +36,57 @@ def test_what_failed(failed: list[str], group: bool, hosts: list[str]) -> None:
     for machine in failed:
         run.fails(Failure(machine, "x", "y"))
     run.fails(Failure("utility", "x", "y", tolerated=True))
-    assert limit(run) == hosts
+    assert limits(run) == ({"": hosts} if hosts else {})
+
+
+@pytest.mark.parametrize(("before", "after", "check", "commands"), [
+    # Every host was reset: only the installation is repeated
+    ([], ["s-node1"], False, {"site.yml": ["s-node1"]}),
+    ([], ["s-master", "s-node1"], False, {"site.yml": ["s"]}),
+    (["s-node1"], [], False, {"": ["s-node1"]}),
+    (["s-node1"], ["s-node2"], False, {"": ["s-node1", "s-node2"]}),
+    # Workers that were reset wait for a control plane that was not
+    (["s-master"], ["s-node1", "s-node2"], False, {"": ["s"]}),
+    # Check mode has reset no host
+    ([], ["s-node1"], True, {"": ["s-node1"]}),
+])
+def test_a_host_that_was_reset_is_not_reset_again(
+    before: list[str], after: list[str], check: bool, commands: dict[str, list[str]],
+) -> None:
+    run = Run(check=check)
+    machines = ("s-master", "s-node1", "s-node2")
+    for machine in machines:
+        run.add(machine, SeatPlacement("s", "", "s-master", True))
+    run.stage_begins("Reset hosts", "reset.yml")
+    for machine in machines:
+        if machine in before:
+            run.fails(Failure(machine, "x", "y"))
+        else:
+            run.machine_ends(machine, reset=True)
+    run.stage_begins("Join workers", "site.yml")
+    for machine in after:
+        run.fails(Failure(machine, "x", "y"))
+    assert limits(run) == commands
+
+
+def test_a_failure_in_the_playbook_of_the_reset_repeats_it() -> None:
+    run = Run()
+    run.stage_begins("Reset hosts", "reset.yml")
+    run.machine_ends("node1", reset=True)
+    run.fails(Failure("node1", "Remove admin kubeconfig", "y"))
+    assert limits(run) == {"": ["node1"]}
+
+
+@pytest.mark.parametrize(("typed", "shown"), [
+    ("renew.yml", "site.yml"),
+    ("../kubeadm/playbooks/renew.yml", "../kubeadm/playbooks/site.yml"),
+    ("classroom.kubeadm.renew", "classroom.kubeadm.site"),
+    ("/another.yml", "/another.yml"),
+])
+def test_the_playbook_is_replaced_as_it_was_typed(typed: str, shown: str) -> None:
+    argv = ["ansible-playbook", typed, "-i", "renew", "-e", "@renew.json"]
+    assert retry_command(argv, ["m"], "renew.yml", "site.yml") == (
+        f"ansible-playbook {shown} -i renew -e @renew.json --limit m")
 
 
 def test_nothing_failed_and_nothing_is_said() -> None:

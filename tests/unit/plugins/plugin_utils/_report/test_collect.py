@@ -51,6 +51,9 @@ def seat(master: dict[str, Any], node: dict[str, Any], *failures: Failure, check
     ({"reset_result": {"level": "bare"}}, {"reset_result": {"level": "bare"}}, False,
      "reset", "reset to bare"),
     ({"reset_result": {"level": "bare"}}, {}, True, "", ""),
+    # Reset and installed again in one run, whose verification was left out
+    ({"reset_result": {"level": "prepared"}, "control_plane_result": {"decision": "init"}},
+     {"reset_result": {"level": "prepared"}, "worker_membership": {"decision": "join"}}, False, "", ""),
     ({"audit_result": {**AUDITED, "cluster": "none"}}, {"audit_result": {**AUDITED, "cluster": "none"}}, True,
      "no cluster", ""),
     ({"audit_result": {**AUDITED, "cluster": "none"}}, {"audit_result": AUDITED}, True, "", ""),
