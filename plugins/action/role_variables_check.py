@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
             for machine in given["machines"]
             for problem in problems(options, variables["hostvars"][machine])
         ]
-        result.update(changed=False, problems=declared_twice + found)
+        result.update(changed=False, problems=declared_twice + found, roles=given["roles"])
         parts = [
             "{}:\n- {}".format(title, "\n- ".join(lines))
             for title, lines in (

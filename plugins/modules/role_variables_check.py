@@ -54,4 +54,10 @@ problems:
     - >-
       node1: argument 'host_swap' is of type str and we were unable to convert to bool:
       The value 'maybe' is not a valid boolean.
+roles:
+  description: The roles whose variables were validated.
+  returned: always
+  type: list
+  elements: str
+  sample: [host, containerd, kubernetes]
 """

@@ -31,6 +31,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "audit.yml": ("residue_info",),
     "enroll.yml": ("host_preflight", "host_identity_info"),
     "harvest.yml": ("harvest_files", "harvest_objects", "tempfile", "file"),
+    "renew.yml": (),
     "report.yml": (),
     "reset.yml": ("kubeadm_reset", "node_delete", "host_interfaces"),
     "site.yml": ("host_settings", "host_firewalld", "image_preload", "kubeadm_init", "kubeadm_join", "kubeadm_token",
@@ -50,12 +51,14 @@ ON_CONTROLLER = {
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     # A worker leaves a cluster that goes on
     "reset.yml": ("-e", "reset_confirm=true", "--limit", "all:!seat01-master"),
+    "renew.yml": ("-e", "reset_confirm=true"),
 }
 # What a run may write, create or remove, as a pattern of paths below the tree
 SEAT = r"(?P<seat>seat\d\d)"
 INTENDED: Mapping[str, str] = {
     "harvest.yml":
         rf"work/harvest(/[-\dTZ]+(/{SEAT}-\w+(/(objects|objects/[a-z]+\.yml|files\.tar\.gz|contents\.yml))?)?)?",
+    "renew.yml": rf"work/kubeconfig/({SEAT}\.conf|utility\.example\.com-ca\.crt)",
     "reset.yml": rf"work/kubeconfig/{SEAT}\.conf",
     "site.yml": rf"work/kubeconfig/({SEAT}\.conf|utility\.example\.com-ca\.crt)",
     "students.yml": rf"work/kubeconfig/students(/{SEAT}-student\.conf)?",
