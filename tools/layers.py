@@ -53,6 +53,9 @@ LAYERS: Mapping[str, Layer] = {
     "_harvest": Layer("students' files and objects", ("_core", "_formats", "_host", "_kube")),
     "_images": Layer("container images and registries", ("_core",)),
     "_bundle": Layer("bundles for air-gapped installations", ("_core", "_packages", "_images")),
+    "_operations": Layer(
+        "what a module does, from its options to its result; host_configure combines several of them",
+        ("_core", "_packages", "_runtime", "_host", "_kube", "_kubeadm", "_images", "_bundle")),
 }
 
 # The directories of plugins that a file may import. module_utils and modules run on hosts, which have no others.

@@ -140,108 +140,12 @@ certificate:
     authority: "-----BEGIN CERTIFICATE-----..."
 """
 
-import time
-from dataclasses import asdict
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import registry_load
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host import server_certificate
-from ansible_collections.classroom.kubeadm.plugins.module_utils._images.registry import Registry, RegistryUnreachable
-
-ENDPOINT_SPEC = {
-    "port": {"type": "int", "required": True},
-    "directory": {"type": "path", "required": True},
-    "names": {"type": "list", "elements": "str", "required": True},
-    "renew_days": {"type": "int", "default": 30},
-}
-
-
-def verify(module: AnsibleModule, lock: bundle_lock.Lock) -> bool:
-    """Verify the bundle with its lock and return whether its files had to be read; raise ClassroomError."""
-    bundle, stamp = module.params["bundle"], module.params["stamp"]
-    found = bundle_lock.traits(bundle, lock)
-    if bundle_lock.is_stamped(stamp, bundle, lock, found):
-        return False
-    problems = bundle_lock.problems(bundle, lock)
-    if problems:
-        raise ClassroomError("\n".join(problems))
-    if not module.check_mode:
-        bundle_lock.write_stamp(stamp, bundle, lock, found)
-    return True
-
-
-def load(module: AnsibleModule, lock: bundle_lock.Lock, copies: bool) -> list[Change]:
-    """Find the missing images of the registry, copy them if `copies`, and return them as changes."""
-    desired = registry_load.images(lock.images)
-    registry = Registry(module.params["registry"])
-    unreachable = False
-    try:
-        steps = registry_load.steps(desired, registry)
-    except RegistryUnreachable:
-        if copies and not module.check_mode:
-            raise
-        unreachable = True
-        steps = registry_load.predicted(desired, f"the registry at {registry.address} is not reachable yet")
-    lacking = [image for image in desired if image.reference in {step.target for step in steps}]
-    layout = "{}/oci".format(module.params["bundle"])
-    if lacking and module.params["storage"]:
-        disk_space.require(module.params["storage"], registry_load.weight(layout, lacking), "the bundle's images")
-    if lacking and copies and not unreachable and not module.check_mode:
-        registry_load.fill(layout, lacking, registry)
-    return steps
-
-
-def presented(endpoint: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the certificate of the web server, as a part of the module's result."""
-    if endpoint is None:
-        return {}
-    given = dict(endpoint)
-    port = given.pop("port")
-    spec = server_certificate.CertificateSpec(**dict(given, names=tuple(given["names"])))
-    return {"certificate": asdict(server_certificate.presented(spec, port, time.time()))}
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.bundle_load import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "bundle": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["loaded", "verified"], "default": "loaded"},
-            "registry": {"type": "str"},
-            "storage": {"type": "path"},
-            "endpoint": {"type": "dict", "options": ENDPOINT_SPEC},
-            "stamp": {"type": "path", "default": bundle_lock.STAMP},
-        },
-        required_if=[("state", "loaded", ["registry"])],
-        supports_check_mode=True,
-    )
-    loads = module.params["state"] == "loaded"
-    try:
-        with host_lock.changing(module.check_mode):
-            lock = bundle_lock.read(module.params["bundle"])
-            read = verify(module, lock)
-            steps = load(module, lock, loads) if module.params["registry"] else []
-        shown = presented(module.params["endpoint"])
-    except bundle_lock.BundleMissing as error:
-        if not module.check_mode:
-            module.fail_json(msg=str(error))
-        lock, read = bundle_lock.Lock("", {}, {}), False
-        shown = presented(module.params["endpoint"])
-        steps = [Change("bundle", module.params["bundle"], "absent", "in the registry", str(error))]
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
-    served = bool(module.params["registry"]) and not steps
-    if not loads:
-        steps = []
-    copied = [step.target for step in steps if step.target in lock.images]
-    module.exit_json(
-        changed=bool(steps), images=len(lock.images), copied=copied, read=read, served=served, diff=as_diff(steps),
-        **shown)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

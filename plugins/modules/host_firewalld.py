@@ -119,58 +119,12 @@ zone:
   sample: public
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import (
-    FirewalldSpec,
-    apply,
-    plan,
-    read_state,
-)
-
-
-def filter_traffic(module: AnsibleModule) -> None:
-    """Plan the changes, apply them unless in check mode, and report them."""
-    given = module.params
-    spec = FirewalldSpec(
-        given["state"], tuple(given["ports"]), given["zone"], given["address"], tuple(given["sources"]),
-        tuple(given["trusted"]), tuple(given["cluster_ports"]), tuple(given["cluster_sources"]),
-        tuple(given["interfaces"]), given["exclusive"])
-    root = Root()
-    state = read_state(root, run, spec)
-    planned = plan(spec, state)
-    if planned.steps and not module.check_mode:
-        apply(root, run, planned, state)
-    module.exit_json(changed=bool(planned.steps), changes=as_changes(planned.steps), diff=as_diff(planned.steps),
-                     zone=planned.zone)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.host_firewalld import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["auto", "running", "stopped", "unchanged"], "default": "auto"},
-            "ports": {"type": "list", "elements": "str", "default": []},
-            "zone": {"type": "str", "default": ""},
-            "address": {"type": "str", "default": ""},
-            "sources": {"type": "list", "elements": "str", "default": []},
-            "trusted": {"type": "list", "elements": "str", "default": []},
-            "cluster_ports": {"type": "list", "elements": "str", "default": []},
-            "cluster_sources": {"type": "list", "elements": "str", "default": []},
-            "interfaces": {"type": "list", "elements": "str", "default": []},
-            "exclusive": {"type": "bool", "default": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        with host_lock.changing(module.check_mode):
-            filter_traffic(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -115,61 +115,12 @@ ansible_facts:
         external: {}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.network_manager import (
-    InterfacesSpec,
-    apply,
-    plan,
-    read_state,
-)
-
-
-def find(module: AnsibleModule) -> None:
-    """Plan the changes, apply them unless in check mode, and report them with the interfaces."""
-    given = module.params
-    spec = InterfacesSpec(
-        internal=given["internal_network"],
-        external=given["external_network"],
-        address=given["address"],
-        optional=given["optional"],
-        unmanaged=tuple(given["unmanaged"]),
-        profiles={side: options or {} for side, options in given["profiles"].items()},
-    )
-    root = Root()
-    planned = plan(spec, read_state(root, run, spec))
-    if planned.steps and not module.check_mode:
-        apply(root, run, planned)
-    for warning in planned.warnings:
-        module.warn(warning)
-    module.exit_json(changed=bool(planned.steps), changes=as_changes(planned.steps), diff=as_diff(planned.steps),
-                     ansible_facts={"classroom_interfaces": planned.facts()})
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.host_interfaces import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "internal_network": {"type": "str", "default": ""},
-            "external_network": {"type": "str", "default": ""},
-            "address": {"type": "str", "default": ""},
-            "optional": {"type": "bool", "default": False},
-            "unmanaged": {"type": "list", "elements": "str", "default": []},
-            "profiles": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        # Without profiles and unmanaged interfaces nothing is changed
-        reads = module.check_mode or not (module.params["profiles"] or module.params["unmanaged"])
-        with host_lock.changing(reads):
-            find(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -298,78 +298,12 @@ ansible_facts:
         kubelet_socket: ""
 """
 
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import read_facts
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import check, minimum_size, report
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.requirements import HostRequirements
-from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import sources
-from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import runtimes
-
-
-def preflight(module: AnsibleModule, now: float) -> None:
-    """Read the facts, check them, and report."""
-    params = module.params
-    memory, cpus = minimum_size(params["role"])
-    socket = params["cri_socket"]
-    spec = HostRequirements(
-        role=params["role"],
-        address=params["address"],
-        min_memory_mib=memory if params["min_memory_mib"] is None else params["min_memory_mib"],
-        min_cpus=cpus if params["min_cpus"] is None else params["min_cpus"],
-        max_clock_offset=params["max_clock_offset"],
-        api_port=params["api_port"],
-        cri_socket=socket[len("unix://"):] if socket and socket.startswith("unix://") else socket,
-        required_free_mib=params["required_free_mib"],
-        ports=tuple(params["ports"]),
-        kernel_features=tuple(params["kernel_features"]),
-        runtime=None if params["runtime"] is None else runtimes.RuntimeSpec(
-            params["runtime"], params["runtime_socket"], params["runtime_version"], params["kubernetes_version"]),
-    )
-    machine = read_facts(Root(), run, spec, now, params["controller_time"])
-    failures = check(spec, machine)
-    if machine.os_family == "debian" and params["required_packages"]:
-        offer = sources.BundlePackages(tuple(params["bundle_distributions"]), tuple(params["required_packages"]))
-        failures += filter(None, [sources.problem(Root(), offer, machine.distribution, machine.version)])
-    if failures:
-        module.fail_json(msg=report(spec, machine, failures), failures=failures)
-    module.exit_json(changed=False, failures=[], ansible_facts={"classroom_machine": machine.facts()})
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.host_preflight import OPERATION
 
 
 def main() -> None:
-    # Read first, so that the duration of the module does not count as a difference of the clocks.
-    now = time.time()
-    module = AnsibleModule(
-        argument_spec={
-            "role": {"type": "str", "required": True, "choices": ["control_plane", "worker", "utility"]},
-            "address": {"type": "str"},
-            "min_memory_mib": {"type": "int"},
-            "min_cpus": {"type": "int"},
-            "required_free_mib": {"type": "int", "default": 1024},
-            "controller_time": {"type": "float"},
-            "max_clock_offset": {"type": "float", "default": 60},
-            "api_port": {"type": "int", "default": 6443},
-            "kernel_features": {"type": "list", "elements": "str", "default": ["overlay", "br_netfilter"]},
-            "cri_socket": {"type": "str"},
-            "ports": {"type": "list", "elements": "str", "default": []},
-            "runtime": {"type": "str", "choices": ["containerd", "crio"]},
-            "runtime_socket": {"type": "str", "default": ""},
-            "runtime_version": {"type": "str", "default": ""},
-            "kubernetes_version": {"type": "str", "default": ""},
-            "bundle_distributions": {"type": "list", "elements": "str", "default": []},
-            "required_packages": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        preflight(module, now)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem), failures=[str(problem)])
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

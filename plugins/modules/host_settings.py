@@ -152,72 +152,12 @@ findings:
     - "time server 192.168.90.1: it does not respond at UDP port 123"
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.hosts_file import Entry
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.prepare import (
-    HostSpec,
-    Performer,
-    plan,
-    read_host,
-)
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.time_services import TimeSpec as Clock
-
-
-def prepare(module: AnsibleModule) -> None:
-    """Plan the changes, apply them unless in check mode, and report them."""
-    spec = HostSpec(
-        hostname=module.params["hostname"],
-        hosts=tuple(Entry(entry["address"], tuple(entry["names"])) for entry in module.params["hosts"]),
-        swap=module.params["swap"],
-        modules=tuple(module.params["kernel_modules"]),
-        sysctls={key: str(value) for key, value in module.params["sysctls"].items()},
-        selinux=None if module.params["selinux"] == "unchanged" else module.params["selinux"],
-        time=Clock(module.params["time_service"] == "chrony", tuple(module.params["time_servers"])),
-    )
-    root = Root()
-    planned = plan(spec, read_host(root, spec, run))
-    if planned.steps and not module.check_mode:
-        Performer(root, run).perform(planned, spec)
-    for warning in (*planned.warnings, *(finding + "." for finding in planned.findings)):
-        module.warn(warning)
-    module.exit_json(
-        changed=bool(planned.steps), changes=as_changes(planned.steps), findings=list(planned.findings),
-        diff=as_diff(planned.steps))
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.host_settings import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "hostname": {"type": "str"},
-            "hosts": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "address": {"type": "str", "required": True},
-                    "names": {"type": "list", "elements": "str", "required": True},
-                },
-            },
-            "swap": {"type": "bool", "default": False},
-            "kernel_modules": {"type": "list", "elements": "str", "default": []},
-            "sysctls": {"type": "dict", "default": {}},
-            "selinux": {"type": "str", "choices": ["permissive", "enforcing", "unchanged"], "default": "unchanged"},
-            "time_service": {"type": "str", "choices": ["chrony", "unchanged"], "default": "unchanged"},
-            "time_servers": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        with host_lock.changing(module.check_mode):
-            prepare(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -190,34 +190,12 @@ admin_conf_sha256:
   sample: 5d4eb76ee7d4ab0a0d323a5eea52aafef37510078fae7866ac88b5b429f027bc
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import secrets_of, spec_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.kubeadm_init import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "config": {"type": "list", "elements": "dict", "required": True},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-            "ignore_preflight_errors": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    given, machine = module.params, NodeContext()
-    module.no_log_values.update(secrets_of(given["config"]))
-    try:
-        spec = spec_of(given["config"], given["ignore_preflight_errors"], given["timeout"], given["kubeconfig"])
-        answer = result(spec, machine, converge(spec, machine, module.check_mode))
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    for warning in answer.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**answer)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -218,55 +218,12 @@ machine_id:
   sample: 5f1b7a0f3a9c4d0c8a1c9c5a3f0f6a52
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import converge, result
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join_facts import JoinSpec, validate
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations.kubeadm_join import OPERATION
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "endpoint": {"type": "str", "required": True},
-            "node_name": {"type": "str"},
-            "node_address": {"type": "str"},
-            "config": {"type": "dict"},
-            "discovery": {
-                "type": "dict",
-                "no_log": True,
-                "options": {
-                    "kubeconfig": {"type": "str", "required": True},
-                    "token": {"type": "str", "required": True, "no_log": True},
-                },
-            },
-            "ca_hash": {"type": "str"},
-            "allow_reset": {"type": "bool", "default": False},
-            "ignore_preflight_errors": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    given, machine = module.params, NodeContext()
-    spec = JoinSpec(
-        endpoint=given["endpoint"],
-        node_name=given["node_name"] or "",
-        node_address=given["node_address"] or "",
-        config=given["config"],
-        ca_hash=given["ca_hash"] or "",
-        allow_reset=given["allow_reset"],
-        ignored=tuple(given["ignore_preflight_errors"]),
-        timeout=given["timeout"],
-    )
-    try:
-        validate(spec)
-        answer = result(spec, machine, converge(spec, machine, given["discovery"], module.check_mode))
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    for warning in answer.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**answer)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ClassroomError(Exception):
-    """An error to show to the user: expected state, current state and fix."""
+    """An error to show to the user: expected state, current state and fix.
+
+    `values` are returned by the failed module beside the message.
+    """
+
+    def __init__(self, message: str, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.values = dict(values or {})

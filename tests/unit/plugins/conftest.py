@@ -20,6 +20,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files impo
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.host_lock import LOCK
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import convert
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.returns import read
+from tests.unit.support.operations import logic_of
 
 
 class FakeRun:
@@ -111,8 +112,8 @@ def run_on_machine(
     def runner(module: ModuleType, args: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
         # Tests of action plugins import the controller's side into this process; warnings would then go to its screen
         monkeypatch.setattr("ansible.module_utils._internal.is_controller", False, raising=False)
-        monkeypatch.setattr(module, "Root", lambda: machine.root)
-        monkeypatch.setattr(module, "run", fake_run)
+        monkeypatch.setattr(logic_of(module), "Root", lambda: machine.root)
+        monkeypatch.setattr(logic_of(module), "run", fake_run)
         with patch_module_args({**args, "_ansible_check_mode": check, "_ansible_diff": True}), \
                 pytest.raises(SystemExit):
             module.main()

@@ -26,10 +26,10 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import package_service
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.apt import Apt
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.dnf import Dnf
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan import PackagesSpec
-from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 from tests.unit.support.made_up_keys import made_up_key
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -73,7 +73,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         variables.update(given)
         words = trust_as_template(f"{{{{ {variable}[_cluster_family] }}}}")
         description = Templar(loader=loader, variables=variables).template(words)
-        checked = ArgumentSpecValidator({"repository": {"type": "dict", "options": package_service.REPOSITORY_SPEC}})
+        checked = ArgumentSpecValidator({"repository": {"type": "dict", "options": package_service.REPOSITORY_OPTIONS}})
         result = checked.validate({"repository": description})
         assert result.error_messages == []
         parameters = {**result.validated_parameters, "hold": True,

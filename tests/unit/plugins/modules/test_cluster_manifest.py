@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.modules import cluster_manifest
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import cluster_manifest
 from ansible_collections.classroom.kubeadm.plugins.modules.cluster_manifest import main
 
 CONTENT = "kind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: hidden-from-everyone\n"

@@ -48,6 +48,11 @@ def catches(statement: ast.stmt) -> bool:
         "ClassroomError" in ast.unparse(handler.type) for handler in statement.handlers if handler.type)
 
 
+def framed(statements: list[ast.stmt]) -> bool:
+    """Whether the statements are the one call of the frame, which catches the errors of the operation."""
+    return [ast.unparse(statement) for statement in statements] == ["run_module(OPERATION)"]
+
+
 def test_a_failed_command_is_an_error_of_this_collection() -> None:
     assert issubclass(command.CommandFailed, errors.ClassroomError)
     assert len(MODULES) > 20
@@ -56,6 +61,8 @@ def test_a_failed_command_is_an_error_of_this_collection() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_main_catches_errors_of_everything_that_asks_the_host(name: str) -> None:
     statements = main_of(MODULES[name]).body
+    if framed(statements):
+        return
 
     unprotected = {called for statement in statements if not catches(statement) for called in functions(statement)}
 

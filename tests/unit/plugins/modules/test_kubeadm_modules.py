@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.classroom.kubeadm.plugins.doc_fragments.kubeadm import ModuleDocFragment
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core import operation
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Unreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
@@ -25,6 +26,7 @@ from ansible_collections.classroom.kubeadm.plugins.modules import (
     node_delete,
 )
 from tests.unit.support.kubeadm_lab import Lab, as_text, kubeconfig_text
+from tests.unit.support.operations import logic_of
 
 MODULES = [kubeadm_init, kubeadm_join, kubeadm_reset, kubeadm_token, node_delete]
 TOKEN = "abcdef.0123456789abcdef"
@@ -69,8 +71,9 @@ def run(
         def fail_json(self, **values: Any) -> None:
             raise Ended(True, values)
 
-    monkeypatch.setattr(module, "AnsibleModule", Fake)
-    monkeypatch.setattr(module, "NodeContext", lambda: lab.machine)
+    for place in (module, operation):
+        monkeypatch.setattr(place, "AnsibleModule", Fake, raising=False)
+    monkeypatch.setattr(logic_of(module), "NodeContext", lambda: lab.machine)
     with pytest.raises(Ended) as caught:
         module.main()
     if module is kubeadm_init and given.get("config"):

@@ -15,6 +15,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import detect as package_manager_detect
 from ansible_collections.classroom.kubeadm.plugins.modules import package_service
 from tests.unit.support.made_up_keys import made_up_key
+from tests.unit.support.operations import logic_of
 
 SPEC: dict[str, Any] = {
     "repository": {"name": "classroom", "uri": "http://192.168.90.10/apt", "signed_by": made_up_key("classroom")},
@@ -50,7 +51,7 @@ def dpkg(machine: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def run_pinned(run_on_machine: Any, dpkg: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(
-        package_service, "backend_of",
+        logic_of(package_service), "backend_of",
         lambda root, run, repository: package_manager_detect.backend_of(root, dpkg, lambda seconds: None, repository))
 
     def runner(spec: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def rpms(machine: Any, monkeypatch: pytest.MonkeyPatch) -> Rpms:
     machine.write("/etc/redhat-release", "Rocky Linux release 9.6 (Blue Onyx)\n")
     made = Rpms()
     monkeypatch.setattr(
-        package_service, "backend_of",
+        logic_of(package_service), "backend_of",
         lambda root, run, repository: package_manager_detect.backend_of(root, made, lambda seconds: None, repository))
     return made
 
