@@ -91,6 +91,25 @@ def test_a_variable_without_a_value_is_for_the_task_that_needs_it(wrong: str) ->
     assert value("_cluster_networks | default('?')", "s1-node1", ALL, **given) == "?"
 
 
+@pytest.mark.parametrize(("validated", "roles", "again"), [
+    (None, ["cluster"], True),
+    (["cluster", "host"], ["cluster"], False),
+    (["cluster", "host"], ["host", "cluster"], False),
+    (["cluster", "host"], ["cluster", "reset"], True),
+])
+def test_variables_are_validated_once_in_a_run(validated: list[str] | None, roles: list[str], again: bool) -> None:
+    given: dict[str, Any] = {"_cluster_validated_roles": roles}
+    if validated is not None:
+        given["__cluster_variables_result"] = {"roles": validated}
+    assert value("_cluster_variables_validated", "s1-master", ALL, **given) is not again
+
+
+def test_invalid_variables_are_reported_by_all_hosts_of_the_cluster() -> None:
+    found = {**{name: {} for name in ALL}, "s1-master": {"__cluster_variables_result": {"failed": True, "msg": "No."}}}
+    for host, message in (("s1-node1", "No."), ("s2-node1", "")):
+        assert value("_cluster_failure_msg", host, ALL, ("s1-master",), hostvars=found) == message
+
+
 def conditions(role: str) -> dict[str, str]:
     """By the name of the task, the conditions under which a role ends early."""
     found = {}

@@ -60,6 +60,7 @@ def test_what_the_roles_take_passes(values: Mapping[str, Any]) -> None:
     result = run({"node1": values}, ["host", "worker"])
 
     assert (result["failed"], result["changed"], result["problems"]) == (False, False, [])
+    assert result["roles"] == ["host", "worker"]
 
 
 @pytest.mark.parametrize(
