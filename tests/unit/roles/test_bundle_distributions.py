@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents import Contents
@@ -22,9 +21,7 @@ OLD = "schema: 1\ndebian:\n  suite: trixie\nfiles: {}\n"
 
 
 @pytest.fixture
-def template(tmp_path: Path) -> Any:
-    if lookup_loader.get("ansible.builtin.file") is None:
-        init_plugin_loader([])
+def template(plugin_loader: None, tmp_path: Path) -> Any:
     loader = DataLoader()
     variables: dict[str, Any] = {
         "cluster_bundle": str(tmp_path), "utility_bundle": "/srv/bundle", "_cluster_utility_address": "192.168.90.10",

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
+from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.download import AptDownloader, DnfDownloader
@@ -30,10 +30,8 @@ FILLED = {"$releasever": "9", "$basearch": "x86_64"}
 
 
 @pytest.fixture
-def value(monkeypatch: pytest.MonkeyPatch) -> Any:
+def value(plugin_loader: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The value of an expression in the variables of the roles; keys are made up, one for each address."""
-    if lookup_loader.get("ansible.builtin.url") is None:
-        init_plugin_loader([])
     plugin: Any = lookup_loader.get("ansible.builtin.url")
 
     def fetched(address: str, **_options: Any) -> io.BytesIO:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "containerd"
@@ -19,6 +18,7 @@ COMPILED = "packages:\n- name: containerd\n  version: 2.4.2-1.1\nimages:\n"
 UPSTREAM = "packages:\n- name: kubeadm\n  version: 1.36.3-1.1\n- name: containerd.io\n  version: 2.4.2-1~debian.13\n"
 
 
+@pytest.mark.usefixtures("plugin_loader")
 @pytest.mark.parametrize(("source", "lock", "name"), [
     ("utility", COMPILED, "containerd"),
     ("utility", UPSTREAM, "containerd.io"),
@@ -27,8 +27,6 @@ UPSTREAM = "packages:\n- name: kubeadm\n  version: 1.36.3-1.1\n- name: container
     ("upstream", COMPILED, "containerd.io"),
 ])
 def test_the_name_is_that_of_where_it_comes_from(tmp_path: Path, source: str, lock: str | None, name: str) -> None:
-    if lookup_loader.get("ansible.builtin.file") is None:
-        init_plugin_loader([])
     path = tmp_path / "bundle.lock.yml"
     if lock is not None:
         path.write_text(lock)

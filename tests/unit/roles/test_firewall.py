@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -20,11 +19,7 @@ HOSTS = [{"name": "master", "address": "192.168.90.100"}, {"name": "node1", "add
          {"name": "utility", "address": "192.168.90.2"}]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def plugins() -> None:
-    """Without it Ansible finds no plugin; once a process, which another test may have done."""
-    if lookup_loader.get("ansible.builtin.url") is None:
-        init_plugin_loader([])
+pytestmark = pytest.mark.usefixtures("plugin_loader")
 
 
 def value(words: str, **given: Any) -> Any:

@@ -21,7 +21,7 @@ from urllib.error import URLError
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
+from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
@@ -44,11 +44,7 @@ def facts(family: str, distribution: str, codename: str = "", architecture: str 
     return {"os_family": family, "distribution": distribution, "codename": codename, "architecture": architecture}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def plugins() -> None:
-    """Without it Ansible finds no lookup plugin; once a process, which another test may have done."""
-    if lookup_loader.get("ansible.builtin.url") is None:
-        init_plugin_loader([])
+pytestmark = pytest.mark.usefixtures("plugin_loader")
 
 
 def fetch_keys(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any]) -> None:
