@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._core.errors import ClassroomError
-from .api import ApiError, Denied, Unreachable, Untrusted, address
+from .api import AccessDenied, ApiError, Unreachable, Untrusted, address
 from .context import NodeContext
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
@@ -32,7 +32,7 @@ def request_error(purpose: str, admin: Kubeconfig, problem: ApiError) -> Classro
     advice = {
         Unreachable: "Check that the API server runs; kubeadm_init restores it.",
         Untrusted: f"{admin.path} belongs to another cluster than the one at that address.",
-        Denied: f"Check that {admin.path} is still valid: 'kubeadm certs check-expiration'.",
+        AccessDenied: f"Check that {admin.path} is still valid: 'kubeadm certs check-expiration'.",
     }
     return ClassroomError("Cannot {} at {}: {}. {}".format(
         purpose, address(admin.server), problem, advice.get(type(problem), "")).rstrip())

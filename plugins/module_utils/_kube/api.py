@@ -47,7 +47,7 @@ class Untrusted(ApiError):
         self.why = why
 
 
-class Denied(ApiError):
+class AccessDenied(ApiError):
     """401: the client's certificate is not accepted. 403: it is, but may not do this."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -59,7 +59,7 @@ class NotFound(ApiError):
     """The server responded that the object does not exist."""
 
 
-class Refused(ApiError):
+class RequestRejected(ApiError):
     """Any other response that is not a success."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -213,10 +213,10 @@ def _parse_response(status: int, content: str, request: str) -> Any:
     if status == 404:
         raise NotFound(message)
     if status in (401, 403):
-        raise Denied(message, status)
+        raise AccessDenied(message, status)
     if status == 429 or status >= 500:
         raise Unavailable(message)
-    raise Refused(message, status)
+    raise RequestRejected(message, status)
 
 
 def _message(content: str) -> str:

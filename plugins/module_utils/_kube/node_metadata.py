@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.errors import ClassroomError
 from .admin import NoAdministrator, administrator, request_error
-from .api import Api, ApiError, Refused, Unreachable, segment
+from .api import Api, ApiError, RequestRejected, Unreachable, segment
 from .context import NodeContext
 from .node_metadata_plan import Node, NodeChange, changes, patch, spec_from, validate
 
@@ -66,7 +66,7 @@ def _patched(api: Api, path: str, body: dict[str, Any]) -> bool:
     """Return whether the API server accepted the patch; it rejects a patch of an older version of the Node."""
     try:
         api.patch(path, body)
-    except Refused as problem:
+    except RequestRejected as problem:
         if problem.status == _CONFLICT:
             return False
         raise

@@ -18,7 +18,7 @@ from typing import Any
 from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
 from .._core.plan import Change, as_changes, as_diff
-from .api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .api import AccessDenied, Api, ApiError, NotFound, Unreachable, Untrusted, segment
 from .context import NodeContext
 from .kubeconfig import Kubeconfig
 from .kubeconfig import load as load_kubeconfig
@@ -131,7 +131,7 @@ def _pod(spec: NodeRemovalSpec, item: Mapping[str, Any]) -> Pod:
 def _explained(problem: ApiError, admin: Kubeconfig) -> str:
     advice = {
         Untrusted: f"; {admin.path} belongs to another cluster than the one at that address",
-        Denied: f"; {admin.path} is not accepted",
+        AccessDenied: f"; {admin.path} is not accepted",
     }
     return "{}{}".format(problem, advice.get(type(problem), ""))
 

@@ -17,7 +17,7 @@ from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove, write_text
 from .._core.paths import STATE
 from .._formats import x509
-from .._kube.api import Api, ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .._kube.api import AccessDenied, Api, ApiError, NotFound, Unreachable, Untrusted, segment
 from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig
 from .._kube.kubeconfig import load as load_kubeconfig
@@ -373,7 +373,7 @@ def _ask(spec: InitSpec, machine: NodeContext, admin: Kubeconfig, finalized: boo
         return _phases(spec, api, version, finalized)
     except Untrusted as problem:
         return ApiStatus("untrusted", _trust(problem))
-    except Denied as problem:
+    except AccessDenied as problem:
         return ApiStatus("denied", f"{problem}{_admin_dates(admin, machine)}")
     except ApiError as problem:
         return ApiStatus("unreachable", str(problem))
@@ -405,7 +405,7 @@ def _phases(spec: InitSpec, api: Api, version: str, finalized: bool) -> ApiStatu
             if not _complete(phase, api, node, finalized, found):
                 missing.append(phase)
         used_tokens = bootstrap_token.used(api)
-    except Denied as problem:
+    except AccessDenied as problem:
         if problem.status != 403:
             raise
         # kubeadm grants admin.conf its rights in the first of these phases, so all of them are missing.
@@ -445,5 +445,5 @@ def node_registered(spec: InitSpec, machine: NodeContext) -> bool:
     try:
         return _get(machine.connect(spec.server or admin.server, admin.ca, admin),
                     "/api/v1/nodes/" + segment(spec.node)) is not None
-    except (Unreachable, Denied):
+    except (Unreachable, AccessDenied):
         return False

@@ -19,7 +19,7 @@ from .._core.errors import ClassroomError
 from .._core.files import remove
 from .._core.paths import PRIVATE
 from .._core.plan import Change, as_diff
-from .._kube.api import Api, ApiError, Denied, Untrusted, address, reachable
+from .._kube.api import AccessDenied, Api, ApiError, Untrusted, address, reachable
 from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig
 from .._kube.kubeconfig import parse as parse_kubeconfig
@@ -254,7 +254,7 @@ def _ensure_answers(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str
     api: Api = machine.connect(config.server, config.ca)
     try:
         api.get("/readyz")
-    except Denied:
+    except AccessDenied:
         # Anonymous requests may be forbidden, but the server is reachable.
         return
     except Untrusted as problem:

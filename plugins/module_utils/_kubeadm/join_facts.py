@@ -16,7 +16,7 @@ from .._core.files import Root, read_text
 from .._formats import x509
 from .._formats.yaml_reader import NotPlainYaml
 from .._formats.yaml_reader import load as load_yaml
-from .._kube.api import ApiError, Denied, NotFound, Unreachable, Untrusted, segment
+from .._kube.api import AccessDenied, ApiError, NotFound, Unreachable, Untrusted, segment
 from .._kube.context import NodeContext
 from .._kube.kubeconfig import Kubeconfig, is_complete
 from .._kube.kubeconfig import load as load_kubeconfig
@@ -199,7 +199,7 @@ def _ask(
         return _MembershipStatus("deleted")
     except Untrusted as problem:
         return _MembershipStatus("foreign" if problem.why == "ca" else "unclear", str(problem))
-    except Denied as problem:
+    except AccessDenied as problem:
         return _MembershipStatus("denied" if problem.status == 401 else "unclear", str(problem))
     except Unreachable as problem:
         return _MembershipStatus("unreachable", str(problem))

@@ -27,7 +27,7 @@ from .._core.owner_rights import Account, acting_as
 from .._core.plan import Change
 from .._formats import x509, yaml_reader
 from .._kube.admin import NoAdministrator, administrator, request_error
-from .._kube.api import Api, ApiError, Denied, NotFound, Refused, address, segment
+from .._kube.api import AccessDenied, Api, ApiError, NotFound, RequestRejected, address, segment
 from .._kube.context import NodeContext
 from .._kube.former_kubeconfig import set_aside
 from .._kube.kubeconfig import Kubeconfig
@@ -336,7 +336,7 @@ def _unknown(spec: UserSpec, machine: NodeContext, admin: Kubeconfig, entry: Kub
     try:
         answer = client.post(_REVIEW, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
         info = answer["status"]["userInfo"]
-    except Denied:
+    except AccessDenied:
         return "the cluster does not accept its certificate"
     except ApiError as problem:
         return f"the cluster cannot be queried with it: {problem}"
@@ -480,7 +480,7 @@ class Performer:
     def _make(self, collection: str, body: dict[str, Any]) -> None:
         try:
             self._api.post(collection, body)
-        except Refused as problem:
+        except RequestRejected as problem:
             # Another run created the object meanwhile; the next run compares it with the desired state.
             if problem.status != _CONFLICT:
                 raise

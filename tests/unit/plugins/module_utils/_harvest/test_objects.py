@@ -15,10 +15,10 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.objects import REDACTED_MARK, ObjectsSpec
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
     ApiError,
-    Denied,
     NotFound,
-    Refused,
+    RequestRejected,
     Unavailable,
     Unreachable,
 )
@@ -90,8 +90,8 @@ def api() -> Pages:
     return Pages(objects)
 
 
-def harvest(api: Pages, *excepted: str, **wish: Any) -> harvest_objects.Harvest:
-    return harvest_objects.harvest(api, ObjectsSpec(excepted=excepted or ("kube-*",), **wish), lambda _seconds: None)
+def harvest(api: Pages, *excepted: str, **spec: Any) -> harvest_objects.Harvest:
+    return harvest_objects.harvest(api, ObjectsSpec(excepted=excepted or ("kube-*",), **spec), lambda _seconds: None)
 
 
 def test_every_kind_that_can_be_made_in_a_namespace_is_asked_for(api: Pages) -> None:
@@ -248,7 +248,7 @@ LESSONS = "/apis/school.example/v1/lessons"
     ("/apis", "The kinds of all API groups are not known: "),
 ])
 @pytest.mark.parametrize(
-    "error", [OVERLOADED, SILENT, NotFound("404"), Denied("403", 403), Refused("405", 405)], ids=repr)
+    "error", [OVERLOADED, SILENT, NotFound("404"), AccessDenied("403", 403), RequestRejected("405", 405)], ids=repr)
 def test_one_resource_that_cannot_be_read_is_named_and_the_rest_harvested(
     api: Pages, path: str, said: str, error: ApiError
 ) -> None:
@@ -316,7 +316,7 @@ def test_a_kind_that_cannot_be_listed_is_named(api: Pages) -> None:
     assert sentence.startswith("Lesson of school.example/v1 cannot be listed")
 
 
-@pytest.mark.parametrize("broken", [Unreachable("no answer from 192.0.2.1:6443: refused"), Denied("401", 401)])
+@pytest.mark.parametrize("broken", [Unreachable("no answer from 192.0.2.1:6443: refused"), AccessDenied("401", 401)])
 def test_a_control_plane_that_is_down_is_a_reason_and_no_error(lab: Lab, broken: ApiError) -> None:
     lab.write("/etc/kubernetes/admin.conf", kubeconfig_text("https://192.0.2.1:6443", "ca", "c", "k"))
     lab.api.broken = broken

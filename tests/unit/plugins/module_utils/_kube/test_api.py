@@ -22,10 +22,10 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import api as kube_api
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
     Client,
-    Denied,
     NotFound,
-    Refused,
+    RequestRejected,
     Unreachable,
     Untrusted,
 )
@@ -122,9 +122,9 @@ def test_an_object_and_a_plain_answer_come_back(server: str, authority: Authorit
     ("path", "expected", "words"),
     [
         ("/nothing", NotFound, "no such thing"),
-        ("/401", Denied, "Unauthorized"),
-        ("/403", Denied, "not yours"),
-        ("/409", Refused, "there already"),
+        ("/401", AccessDenied, "Unauthorized"),
+        ("/403", AccessDenied, "not yours"),
+        ("/409", RequestRejected, "there already"),
         ("/500", Unreachable, "etcd failed"),
     ],
 )

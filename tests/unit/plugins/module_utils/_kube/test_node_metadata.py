@@ -16,7 +16,12 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
+    RequestRejected,
+    Unreachable,
+    Untrusted,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata_plan import NodeChange
 from tests.unit.support.kubeadm_lab import Lab, kubeconfig_text
@@ -65,7 +70,7 @@ def refusing(lab: Lab, monkeypatch: pytest.MonkeyPatch, problem: Callable[[dict[
     def patch(path: str, body: dict[str, Any]) -> Any:
         if problem(body):
             lab.api.calls.append("PATCH " + path)
-            raise Refused(f"PATCH {path}: {status} refused", status)
+            raise RequestRejected(f"PATCH {path}: {status} refused", status)
         return taken(path, body)
 
     monkeypatch.setattr(lab.api, "patch", patch)
@@ -113,7 +118,7 @@ def test_without_a_cluster_it_predicts_or_says_so(lab: Lab, silent: bool, check:
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize(("problem", "words"), [
-    (Denied("GET /api/v1/nodes: 401 Unauthorized", 401), "still valid"),
+    (AccessDenied("GET /api/v1/nodes: 401 Unauthorized", 401), "still valid"),
     (Untrusted("the certificate does not pass", "ca"), "belongs to another cluster"),
 ])
 def test_an_administrator_of_another_cluster_is_told_in_any_mode(

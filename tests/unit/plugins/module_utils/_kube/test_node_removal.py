@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import NodeRemovalSpec, converge
 from tests.unit.support.kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
@@ -161,7 +161,8 @@ def test_a_pod_on_its_way_out_is_waited_for(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("problem", [
-    Unreachable("no answer from 192.168.90.100:6443: refused"), Untrusted("unknown issuer", "ca"), Denied("401", 401),
+    Unreachable("no answer from 192.168.90.100:6443: refused"), Untrusted("unknown issuer", "ca"),
+    AccessDenied("401", 401),
 ])
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 def test_a_control_plane_that_does_not_answer_is_a_warning(lab: Lab, problem: Exception, check_mode: bool) -> None:

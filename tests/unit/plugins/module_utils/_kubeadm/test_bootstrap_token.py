@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
     TokenSpec,
     absent,
@@ -182,7 +182,7 @@ def test_a_ttl_that_is_none_is_named(text: str) -> None:
     ("broken", "words"),
     [
         (Unreachable("refused"), "Check that the API server runs"),
-        (Denied("401", 401), "Check that /etc/kubernetes/admin.conf is still valid"),
+        (AccessDenied("401", 401), "Check that /etc/kubernetes/admin.conf is still valid"),
         (Untrusted("x", "ca"), "belongs to another cluster"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import Completed
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable, Untrusted
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm import init as kubeadm_init
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init import converge, plan, result
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.init_facts import (
@@ -440,7 +440,7 @@ def test_a_booting_control_plane_is_waited_for(lab: Lab, build: Builder, spec: I
 
 def test_admin_conf_without_its_rights_gets_all_phases(lab: Lab, build: Builder, spec: InitSpec) -> None:
     build.complete().rotated(False).marker(spec)
-    lab.api.forbidden = Denied("403", 403)
+    lab.api.forbidden = AccessDenied("403", 403)
     outcome = converge(spec, lab.machine, False)
     assert outcome.decision.name == "resume"
     assert lab.run.changes()[0].startswith("kubeadm init phase upload-config kubeadm")
@@ -449,7 +449,7 @@ def test_admin_conf_without_its_rights_gets_all_phases(lab: Lab, build: Builder,
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (Denied("401 Unauthorized", 401), "does not accept"),
+        (AccessDenied("401 Unauthorized", 401), "does not accept"),
         (Untrusted("self-signed", "ca"), "another CA"),
         (Untrusted("expired", "dates"), "clock"),
         (Untrusted("IP mismatch", "name"), "the address may have changed since"),
@@ -467,7 +467,7 @@ def test_an_api_that_does_not_trust_us_is_left_alone(
 
 def test_an_expired_admin_conf_is_explained(lab: Lab, build: Builder, spec: InitSpec) -> None:
     build.complete()
-    lab.api.broken = Denied("401 Unauthorized", 401)
+    lab.api.broken = AccessDenied("401 Unauthorized", 401)
     lab.clock.moment = NOW + 5 * 365 * 86400
     with pytest.raises(ClassroomError, match=r"expired on .* UTC.*kubeadm certs renew admin.conf"):
         converge(spec, lab.machine, False)

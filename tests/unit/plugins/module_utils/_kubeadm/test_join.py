@@ -18,7 +18,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command im
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Refused, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
+    RequestRejected,
+    Unreachable,
+    Untrusted,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.join import (
     JoinResult,
     converge,
@@ -160,7 +165,8 @@ STATES: dict[str, tuple[Any, str]] = {
     "kubelet.conf empty": (
         lambda build: (build.member(), build.lab.write("/etc/kubernetes/kubelet.conf", "")), "reset and join"),
     "certificate gone": (lambda build: (build.member(), build.lab.remove(PEM)), "reset and join"),
-    "certificate not accepted": (lambda build: build.member().says(Denied("401 Unauthorized", 401)), "reset and join"),
+    "certificate not accepted": (
+        lambda build: build.member().says(AccessDenied("401 Unauthorized", 401)), "reset and join"),
     "the master has a new CA": (lambda build: build.member().says(Untrusted("unknown issuer", "ca")), "reset and join"),
 }
 
@@ -206,8 +212,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "etcd's data": (lambda build: build.lab.write("/var/lib/etcd/member/x"), "has control plane files"),
     "clock": (lambda build: build.member().says(Untrusted("not yet valid", "dates")), "Check the clocks"),
     "address": (lambda build: build.member().says(Untrusted("IP mismatch", "name")), "address of control plane"),
-    "403": (lambda build: build.member().says(Denied("403", 403)), "Cannot determine whether node1"),
-    "something else": (lambda build: build.member().says(Refused("418", 418)), "Cannot determine whether node1"),
+    "403": (lambda build: build.member().says(AccessDenied("403", 403)), "Cannot determine whether node1"),
+    "something else": (
+        lambda build: build.member().says(RequestRejected("418", 418)), "Cannot determine whether node1"),
     "a kubelet.conf of another form": (
         lambda build: (
             build.member(), build.lab.write("/etc/kubernetes/kubelet.conf", "clusters: [{name: x}]\nusers: []\n")),
@@ -297,7 +304,7 @@ def test_a_master_that_went_away_between_the_calls(
 def test_a_master_that_forbids_anonymous_requests_answers(
     build: Builder, spec: JoinSpec, discovery: dict[str, Any]
 ) -> None:
-    build.lab.api.broken = Denied("401", 401)
+    build.lab.api.broken = AccessDenied("401", 401)
     effect = build.lab.run.effects["kubeadm join"]
 
     def join() -> None:
@@ -484,6 +491,6 @@ def test_nothing_to_do_costs_one_request_and_no_command(build: Builder, spec: Jo
 
 
 def test_an_expired_certificate_is_the_reason_that_is_given(build: Builder, spec: JoinSpec) -> None:
-    build.member().says(Denied("401 Unauthorized", 401))
+    build.member().says(AccessDenied("401 Unauthorized", 401))
     build.lab.clock.moment = NOW + 5 * 365 * 86400
     assert "expired on" in converge(spec, build.lab.machine, None, True).decision.reason

@@ -292,7 +292,7 @@ CRIO = "/run/crio/crio.sock"
 @pytest.mark.parametrize("uri", ["", "unix://" + CRIO])
 @pytest.mark.parametrize("answers", [True, False])
 def test_the_runtime_of_the_kubelet_is_the_one(build: Builder, uri: str, answers: bool) -> None:
-    """Also when another one is wished for, or only another one runs: the containers are there."""
+    """Also when another one is requested, or only another one runs: the containers are there."""
     build.write("/var/lib/kubelet/instance-config.yaml", f"containerRuntimeEndpoint: unix://{SOCKET}\n")
     build.write(UNIT).lab.sockets = {CRIO, SOCKET} if answers else {CRIO}
     assert teardown.find_runtime(build.lab.machine, uri) == Runtime(SOCKET, "containerd.service", answers)

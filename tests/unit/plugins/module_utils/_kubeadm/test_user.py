@@ -31,7 +31,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors imp
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.paths import PRIVATE
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes
 from ansible_collections.classroom.kubeadm.plugins.module_utils._formats import x509 as certificates
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import Denied, Unreachable
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubeconfig import Kubeconfig
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_paths import ADMIN_CONF
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
@@ -161,13 +161,13 @@ class Seat:
             raise KeyError(name)
         return SimpleNamespace(pw_dir="/home/student", pw_uid=os.geteuid(), pw_gid=os.getegid())
 
-    def __call__(self, wish: UserSpec = SPEC, check_mode: bool = False, path: str | None = None) -> list[str]:
+    def __call__(self, spec: UserSpec = SPEC, check_mode: bool = False, path: str | None = None) -> list[str]:
         machine = replace(self.lab.machine, run=run)
-        return as_changes(converge(wish, machine, ADMIN_CONF, path, check_mode, self.lookup)[0])
+        return as_changes(converge(spec, machine, ADMIN_CONF, path, check_mode, self.lookup)[0])
 
-    def without(self, wish: UserSpec = SPEC, check_mode: bool = False) -> list[str]:
+    def without(self, spec: UserSpec = SPEC, check_mode: bool = False) -> list[str]:
         machine = replace(self.lab.machine, run=run)
-        return as_changes(remove(wish, machine, ADMIN_CONF, None, check_mode, self.lookup)[0])
+        return as_changes(remove(spec, machine, ADMIN_CONF, None, check_mode, self.lookup)[0])
 
     @property
     def config(self) -> Path:
@@ -226,9 +226,9 @@ def test_the_request_asks_for_a_client_and_the_wished_time(seat: Seat) -> None:
 
 
 def test_groups_are_in_the_certificate(seat: Seat) -> None:
-    wish = replace(SPEC, groups=("class a", "$mentors"))
-    seat(wish)
-    assert seat(wish) == []
+    spec = replace(SPEC, groups=("class a", "$mentors"))
+    seat(spec)
+    assert seat(spec) == []
     assert seat() == [f"kubeconfig {CONFIG}: it is of student with the groups $mentors, class a"]
     assert seat() == []
 
@@ -255,7 +255,7 @@ def raising(problem: Exception) -> Callable[[], None]:
 
 
 def denied(seat: Seat) -> None:
-    seat.api.denied = raising(Denied("401", 401))
+    seat.api.denied = raising(AccessDenied("401", 401))
 
 
 def broken_key(seat: Seat) -> None:
@@ -447,10 +447,10 @@ def test_what_was_bound_elsewhere_counts_no_longer(seat: Seat) -> None:
 
 def test_a_certificate_until_a_day(seat: Seat) -> None:
     """The days to its end are not looked at: it is not made anew every day of the last month."""
-    wish = replace(SPEC, until=in_days(20))
-    seat(wish)
-    assert abs(ends(seat) - end_of(wish.until)) < 120
-    assert seat(wish) == []
+    spec = replace(SPEC, until=in_days(20))
+    seat(spec)
+    assert abs(ends(seat) - end_of(spec.until)) < 120
+    assert seat(spec) == []
     sooner = replace(SPEC, until=in_days(10))
     [change] = seat(sooner)
     assert "its certificate ends on " in change and ", expected the end of " + sooner.until in change
@@ -521,12 +521,12 @@ REFUSED: dict[str, tuple[UserSpec, str]] = {
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-@pytest.mark.parametrize(("wish", "says"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("spec", "says"), REFUSED.values(), ids=REFUSED)
 def test_bad_input_is_refused_before_anything_is_changed(
-    seat: Seat, wish: UserSpec, says: str, check_mode: bool
+    seat: Seat, spec: UserSpec, says: str, check_mode: bool
 ) -> None:
     with pytest.raises(ClassroomError, match=says):
-        seat(wish, check_mode)
+        seat(spec, check_mode)
     assert not seat.config.exists() and writes(seat) == []
 
 
