@@ -22,7 +22,7 @@ MACHINE = {"os_family": "debian", "firewalld": False, "network_manager": False}
 sys.stdin.read()
 print(json.dumps({
     "changed": True, "failures": [], "changes": {"not": "a list"}, "nodes": "all", "checks": 1, "residue": "\x1b[2J",
-    "hygiene": [{"kind": ["x"]}], "identity": "seat02-master", "decision": "as wished", "needs_discovery": False,
+    "hygiene": [{"kind": ["x"]}], "identity": "seat02-master", "decision": "as requested", "needs_discovery": False,
     "msg": "\x1b]0;owned\x07\x1b[2J", "warnings": ["\x1b[2J\u202eowned"], "path": "../../../root/.ssh/authorized_keys",
     "content": "c3NoLWVkMjU1MTkgQUFBQSBzdHVkZW50Cg==", "encoding": "base64", "files": "/",
     "ansible_facts": {**VARIABLES, "classroom_machine": MACHINE},

@@ -133,7 +133,7 @@ def test_a_member_keeps_its_runtime(tmp_path: Path) -> None:
 
 
 def test_a_reset_with_the_runtime_stopped_leaves_nothing(tmp_path: Path) -> None:
-    """And with another runtime wished for already: what counts is the one that has the containers."""
+    """And with another runtime requested already: what counts is the one that has the containers."""
     command("node1", "systemctl stop crio")
     with stage("reset.yml, the class"):
         succeeded(playbook("reset.yml", *CLASS, *CONFIRMED, inventories=chosen(tmp_path, ALL)))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Machines that cannot become what they are wished to be."""
+"""Hosts that cannot become what the inventory requests."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def test_a_login_by_token(serve: Callable[..., Asked], field: str, known: bool) 
 
 
 def test_a_password_does_not_leave_tls(serve: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is not encrypted here, only the wish says so: it is the token server's address that matters."""
+    """The connection is not encrypted here, only the options say so: the address of the token server matters."""
     tokens = serve(lambda *_request: (200, {}, b'{"token": "T"}'))
     asked = serve(lambda *request: GOOD if request[2] else (401, {
         "WWW-Authenticate": f'Bearer realm="http://{tokens.address}/token"'}, b""))
