@@ -53,14 +53,14 @@ sanity: setup-dev ## Run ansible-test sanity
 molecule: setup-tests ## Run one scenario on hosts in containers: make molecule SCENARIO=cluster
 	@$(PYTHON) tools/check.py molecule --scenario $(SCENARIO)
 
-bench: setup-tests ## Compare the playbooks with a script, on the same hosts
-	@$(PYTHON) benchmarks/install.py
+bench: setup-tests ## Compare the playbooks with a script, measure a class, print the table
+	@$(PYTHON) -m benchmarks
 
 scale: setup-tests ## Measure the controller's load by a class, by hosts and forks
-	@$(PYTHON) benchmarks/scale.py
+	@$(PYTHON) -m benchmarks.scale
 
 soak: setup-lab ## Repeat reset, audit and installation: make soak CYCLES=20
-	@$(PYTHON) benchmarks/soak.py --cycles $(CYCLES)
+	@$(PYTHON) -m benchmarks.soak --cycles $(CYCLES)
 
 docs: setup-dev ## Write CHANGELOG.md, and the reference of modules and role variables
 	@$(PYTHON) tools/reference.py

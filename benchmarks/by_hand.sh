@@ -5,13 +5,15 @@
 #
 # by_hand.sh WHAT SSH_OPTIONS_FILE BUNDLE_KEY REGISTRY_CA UTILITY FLANNEL_MANIFEST MASTER NODE...   (addresses; prints "stage seconds")
 #   install  install a cluster on fresh hosts
-#   reset    remove the cluster without residue, and install a new one on the same hosts
+#   renew    remove the cluster without residue, and install a new one on the same hosts
 #   node     remove node1 from the cluster without residue, and join it again
 set -euo pipefail
 what=$1 ssh_options=$2 key=$3 ca=$4 utility=$5 manifest=$6 master=$7
 shift 6
 machines=("$@")
 names=(master node1 node2)
+workers=("${!machines[@]}")
+workers=("${workers[@]:1}")
 version=1.36.3 containerd=2.4.2
 began=$EPOCHREALTIME
 
@@ -149,14 +151,14 @@ install)
   runtime; stage runtime
   init; stage init
   network; stage network
-  join 1 2; stage join
+  join "${workers[@]}"; stage join
   ;;
-reset)
+renew)
   clean "${machines[@]}"; stage reset
   everywhere "${machines[@]}" <<<'systemctl start kubelet'; stage kubelet
   init; stage init
   network; stage network
-  join 1 2; stage join
+  join "${workers[@]}"; stage join
   ;;
 node)
   kubectl drain node1 --ignore-daemonsets --delete-emptydir-data --force --timeout=60s >/dev/null 2>&1; stage drain
@@ -164,5 +166,5 @@ node)
   clean "${machines[1]}"; stage reset
   join 1; stage join
   ;;
-*) echo "by_hand.sh: wanted install, reset or node, found '$what'" >&2; exit 2 ;;
+*) echo "by_hand.sh: expected install, renew or node, found '$what'." >&2; exit 2 ;;
 esac

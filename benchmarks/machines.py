@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
@@ -28,14 +27,19 @@ UTILITY = "utility.example.com"
 class Trial:
     """New hosts for each measurement, and the measured commands."""
 
-    def __init__(self, work: Path, prefix: str) -> None:
+    def __init__(self, work: Path, prefix: str, nodes: Sequence[str] = NODES) -> None:
         self.work = work
+        self.nodes = nodes
         self.env = {**machine_environment(), "CLASSROOM_NET": prefix, "PWD": str(work)}
         self.inventory = work / "inventory"
         self.inventory.mkdir()
         # The lab's inventory with the addresses of this run: the same groups, the same variables
         hosts = (ROOT / "inventories/lab/hosts.yml").read_text(encoding="utf-8").replace("192.168.90", prefix)
-        (self.inventory / "hosts.yml").write_text(hosts, encoding="utf-8")
+        listed = yaml.safe_load(hosts)
+        workers = listed["all"]["children"]["k8s_cluster"]["children"]["workers"]["hosts"]
+        for name in set(workers) - set(nodes):
+            del workers[name]
+        (self.inventory / "hosts.yml").write_text(yaml.safe_dump(listed), encoding="utf-8")
         (self.inventory / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
         self.addresses: dict[str, str] = {}
 
@@ -90,22 +94,26 @@ class Trial:
 
     def ready(self) -> float:
         """Return the seconds until every Node is Ready and the cluster's name service is available."""
+        nodes = " ".join(f"node/{name}" for name in self.nodes)
         wait = (
             "export KUBECONFIG=/etc/kubernetes/admin.conf; "
             # kubeadm join ends before the kubelet has registered
-            "kubectl wait --for=create node/master node/node1 node/node2 --timeout=60s && "
-            "kubectl wait --for=condition=Ready node/master node/node1 node/node2 --timeout=120s && "
+            f"kubectl wait --for=create {nodes} --timeout=60s && "
+            f"kubectl wait --for=condition=Ready {nodes} --timeout=120s && "
             "kubectl -n kube-system rollout status deployment/coredns --timeout=120s"
         )
         return self.call(self.on_master(wait))
 
 
 @contextlib.contextmanager
-def trial() -> Iterator[Trial]:
-    """Yield a trial in a directory and a network of its own, after bundle and image were built."""
+def trial(nodes: Sequence[str] = NODES) -> Iterator[Trial]:
+    """Yield a trial in a directory and a network of its own, after bundle and image were built.
+
+    The network is that of CLASSROOM_NET, or a free one.
+    """
     subprocess.run([sys.executable, "-m", "bundle", "build"], cwd=ROOT, env=environment(), check=True)
     subprocess.run([sys.executable, "testbed/cli.py", "image"], cwd=ROOT, env=environment(), check=True)
-    free = subprocess.run(
+    prefix = os.environ.get("CLASSROOM_NET") or subprocess.run(
         [sys.executable, "testbed/cli.py", "free-subnet"],
         cwd=ROOT,
         env=environment(),
@@ -114,7 +122,7 @@ def trial() -> Iterator[Trial]:
         text=True,
     ).stdout.strip()
     work = Path(tempfile.mkdtemp(prefix="trial-"))
-    found = Trial(work, free)
+    found = Trial(work, prefix, nodes)
     try:
         yield found
     finally:

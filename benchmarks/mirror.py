@@ -18,17 +18,16 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.results import Measure, Pair, Report, Result, Run
 from tests.integration.image_mirror import faulty_proxy, images, registries
 from tools.paths import BUNDLE, ROOT, environment
+from tools.process_group import descendants
 
 SMALL = 20
 # Seconds of delay for each response of an upstream that is not on this machine
@@ -40,7 +39,10 @@ PLACES = {
 }
 STEPS = ("first copy", "nothing new", "one image new", "killed half way, resumed")
 
-Times = dict[str, list[float]]
+GROUP = "mirror"
+START, MODULE = "start of Ansible", "module"
+# A copy that ends before it can be killed is repeated so often
+ATTEMPTS = 5
 
 
 class Bench:
@@ -53,15 +55,15 @@ class Bench:
         self.names: list[str] = []
         self.number = 0
 
-    def fill(self) -> None:
+    def fill(self, small: int, large: int | None) -> None:
         """Copy images of the bundle and small ones to upstream; the last one is new for later runs."""
         index = json.loads((BUNDLE / "oci" / "index.json").read_text(encoding="utf-8"))
-        for entry in index["manifests"]:
+        for entry in index["manifests"][:large]:
             name = entry["annotations"]["org.opencontainers.image.ref.name"]
             self.names.append(name.partition("/")[2])
             call(["skopeo", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false",
                   f"oci:{BUNDLE}/oci:{name}", f"docker://{self.upstream}/{self.names[-1]}"])
-        for number in range(SMALL):
+        for number in range(small):
             tree = self.work / f"image-{number}"
             images.image(tree, f"small {number}", layers=[(f"a {number}", 200_000), (f"b {number}", 50_000)])
             self.names.append(f"course/small-{number}:1")
@@ -135,87 +137,107 @@ def call(argv: Sequence[str]) -> float:
     return time.monotonic() - began
 
 
-def kill(argv: Sequence[str], seconds: float) -> None:
-    """Start a command and kill it, with all processes that it started, after some seconds."""
+def kill(argv: Sequence[str], seconds: float) -> bool:
+    """Start a command, kill it and all that it started after some seconds, and return whether it was still running."""
     process = subprocess.Popen(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
     # Ansible's workers leave its process group
-    for pid in [*descendants(process.pid), process.pid]:
+    for pid in reversed(descendants(process.pid)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    if process.wait() != -signal.SIGKILL:
-        raise SystemExit(f"'{' '.join(argv)}' had ended before it could be killed")
+    return process.wait() == -signal.SIGKILL
 
 
-def descendants(pid: int) -> list[int]:
-    """Return all processes that this one started, directly or indirectly."""
-    printed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    parents = {int(child): int(parent) for child, parent in (line.split() for line in printed.splitlines())}
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        started = [child for child, parent in parents.items() if parent == waiting[0]]
-        waiting = waiting[1:] + started
-        found += started
-    return found
+@contextlib.contextmanager
+def killed(
+    bench: Bench, kind: str, command: Callable[[Destination], list[str]], seconds: float
+) -> Iterator[Destination]:
+    """Yield a destination whose copy was killed after some seconds; one that ends earlier is repeated with less."""
+    for _attempt in range(ATTEMPTS):
+        with bench.destination(kind) as place:
+            if kill(command(place), seconds):
+                yield place
+                return
+        seconds *= 0.7
+    raise SystemExit(f"A copy to {PLACES[kind]} cannot be killed: expected that it takes {seconds:.1f} s, found less.")
 
 
-def by_sync(bench: Bench, kind: str) -> Times:
-    """Return the seconds of each step with `skopeo sync`."""
+def by_sync(bench: Bench, kind: str) -> dict[str, Run]:
+    """Return a run for each step with `skopeo sync`."""
     names, fewer = bench.names, bench.names[:-1]
     with bench.destination(kind) as place:
         first = call(place.sync(fewer))
         times = [first, call(place.sync(fewer)), call(place.sync(names))]
-    with bench.destination(kind) as place:
-        kill(place.sync(fewer), first / 2)
+    with killed(bench, kind, lambda place: place.sync(fewer), first / 2) as place:
         times.append(call(place.sync(fewer)))
-    return {step: [seconds] for step, seconds in zip(STEPS, times, strict=True)}
+    return {step: Run({"skopeo sync": seconds}) for step, seconds in zip(STEPS, times, strict=True)}
 
 
-def by_module(bench: Bench, kind: str) -> Times:
-    """Return the seconds of each step with the module: the whole run, and the module alone."""
+def by_module(bench: Bench, kind: str) -> dict[str, Run]:
+    """Return a run for each step with the module: the start of ansible-playbook, and the module alone."""
     names, fewer = bench.names, bench.names[:-1]
-    times: Times = {}
+    runs: dict[str, Run] = {}
+
+    def timed(place: Destination, wanted: Sequence[str]) -> Run:
+        seconds = call(place.module(wanted))
+        return Run({START: max(seconds - place.own_seconds(), 0.0), MODULE: place.own_seconds()})
+
     with bench.destination(kind) as place:
         for step, wanted in zip(STEPS, (fewer, fewer, names), strict=False):
-            times[step] = [call(place.module(wanted)), place.own_seconds()]
-    with bench.destination(kind) as place:
-        start, own = times[STEPS[0]]
-        kill(place.module(fewer), start - own / 2)
-        times[STEPS[3]] = [call(place.module(fewer)), place.own_seconds()]
-    return times
+            runs[step] = timed(place, wanted)
+    first = runs[STEPS[0]].stages
+    with killed(bench, kind, lambda place: place.module(fewer), first[START] + first[MODULE] / 2) as place:
+        runs[STEPS[3]] = timed(place, fewer)
+    return runs
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Print a table for each kind of destination; return the ratios of runs with nothing new."""
-    ratios: dict[str, float] = {}
+def measures(kind: str) -> dict[str, Measure]:
+    """Return a measure for each step."""
+    return {
+        step: Measure(
+            f"mirror-{kind}-{step.split(',')[0].replace(' ', '-')}", f"images to {PLACES[kind]}: {step}", "skopeo sync",
+            group=GROUP, goal_ratio=0.1 if step == STEPS[1] else None,
+        )
+        for step in STEPS
+    }
+
+
+def measure(report: Report, rounds: int, small: int = SMALL, large: int | None = None) -> None:
+    """Add the seconds of each step and kind of destination to a report.
+
+    `small` is the number of small images, `large` that of the bundle's images, all of them by default.
+    """
     with tempfile.TemporaryDirectory(prefix="classroom-bench.") as directory:
         work = Path(directory)
         program = registries.program(work / "package")
         with registries.serving(program, work / "upstream") as upstream:
             bench = Bench(work, program, upstream.address)
-            bench.fill()
+            bench.fill(small, large)
             for kind in PLACES:
-                syncs, modules = [], []
-                for _round in range(rounds):
-                    syncs.append(by_sync(bench, kind))
-                    modules.append(by_module(bench, kind))
-                ratios.update(show(kind, len(bench.names), syncs, modules))
-    return ratios
+                pairs: dict[str, list[Pair]] = {step: [] for step in STEPS}
+                for number in range(rounds):
+                    load = report.load(f"{len(bench.names)} images to {PLACES[kind]}, round {number + 1}")
+                    methods = (by_sync, by_module) if number % 2 == 0 else (by_module, by_sync)
+                    runs = {method: method(bench, kind) for method in methods}
+                    for step in STEPS:
+                        pairs[step].append(Pair(load, runs[by_module][step], runs[by_sync][step], number % 2 == 1))
+                for step, each in measures(kind).items():
+                    report.add(each, pairs[step])
 
 
-def show(kind: str, count: int, syncs: Sequence[Times], modules: Sequence[Times]) -> dict[str, float]:
-    """Print the medians of the rounds."""
-    print(f"\n{count} images to {PLACES[kind]}, median seconds of {len(syncs)} round(s)")
-    print(f"  {'':<26}{'skopeo sync':>12}{'playbook':>12}{'module':>12}")
-    for step in STEPS:
-        medians = [statistics.median(run[step][0] for run in syncs)]
-        medians += [statistics.median(run[step][column] for run in modules) for column in (0, 1)]
-        print(f"  {step:<26}" + "".join(f"{seconds:12.2f}" for seconds in medians), flush=True)
-    again = STEPS[1]
-    pairs = list(zip(modules, syncs, strict=True))
-    return {
-        f"{again}, {kind}, {title}": statistics.median(ours[again][column] / sync[again][0] for ours, sync in pairs)
-        for column, title in enumerate(("playbook", "module"))
-    }
+def as_markdown(results: Sequence[Result]) -> str:
+    """Return the table for the documentation."""
+    lines = [
+        "| images | skopeo sync, s | playbook, s | module alone, s | ratio of the module | of the playbook |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for result in results:
+        alone = [pair.measured.stages[MODULE] for pair in result.pairs]
+        references = [pair.reference.total for pair in result.pairs if pair.reference]
+        ratio = statistics.median(own / other for own, other in zip(alone, references, strict=True))
+        lines.append(
+            f"| {result.measure.title.removeprefix('images ')} | {statistics.median(references):.2f} "
+            f"| {result.measured:.2f} | {statistics.median(alone):.2f} | {ratio:.2f} | {result.ratio or 0:.2f} |"
+        )
+    return "\n".join(lines)

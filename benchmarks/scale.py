@@ -25,15 +25,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / ".collections"))
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from benchmarks.machines import UTILITY, Trial, trial
+from benchmarks.results import Load, Measure, Pair, Report, Run, say
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet
-from tools.paths import Checkout, environment
+from tools.paths import ROOT, Checkout, environment
 
 SEAT = ("master", "node1", "node2")
 # A host that runs only systemd and sshd needs a twentieth of the resources of a cluster member
@@ -144,73 +143,117 @@ def utility_load(lab: Trial) -> tuple[int, float]:
     return int(sent), int(ticks) / tick
 
 
+def site_argv(inventory: Path, *arguments: str) -> list[str]:
+    return ["ansible-playbook", str(ROOT / "playbooks/site.yml"), "-i", str(inventory), *arguments]
+
+
 def installed(lab: Trial) -> None:
     """Print the load of controller and utility by an installation of three hosts, and by a run without changes."""
     lab.fresh()
-    site = ["ansible-playbook", str(ROOT / "playbooks/site.yml"), "-i", str(lab.inventory)]
     sent, served = utility_load(lab)
-    install = cost(lab, site)
+    install = cost(lab, site_argv(lab.inventory))
     sent_after, served_after = utility_load(lab)
-    lab.run(site)
-    idle = cost(lab, site)
-    for title, found in (("installation", install), ("nothing to do", idle)):
-        print(f"{title} of 4 machines: {found.cpu:.1f} CPU s of the controller, {found.cpu / 4:.2f} a machine")
-    nodes = len(SEAT)
-    print(
-        f"utility: {(sent_after - sent) / nodes / MIB:.0f} MiB and {(served_after - served) / nodes:.2f} CPU s a node, "
-        f"{(sent_after - sent) / MIB / max(served_after - served, 0.01):.0f} MiB a CPU second",
-        flush=True,
-    )
+    lab.run(site_argv(lab.inventory))
+    print(f"| {'run':<16} | hosts | CPU s | CPU s per host |\n| --- | --- | --- | --- |")
+    print_load("installation", install, lab)
+    print_load("nothing to do", cost(lab, site_argv(lab.inventory)), lab)
+    mib, seconds = (sent_after - sent) / len(SEAT) / MIB, (served_after - served) / len(SEAT)
+    rate = mib / max(seconds, 0.01)
+    print(f"\nutility: {mib:.0f} MiB and {seconds:.2f} CPU s per node, {rate:.0f} MiB per CPU second\n", flush=True)
     lab.machines("down")
 
 
-def write_class(lab: Trial, prefix: str, seats: int) -> Path:
-    """Write a class file for the hosts, next to the lab's variables."""
-    path = lab.inventory / "class.yml"
-    path.write_text(
-        f"""plugin: classroom.kubeadm.seats
+def print_load(title: str, load: Cost, lab: Trial) -> None:
+    hosts = len(lab.nodes) + 1
+    print(f"| {title:<16} | {hosts} | {load.cpu:.1f} | {load.cpu / hosts:.2f} |", flush=True)
+
+
+class BareClass:
+    """Seats of unconfigured hosts, and the runs that measure the load of their controller."""
+
+    def __init__(self, lab: Trial, seats: int) -> None:
+        """Create the hosts and a class file for them, next to the lab's variables."""
+        prefix = lab.env["CLASSROOM_NET"]
+        self.lab = lab
+        self.seats = seats
+        self.inventory = lab.work / "class" / "class.yml"
+        self.inventory.parent.mkdir()
+        (self.inventory.parent / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
+        self.inventory.write_text(
+            f"""plugin: classroom.kubeadm.seats
 seats: 1-{seats}
 addresses: {{first: {prefix}.100, next_seat: 3}}
 utility: {{name: {UTILITY}, address: {prefix}.10}}
 variables: {{cluster_packages_from: utility, cluster_images_from: utility, ansible_user: root}}
 """,
-        encoding="utf-8",
+            encoding="utf-8",
+        )
+        fleet = Fleet.of(Checkout.of(ROOT), machine_set("molecule", {"CLASSROOM_NET": prefix}), run)
+        BareFleet(fleet.checkout, fleet.machines, fleet.podman, fleet.run, seats=seats).up()
+
+    def load(self, seats: int, forks: int) -> Cost:
+        """Return the load of site.yml in check mode for some of the seats, and the utility."""
+        limit = ":".join([UTILITY, *(f"seat{number:02}" for number in range(1, seats + 1))])
+        return cost(self.lab, site_argv(self.inventory, "--check", "--limit", limit, "--forks", str(forks)))
+
+
+def hosts_of(seats: int) -> int:
+    return seats * len(SEAT) + 1
+
+
+def measures(seats: int, forks: int, goals: bool) -> tuple[Measure, Measure]:
+    """Return the measures for CPU seconds and elapsed seconds; the goals are those of a class of 61 hosts."""
+    hosts = hosts_of(seats)
+    return (
+        Measure(
+            "class-cpu", f"{hosts} hosts, nothing to do: CPU seconds of the controller per host", unit="CPU s",
+            goal_value=0.5 if goals else None,
+        ),
+        Measure(
+            "class-elapsed", f"{hosts} hosts, nothing to do, {forks} forks", goal_value=50 if goals else None,
+        ),
     )
-    (lab.inventory / "hosts.yml").unlink()
-    return path
 
 
-def measure(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
+def measure(report: Report, lab: Trial, rounds: int, seats: int = 20, forks: int = 20, goals: bool = True) -> None:
+    """Add the load of a class of bare hosts to a report."""
+    lab.machines("down")
+    bare = BareClass(lab, seats)
+    cpu, elapsed = measures(seats, forks, goals)
+    # The first run opens the connections
+    bare.load(seats, forks)
+    found: list[tuple[Load, Cost]] = []
+    for number in range(rounds):
+        title = f"{elapsed.title}, round {number + 1}"
+        found.append((report.load(title), bare.load(seats, forks)))
+        say(f"{title}: {found[-1][1].seconds:.1f} s, {found[-1][1].cpu:.1f} CPU s")
+    hosts = hosts_of(seats)
+    report.add(cpu, [Pair(load, Run({"controller": each.cpu / hosts})) for load, each in found])
+    report.add(elapsed, [Pair(load, Run({"site.yml": each.seconds})) for load, each in found])
+
+
+def table(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
     """Print the load of runs by number of seats and forks."""
-    prefix = lab.env["CLASSROOM_NET"]
     most = max(seats)
-    inventory = write_class(lab, prefix, most)
-    fleet = Fleet.of(Checkout.of(ROOT), machine_set("molecule", {"CLASSROOM_NET": prefix}), run)
-    BareFleet(fleet.checkout, fleet.machines, fleet.podman, fleet.run, seats=most).up()
-
-    def of(count: int, fork: int) -> Cost:
-        limit = ":".join([UTILITY, *(f"seat{number:02}" for number in range(1, count + 1))])
-        return cost(lab, [
-            "ansible-playbook", str(ROOT / "playbooks/site.yml"), "-i", str(inventory), "--check", "--limit", limit,
-            "--forks", str(fork),
-        ])
-
-    print(f"{'machines':>9}{'forks':>7}{'CPU s':>9}{'CPU s/machine':>15}{'seconds':>9}{'MiB':>7}{'processes':>11}")
+    bare = BareClass(lab, most)
+    print("| hosts | forks | CPU s | CPU s per host | seconds | MiB | processes |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     runs = [(count, max(forks)) for count in seats] + [(most, fork) for fork in forks if fork != max(forks)]
     # The first run opens the connections
-    of(most, max(forks))
+    bare.load(most, max(forks))
     points = []
     for count, fork in runs:
-        found = of(count, fork)
+        found, hosts = bare.load(count, fork), hosts_of(count)
         print(
-            f"{count * 3 + 1:>9}{fork:>7}{found.cpu:>9.1f}{found.cpu / (count * 3 + 1):>15.2f}{found.seconds:>9.1f}"
-            f"{found.memory / MIB:>7.0f}{found.processes:>11}",
+            f"| {hosts} | {fork} | {found.cpu:.1f} | {found.cpu / hosts:.2f} | {found.seconds:.1f} "
+            f"| {found.memory / MIB:.0f} | {found.processes} |",
             flush=True,
         )
         if fork == max(forks):
-            points.append((count * 3.0 + 1, found.cpu))
-    base, each = line_through(points)
-    print(f"CPU seconds of the controller = {base:.1f} + {each:.2f} for each machine")
+            points.append((float(hosts), found.cpu))
+    if len(points) > 1:
+        base, each = line_through(points)
+        print(f"\nCPU seconds of the controller = {base:.1f} + {each:.2f} for each host")
 
 
 def numbers(text: str) -> list[int]:
@@ -218,14 +261,14 @@ def numbers(text: str) -> list[int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seats", type=numbers, default=[1, 5, 10, 20], help="of three machines (default: 1,5,10,20)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--seats", type=numbers, default=[1, 5, 10, 20], help="of three hosts (default: 1,5,10,20)")
     parser.add_argument("--forks", type=numbers, default=[5, 20, 60], help="default: 5,20,60")
     arguments = parser.parse_args()
     with trial() as lab:
         installed(lab)
-        measure(lab, arguments.seats, arguments.forks)
-    print(f"machine: {os.cpu_count()} cores, Linux {os.uname().release}")
+        table(lab, arguments.seats, arguments.forks)
+    print(f"\n{os.cpu_count()} cores, Linux {os.uname().release}")
     return 0
 
 

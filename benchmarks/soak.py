@@ -15,14 +15,12 @@ import json
 import os
 import statistics
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machines import Trial, trial
+from benchmarks.results import say
 from tools.paths import ROOT
 
-STEPS = ("reset", "audit", "install and verify")
+STEPS = ("reset.yml, the class", "audit.yml", "site.yml with verification")
 
 
 def cycle(lab: Trial) -> tuple[tuple[float, ...], list[str]]:
@@ -37,30 +35,35 @@ def cycle(lab: Trial) -> tuple[tuple[float, ...], list[str]]:
     return (reset, audit, lab.playbook(ROOT / "playbooks/site.yml", *class_only)), residue
 
 
+def soak(lab: Trial, cycles: int) -> int:
+    """Repeat the cycle on an installed cluster and print a table; return the number of findings."""
+    seconds: list[tuple[float, ...]] = []
+    left = 0
+    for number in range(1, cycles + 1):
+        times, residue = cycle(lab)
+        seconds.append(times)
+        left += len(residue)
+        measured = ", ".join(f"{step} {time:.1f} s" for step, time in zip(STEPS, times, strict=True))
+        say(f"cycle {number} of {cycles}: {measured}, residue {len(residue)}")
+        for line in residue:
+            say(f"  {line}")
+    print("| step | median, s | slowest, s |\n| --- | --- | --- |")
+    for step, times in zip(STEPS, zip(*seconds, strict=True), strict=True):
+        print(f"| {step} | {statistics.median(times):.1f} | {max(times):.1f} |")
+    whole = [sum(times) for times in seconds]
+    print(f"| all | {statistics.median(whole):.1f} | {max(whole):.1f} |")
+    print(f"\n{cycles} cycles, residue {left}; {os.cpu_count()} cores, Linux {os.uname().release}", flush=True)
+    return left
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--cycles", type=int, default=20)
     cycles = parser.parse_args().cycles
-    seconds: list[tuple[float, ...]] = []
-    left: list[str] = []
     with trial() as lab:
         lab.fresh()
         lab.playbook(ROOT / "playbooks/site.yml")
-        for number in range(1, cycles + 1):
-            times, residue = cycle(lab)
-            seconds.append(times)
-            left += residue
-            told = ", ".join(f"{step} {time:.1f} s" for step, time in zip(STEPS, times, strict=True))
-            print(f"cycle {number} of {cycles}: {told}, residue {len(residue)}", flush=True)
-            for line in residue:
-                print(f"  {line}", flush=True)
-    print(f"\n{'step':<20}{'median':>8}{'slowest':>9}")
-    for step, times in zip(STEPS, zip(*seconds, strict=True), strict=True):
-        print(f"{step:<20}{statistics.median(times):>8.1f}{max(times):>9.1f}")
-    whole = [sum(times) for times in seconds]
-    print(f"{'all':<20}{statistics.median(whole):>8.1f}{max(whole):>9.1f}")
-    print(f"{cycles} cycles, residue {len(left)}; {os.cpu_count()} cores, Linux {os.uname().release}")
-    return 1 if left else 0
+        return 1 if soak(lab, cycles) else 0
 
 
 if __name__ == "__main__":

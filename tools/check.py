@@ -319,6 +319,19 @@ def lab(tally: Tally, place: Path) -> None:
         tally.notes.append("not run: the lab's network is another checkout's, see above")
 
 
+def benchmarks(tally: Tally, place: Path) -> None:
+    """Run one small round of every benchmark, which tests that they work; their times are not checked."""
+    tally.log = place / ".cache" / "logs" / f"{tally.name}.log"
+    tally.log.parent.mkdir(parents=True, exist_ok=True)
+    tally.log.unlink(missing_ok=True)
+    env = {"CLASSROOM_NET": NETWORKS.take(place), "ANSIBLE_LOG_PATH": str(tally.log)}
+    try:
+        call(tally, [PYTHON, "-m", "benchmarks", "--smoke"], place, env)
+    except TimedOut:
+        call(Tally(tally.name), [PYTHON, "testbed/cli.py", "down", "--set", "molecule"], place)
+        raise
+
+
 # Measured as docs/development/testing.md describes
 BUDGETS: Mapping[str, Budget] = {
     "lint": Budget(3),
@@ -343,6 +356,7 @@ BUDGETS: Mapping[str, Budget] = {
     "killed_runs": Budget(5),
     "crio": Budget(5),
     "cluster": Budget(5),
+    "benchmarks": Budget(5),
     "lab": Budget(3),
     "cores": Budget(20),
 }
@@ -380,6 +394,7 @@ def stages() -> list[Stage]:
         Stage("image-mirror", programs("tests/integration/image_mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/integration/bundle"), needs=("bundle",)),
         *(Stage(name, molecule(name), needs=("bundle",), heavy=True) for name in SCENARIOS),
+        Stage("benchmarks", benchmarks, needs=("bundle",), heavy=True),
         Stage("lab", lab, needs=("bundle",), heavy=True),
     ]
 
