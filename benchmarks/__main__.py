@@ -24,6 +24,8 @@ from tools.paths import CACHE
 CLASS = "class"
 MIRROR = "mirror"
 MEASURES = (*playbooks.MEASURES, CLASS, MIRROR)
+# Both kinds of destination, and the proxy with a delay
+SMOKE_KINDS = ("away", "dir")
 
 
 def measure(report: Report, arguments: argparse.Namespace) -> None:
@@ -44,20 +46,19 @@ def smoke(report: Report) -> list[str]:
     """Run every benchmark once with few hosts; return what was not measured, or left residue."""
     with trial(NODES[:2]) as bench:
         playbooks.smoke(report, playbooks.Methods(bench, tasks=True))
-        load = scale.cost(bench, scale.site_argv(bench.inventory))
-        scale.print_load("nothing to do", load, bench)
-        found = ["soak: it left residue"] if soak.soak(bench, cycles=1) else []
-        bench.machines("down")
-        scale.measure(report, bench, rounds=1, seats=2, forks=5, goals=False)
-    mirror.measure(report, rounds=1, small=3, large=3)
+        sent, _seconds = scale.utility_load(bench)
+        found = ["scale: the utility sent nothing"] if sent == 0 else []
+        found += ["soak: it left residue"] if soak.soak(bench, cycles=1) else []
+        scale.measure(report, bench, rounds=1, seats=1)
+    mirror.measure(report, rounds=1, small=3, large=1, kinds=SMOKE_KINDS)
     return [*found, *unmeasured(report)]
 
 
 def unmeasured(report: Report) -> list[str]:
     """Return the measures and stages that a smoke round did not measure."""
     results = {result.measure.name: result for result in report.results}
-    expected = {*playbooks.MEASURES, *(each.name for each in scale.measures(1, 1, goals=False))}
-    expected |= {each.name for kind in mirror.PLACES for each in mirror.measures(kind).values()}
+    expected = {*playbooks.MEASURES, *(each.name for each in scale.measures(1, 1))}
+    expected |= {each.name for kind in SMOKE_KINDS for each in mirror.measures(kind).values()}
     found = [f"{name}: not measured" for name in sorted(expected - set(results))]
     for name, stages in playbooks.HAND_STAGES.items():
         for pair in results[name].pairs if name in results else ():

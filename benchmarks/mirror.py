@@ -203,7 +203,9 @@ def measures(kind: str) -> dict[str, Measure]:
     }
 
 
-def measure(report: Report, rounds: int, small: int = SMALL, large: int | None = None) -> None:
+def measure(
+    report: Report, rounds: int, small: int = SMALL, large: int | None = None, kinds: Sequence[str] = tuple(PLACES)
+) -> None:
     """Add the seconds of each step and kind of destination to a report.
 
     `small` is the number of small images, `large` that of the bundle's images, all of them by default.
@@ -214,7 +216,7 @@ def measure(report: Report, rounds: int, small: int = SMALL, large: int | None =
         with registries.serving(program, work / "upstream") as upstream:
             bench = Bench(work, program, upstream.address)
             bench.fill(small, large)
-            for kind in PLACES:
+            for kind in kinds:
                 pairs: dict[str, list[Pair]] = {step: [] for step in STEPS}
                 for number in range(rounds):
                     load = report.load(f"{len(bench.names)} images to {PLACES[kind]}, round {number + 1}")
