@@ -82,16 +82,17 @@ class Methods:
         recorded: list[dict[str, Any]] = json.loads(tasks.read_text(encoding="utf-8")) if self.tasks else []
         return Run({START: max(seconds - sum(times.values()), 0.0), **times}, recorded)
 
-    def by_site(self, *arguments: str) -> Run:
+    def by_site(self) -> Run:
         """Run site.yml until Ready, without the verification."""
-        run = self.playbook(ROOT / "playbooks/site.yml", *WITHOUT_PROOF, *arguments)
-        return Run({**run.stages, READY: self.bench.ready()}, run.tasks)
+        return self._until_ready("site.yml")
 
     def by_renew(self, limit: str) -> Run:
-        """Remove and install the cluster of some hosts, without the utility."""
-        reset = self.playbook(ROOT / "playbooks/reset.yml", "--limit", limit, "-e", "reset_confirm=true")
-        site = self.by_site("--limit", limit)
-        return Run({"reset.yml": reset.total, **site.stages}, [*reset.tasks, *site.tasks])
+        """Run renew.yml for some hosts until Ready, without the verification."""
+        return self._until_ready("renew.yml", "--limit", limit, "-e", "reset_confirm=true")
+
+    def _until_ready(self, playbook: str, *arguments: str) -> Run:
+        run = self.playbook(ROOT / "playbooks" / playbook, *WITHOUT_PROOF, *arguments)
+        return Run({**run.stages, READY: self.bench.ready()}, run.tasks)
 
     def fresh_by_hand(self) -> Run:
         self.bench.fresh()
