@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+_FIRST_PAUSE = 0.05
+
 
 class Deadline:
     """A deadline `timeout` seconds after its creation, for a loop that polls every `interval` seconds.
@@ -49,9 +51,14 @@ class Deadline:
         self._sleep(self._interval)
 
     def wait(self, done: Callable[[], bool]) -> bool:
-        """Call `done` until it returns true or the deadline has passed, at least once; return whether it was true."""
+        """Call `done` until it returns true or the deadline has passed, at least once; return whether it was true.
+
+        The first pauses are shorter than the interval, because most conditions become true soon.
+        """
+        pause = min(_FIRST_PAUSE, self._interval)
         while not done():
             if self.expired:
                 return False
-            self.pause()
+            self._sleep(pause)
+            pause = min(2 * pause, self._interval)
         return True

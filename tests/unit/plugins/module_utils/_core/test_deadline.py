@@ -25,8 +25,9 @@ class Clock:
 @pytest.mark.parametrize(("timeout", "true_after", "found", "calls"), [
     (2.0, 1, True, 1),
     (2.0, 3, True, 3),
-    (2.0, 5, True, 5),
-    (2.0, 9, False, 5),
+    (2.0, 8, True, 8),
+    # Pauses of 0.05, 0.1, 0.2 and 0.4 seconds, then of the interval
+    (2.0, 9, False, 8),
     (0.0, 1, True, 1),
     (0.0, 2, False, 1),
 ])
