@@ -73,7 +73,7 @@ def member_with_containerd() -> Iterator[None]:
 
 @pytest.mark.usefixtures("member_with_containerd")
 def test_a_member_with_another_runtime(tmp_path: Path) -> None:
-    says = ("found this host in a cluster with containerd", "by reset.yml and then site.yml")
+    says = ("found this host in a cluster with containerd", "by renew.yml")
     refused("node2", *ALONE, inventories=choosing(tmp_path / "crio.yml", CRIO), says=says)
 
 

@@ -128,7 +128,7 @@ def test_a_restart_leaves_the_pods_running(tmp_path: Path) -> None:
 
 
 def test_a_member_keeps_its_runtime(tmp_path: Path) -> None:
-    says = ("found this host in a cluster with containerd", "by reset.yml and then site.yml")
+    says = ("found this host in a cluster with containerd", "by renew.yml")
     refused("node2", "--limit", "node2", inventories=chosen(tmp_path, ALL), says=says)
 
 

@@ -97,8 +97,8 @@ def problems(spec: RuntimeSpec, kubelets: str) -> Iterator[str]:
     present = owner_of(kubelets)
     if present not in (None, runtime):
         yield (f"The runtime of a node cannot be changed: expected the container runtime {runtime.title} "
-               f"(cluster_runtime), found this host in a cluster with {_title(present)}. Change it by reset.yml and "
-               "then site.yml; set cluster_runtime back until then.")
+               f"(cluster_runtime), found this host in a cluster with {_title(present)}. Change it by renew.yml, "
+               "which resets the host and installs it again; set cluster_runtime back until then.")
     minor = ".".join(spec.kubernetes.split(".")[:2])
     if runtime is CRIO and spec.version and minor and ".".join(spec.version.split(".")[:2]) != minor:
         yield (f"The release of CRI-O does not match Kubernetes: expected CRI-O {minor}, as Kubernetes "

@@ -70,7 +70,7 @@ def test_what_a_machine_can_have(spec: RuntimeSpec, kubelets: str) -> None:
         "expected the container runtime CRI-O", CONTAINERDS, "which is containerd's", "Leave cluster_cri_socket out")),
     (RuntimeSpec("containerd", CRIOS), "", ("expected the container runtime containerd", CRIOS, "which is CRI-O's")),
     (RuntimeSpec("crio", CRIOS), CONTAINERD.socket, (
-        "found this host in a cluster with containerd", "by reset.yml and then site.yml")),
+        "found this host in a cluster with containerd", "by renew.yml")),
     (RuntimeSpec("containerd", CONTAINERDS), CRIO.socket, ("found this host in a cluster with CRI-O",)),
     (RuntimeSpec("crio", CRIOS, "1.35.2", "1.36.3"), "", (
         "expected CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")),
