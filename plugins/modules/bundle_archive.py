@@ -101,8 +101,10 @@ images:
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import archive as bundle_archive
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
@@ -113,14 +115,24 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import BundleDestination
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs, run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 
+OPTIONS: dict[str, Any] = {
+    "archive": {"type": "path", "required": True},
+    "bundle": {"type": "path"},
+    "state": {"type": "str", "choices": ["packed", "checked", "unpacked"], "default": "packed"},
+    "signed_by": {"type": "list", "elements": "str", "default": []},
+    "architecture": {"type": "str"},
+}
+RULES: dict[str, Any] = {"required_if": [("state", "packed", ["bundle"]), ("state", "unpacked", ["bundle"])]}
 
-def validated(module: AnsibleModule, directory: str, allowed: list[str]) -> tuple[Contents, str]:
+
+def validated(params: Mapping[str, Any], directory: str, allowed: list[str]) -> tuple[Contents, str]:
     """Return contents and signer of a bundle; raise ClassroomError for another signer or architecture."""
     contents = bundle_contents.read(directory)
     signer = bundle_signature.require_signer(directory, allowed)
-    wanted = module.params["architecture"]
+    wanted = params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
             f"The bundle has another architecture: expected a bundle for {wanted}, found one for "
@@ -128,34 +140,34 @@ def validated(module: AnsibleModule, directory: str, allowed: list[str]) -> tupl
     return contents, signer
 
 
-def pack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
+def pack(params: Mapping[str, Any], check_mode: bool) -> tuple[list[Change], Contents, str]:
     """Pack the bundle if required; return the changes, its contents and its signer."""
-    bundle, archive = module.params["bundle"], module.params["archive"]
-    contents, signer = validated(module, bundle, bundle_signature.fingerprints(module.params["signed_by"]))
+    bundle, archive = params["bundle"], os.path.abspath(params["archive"])
+    contents, signer = validated(params, bundle, bundle_signature.fingerprints(params["signed_by"]))
     problems = bundle_lock.all_problems(bundle, bundle_lock.read(bundle))
     if problems:
         raise ClassroomError("\n".join(problems))
     if bundle_archive.is_packed(bundle, archive):
         return [], contents, signer
     reason = "it has another bundle, or was changed" if os.path.exists(archive) else "there is none"
-    if not module.check_mode:
+    if not check_mode:
         hidden = os.path.join(os.path.dirname(archive), f".{os.path.basename(archive)}.running")
         with run_lock.alone(hidden, archive, 0, lambda _words: None):
             bundle_archive.pack(bundle, archive)
     return [Change("archive", archive, "", f"bundle {contents.key[:16]}", reason)], contents, signer
 
 
-def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
+def unpack(params: Mapping[str, Any], check_mode: bool) -> tuple[list[Change], Contents, str]:
     """Verify the archive and unpack it if required; return the changes, its contents and its signer."""
-    archive = module.params["archive"]
-    place = BundleDestination(module.params["bundle"]) if module.params["bundle"] else None
-    unpacks = place is not None and module.params["state"] == "unpacked"
+    archive = os.path.abspath(params["archive"])
+    place = BundleDestination(params["bundle"]) if params["bundle"] else None
+    unpacks = place is not None and params["state"] == "unpacked"
     if place is not None and unpacks:
         place.check()
     head = bundle_archive.read_head(archive)
-    accepted = allowed(module, place)
+    accepted = allowed(params, place)
     with head.directory() as directory:
-        contents, signer = validated(module, directory, accepted)
+        contents, signer = validated(params, directory, accepted)
     if place is None or not unpacks:
         bundle_archive.unpack(archive, None, head)
         return [], contents, signer
@@ -166,7 +178,7 @@ def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
             f"The signer of {archive} is unknown: expected one that bundle_signed_by names, or the signer of an "
             f"earlier bundle in {place.path}, found {signer}. The archive is whole. Ask its maker for the fingerprint "
             f"of the key; if it is this one, run this again with bundle_signed_by={signer}. Nothing was unpacked.")
-    if reason and module.check_mode:
+    if reason and check_mode:
         bundle_archive.unpack(archive, None, head)
     elif reason:
         with place.alone():
@@ -179,9 +191,9 @@ def unpack(module: AnsibleModule) -> tuple[list[Change], Contents, str]:
     return steps, contents, signer
 
 
-def allowed(module: AnsibleModule, place: BundleDestination | None) -> list[str]:
+def allowed(params: Mapping[str, Any], place: BundleDestination | None) -> list[str]:
     """Return the fingerprints of the accepted signers; empty when none is known."""
-    named = bundle_signature.fingerprints(module.params["signed_by"])
+    named = bundle_signature.fingerprints(params["signed_by"])
     if named or place is None or not os.path.isfile(os.path.join(place.path, bundle_lock.NAME)):
         return named
     try:
@@ -203,31 +215,26 @@ def why_unpack(place: BundleDestination, head: bundle_archive.Head) -> str:
     return problems[0] if problems else ""
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "archive": {"type": "path", "required": True},
-            "bundle": {"type": "path"},
-            "state": {"type": "str", "choices": ["packed", "checked", "unpacked"], "default": "packed"},
-            "signed_by": {"type": "list", "elements": "str", "default": []},
-            "architecture": {"type": "str"},
-        },
-        required_if=[("state", "packed", ["bundle"]), ("state", "unpacked", ["bundle"])],
-        supports_check_mode=True,
-    )
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Pack, check or unpack the archive, and return its description."""
     if not bundle_contents.HAS_YAML:
-        module.fail_json(msg=missing_required_lib("PyYAML"))
-    module.params["archive"] = os.path.abspath(module.params["archive"])
+        raise ClassroomError(missing_required_lib("PyYAML"))
+    programs.require({**bundle_archive.TOOLS, **gpg.TOOLS})
     try:
-        programs.require({**bundle_archive.TOOLS, **gpg.TOOLS})
-        steps, contents, signer = pack(module) if module.params["state"] == "packed" else unpack(module)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
+        steps, contents, signer = (pack if params["state"] == "packed" else unpack)(params, check_mode)
     except OSError as error:
-        module.fail_json(msg="The archive cannot be processed: expected the bundle in {} {}, found: {}.".format(
-            module.params["archive"], module.params["state"], error))
-    module.exit_json(
-        changed=bool(steps), key=contents.key, signer=signer, images=dict(contents.images), diff=as_diff(steps))
+        raise ClassroomError("The archive cannot be processed: expected the bundle in {} {}, found: {}.".format(
+            os.path.abspath(params["archive"]), params["state"], error)) from error
+    return Outcome({
+        "changed": bool(steps), "key": contents.key, "signer": signer, "images": dict(contents.images),
+        "diff": as_diff(steps)})
+
+
+OPERATION = Operation(OPTIONS, perform, RULES)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

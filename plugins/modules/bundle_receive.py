@@ -71,55 +71,61 @@ sent:
   sample: [apt/InRelease, apt/pool/kubelet_1.36.3-1.1_amd64.deb]
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import lock as bundle_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import transfer as bundle_transfer
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 
+OPTIONS: dict[str, Any] = {
+    "dest": {"type": "path", "required": True},
+    "lock": {"type": "str", "required": True},
+    "signature": {"type": "str", "default": ""},
+    "sizes": {"type": "dict", "required": True},
+    "arrived": {"type": "dict", "default": {}},
+    "finish": {"type": "bool", "default": False},
+    "stamp": {"type": "path", "default": bundle_lock.STAMP},
+}
 
-def perform(module: AnsibleModule) -> None:
-    """Perform one of the three parts on the host: list missing files, store received files, or finish."""
-    given = module.params
-    spec = bundle_transfer.TransferSpec(given["dest"], given["lock"], given["sizes"], given["signature"])
-    if given["arrived"]:
-        bundle_transfer.receive(spec, given["arrived"])
-        module.exit_json(changed=True)
-    if given["finish"]:
-        bundle_transfer.finish(spec, given["stamp"])
-        module.exit_json(changed=True)
-    if bundle_transfer.is_there(spec, given["stamp"]):
-        module.exit_json(changed=False, sent=[], diff=as_diff([]))
+
+def receive(params: Mapping[str, Any]) -> dict[str, Any]:
+    """List missing files, store received files, or finish."""
+    spec = bundle_transfer.TransferSpec(params["dest"], params["lock"], params["sizes"], params["signature"])
+    if params["arrived"]:
+        bundle_transfer.receive(spec, params["arrived"])
+        return {"changed": True}
+    if params["finish"]:
+        bundle_transfer.finish(spec, params["stamp"])
+        return {"changed": True}
+    if bundle_transfer.is_there(spec, params["stamp"]):
+        return {"changed": False, "sent": [], "diff": as_diff([])}
     names = bundle_transfer.missing(spec)
     reason = "it differs from the controller's, or it is damaged"
     step = Change("bundle", spec.dest, "another or none", "\n".join(names), reason)
-    module.exit_json(changed=True, sent=names, diff=as_diff([step]))
+    return {"changed": True, "sent": names, "diff": as_diff([step])}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Do one of the three parts on the host, under the lock unless it changes nothing."""
+    try:
+        # Listing missing files changes nothing
+        with host_lock.changing(check_mode or not (params["arrived"] or params["finish"])):
+            return Outcome(receive(params))
+    except OSError as problem:
+        raise ClassroomError("The bundle cannot be stored: expected {} to be writable, found: {}. Correct that and run "
+                             "this again. The bundle that is served stays.".format(params["dest"], problem)
+                             ) from problem
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "dest": {"type": "path", "required": True},
-            "lock": {"type": "str", "required": True},
-            "signature": {"type": "str", "default": ""},
-            "sizes": {"type": "dict", "required": True},
-            "arrived": {"type": "dict", "default": {}},
-            "finish": {"type": "bool", "default": False},
-            "stamp": {"type": "path", "default": bundle_lock.STAMP},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        # Listing missing files changes nothing
-        with host_lock.changing(module.check_mode or not (module.params["arrived"] or module.params["finish"])):
-            perform(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as problem:
-        module.fail_json(msg="The bundle cannot be stored: expected {} to be writable, found: {}. Correct that and run "
-                         "this again. The bundle that is served stays.".format(module.params["dest"], problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

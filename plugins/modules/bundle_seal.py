@@ -136,8 +136,10 @@ packages:
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import assemble, gpg
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import contents as bundle_contents
@@ -147,21 +149,39 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import s
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.destination import BundleDestination
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import lock as image_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
+OPTIONS: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["sealed", "verified"], "default": "sealed"},
+    "existing": {"type": "path"},
+    "packages": {"type": "list", "elements": "path", "default": []},
+    "images": {"type": "list", "elements": "str", "default": []},
+    "layout": {"type": "path"},
+    "image_lock": {"type": "path"},
+    "kubectl": {"type": "path"},
+    "versions": {"type": "dict", "default": {}},
+    "architecture": {"type": "str"},
+    # The name of the file is no secret, and its content is never printed
+    "signing_key": {"type": "path", "no_log": False},
+    "signed_by": {"type": "list", "elements": "str", "default": []},
+}
+RULES: dict[str, Any] = {"required_if": [("state", "sealed", ["signing_key"])]}
 
-def verify(module: AnsibleModule) -> dict[str, object]:
+
+def verify(params: Mapping[str, Any]) -> dict[str, object]:
     """Verify the bundle and its signature, and return its description; raise ClassroomError."""
-    path = module.params["path"]
+    path = params["path"]
     programs.require(gpg.TOOLS)
     contents = bundle_contents.read(path)
-    signer = bundle_signature.require_signer(path, bundle_signature.fingerprints(module.params["signed_by"]))
+    signer = bundle_signature.require_signer(path, bundle_signature.fingerprints(params["signed_by"]))
     problems = bundle_lock.all_problems(path, bundle_lock.read(path))
     if problems:
         raise ClassroomError("\n".join(problems))
-    wanted = module.params["architecture"]
+    wanted = params["architecture"]
     if wanted and wanted != contents.architecture:
         raise ClassroomError(
             f"The bundle has another architecture: expected a bundle for {wanted}, found one for "
@@ -177,24 +197,23 @@ def answer(contents: bundle_contents.Contents, signer: str) -> dict[str, object]
     }
 
 
-def digests(module: AnsibleModule) -> dict[str, str]:
+def digests(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the digests of the images in the lock; images that it does not have are omitted."""
-    path = module.params["image_lock"]
+    path = params["image_lock"]
     lock = image_lock.read(path) if path else None
     known = lock.entries if lock else {}
-    return {name: known[name].copied for name in module.params["images"] if name in known}
+    return {name: known[name].copied for name in params["images"] if name in known}
 
 
-def lacking(module: AnsibleModule, images: dict[str, str]) -> list[str]:
+def lacking(params: Mapping[str, Any], images: dict[str, str]) -> list[str]:
     """Return the images and files that have not been downloaded yet, for example in check mode."""
-    names = [name for name in module.params["images"] if name not in images]
-    paths = [*module.params["packages"], *filter(None, [module.params["kubectl"]])]
+    names = [name for name in params["images"] if name not in images]
+    paths = [*params["packages"], *filter(None, [params["kubectl"]])]
     return names + [path for path in paths if not os.path.exists(path)]
 
 
-def spec(module: AnsibleModule, images: dict[str, str]) -> assemble.BundleSpec:
+def spec(params: Mapping[str, Any], images: dict[str, str]) -> assemble.BundleSpec:
     """Return the desired parts of the bundle; raise ClassroomError for an invalid package."""
-    params = module.params
     return assemble.BundleSpec(
         architecture=params["architecture"] or ("" if params["existing"] else package_file.machine_architecture()),
         packages=tuple(package_file.read(path) for path in params["packages"]),
@@ -223,43 +242,42 @@ def why_create(place: BundleDestination, plan: assemble.BundlePlan, signer: str)
     return ""
 
 
-def seal(module: AnsibleModule) -> tuple[list[Change], dict[str, object]]:
+def seal(params: Mapping[str, Any], check_mode: bool) -> tuple[list[Change], dict[str, object]]:
     """Create the bundle if required; return the changes and the description of the bundle."""
-    params = module.params
     require_tools(params["packages"], params["existing"])
     place = BundleDestination(params["path"])
     place.check()
     reject_same(place, params["existing"])
-    images = digests(module)
-    missing = lacking(module, images)
-    if missing and not module.check_mode:
+    images = digests(params)
+    missing = lacking(params, images)
+    if missing and not check_mode:
         raise ClassroomError(
             "Parts of the bundle are missing: expected {}, found none of them. Download them first.".format(
                 ", ".join(missing)))
     secret = params["signing_key"]
-    key = "" if module.check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
+    key = "" if check_mode and not os.path.isfile(secret) else gpg.fingerprint(secret)
     if missing or not key:
         reason = "not downloaded yet: " + ", ".join(missing) if missing else "its signing key does not exist yet"
         return [Change("bundle", place.path, "", "created again", reason)], {
             "key": "", "signer": key, "images": images, "packages": []}
-    if module.check_mode:
-        return make(module, place, images, key)
+    if check_mode:
+        return make(params, check_mode, place, images, key)
     with place.alone():
-        return make(module, place, images, key)
+        return make(params, check_mode, place, images, key)
 
 
 def make(
-    module: AnsibleModule, place: BundleDestination, images: dict[str, str], signer: str
+    params: Mapping[str, Any], check_mode: bool, place: BundleDestination, images: dict[str, str], signer: str
 ) -> tuple[list[Change], dict[str, object]]:
     """Create the bundle if required, when all parts exist; return the changes and the description of the bundle."""
-    plan = assemble.plan(spec(module, images), signer)
+    plan = assemble.plan(spec(params, images), signer)
     reason = why_create(place, plan, signer)
     if not reason:
         return [], answer(bundle_contents.read(place.path), signer)
-    if module.check_mode:
+    if check_mode:
         contents = plan.draft
     else:
-        contents = assemble.make(plan, place.unfinished, module.params["signing_key"])
+        contents = assemble.make(plan, place.unfinished, params["signing_key"])
         place.take(contents.key)
         bundle_signature.record(place.path, signer)
     counted = f"{len(contents.packages)} packages, {len(contents.images)} images"
@@ -286,38 +304,25 @@ def require_tools(packages: list[str], existing: str | None) -> None:
     programs.require(needed)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["sealed", "verified"], "default": "sealed"},
-            "existing": {"type": "path"},
-            "packages": {"type": "list", "elements": "path", "default": []},
-            "images": {"type": "list", "elements": "str", "default": []},
-            "layout": {"type": "path"},
-            "image_lock": {"type": "path"},
-            "kubectl": {"type": "path"},
-            "versions": {"type": "dict", "default": {}},
-            "architecture": {"type": "str"},
-            # The name of the file is no secret, and its content is never printed
-            "signing_key": {"type": "path", "no_log": False},
-            "signed_by": {"type": "list", "elements": "str", "default": []},
-        },
-        required_if=[("state", "sealed", ["signing_key"])],
-        supports_check_mode=True,
-    )
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Create or verify the bundle, and return its description."""
     if not bundle_contents.HAS_YAML:
-        module.fail_json(msg=missing_required_lib("PyYAML"))
+        raise ClassroomError(missing_required_lib("PyYAML"))
     try:
-        if module.params["state"] == "verified":
-            module.exit_json(changed=False, diff=as_diff([]), **verify(module))
-        steps, found = seal(module)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
+        if params["state"] == "verified":
+            return Outcome({"changed": False, "diff": as_diff([]), **verify(params)})
+        steps, found = seal(params, check_mode)
     except OSError as error:
-        module.fail_json(msg="The bundle cannot be created: expected it in {}, found: {}.".format(
-            module.params["path"], error))
-    module.exit_json(changed=bool(steps), diff=as_diff(steps), **found)
+        raise ClassroomError("The bundle cannot be created: expected it in {}, found: {}.".format(
+            params["path"], error)) from error
+    return Outcome({"changed": bool(steps), "diff": as_diff(steps), **found})
+
+
+OPERATION = Operation(OPTIONS, perform, RULES)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -62,13 +62,19 @@ restarted:
 """
 
 import ipaddress
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster_dns import Spec, converge
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+
+OPTIONS: dict[str, Any] = {
+    "upstreams": {"type": "list", "elements": "str", "required": True},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+}
 
 
 def checked(upstreams: list[str]) -> tuple[str, ...]:
@@ -85,23 +91,20 @@ def checked(upstreams: list[str]) -> tuple[str, ...]:
     return tuple(upstreams)
 
 
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Set the upstreams of CoreDNS, and return why and what was restarted."""
+    spec = Spec(checked(params["upstreams"]))
+    outcome = converge(spec, NodeContext(), params["kubeconfig"], check_mode)
+    return Outcome({
+        "changed": bool(outcome.reason), "reason": outcome.reason, "restarted": list(outcome.restarted),
+        "diff": as_diff(outcome.steps())})
+
+
+OPERATION = Operation(OPTIONS, perform)
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "upstreams": {"type": "list", "elements": "str", "required": True},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        spec = Spec(checked(module.params["upstreams"]))
-        outcome = converge(spec, NodeContext(), module.params["kubeconfig"], module.check_mode)
-    except ClassroomError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(
-        changed=bool(outcome.reason), reason=outcome.reason, restarted=list(outcome.restarted),
-        diff=as_diff(outcome.steps()),
-    )
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -141,13 +141,14 @@ seconds:
 """
 
 import signal
+from collections.abc import Mapping
 from dataclasses import asdict
 from types import FrameType
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.deadline import Deadline
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.cluster import Cluster
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.kubectl import KUBECTL_SPEC, ApiUnreachable
 from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verification import (
@@ -159,6 +160,15 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.verifica
 
 # Seconds between two attempts of a check
 _POLL_INTERVAL = 0.3
+OPTIONS: dict[str, Any] = {
+    "nodes": {"type": "list", "elements": "str", "default": []},
+    "left_out": {"type": "list", "elements": "str", "default": []},
+    "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
+    "service": {"type": "str", "default": "kubernetes.default.svc.cluster.local"},
+    "namespaces": {"type": "list", "elements": "str", "default": ["kube-system", "kube-flannel"]},
+    "timeout": {"type": "int", "default": 120},
+    **KUBECTL_SPEC,
+}
 
 
 def leave(signum: int, frame: FrameType | None) -> None:
@@ -166,66 +176,59 @@ def leave(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(f"signal {signum}")
 
 
-def verdict(module: AnsibleModule, deadline: Deadline) -> Verdict:
+def verdict(params: Mapping[str, Any], check_mode: bool, deadline: Deadline) -> Verdict:
     """Run the verification and return its result, which in check mode is empty if there is no cluster yet."""
-    params = module.params
-    cluster = Cluster.of(module.params)
+    cluster = Cluster.of(params)
     spec = VerifySpec(
         tuple(params["nodes"]), params["image"], params["service"], tuple(params["namespaces"]),
         left_out=frozenset(params["left_out"]),
     )
     missing = cluster.missing()
     if missing:
-        if module.check_mode:
+        if check_mode:
             return Verdict([], [])
         raise ClassroomError(missing)
     try:
-        return verify(cluster, spec, deadline, touch=not module.check_mode)
+        return verify(cluster, spec, deadline, touch=not check_mode)
     except ApiUnreachable:
-        if module.check_mode:
+        if check_mode:
             return Verdict([], [])
         raise
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "nodes": {"type": "list", "elements": "str", "default": []},
-            "left_out": {"type": "list", "elements": "str", "default": []},
-            "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
-            "service": {"type": "str", "default": "kubernetes.default.svc.cluster.local"},
-            "namespaces": {"type": "list", "elements": "str", "default": ["kube-system", "kube-flannel"]},
-            "timeout": {"type": "int", "default": 120},
-            **KUBECTL_SPEC,
-        },
-        supports_check_mode=True,
-    )
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Verify the cluster, and return all checks; one that failed makes the operation fail."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
-    deadline = Deadline(module.params["timeout"], _POLL_INTERVAL)
+    deadline = Deadline(params["timeout"], _POLL_INTERVAL)
     try:
-        found = verdict(module, deadline)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
-    except KeyboardInterrupt:
-        module.fail_json(msg="The verification was interrupted and its pods were removed. Run it again.")
-    result = {
+        found = verdict(params, check_mode, deadline)
+    except KeyboardInterrupt as problem:
+        raise ClassroomError(
+            "The verification was interrupted and its pods were removed. Run it again.") from problem
+    values = {
+        "changed": False,
         "checks": [asdict(check) for check in found.checks],
         "nodes": [asdict(row) for row in found.nodes],
-        "left_out": module.params["left_out"],
+        "left_out": params["left_out"],
         "seconds": deadline.elapsed,
     }
-    if module.params["left_out"]:
-        module.warn("The verification covers {} only: {} failed before, so the cluster is not complete.".format(
-            ", ".join(module.params["nodes"]) or "the other hosts", ", ".join(module.params["left_out"])))
+    warnings = []
+    if params["left_out"]:
+        warnings.append("The verification covers {} only: {} failed before, so the cluster is not complete.".format(
+            ", ".join(params["nodes"]) or "the other hosts", ", ".join(params["left_out"])))
+    failure = ""
     if found.failed:
-        module.fail_json(
-            msg="The cluster does not work, {} of {} checks failed:\n- {}".format(
-                len(found.failed), len(found.checks), "\n- ".join(map(failure_message, found.failed))
-            ),
-            **result,
-        )
-    module.exit_json(changed=False, **result)
+        failure = "The cluster does not work, {} of {} checks failed:\n- {}".format(
+            len(found.failed), len(found.checks), "\n- ".join(map(failure_message, found.failed)))
+    return Outcome(values, tuple(warnings), failure)
+
+
+OPERATION = Operation(OPTIONS, perform)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -97,44 +97,42 @@ missing:
 """
 
 import os
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import files as harvest_files
 
+OPTIONS: dict[str, Any] = {
+    "directories": {"type": "list", "elements": "path", "required": True},
+    "excludes": {"type": "list", "elements": "str", "default": []},
+    "max_mb": {"type": "int", "default": 200},
+    "archive": {"type": "path", "required": True},
+    "timeout": {"type": "int", "default": 600},
+}
 
-def archive(module: AnsibleModule) -> None:
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
     """Read the sizes, write the archive unless in check mode, and report."""
-    params = module.params
     root = Root()
     spec = harvest_files.FilesSpec(
         tuple(params["directories"]), tuple(params["excludes"]), params["max_mb"] * harvest_files.MEBIBYTE)
     found = harvest_files.survey(root, spec)
-    if not module.check_mode:
+    if not check_mode:
         harvest_files.sweep(os.path.dirname(params["archive"]))
         harvest_files.pack(root, run, found, params["archive"], params["timeout"])
-    module.exit_json(changed=True, files=found.files, size=found.size, left_out=found.left_out,
-                     missing=found.missing)
+    return Outcome({
+        "changed": True, "files": found.files, "size": found.size, "left_out": found.left_out,
+        "missing": found.missing})
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "directories": {"type": "list", "elements": "path", "required": True},
-            "excludes": {"type": "list", "elements": "str", "default": []},
-            "max_mb": {"type": "int", "default": 200},
-            "archive": {"type": "path", "required": True},
-            "timeout": {"type": "int", "default": 600},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        archive(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -115,54 +115,51 @@ missing:
 """
 
 import os
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest import objects as harvest_objects
 from ansible_collections.classroom.kubeadm.plugins.module_utils._harvest.files import private_file
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 
+OPTIONS: dict[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "namespaces": {"type": "list", "elements": "str", "default": ["*"]},
+    "namespaces_except": {"type": "list", "elements": "str", "default": ["kube-*"]},
+    "secret_values": {"type": "bool", "default": False, "no_log": False},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+    "timeout": {"type": "int", "default": 10},
+}
 
-def ask(module: AnsibleModule, machine: NodeContext) -> tuple[harvest_objects.Harvest, str]:
-    """Return the harvest, or an empty one and the reason."""
-    params = module.params
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Read the objects, write the archive unless in check mode, and report."""
+    machine = NodeContext(root=Root(), run=run)
     spec = harvest_objects.ObjectsSpec(
         tuple(params["namespaces"]), tuple(params["namespaces_except"]), params["secret_values"])
-    return harvest_objects.of_cluster(machine, params["kubeconfig"], spec, params["timeout"])
+    try:
+        found, reason = harvest_objects.of_cluster(machine, params["kubeconfig"], spec, params["timeout"])
+        if found.namespaces and not check_mode:
+            # One file with a fixed name, so that the controller builds no path from data of a cluster.
+            with private_file(os.path.join(params["directory"], "objects.tar.gz")) as stream:
+                harvest_objects.write_archive(found, stream)
+    except OSError as problem:
+        raise ClassroomError(str(problem)) from problem
+    return Outcome({
+        "changed": bool(found.namespaces), "namespaces": list(found.namespaces), "objects": found.names(),
+        "reason": reason, "left_out": found.left_out,
+        "missing": harvest_objects.missing(machine.root, params["kubeconfig"], found, reason)})
 
 
-def write(module: AnsibleModule, machine: NodeContext) -> None:
-    """Read the objects, write the archive unless in check mode, and report."""
-    found, reason = ask(module, machine)
-    if found.namespaces and not module.check_mode:
-        # One file with a fixed name, so that the controller builds no path from data of a cluster.
-        with private_file(os.path.join(module.params["directory"], "objects.tar.gz")) as stream:
-            harvest_objects.write_archive(found, stream)
-    module.exit_json(
-        changed=bool(found.namespaces), namespaces=list(found.namespaces), objects=found.names(), reason=reason,
-        left_out=found.left_out,
-        missing=harvest_objects.missing(machine.root, module.params["kubeconfig"], found, reason))
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path", "required": True},
-            "namespaces": {"type": "list", "elements": "str", "default": ["*"]},
-            "namespaces_except": {"type": "list", "elements": "str", "default": ["kube-*"]},
-            "secret_values": {"type": "bool", "default": False, "no_log": False},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-            "timeout": {"type": "int", "default": 10},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        write(module, NodeContext(root=Root(), run=run))
-    except (ClassroomError, OSError) as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

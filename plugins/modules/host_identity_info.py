@@ -66,19 +66,26 @@ identity:
     ssh_host_keys: {ssh-ed25519: "SHA256:Yc0kZ2nJ0m0m1QnVQ6b7m0X9Xr0vJcX7m8c4Jt1cW1E"}
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import identity
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+
+OPTIONS: dict[str, Any] = {}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Return the identity of the host; nothing is changed."""
+    return Outcome({"changed": False, "identity": identity.identity(NodeContext())})
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    try:
-        module.exit_json(changed=False, identity=identity.identity(NodeContext()))
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

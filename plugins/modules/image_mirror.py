@@ -297,9 +297,13 @@ seconds:
   sample: 12.3
 """
 
-from ansible.module_utils.basic import AnsibleModule
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import endpoints, registry_auth
 from ansible_collections.classroom.kubeadm.plugins.module_utils._images import mirror as image_mirror
@@ -313,7 +317,7 @@ PLACE = {
     "tls": {"type": "bool", "default": True},
     "ca": {"type": "path"},
 }
-ARGUMENTS = {
+OPTIONS: dict[str, Any] = {
     "images": {"type": "list", "elements": "str", "required": True},
     "source": {
         "type": "dict",
@@ -347,9 +351,8 @@ ARGUMENTS = {
 }
 
 
-def spec_of(module: AnsibleModule) -> image_mirror.MirrorSpec:
+def spec_of(params: Mapping[str, Any], check_mode: bool) -> image_mirror.MirrorSpec:
     """Return the validated options of the module; raise ClassroomError for invalid ones."""
-    params = module.params
     platforms = params["platforms"]
     if platforms != [ALL] and not (platforms and all(PLATFORM.fullmatch(platform) for platform in platforms)):
         raise ClassroomError(
@@ -369,42 +372,39 @@ def spec_of(module: AnsibleModule) -> image_mirror.MirrorSpec:
         update=frozenset(image_mirror.asked(params["update"])),
         compare=params["compare"],
         verified=params["state"] == "verified",
-        check=module.check_mode,
+        check=check_mode,
         parallel=params["parallel"],
         wait=params["wait"],
     )
 
 
-def run(module: AnsibleModule) -> None:
-    """Mirror or verify the images, and exit the module with the result for each image."""
-    params = module.params
-    spec = spec_of(module)
-    means = endpoints.TransferOptions(
-        module.tmpdir, params["authfile"] or "", registry_auth.read(params["authfile"] or ""), params["timeout"],
-        max(params["retries"], 0))
-    progress = image_mirror.Progress("" if module.check_mode else params["progress"] or "")
-    outcome = image_mirror.mirror(spec, means, progress)
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Mirror or verify the images, and return the result for each image."""
+    spec = spec_of(params, check_mode)
+    # Where skopeo stores large files, too: /tmp may be in memory
+    directory = None if "TMPDIR" in os.environ else "/var/tmp"
+    with tempfile.TemporaryDirectory(prefix="classroom-mirror-", dir=directory) as work:
+        means = endpoints.TransferOptions(
+            work, params["authfile"] or "", registry_auth.read(params["authfile"] or ""), params["timeout"],
+            max(params["retries"], 0))
+        progress = image_mirror.Progress("" if check_mode else params["progress"] or "")
+        outcome = image_mirror.mirror(spec, means, progress)
     report = image_mirror.report(spec, outcome)
-    if params["report"] and not module.check_mode:
+    if params["report"] and not check_mode:
         image_mirror.write_report(params["report"], report)
-    for moved in outcome.moved:
-        module.warn(image_mirror.moved_message(moved))
-    result = {
+    values = {
         "changed": bool(outcome.steps), "images": report["images"], "moved": report["moved"],
         "seconds": report["seconds"], "diff": as_diff(outcome.steps),
     }
-    problem = image_mirror.failure_message(spec, outcome)
-    if problem:
-        module.fail_json(msg=problem, **result)
-    module.exit_json(**result)
+    warnings = tuple(image_mirror.moved_message(moved) for moved in outcome.moved)
+    return Outcome(values, warnings, image_mirror.failure_message(spec, outcome))
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        run(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

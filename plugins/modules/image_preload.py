@@ -111,12 +111,13 @@ images:
       detail: ""
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images import (
     PRESENT,
@@ -135,18 +136,29 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.images 
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime.runtimes import CONTAINERD
 
+OPTIONS: dict[str, Any] = {
+    "images": {"type": "list", "elements": "str", "default": []},
+    "kubeadm_images": {"type": "str", "choices": ["none", "control_plane", "worker"], "default": "none"},
+    "wait": {"type": "bool", "default": True},
+    "cri_socket": {"type": "str", "default": CONTAINERD.uri},
+    "hosts_dir": {"type": "path", "default": "/etc/containerd/certs.d"},
+    "parallel": {"type": "int", "default": 3},
+    "retries": {"type": "int", "default": 2},
+    "timeout": {"type": "int", "default": 600},
+}
 
-def survey(module: AnsibleModule, backend: Backend) -> tuple[list[Image], str]:
+
+def survey(params: Mapping[str, Any], check_mode: bool, backend: Backend) -> tuple[list[Image], str]:
     """Return the states of the desired images; in check mode also why they are unknown, otherwise an empty text."""
-    references = list(module.params["images"])
+    references = list(params["images"])
     reason = ""
     present: set[str] = set()
     try:
-        if module.params["kubeadm_images"] != "none":
-            references += kubeadm_images(module.params["kubeadm_images"])
+        if params["kubeadm_images"] != "none":
+            references += kubeadm_images(params["kubeadm_images"])
         present = backend.present(map(full_reference, references))
     except RuntimeUnreachable as error:
-        if not module.check_mode:
+        if not check_mode:
             raise
         reason = error.reason
     return states(references, present), reason
@@ -160,43 +172,33 @@ def as_steps(images: list[Image], reason: str) -> list[Change]:
     return steps or ([Change("images", "of kubeadm", "unknown", "present", reason)] if reason else [])
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "images": {"type": "list", "elements": "str", "default": []},
-            "kubeadm_images": {"type": "str", "choices": ["none", "control_plane", "worker"], "default": "none"},
-            "wait": {"type": "bool", "default": True},
-            "cri_socket": {"type": "str", "default": CONTAINERD.uri},
-            "hosts_dir": {"type": "path", "default": "/etc/containerd/certs.d"},
-            "parallel": {"type": "int", "default": 3},
-            "retries": {"type": "int", "default": 2},
-            "timeout": {"type": "int", "default": 600},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    try:
-        backend = backend_for(params["cri_socket"], hosts_dir=params["hosts_dir"], timeout=params["timeout"])
-        if backend.unable and not params["wait"]:
-            module.exit_json(changed=False, images=[], msg=backend.unable)
-        if backend.unable:
-            raise ClassroomError(
-                "Images cannot be loaded into the container runtime: expected a program that loads them, found none: "
-                f"{backend.unable}. Install crictl (package cri-tools) or skopeo, or set wait to false.")
-        with host_lock.changing(module.check_mode):
-            images, reason = survey(module, backend)
-            steps = as_steps(images, reason)
-            if not module.check_mode and params["wait"]:
-                images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
-            elif not module.check_mode:
-                images = start_missing(images, backend)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Load missing images unless in check mode, and return the state of each."""
+    backend = backend_for(params["cri_socket"], hosts_dir=params["hosts_dir"], timeout=params["timeout"])
+    if backend.unable and not params["wait"]:
+        return Outcome({"changed": False, "images": [], "msg": backend.unable})
+    if backend.unable:
+        raise ClassroomError(
+            "Images cannot be loaded into the container runtime: expected a program that loads them, found none: "
+            f"{backend.unable}. Install crictl (package cri-tools) or skopeo, or set wait to false.")
+    with host_lock.changing(check_mode):
+        images, reason = survey(params, check_mode, backend)
+        steps = as_steps(images, reason)
+        if not check_mode and params["wait"]:
+            images = pull_missing(images, backend, parallel=params["parallel"], retries=params["retries"])
+        elif not check_mode:
+            images = start_missing(images, backend)
     problem = failures(images)
-    result = {"images": [asdict(image) for image in images], "diff": as_diff(steps)}
-    if problem:
-        module.fail_json(msg=problem, changed=any(image.state in (PULLED, STARTED) for image in images), **result)
-    module.exit_json(changed=bool(steps), **result)
+    changed = any(image.state in (PULLED, STARTED) for image in images) if problem else bool(steps)
+    values = {"changed": changed, "images": [asdict(image) for image in images], "diff": as_diff(steps)}
+    return Outcome(values, failure=problem)
+
+
+OPERATION = Operation(OPTIONS, perform)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -169,9 +169,10 @@ residue:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset import (
     ResetSpec,
@@ -180,38 +181,37 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.reset i
     result,
 )
 
+OPTIONS: dict[str, Any] = {
+    "level": {"type": "str", "choices": ["prepared", "bare"], "default": "prepared"},
+    "endpoint": {"type": "str"},
+    "ca_hash": {"type": "str"},
+    "allow_foreign": {"type": "bool", "default": False},
+    "cri_socket": {"type": "str"},
+    "timeout": {"type": "int", "default": 120},
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Reset the host, or plan it in check mode; what is left makes the operation fail."""
+    machine = NodeContext()
+    spec = ResetSpec(
+        level=params["level"],
+        endpoint=params["endpoint"] or "",
+        ca_hash=params["ca_hash"] or "",
+        cri_socket=params["cri_socket"] or "",
+        allow_foreign=params["allow_foreign"],
+        timeout=params["timeout"],
+    )
+    outcome = converge(spec, machine, check_mode)
+    values = result(spec, machine, outcome)
+    return Outcome(values, tuple(values.pop("warnings")), failure_of(outcome))
+
+
+OPERATION = Operation(OPTIONS, perform)
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "level": {"type": "str", "choices": ["prepared", "bare"], "default": "prepared"},
-            "endpoint": {"type": "str"},
-            "ca_hash": {"type": "str"},
-            "allow_foreign": {"type": "bool", "default": False},
-            "cri_socket": {"type": "str"},
-            "timeout": {"type": "int", "default": 120},
-        },
-        supports_check_mode=True,
-    )
-    given, machine = module.params, NodeContext()
-    spec = ResetSpec(
-        level=given["level"],
-        endpoint=given["endpoint"] or "",
-        ca_hash=given["ca_hash"] or "",
-        cri_socket=given["cri_socket"] or "",
-        allow_foreign=given["allow_foreign"],
-        timeout=given["timeout"],
-    )
-    try:
-        outcome = converge(spec, machine, module.check_mode)
-        answer = result(spec, machine, outcome)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    for warning in answer.pop("warnings"):
-        module.warn(warning)
-    if failure_of(outcome):
-        module.fail_json(msg=failure_of(outcome), **answer)
-    module.exit_json(**answer)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

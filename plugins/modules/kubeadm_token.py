@@ -116,9 +116,10 @@ discovery:
       sample: VALUE_SPECIFIED_IN_NO_LOG_PARAMETER
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
     TokenSpec,
@@ -127,39 +128,40 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstr
     seconds,
 )
 
+OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "node_name": {"type": "str"},
+    "node_address": {"type": "str"},
+    "machine_id": {"type": "str"},
+    "ttl": {"type": "str", "default": "10m"},
+    "endpoint": {"type": "str"},
+    # Only the first part of a token, which Kubernetes itself shows in names and logs.
+    "token_id": {"type": "str", "no_log": False},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+}
+RULES: dict[str, Any] = {"required_if": [("state", "present", ["node_name"]), ("state", "absent", ["token_id"])]}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Create or revoke a bootstrap token, and return it."""
+    machine = NodeContext()
+    if params["state"] == "absent":
+        return Outcome(absent(params["token_id"], machine, params["kubeconfig"], check_mode))
+    spec = TokenSpec(
+        node_name=params["node_name"],
+        ttl=seconds(params["ttl"]),
+        endpoint=params["endpoint"] or "",
+        machine_id=params["machine_id"] or "",
+        node_address=params["node_address"] or "",
+    )
+    return Outcome(present(spec, machine, params["kubeconfig"], check_mode))
+
+
+OPERATION = Operation(OPTIONS, perform, RULES)
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "node_name": {"type": "str"},
-            "node_address": {"type": "str"},
-            "machine_id": {"type": "str"},
-            "ttl": {"type": "str", "default": "10m"},
-            "endpoint": {"type": "str"},
-            # Only the first part of a token, which Kubernetes itself shows in names and logs.
-            "token_id": {"type": "str", "no_log": False},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-        },
-        required_if=[("state", "present", ["node_name"]), ("state", "absent", ["token_id"])],
-        supports_check_mode=True,
-    )
-    given, machine = module.params, NodeContext()
-    try:
-        if given["state"] == "absent":
-            answer = absent(given["token_id"], machine, given["kubeconfig"], module.check_mode)
-        else:
-            spec = TokenSpec(
-                node_name=given["node_name"],
-                ttl=seconds(given["ttl"]),
-                endpoint=given["endpoint"] or "",
-                machine_id=given["machine_id"] or "",
-                node_address=given["node_address"] or "",
-            )
-            answer = present(spec, machine, given["kubeconfig"], module.check_mode)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    module.exit_json(**answer)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

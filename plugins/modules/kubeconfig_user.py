@@ -140,11 +140,11 @@ path:
 """
 
 import pwd
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user import (
@@ -154,43 +154,44 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.user im
     remove,
 )
 
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "groups": {"type": "list", "elements": "str", "default": []},
+    "cluster_role": {"type": "str", "default": ""},
+    "namespace": {"type": "str", "default": ""},
+    "cluster": {"type": "str", "default": "kubernetes"},
+    "days": {"type": "int", "default": 365},
+    "renew_days": {"type": "int", "default": 30},
+    "until": {"type": "str", "default": ""},
+    "account": {"type": "str", "default": ""},
+    "make_namespace": {"type": "bool", "default": False},
+    "pod_security": {"type": "str", "choices": list(POD_SECURITY), "default": "baseline"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "path": {"type": "path"},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Create, renew or remove the user's kubeconfig and rights, and return the changes."""
+    spec = UserSpec(
+        user=params["name"], groups=tuple(params["groups"]), cluster_role=params["cluster_role"],
+        namespace=params["namespace"], cluster=params["cluster"], days=params["days"], renew_days=params["renew_days"],
+        until=params["until"], account=params["account"], make_namespace=params["make_namespace"],
+        pod_security=params["pod_security"],
+    )
+    with host_lock.changing(check_mode):
+        steps, path, warnings = (converge if params["state"] == "present" else remove)(
+            spec, NodeContext(), params["kubeconfig"], params["path"], check_mode, pwd.getpwnam)
+    values = {"changed": bool(steps), "changes": as_changes(steps), "diff": as_diff(steps), "path": path}
+    return Outcome(values, tuple(warnings))
+
+
+OPERATION = Operation(OPTIONS, perform)
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "groups": {"type": "list", "elements": "str", "default": []},
-            "cluster_role": {"type": "str", "default": ""},
-            "namespace": {"type": "str", "default": ""},
-            "cluster": {"type": "str", "default": "kubernetes"},
-            "days": {"type": "int", "default": 365},
-            "renew_days": {"type": "int", "default": 30},
-            "until": {"type": "str", "default": ""},
-            "account": {"type": "str", "default": ""},
-            "make_namespace": {"type": "bool", "default": False},
-            "pod_security": {"type": "str", "choices": list(POD_SECURITY), "default": "baseline"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "path": {"type": "path"},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    spec = UserSpec(
-        user=given["name"], groups=tuple(given["groups"]), cluster_role=given["cluster_role"],
-        namespace=given["namespace"], cluster=given["cluster"], days=given["days"], renew_days=given["renew_days"],
-        until=given["until"], account=given["account"], make_namespace=given["make_namespace"],
-        pod_security=given["pod_security"],
-    )
-    try:
-        with host_lock.changing(module.check_mode):
-            steps, path, warnings = (converge if given["state"] == "present" else remove)(
-                spec, NodeContext(), given["kubeconfig"], given["path"], module.check_mode, pwd.getpwnam)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
-    for warning in warnings:
-        module.warn(warning)
-    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps), path=path)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -93,40 +93,41 @@ changes:
   sample: ["node node1: its host leaves the cluster"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import NodeRemovalSpec, converge
 
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "machine_id": {"type": "str"},
+    "drain": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 30},
+    "grace_period": {"type": "int", "default": 10},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Drain and delete the Node, and return what was evicted and what is left."""
+    spec = NodeRemovalSpec(
+        name=params["name"],
+        machine_id=params["machine_id"] or "",
+        drain=params["drain"],
+        timeout=params["timeout"],
+        grace_period=params["grace_period"],
+    )
+    values = converge(spec, NodeContext(), params["kubeconfig"], check_mode)
+    return Outcome(values, tuple(values.pop("warnings")))
+
+
+OPERATION = Operation(OPTIONS, perform)
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "machine_id": {"type": "str"},
-            "drain": {"type": "bool", "default": True},
-            "timeout": {"type": "int", "default": 30},
-            "grace_period": {"type": "int", "default": 10},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    spec = NodeRemovalSpec(
-        name=given["name"],
-        machine_id=given["machine_id"] or "",
-        drain=given["drain"],
-        timeout=given["timeout"],
-        grace_period=given["grace_period"],
-    )
-    try:
-        answer = converge(spec, NodeContext(), given["kubeconfig"], module.check_mode)
-    except ClassroomError as exc:
-        module.fail_json(msg=str(exc))
-    for warning in answer.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**answer)
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,10 @@ changes:
     - "label disk of node1: declared and missing"
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_metadata import converge
@@ -105,22 +106,24 @@ NODE_SPEC = {
     "labels": {"type": "dict", "default": {}},
     "taints": {"type": "list", "elements": "dict", "default": [], "options": TAINT_SPEC},
 }
+OPTIONS: dict[str, Any] = {
+    "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE_SPEC},
+    "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Set labels and taints of Nodes, and return the changes."""
+    found = converge(params["nodes"], NodeContext(), params["kubeconfig"], check_mode)
+    steps = [step for change in found for step in change.steps]
+    return Outcome({"changed": bool(steps), "changes": as_changes(steps), "diff": as_diff(steps)})
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE_SPEC},
-            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        found = converge(module.params["nodes"], NodeContext(), module.params["kubeconfig"], module.check_mode)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
-    steps = [step for change in found for step in change.steps]
-    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -130,12 +130,12 @@ packages:
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import disk_space, programs, run_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import download as package_download
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
@@ -145,28 +145,42 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._packages.plan i
 DOWNLOADERS: dict[str, Callable[[str, str], package_download.Downloader]] = {
     package_file.APT: package_download.AptDownloader, package_file.RPM: package_download.DnfDownloader,
 }
+_TEXT: dict[str, Any] = {"type": "str", "required": True}
+OPTIONS: dict[str, Any] = {
+    "family": {"type": "str", "choices": ["apt", "rpm"], "required": True},
+    "repositories": {"type": "list", "elements": "dict", "required": True, "options": {
+        "name": _TEXT, "uri": _TEXT, "suite": {"type": "str", "default": "./"},
+        "components": {"type": "list", "elements": "str", "default": []}, "signed_by": _TEXT,
+        "fingerprints": {"type": "list", "elements": "str", "default": []},
+        "signed_metadata": {"type": "bool", "default": True},
+    }},
+    "packages": {"type": "list", "elements": "dict", "required": True, "options": {
+        "name": _TEXT, "version": {"type": "str"},
+    }},
+    "architecture": {"type": "str"},
+    "directory": {"type": "path", "required": True},
+}
 
 
-def repositories(module: AnsibleModule) -> list[Repository]:
+def repositories(params: Mapping[str, Any]) -> list[Repository]:
     """Return the repositories of the module's parameters."""
     return [
         Repository(
             name=each["name"], uri=each["uri"], signed_by=each["signed_by"], suite=each["suite"],
             components=tuple(each["components"]), fingerprints=tuple(each["fingerprints"]),
             signed_metadata=each["signed_metadata"])
-        for each in module.params["repositories"]
+        for each in params["repositories"]
     ]
 
 
-def download(module: AnsibleModule, work: str) -> tuple[list[Change], list[Found]]:
+def download(params: Mapping[str, Any], check_mode: bool, work: str) -> tuple[list[Change], list[Found]]:
     """Download missing packages; return the changes, and all packages of the parameters."""
-    params = module.params
     architecture = params["architecture"] or package_file.machine_architecture()
     downloader = DOWNLOADERS[params["family"]](os.path.join(work, "root"), architecture)
     wanted = [Package(each["name"], each["version"]) for each in params["packages"]]
-    found = package_download.find(downloader, repositories(module), wanted)
+    found = package_download.find(downloader, repositories(params), wanted)
     lacking = [each for each in found if not each.is_in(params["directory"])]
-    if lacking and not module.check_mode:
+    if lacking and not check_mode:
         disk_space.require(params["directory"], sum(each.size for each in lacking), "packages")
         fetch(downloader, lacking, params["directory"])
     steps = [
@@ -192,38 +206,26 @@ def fetch(downloader: package_download.Downloader, lacking: list[Found], directo
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def main() -> None:
-    text: dict[str, object] = {"type": "str", "required": True}
-    module = AnsibleModule(
-        argument_spec={
-            "family": {"type": "str", "choices": ["apt", "rpm"], "required": True},
-            "repositories": {"type": "list", "elements": "dict", "required": True, "options": {
-                "name": text, "uri": text, "suite": {"type": "str", "default": "./"},
-                "components": {"type": "list", "elements": "str", "default": []}, "signed_by": text,
-                "fingerprints": {"type": "list", "elements": "str", "default": []},
-                "signed_metadata": {"type": "bool", "default": True},
-            }},
-            "packages": {"type": "list", "elements": "dict", "required": True, "options": {
-                "name": text, "version": {"type": "str"},
-            }},
-            "architecture": {"type": "str"},
-            "directory": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Download missing packages unless in check mode, and return all of them."""
+    programs.require(package_download.TOOLS[params["family"]])
     try:
-        programs.require(package_download.TOOLS[module.params["family"]])
         # Not in the directory of Ansible's modules, which may be on a file system without room
         with tempfile.TemporaryDirectory(prefix="classroom-packages-") as work:
-            steps, found = download(module, work)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
+            steps, found = download(params, check_mode, work)
     except OSError as error:
-        module.fail_json(msg="The packages cannot be stored: expected them in {}, found: {}. Correct that and run this "
-                         "again.".format(module.params["directory"], error))
-    files = [os.path.join(module.params["directory"], each.file) for each in found]
-    versions = {each.name: each.version for each in found}
-    module.exit_json(changed=bool(steps), files=files, packages=versions, diff=as_diff(steps))
+        raise ClassroomError("The packages cannot be stored: expected them in {}, found: {}. Correct that and run this "
+                             "again.".format(params["directory"], error)) from error
+    return Outcome({
+        "changed": bool(steps), "files": [os.path.join(params["directory"], each.file) for each in found],
+        "packages": {each.name: each.version for each in found}, "diff": as_diff(steps)})
+
+
+OPERATION = Operation(OPTIONS, perform)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -56,20 +56,27 @@ checksum:
 import os
 import shutil
 import tempfile
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import programs
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import checksum_of
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import Change, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import package_file
 
+OPTIONS: dict[str, Any] = {
+    "package": {"type": "path", "required": True},
+    "program": {"type": "str", "required": True},
+    "path": {"type": "path", "required": True},
+}
 
-def place(module: AnsibleModule, work: str) -> tuple[list[Change], str]:
+
+def place(params: Mapping[str, Any], check_mode: bool, work: str) -> tuple[list[Change], str]:
     """Store the program at its path and return the changes and its checksum."""
-    package, program, path = (module.params[name] for name in ("package", "program", "path"))
-    if module.check_mode and not os.path.exists(package):
+    package, program, path = (params[name] for name in ("package", "program", "path"))
+    if check_mode and not os.path.exists(package):
         return [Change("program", path, "", program, f"{package} does not exist yet")], ""
     programs.require(package_file.unpacking_tools(package))
     found = package_file.unpack(package, program, work)
@@ -77,7 +84,7 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Change], str]:
     if checksum_of(path) == checksum and os.access(path, os.X_OK):
         return [], checksum
     reason = "it is missing" if not os.path.exists(path) else "it is another one"
-    if not module.check_mode:
+    if not check_mode:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         fresh = path + ".classroom-new"
         shutil.copyfile(found, fresh)
@@ -86,24 +93,22 @@ def place(module: AnsibleModule, work: str) -> tuple[list[Change], str]:
     return [Change("program", path, "", f"{program} of {os.path.basename(package)}", reason)], checksum
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "package": {"type": "path", "required": True},
-            "program": {"type": "str", "required": True},
-            "path": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Store the program unless in check mode, and return its checksum."""
     try:
         with tempfile.TemporaryDirectory(prefix="classroom-package-") as work:
-            steps, checksum = place(module, work)
-    except ClassroomError as error:
-        module.fail_json(msg=str(error))
+            steps, checksum = place(params, check_mode, work)
     except OSError as error:
-        module.fail_json(msg="The program cannot be stored: expected it in {}, found: {}.".format(
-            module.params["path"], error))
-    module.exit_json(changed=bool(steps), checksum=checksum, diff=as_diff(steps))
+        raise ClassroomError("The program cannot be stored: expected it in {}, found: {}.".format(
+            params["path"], error)) from error
+    return Outcome({"changed": bool(steps), "checksum": checksum, "diff": as_diff(steps)})
+
+
+OPERATION = Operation(OPTIONS, perform)
+
+
+def main() -> None:
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -141,39 +141,42 @@ identity:
     ssh_host_keys: {ssh-ed25519: "SHA256:Yc0kZ2nJ0m0m1QnVQ6b7m0X9Xr0vJcX7m8c4Jt1cW1E"}
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._audit import hygiene, identity
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.teardown import membership
 from ansible_collections.classroom.kubeadm.plugins.module_utils._residue import kinds as residue
 
+OPTIONS: dict[str, Any] = {
+    "address": {"type": "str", "default": ""},
+    "certificate_days": {"type": "int", "default": 30},
+}
+
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Return what a cluster left on the host, what is wrong with it, and its identity; nothing is changed."""
+    machine = NodeContext()
+    cluster = membership(machine.root)
+    found = residue.find(machine)
+    if cluster in ("control plane", "worker"):
+        found = residue.foreign(machine, found)
+    return Outcome({
+        "changed": False,
+        "cluster": cluster,
+        "residue": [each.as_dict() for each in found],
+        "hygiene": [each.as_dict() for each in hygiene.find(machine, params["address"], params["certificate_days"])],
+        "identity": identity.identity(machine),
+    })
+
+
+OPERATION = Operation(OPTIONS, perform)
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "address": {"type": "str", "default": ""},
-            "certificate_days": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    machine = NodeContext()
-    try:
-        cluster = membership(machine.root)
-        found = residue.find(machine)
-        if cluster in ("control plane", "worker"):
-            found = residue.foreign(machine, found)
-        module.exit_json(
-            changed=False,
-            cluster=cluster,
-            residue=[each.as_dict() for each in found],
-            hygiene=[each.as_dict() for each in hygiene.find(
-                machine, module.params["address"], module.params["certificate_days"])],
-            identity=identity.identity(machine),
-        )
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -80,46 +80,44 @@ fingerprint:
 """
 
 import time
-
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import host_lock
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
-from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome, run_module
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.plan import as_changes, as_diff
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import server_certificate
 
+OPTIONS: dict[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "names": {"type": "list", "elements": "str", "required": True},
+    "authority": {"type": "str", "default": "Private CA"},
+    "days": {"type": "int", "default": 397},
+    "authority_days": {"type": "int", "default": 3650},
+    "renew_days": {"type": "int", "default": 30},
+}
 
-def certify(module: AnsibleModule) -> None:
-    """Plan the changes, apply them unless in check mode, and report them with the certificates."""
-    given = dict(module.params)
-    spec = server_certificate.CertificateSpec(**dict(given, names=tuple(given["names"])))
-    server_certificate.validate(spec)
-    steps = server_certificate.plan(spec, server_certificate.read_state(spec, time.time()))
-    if not module.check_mode:
-        server_certificate.apply(spec, steps, run)
-    found = server_certificate.made(spec)
-    module.exit_json(changed=bool(steps), changes=as_changes(steps), diff=as_diff(steps),
-                     authority=found.authority, fingerprint=found.fingerprint)
+
+def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
+    """Plan the changes, apply them unless in check mode, and return them with the certificates."""
+    spec = server_certificate.CertificateSpec(**dict(params, names=tuple(params["names"])))
+    with host_lock.changing(check_mode):
+        server_certificate.validate(spec)
+        steps = server_certificate.plan(spec, server_certificate.read_state(spec, time.time()))
+        if not check_mode:
+            server_certificate.apply(spec, steps, run)
+        found = server_certificate.made(spec)
+    return Outcome({
+        "changed": bool(steps), "changes": as_changes(steps), "diff": as_diff(steps), "authority": found.authority,
+        "fingerprint": found.fingerprint})
+
+
+OPERATION = Operation(OPTIONS, perform)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path", "required": True},
-            "names": {"type": "list", "elements": "str", "required": True},
-            "authority": {"type": "str", "default": "Private CA"},
-            "days": {"type": "int", "default": 397},
-            "authority_days": {"type": "int", "default": 3650},
-            "renew_days": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        with host_lock.changing(module.check_mode):
-            certify(module)
-    except ClassroomError as problem:
-        module.fail_json(msg=str(problem))
+    run_module(OPERATION)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,14 @@ from .errors import ClassroomError
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of an operation: the values that the module returns, `changed` among them, and its warnings."""
+    """The result of an operation: the values that the module returns, `changed` among them, and its warnings.
+
+    `failure` is the error message of an operation that failed with a result, empty otherwise.
+    """
 
     values: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,4 +53,6 @@ def run_module(operation: Operation) -> None:
         module.fail_json(msg=str(problem), **problem.values)
     for warning in outcome.warnings:
         module.warn(warning)
+    if outcome.failure:
+        module.fail_json(msg=outcome.failure, **outcome.values)
     module.exit_json(**outcome.values)
