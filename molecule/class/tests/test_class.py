@@ -237,12 +237,20 @@ def test_one_seat_is_put_back_and_no_other() -> None:
             playbook("audit.yml", "--limit", "seat02", "-e", "audit_strict=true")).output
 
 
-def test_a_hostile_seat_is_not_reset_and_costs_no_other_seat_anything() -> None:
-    with stage("reset.yml, a hostile seat"):
-        run = playbook("reset.yml", "--limit", "seat06", "-e", "reset_confirm=true")
+def test_a_hostile_seat_is_not_renewed_and_costs_no_other_seat_anything() -> None:
+    [former] = nodes("seat03").values()
+    with stage("renew.yml, one seat beside a hostile one"):
+        run = playbook("renew.yml", "--limit", "seat03,seat06", "-e", "reset_confirm=true")
     assert run.status == FAILED and failed_machines(run) == {HOSTILE}, run.output
     assert_no_attack_succeeds(run)
     assert (KUBECONFIGS / "seat01.conf").exists()
+    # The other seat is a new cluster, without its student
+    [renewed] = nodes("seat03").values()
+    assert renewed["metadata"]["uid"] != former["metadata"]["uid"]
+    said = " ".join(run.output.split())
+    assert "Hosts that were not reset are not installed in this run." in said
+    assert "removed with their clusters: 1." in said and not of("seat03").exists()
+    assert set(succeeded(playbook("site.yml", "--limit", "seat03")).changed.values()) == {0}
 
 
 def test_what_failed_comes_with_what_was_put_back() -> None:

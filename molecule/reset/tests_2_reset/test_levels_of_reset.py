@@ -114,6 +114,12 @@ def containers(name: str) -> dict[str, str]:
     }
 
 
+def node_ids() -> dict[str, str]:
+    """Name and UID of each Node; a Node that was created again has another UID."""
+    items = json.loads(kubectl("get nodes -o json"))["items"]
+    return {node["metadata"]["name"]: node["metadata"]["uid"] for node in items}
+
+
 def residue(tmp_path: Path, *arguments: str) -> list[dict[str, str]]:
     report = tmp_path / "audit.json"
     succeeded(playbook("audit.yml", *arguments, "-e", f"audit_file={report}"))
@@ -211,12 +217,12 @@ def test_the_class_is_back_without_the_utility() -> None:
 
 def test_one_machine_out_and_back_leaves_the_others_alone() -> None:
     others = {name: containers(name) for name in ("master", "node2")}
-    with stage("reset.yml, node1"):
-        run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED))
-    assert set(run.changed) == {"node1"}
-    assert "node1" not in kubectl("get nodes -o name")
-    with stage("site.yml, node1"):
-        succeeded(playbook("site.yml", "--limit", "node1"))
+    nodes = node_ids()
+    with stage("renew.yml, node1"):
+        run = succeeded(playbook("renew.yml", "--limit", "node1", *CONFIRMED))
+    assert set(run.changed) == {"node1"} and run.changed["node1"] > 0
+    renewed = node_ids()
+    assert {name for name in renewed if renewed[name] != nodes.get(name)} == {"node1"}
     for name, before in others.items():
         after = containers(name)
         assert {pod: after.get(pod) for pod in before} == before
@@ -261,11 +267,38 @@ def test_an_incomplete_harvest_stops_the_reset(tmp_path: Path) -> None:
     kubectl("delete apiservice v1.lessons.example")
 
 
-def test_a_reset_can_harvest_first(tmp_path: Path) -> None:
+def test_a_renewal_that_is_not_confirmed_changes_nothing() -> None:
+    nodes = node_ids()
+    run = playbook("renew.yml", *CLASS)
+    assert run.status != 0
+    said = " ".join(run.output.split())
+    assert "The reset of master, node1, node2 was not confirmed: expected 'yes', found no answer" in said
+    assert set(run.changed.values()) == {0}
+    assert node_ids() == nodes and set(nodes) == set(NODES)
+
+
+def test_a_class_is_renewed_after_its_harvest(tmp_path: Path) -> None:
+    nodes = node_ids()
     harvest = ("-e", "reset_harvest=true", "-e", f"harvest_to={tmp_path}")
-    run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED, *harvest))
-    assert run.changed["node1"] > 0
-    assert [path.name for path in tmp_path.glob("*/node1/files.tar.gz")] == ["files.tar.gz"]
+    with stage("renew.yml, the class with a harvest"):
+        run = succeeded(playbook("renew.yml", *CLASS, *CONFIRMED, *harvest))
+    assert all(run.changed[name] > 0 for name in NODES)
+    assert {path.parent.name for path in tmp_path.glob("*/*/files.tar.gz")} == set(NODES)
+    [objects] = tmp_path.glob("*/master/objects/default.yml")
+    assert "name: lesson" in objects.read_text(encoding="utf-8")
+    renewed = node_ids()
+    assert set(renewed) == set(NODES) and not set(renewed.values()) & set(nodes.values())
+    assert "lesson" not in kubectl("get configmaps -o name")
+
+
+def test_a_run_after_a_renewal_changes_nothing() -> None:
+    assert set(succeeded(playbook("site.yml", *CLASS)).changed.values()) == {0}
+
+
+def test_a_reset_of_one_machine_deletes_its_node() -> None:
+    run = succeeded(playbook("reset.yml", "--limit", "node1", *CONFIRMED))
+    assert set(run.changed) == {"node1"} and run.changed["node1"] > 0
+    assert "node1" not in kubectl("get nodes -o name")
 
 
 def test_a_runtime_that_others_need_stays_with_its_data() -> None:
