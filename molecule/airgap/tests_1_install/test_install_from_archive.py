@@ -28,7 +28,7 @@ def installed(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_a_machine_is_a_fresh_image(name: str) -> None:
+def test_a_host_is_a_fresh_image(name: str) -> None:
     """Nothing that Kubernetes, the utility or the lessons need, and no list of what could be installed."""
     host = machine(name)
     BEFORE[name] = installed(name)

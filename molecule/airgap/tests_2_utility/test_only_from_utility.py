@@ -30,7 +30,7 @@ ASKED = re.compile(
 
 
 @pytest.mark.parametrize("name", NODES)
-def test_every_image_of_the_machine_was_asked_of_the_utility(name: str) -> None:
+def test_every_image_of_the_host_was_asked_of_the_utility(name: str) -> None:
     listed = machine(name).check_output("ctr --namespace k8s.io images list --quiet").split()
     images = {image for image in listed if not image.startswith("sha256:") and "@" not in image}
     log = machine(UTILITY).file("/var/log/nginx/access.log").content_string
@@ -57,7 +57,7 @@ def test_an_image_that_is_not_there_is_told_at_once(image: str) -> None:
         tool("node1", "skopeo", "inspect", f"docker://{image}")
 
 
-def test_a_machine_of_the_class_cannot_push() -> None:
+def test_a_host_of_the_class_cannot_push() -> None:
     with pytest.raises(AssertionError, match=r"403|denied|[Ff]orbidden"):
         tool("node1", "skopeo", "copy", PAUSE, f"docker://{REGISTRY}/pause:mine")
 

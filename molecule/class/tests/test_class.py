@@ -120,7 +120,7 @@ def test_another_run_has_nothing_to_do() -> None:
     assert set(run.changed.values()) == {0} and BROKEN not in run.recap
 
 
-def test_the_class_a_seat_and_a_machine_are_proved_by_the_same_limit() -> None:
+def test_the_class_a_seat_and_a_host_are_proved_by_the_same_limit() -> None:
     with stage("verify.yml, six seats"):
         run = playbook("verify.yml")
     assert run.status == FAILED and failed_machines(run) == {BROKEN, HOSTILE}, run.output

@@ -36,7 +36,7 @@ def get(host: Any, what: str) -> dict[str, Any]:
     return found
 
 
-def test_every_machine_is_a_node_with_its_address_and_role(host: Any) -> None:
+def test_every_host_is_a_node_with_its_address_and_role(host: Any) -> None:
     nodes = {node["metadata"]["name"]: node for node in get(host, "nodes")["items"]}
     assert set(nodes) == {"master", "node1", "node2"}
     for name, node in nodes.items():

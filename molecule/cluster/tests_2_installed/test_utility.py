@@ -77,7 +77,7 @@ def test_it_serves_again_after_a_boot(host: Any, unit: str) -> None:
     assert host.service(unit).is_enabled
 
 
-def test_the_registry_itself_answers_only_this_machine(host: Any) -> None:
+def test_the_registry_itself_answers_only_this_host(host: Any) -> None:
     assert host.socket("tcp://127.0.0.1:5001").is_listening
     assert not host.socket("tcp://0.0.0.0:5001").is_listening
 

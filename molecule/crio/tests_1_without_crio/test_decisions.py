@@ -21,7 +21,7 @@ CRIO = dict.fromkeys(NODES, "crio")
 ALONE = ("--limit", "node2")
 
 
-def test_the_machines_are_bare_and_known() -> None:
+def test_the_hosts_are_bare_and_known() -> None:
     prints = {name: sorted(lines) for name, lines in all_prints(NODES).items()}
     assert not any("/etc/crio" in line for lines in prints.values() for line in lines)
     kept_prints().write_text(json.dumps(prints), encoding="utf-8")

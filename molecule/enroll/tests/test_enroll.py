@@ -125,7 +125,7 @@ def test_the_site_is_entered_with_the_key_alone() -> None:
     assert run.recap["seat01-node1"]["ok"] > 0 and tries("node1", "Accepted password") == 1
 
 
-def test_a_machine_that_is_not_who_it_was_gets_no_password() -> None:
+def test_a_host_that_is_not_who_it_was_gets_no_password() -> None:
     former = KNOWN_HOSTS.read_text()
     master, utility = address("master"), lines_of(address("utility.example.com"))[0].split(" ", 1)[1]
     kept = [line for line in former.splitlines() if not line.startswith(master + " ")]

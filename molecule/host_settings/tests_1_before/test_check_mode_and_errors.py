@@ -26,7 +26,7 @@ def host(request: pytest.FixtureRequest) -> Any:
     return machine(request.param)
 
 
-def test_the_machines_are_known_as_they_were() -> None:
+def test_the_hosts_are_known_as_they_were() -> None:
     prints = {name: sorted(lines) for name, lines in all_prints(NAMES).items()}
     kept_prints().write_text(json.dumps(prints), encoding="utf-8")
 

@@ -21,14 +21,14 @@ NET = os.environ.get("CLASSROOM_NET", "192.168.91")
 ALL = "master node1 node2"
 
 
-def test_one_address_for_two_machines(tmp_path: Path) -> None:
+def test_one_address_for_two_hosts(tmp_path: Path) -> None:
     same = beside(tmp_path / "extra.yml", f"all: {{hosts: {{node2: {{ansible_host: {NET}.101}}}}}}\n")
     found = f"found {NET}.101 on node1 ({NET}.101) and node2 ({NET}.101)"
     refused(ALL, inventories=same, says=("expected every address once", found, "Give each its own address"))
 
 
 @pytest.mark.parametrize("twin", ["node1.example.com", "node1.example.org"], ids=["full name", "short name"])
-def test_one_name_for_two_machines(tmp_path: Path, twin: str) -> None:
+def test_one_name_for_two_hosts(tmp_path: Path, twin: str) -> None:
     group = f"{{hosts: {{{twin}: {{ansible_host: {NET}.103}}}}}}"
     same = beside(tmp_path / "extra.yml", f"workers: {group}\nk8s_cluster: {group}\n")
     found = f"on node1 ({NET}.101) and {twin} ({NET}.103)"

@@ -20,7 +20,7 @@ TOO_SMALL = {
 
 
 @pytest.mark.parametrize("setting", TOO_SMALL)
-def test_a_machine_that_is_too_small(setting: str) -> None:
+def test_a_host_that_is_too_small(setting: str) -> None:
     says = ("master cannot become a control plane", TOO_SMALL[setting], "Give the host more")
     refused("master", "--limit", "master", "--extra-vars", setting, says=says)
 

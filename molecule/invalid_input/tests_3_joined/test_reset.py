@@ -59,7 +59,7 @@ def other_cluster() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("other_cluster")
-def test_a_machine_of_another_cluster() -> None:
+def test_a_host_of_another_cluster() -> None:
     says = (f"This host belongs to another cluster: expected the one at {NET}.100:6443",
             f"found the one at {NET}.200:6443 (CA sha256:", "allow_foreign")
     refused("node1", "--limit", "node1", *SURE, playbook_name="reset.yml", says=says)

@@ -39,7 +39,7 @@ def test_the_cluster_works() -> None:
     assert "TASK [classroom.kubeadm.verify : Verify cluster]" in done.stdout
 
 
-def test_every_machine_is_a_node_once(host: Any) -> None:
+def test_every_host_is_a_node_once(host: Any) -> None:
     assert sorted(node["metadata"]["name"] for node in get(host, "nodes")) == ["master", "node1", "node2"]
 
 

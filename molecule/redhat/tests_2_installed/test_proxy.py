@@ -85,7 +85,7 @@ def test_both_package_managers_fetch_through_it(declaration: str) -> None:
     assert asked("GET http://packages.outside.test/") == addresses()
 
 
-def test_a_person_at_the_machine_has_apt_use_it() -> None:
+def test_a_person_at_the_host_has_apt_use_it() -> None:
     source = "deb [trusted=yes] http://packages.outside.test/person ./"
     machine("node1").run(
         f"echo '{source}' > /run/outside.list; "

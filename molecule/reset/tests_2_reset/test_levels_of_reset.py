@@ -215,7 +215,7 @@ def test_the_class_is_back_without_the_utility() -> None:
         succeeded(playbook("verify.yml"))
 
 
-def test_one_machine_out_and_back_leaves_the_others_alone() -> None:
+def test_one_host_out_and_back_leaves_the_others_alone() -> None:
     others = {name: containers(name) for name in ("master", "node2")}
     nodes = node_ids()
     with stage("renew.yml, node1"):

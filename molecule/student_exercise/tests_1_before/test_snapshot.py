@@ -14,7 +14,7 @@ from tests.support.snapshots import all_prints, machine
 NODES = ("master", "node1")
 
 
-def test_the_machines_have_no_tools_of_lessons() -> None:
+def test_the_hosts_have_no_tools_of_lessons() -> None:
     for name in NODES:
         assert not machine(name).exists("podman")
     prints = {name: sorted(lines) for name, lines in all_prints(NODES).items()}

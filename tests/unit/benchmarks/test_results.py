@@ -109,7 +109,7 @@ def test_a_disturbed_round_is_a_warning_and_no_failure(loads: list[Load], expect
     assert found.as_markdown().count("**Warning**") == len(expected)
 
 
-def test_the_load_is_that_of_this_machine() -> None:
+def test_the_load_is_that_of_this_host() -> None:
     load = Load.now(0.05)
     assert load.average >= 0 and load.busy >= 0
 

@@ -32,7 +32,7 @@ def test_what_is_written_is_read_back(small_bundle: Path) -> None:
     assert (small_bundle / bundle_lock.NAME).read_text(encoding="utf-8") == content.text()
 
 
-def test_a_machine_without_yaml_reads_the_same(small_bundle: Path) -> None:
+def test_a_host_without_yaml_reads_the_same(small_bundle: Path) -> None:
     content, lock = bundle_contents.read(str(small_bundle)), bundle_lock.read(str(small_bundle))
     assert (lock.files, lock.images) == (content.files, content.images)
 

@@ -74,7 +74,7 @@ def described(entry: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=["debian", "ubuntu", "rocky"],
 )
-def test_repositories_are_those_of_the_machines(value: Any, family: str, machine: dict[str, str], version: str) -> None:
+def test_repositories_are_those_of_the_hosts(value: Any, family: str, machine: dict[str, str], version: str) -> None:
     given = {"cluster_version": version, "ansible_facts": {"classroom_machine": machine}}
     if family == "apt":
         given |= {"bundle_distribution": machine["distribution"], "bundle_codename": machine["codename"]}

@@ -75,7 +75,7 @@ def test_a_handler_needs_its_program(there: list[str]) -> None:
     assert found["runtime"].get("runtimes", {}) == {name: FURTHER[name] for name in there}
 
 
-def test_a_class_for_what_any_machine_has() -> None:
+def test_a_class_for_what_any_host_has() -> None:
     found = {"a": ["kata"], "c": ["kata", "gvisor", "crun"]}
     machines = {**{name: {"_crio_runtimes_found": names} for name, names in found.items()}, "b": {}}
     text = value("_crio_runtime_classes", cluster_machines=list(machines), hostvars=machines)

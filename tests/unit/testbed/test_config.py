@@ -79,7 +79,7 @@ platforms:
     (SCENARIO_TEXT, [("node1", "localhost/y:latest", "10.0.0.7", False),
                      ("master", "localhost/y:latest", "192.168.90.100", True)]),
 ])
-def test_a_scenario_may_have_machines_of_its_own(
+def test_a_scenario_may_have_hosts_of_its_own(
     checkout: Checkout, scenario: str, found: list[tuple[str, str, str, bool]]
 ) -> None:
     """What it does not say of one is as in the description, and a key that it has wins."""
@@ -88,7 +88,7 @@ def test_a_scenario_may_have_machines_of_its_own(
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "molecule").glob("*/molecule.yml")), ids=lambda file: file.parent.name)
-def test_every_machine_of_every_scenario_has_an_image(checkout: Checkout, file: Path) -> None:
+def test_every_host_of_every_scenario_has_an_image(checkout: Checkout, file: Path) -> None:
     known = images(Checkout(ROOT, checkout.cache, checkout.run_root))
     texts = [(ROOT / DESCRIPTION).read_text(), file.read_text()]
     assert {one.image for one in platforms(texts, LAB, checkout)} <= set(known)
@@ -108,7 +108,7 @@ def test_names_of_a_set_fit_the_kernel_and_lead_back(prefix: str) -> None:
     assert prefix_of(f"{machines.network}-1795206489") == prefix
 
 
-def test_mac_address_is_private_and_the_machines_own() -> None:
+def test_mac_address_is_private_and_the_hosts_own() -> None:
     assert mac_address("192.168.91.10") == "02:42:c0:a8:5b:0a"
     assert mac_address("192.168.91.10") != mac_address("192.168.91.100")
 

@@ -35,7 +35,7 @@ def test_what_is_missing_is_said_with_what_to_do(change: dict[str, Any], words: 
     assert words in sentence
 
 
-def test_a_machine_that_is_started_again_wants_a_part_of_it() -> None:
+def test_a_host_that_is_started_again_wants_a_part_of_it() -> None:
     small = replace(GOOD, memory=MEMORY // 4, disk=DISK // 4, inotify=INOTIFY // 4)
     assert complaints(small, machines=1) == [] and len(complaints(small)) == 3
     (sentence,) = complaints(replace(small, inotify=1), machines=1)

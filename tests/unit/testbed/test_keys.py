@@ -15,7 +15,7 @@ class TestKnownHosts:
             "192.168.90.100 ssh-ed25519 B\n192.168.90.10 ssh-ed25519 NEW\n"
         )
 
-    def test_file_goes_with_the_last_machine(self, checkout: Checkout) -> None:
+    def test_file_goes_with_the_last_host(self, checkout: Checkout) -> None:
         checkout.state.mkdir(parents=True)
         file = checkout.state / "known_hosts"
         update_known_hosts(checkout, {"10.0.0.1": "ssh-ed25519 A", "10.0.0.2": "ssh-ed25519 B"})

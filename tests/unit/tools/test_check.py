@@ -182,7 +182,7 @@ def test_each_stage_has_a_budget_and_no_budget_is_left_over() -> None:
     assert [stage.name for stage in (*stages(), *long_stages())] == list(BUDGETS)
 
 
-def test_the_plan_fits_an_idle_machine_with_nothing_compiled() -> None:
+def test_the_plan_fits_an_idle_host_with_nothing_compiled() -> None:
     """A new stage frees as much as it costs, or goes to `make test-long`."""
     assert planned_minutes(stages(), BUDGETS, places=2) <= PLAN_MINUTES
 

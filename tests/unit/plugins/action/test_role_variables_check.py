@@ -73,7 +73,7 @@ def test_what_the_roles_take_passes(values: Mapping[str, Any]) -> None:
         ({"worker_timeout": "long"}, "worker_timeout"),
     ],
 )
-def test_what_they_do_not_take_is_named_with_its_machine(values: Mapping[str, Any], words: str) -> None:
+def test_what_they_do_not_take_is_named_with_its_host(values: Mapping[str, Any], words: str) -> None:
     result = run({"master": {}, "node1": values}, ["host", "worker", "pod_network"])
 
     [problem] = result["problems"]

@@ -52,7 +52,7 @@ def test_nothing_to_say() -> None:
     ("ssh_host_keys", {"ecdsa-sha2-nistp256": "SHA256:x", "ssh-rsa": "SHA256:y"}, "ssh host key",
      "ecdsa-sha2-nistp256, ssh-rsa", "ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub"),
 ])
-def test_what_two_machines_share_is_found_on_both(key: str, value: Any, kind: str, subject: str, command: str) -> None:
+def test_what_two_hosts_share_is_found_on_both(key: str, value: Any, kind: str, subject: str, command: str) -> None:
     hosts = {"a": machine(1, **{key: value}), "b": machine(2), "c": machine(3, **{key: value})}
     report = audit_report(hosts, ["a", "b", "c"])
     assert rows(report) == [("a", "same", kind, subject), ("c", "same", kind, subject)]
@@ -61,7 +61,7 @@ def test_what_two_machines_share_is_found_on_both(key: str, value: Any, kind: st
 
 
 @pytest.mark.parametrize("key", ["machine_id", "product_uuid"])
-def test_what_no_machine_has_is_not_the_same(key: str) -> None:
+def test_what_no_host_has_is_not_the_same(key: str) -> None:
     assert audit_report({"a": machine(1, **{key: ""}), "b": machine(2, **{key: ""})}, ["a", "b"])["findings"] == []
 
 
@@ -92,7 +92,7 @@ def test_groups_of_clones_are_told_apart() -> None:
         "e": "the same on d"}
 
 
-def test_a_card_with_one_address_on_two_interfaces_of_one_machine_is_no_clone() -> None:
+def test_a_card_with_one_address_on_two_interfaces_of_one_host_is_no_clone() -> None:
     bond = machine(1, mac_addresses={"eth0": "52:54:00:00:00:01", "eth1": "52:54:00:00:00:01"})
     assert audit_report({"a": bond, "b": machine(2)}, ["a", "b"])["findings"] == []
 
@@ -106,7 +106,7 @@ def test_a_card_with_one_address_on_two_interfaces_of_one_machine_is_no_clone() 
     ({}, "failed", "it gave no result"),
     (None, "failed", "it gave no result"),
 ])
-def test_a_machine_that_was_not_audited_is_named(result: dict[str, Any] | None, kind: str, reason: str) -> None:
+def test_a_host_that_was_not_audited_is_named(result: dict[str, Any] | None, kind: str, reason: str) -> None:
     hosts = {"a": {} if result is None else {"audit_result": result}, "b": machine(2)}
     report = audit_report(hosts, ["a", "b"])
     assert rows(report) == [("a", "not audited", kind, "a")]
@@ -115,7 +115,7 @@ def test_a_machine_that_was_not_audited_is_named(result: dict[str, Any] | None, 
     assert report["lines"][-1] == "1 finding on 1 machine (1 not audited); 1 of 2 machines audited"
 
 
-def test_a_machine_that_hostvars_do_not_have_is_not_audited() -> None:
+def test_a_host_that_hostvars_do_not_have_is_not_audited() -> None:
     assert rows(audit_report({}, ["a", "a"])) == [("a", "not audited", "failed", "a")]
 
 
@@ -167,7 +167,7 @@ def test_what_is_not_the_roles_to_change_has_drifted_as_well() -> None:
 
 @pytest.mark.parametrize(("family", "command"), [
     ("redhat", "rpm --query kubelet"), ("debian", "dpkg-query --show kubelet")])
-def test_a_person_is_told_what_the_machine_understands(family: str, command: str) -> None:
+def test_a_person_is_told_what_the_host_understands(family: str, command: str) -> None:
     host = machine(1)
     host["ansible_facts"] = {"classroom_machine": {"os_family": family}}
     host["kubernetes_result"]["changes"] = ["package kubelet: it has another version"]
@@ -188,7 +188,7 @@ def test_of_two_actions_that_begin_alike_the_longer_is_tried_first() -> None:
     ("worker", {}, {}, True),
     ("unfinished", {}, {}, True),
 ])
-def test_on_a_bare_machine_nothing_has_drifted(
+def test_on_a_bare_host_nothing_has_drifted(
     cluster: str, containerd: dict[str, str], kubernetes: dict[str, str], drifted: bool
 ) -> None:
     host = machine(1)
@@ -200,7 +200,7 @@ def test_on_a_bare_machine_nothing_has_drifted(
     assert report["machines"]["a"]["prepared"] == bool(containerd or kubernetes)
 
 
-def test_a_machine_that_the_roles_are_not_for_is_not_compared() -> None:
+def test_a_host_that_the_roles_are_not_for_is_not_compared() -> None:
     utility = {"audit_result": machine(1)["audit_result"]}
     report = audit_report({"utility": utility}, ["utility"])
     assert report["findings"] == [] and report["machines"]["utility"]["prepared"] is None
@@ -217,7 +217,7 @@ def test_a_role_that_could_not_compare_is_named(message: str, reason: str) -> No
     assert finding["reason"] == reason and finding["command"].endswith("--limit a")
 
 
-def test_the_table_is_aligned_and_in_the_order_of_the_machines() -> None:
+def test_the_table_is_aligned_and_in_the_order_of_the_hosts() -> None:
     first, second = machine(1), machine(2)
     first["audit_result"].update(residue=[CNI0, {**CNI0, "kind": "nft table", "subject": "ip kube-proxy"}])
     second["kubernetes_result"]["changes"] = ["hold kubelet: it would move"]

@@ -28,7 +28,7 @@ HOSTVARS: dict[str, dict[str, Any]] = {
         ("node2.school.example", "example.com", "node2.school.example", "node2.school.example"),
     ],
 )
-def test_one_machine(machine: str, domain: str, address: str, fqdn: str) -> None:
+def test_one_host(machine: str, domain: str, address: str, fqdn: str) -> None:
     [entry] = cluster_hosts(HOSTVARS, [machine], domain)
     assert entry == {
         "name": machine,
@@ -38,7 +38,7 @@ def test_one_machine(machine: str, domain: str, address: str, fqdn: str) -> None
     }
 
 
-def test_machines_are_listed_once_and_unknown_ones_left_out() -> None:
+def test_hosts_are_listed_once_and_unknown_ones_left_out() -> None:
     listed = cluster_hosts(HOSTVARS, ["master", "", "nobody", "node1", "master"])
     assert [entry["name"] for entry in listed] == ["master", "node1"]
 

@@ -32,7 +32,7 @@ def row(hostvars: dict[str, Any], name: str = "a") -> dict[str, str]:
     return next(each for each in rows if each["host"] == name)
 
 
-def test_a_machine_that_became_ready() -> None:
+def test_a_host_that_became_ready() -> None:
     report = enroll_report({"a": machine()}, ["a"])
     assert report["rows"] == [{
         "host": "a", "state": "ready", "login": "key installed", "sudo": "with password", "python": "3.13.5",
@@ -104,7 +104,7 @@ def test_clones_are_named_once_for_each_group() -> None:
     assert set(problems) == {"a", "b"} and "systemd-machine-id-setup" in problems["a"]
 
 
-def test_a_machine_that_is_not_entered_is_known_by_its_host_keys() -> None:
+def test_a_host_that_is_not_entered_is_known_by_its_host_keys() -> None:
     shut = {"state": "no way in", "user": "x", "problem": "No.", "host_keys": {"ssh-ed25519": "SHA256:1"}}
     hosts = {"a": machine(1), "b": {"__enroll_contact": shut}}
     assert "It is a clone of a" in row(hosts, "b")["reason"]
@@ -124,6 +124,6 @@ def test_first_contact_is_said_plainly() -> None:
 
 
 @pytest.mark.parametrize("identity", [["x"], "x", {"machine_id": ["x"]}, {"machine_id": "x", "mac_addresses": ["x"]}])
-def test_an_odd_identity_costs_only_its_machine(identity: Any) -> None:
+def test_an_odd_identity_costs_only_its_host(identity: Any) -> None:
     found = enroll_report({"a": machine(1), "b": machine(2, __enroll_identity={"identity": identity})}, ["a", "b"])
     assert "its answer is not one of this collection's" in found["problems"]["b"] and list(found["problems"]) == ["b"]

@@ -54,7 +54,7 @@ def test_groups_of_the_roles_and_of_each_seat(listed: dict[str, Any]) -> None:
     assert listed["utility"]["hosts"] == ["utility.example.com"]
 
 
-def test_every_machine_knows_its_peers(listed: dict[str, Any]) -> None:
+def test_every_host_knows_its_peers(listed: dict[str, Any]) -> None:
     machines = listed["_meta"]["hostvars"]
     assert machines["seat02-node1"]["cluster_machines"] == ["seat02-master", "seat02-node1", "seat02-node2"]
     assert machines["seat02-node1"]["cluster_control_plane"] == "seat02-master"

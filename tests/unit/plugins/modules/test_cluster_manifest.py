@@ -38,7 +38,7 @@ def test_it_applies_what_differs(run_main: Any, kubectl: Any, differs: bool, che
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize("option", ["content", "path", "url"])
-def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
+def test_on_a_bare_host_it_predicts_or_says_what_is_missing(
     run_main: Any, tmp_path: Path, option: str, check: bool
 ) -> None:
     source = {"content": CONTENT, "path": str(tmp_path / "none.yml"), "url": f"file://{tmp_path}/none.yml"}

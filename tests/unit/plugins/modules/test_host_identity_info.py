@@ -15,7 +15,7 @@ from tests.unit.support.residue_lab import Host
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_tells_machines_apart(
+def test_what_tells_hosts_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: Callable[..., dict[str, Any]], check: bool
 ) -> None:
     host = Host(tmp_path)

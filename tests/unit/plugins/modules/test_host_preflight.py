@@ -30,7 +30,7 @@ def node(machine: Any, fake_run: Any) -> Any:
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_fit_machine_returns_its_facts(node: Any, run_on_machine: Any, check: bool) -> None:
+def test_a_fit_host_returns_its_facts(node: Any, run_on_machine: Any, check: bool) -> None:
     found = node.snapshot()
     result = run_on_machine(host_preflight, FIT, check=check)
     assert (result["changed"], result["failures"]) == (False, [])
@@ -41,7 +41,7 @@ def test_a_fit_machine_returns_its_facts(node: Any, run_on_machine: Any, check: 
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_an_unfit_machine_fails_with_everything(node: Any, run_on_machine: Any, check: bool) -> None:
+def test_an_unfit_host_fails_with_everything(node: Any, run_on_machine: Any, check: bool) -> None:
     spec = {**FIT, "address": "192.168.90.102", "min_memory_mib": 8192, "controller_time": time.time() - 300}
     result = run_on_machine(host_preflight, spec, check=check)
     assert result["failed"]

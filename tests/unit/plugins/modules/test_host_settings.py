@@ -43,7 +43,7 @@ def test_check_mode_predicts_what_the_real_run_does(bare: Any, run_on_machine: A
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_ready_machine_stays_as_it_is(bare: Any, run_on_machine: Any, check: bool) -> None:
+def test_a_ready_host_stays_as_it_is(bare: Any, run_on_machine: Any, check: bool) -> None:
     run_on_machine(host_settings, SPEC)
     found = bare.snapshot()
     result = run_on_machine(host_settings, SPEC, check=check)

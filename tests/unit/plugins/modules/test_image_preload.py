@@ -89,7 +89,7 @@ def test_what_failed_is_told_and_the_rest_is_there(run_main: Any, machine: Path)
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize("options", [{"images": [PAUSE]}, {"kubeadm_images": "control_plane"}])
-def test_on_a_bare_machine_it_predicts_or_says_what_is_missing(
+def test_on_a_bare_host_it_predicts_or_says_what_is_missing(
     run_main: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], check: bool
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -90,7 +90,7 @@ def test_a_version_that_the_source_lacks(machine: Any, run_pinned: Any) -> None:
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_machine_of_another_family(machine: Any, run_pinned: Any, check: bool) -> None:
+def test_a_host_of_another_family(machine: Any, run_pinned: Any, check: bool) -> None:
     machine.path(STATUS).unlink()
     assert "expected a host of the Debian or Red Hat family" in run_pinned(SPEC, check=check)["msg"]
 

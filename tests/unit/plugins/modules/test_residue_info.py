@@ -32,7 +32,7 @@ def snapshot(host: Host) -> list[str]:
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_clean_machine(host: Host, run_main: Run, check: bool) -> None:
+def test_a_clean_host(host: Host, run_main: Run, check: bool) -> None:
     result = run_main(residue_info.main, {}, check=check)
     assert (result["failed"], result["changed"], result["cluster"]) == (False, False, "none")
     assert (result["residue"], result["hygiene"]) == ([], [])

@@ -53,7 +53,7 @@ def test_a_name_that_is_none(run_main: Any, options: dict[str, Any], check: bool
     assert not Path(options["directory"]).exists()
 
 
-def test_a_machine_without_openssl(run_main: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_openssl(run_main: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     result = run_main(main, options)
     assert result["failed"] and "openssl" in result["msg"] and "127" in result["msg"]

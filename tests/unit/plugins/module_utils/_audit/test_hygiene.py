@@ -95,7 +95,7 @@ def test_nothing_is_found_on_a_fresh_control_plane(control_plane: Lab) -> None:
     assert hygiene.find(machine_of(control_plane, {"eth0": ADDRESS}), ADDRESS, 30) == ()
 
 
-def test_nothing_is_found_on_a_machine_without_a_cluster(lab: Lab) -> None:
+def test_nothing_is_found_on_a_host_without_a_cluster(lab: Lab) -> None:
     assert hygiene.find(machine_of(lab, {"eth0": ADDRESS}), ADDRESS, 30) == ()
 
 
@@ -234,12 +234,12 @@ def test_all_places_of_a_changed_address_are_named(control_plane: Lab, own: str,
     ]
 
 
-def test_addresses_of_the_cluster_itself_are_not_the_machine_s(control_plane: Lab) -> None:
+def test_addresses_of_the_cluster_itself_are_not_the_host_s(control_plane: Lab) -> None:
     machine = machine_of(control_plane, {"eth0": "192.0.2.7", "kube-ipvs0": "10.96.0.1", "cni0": ADDRESS})
     assert len(hygiene.find(machine, "", 30)) == 4
 
 
-def test_a_machine_that_does_not_tell_its_addresses_is_not_judged(control_plane: Lab) -> None:
+def test_a_host_that_does_not_tell_its_addresses_is_not_judged(control_plane: Lab) -> None:
     assert hygiene.find(machine_of(control_plane, {}, rc=127), "", 30) == ()
 
 
@@ -266,7 +266,7 @@ def test_a_machine_id(text: str, good: bool) -> None:
     ("system:node:seat7", "seat7", "seat8", True),
     ("kubernetes-admin", "master", "", False),
 ])
-def test_a_kubelet_with_the_identity_of_another_machine(
+def test_a_kubelet_with_the_identity_of_another_host(
     control_plane: Lab, authority: Authority, monkeypatch: pytest.MonkeyPatch, certified: str, name: str,
     override: str, found: bool
 ) -> None:
@@ -307,7 +307,7 @@ LINKS = {
 
 @pytest.mark.parametrize(("container", "names"), [
     (False, ["enp1s0"]), (True, ["enp1s0", "eth0", "macvlan0"])])
-def test_only_the_machine_s_own_interfaces_count(lab: Lab, container: bool, names: list[str]) -> None:
+def test_only_the_host_s_own_interfaces_count(lab: Lab, container: bool, names: list[str]) -> None:
     if container:
         lab.write("/run/systemd/container", "podman")
     for name, (device, kind, cable, address) in LINKS.items():
@@ -328,6 +328,6 @@ def test_an_identity_is_public_facts_only(control_plane: Lab) -> None:
         "container": False, "machine_id": ID, "product_uuid": "4c4c4544-0042", "mac_addresses": {}, "ssh_host_keys": {}}
 
 
-def test_an_identity_of_a_machine_that_tells_nothing(tmp_path: Path) -> None:
+def test_an_identity_of_a_host_that_tells_nothing(tmp_path: Path) -> None:
     assert identity.identity(Lab(tmp_path).machine) == {
         "container": False, "machine_id": "", "product_uuid": "", "mac_addresses": {}, "ssh_host_keys": {}}

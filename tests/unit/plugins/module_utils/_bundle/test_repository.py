@@ -71,7 +71,7 @@ def unsigned(repository: Path, keyring: Keyring) -> list[str]:
     return package_file.unsigned_rpms(files, f"{rpm(repository)}/{bundle_repository.PUBLIC_KEY}", keyring.home)
 
 
-def test_apts_index_names_packages_as_a_machine_will_ask_for_them(
+def test_apts_index_names_packages_as_a_host_will_ask_for_them(
     repository: Path, keyring: Keyring, key: SigningKey
 ) -> None:
     bundle_repository.make_apt(apt(repository), keyring, key)

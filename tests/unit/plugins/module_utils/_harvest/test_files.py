@@ -106,7 +106,7 @@ def test_what_is_no_file_is_named(root: Root) -> None:
     # The machine itself lives there
     ("/", [], ["/root", "/root/share", "/root/share/x"]),
 ])
-def test_a_file_system_of_another_machine_is_not_looked_at(
+def test_a_file_system_of_another_host_is_not_looked_at(
     root: Root, mount: str, left_out: list[str], paths: list[str]
 ) -> None:
     write(root, "/root/share/x")

@@ -326,7 +326,7 @@ def test_a_control_plane_that_is_down_is_a_reason_and_no_error(lab: Lab, broken:
 
 @pytest.mark.parametrize(("text", "said"), [
     (None, "there is no"), ("apiVersion: v1\n", "is not a complete kubeconfig")])
-def test_a_machine_without_a_cluster_is_no_error(lab: Lab, text: str | None, said: str) -> None:
+def test_a_host_without_a_cluster_is_no_error(lab: Lab, text: str | None, said: str) -> None:
     if text is not None:
         lab.write("/etc/kubernetes/admin.conf", text)
     found, reason = harvest_objects.of_cluster(lab.machine, "/etc/kubernetes/admin.conf", ObjectsSpec(), 1)

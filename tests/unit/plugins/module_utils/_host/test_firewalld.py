@@ -81,7 +81,7 @@ def test_what_is_open_needs_nothing(state: str) -> None:
     ("auto", STOPPED), ("auto", systemd.Unit(firewalld.UNIT)), ("unchanged", RUNS),
     ("stopped", STOPPED), ("stopped", systemd.Unit(firewalld.UNIT)),
 ])
-def test_machines_that_are_left_alone(spec: str, unit: systemd.Unit) -> None:
+def test_hosts_that_are_left_alone(spec: str, unit: systemd.Unit) -> None:
     assert plan(replace(SPEC, state=spec), FirewalldState(unit)).steps == ()
 
 

@@ -37,7 +37,7 @@ def test_the_listener_is_named(machine: Any, table: str, rows: str, expected: st
     assert listener(machine.root, 6443) == expected
 
 
-def test_a_machine_without_ipv6_has_one_table(machine: Any) -> None:
+def test_a_host_without_ipv6_has_one_table(machine: Any) -> None:
     assert listener(machine.root, 6443) is None
 
 

@@ -84,7 +84,7 @@ def test_none_and_two_are_refused(spec: InterfacesSpec, addresses: tuple[Address
         plan(spec, InterfacesState(addresses))
 
 
-def test_a_machine_may_be_elsewhere_where_that_is_fine() -> None:
+def test_a_host_may_be_elsewhere_where_that_is_fine() -> None:
     assert plan(InterfacesSpec("192.168.91.0/24", optional=True), InterfacesState((OUT,))).facts() == {"internal": {},
                                                                                                        "external": {}}
 

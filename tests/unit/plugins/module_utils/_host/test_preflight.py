@@ -42,7 +42,7 @@ ALL = (MASTER, WORKER, UTILITY)
 
 
 @pytest.mark.parametrize("spec", ALL)
-def test_a_good_machine_may_become_anything(spec: HostRequirements) -> None:
+def test_a_good_host_may_become_anything(spec: HostRequirements) -> None:
     assert check(spec, GOOD) == []
 
 
@@ -157,7 +157,7 @@ def small(machine: Any, fake_run: Any) -> Any:
     return machine
 
 
-def test_a_machine_is_read(small: Any, fake_run: Any) -> None:
+def test_a_host_is_read(small: Any, fake_run: Any) -> None:
     small.write("/run/crio/crio.sock", "")
     small.write("/etc/kubernetes/kubelet.conf", "")
     found = read_facts(small.root, fake_run, WORKER, 1000.0, 940.0)

@@ -175,7 +175,7 @@ def bare(machine: Any) -> Any:
     return machine
 
 
-def test_a_bare_machine_becomes_ready_and_stays_so(
+def test_a_bare_host_becomes_ready_and_stays_so(
     bare: Any, fake_run: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     named: list[str] = []

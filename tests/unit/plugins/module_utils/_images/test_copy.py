@@ -99,7 +99,7 @@ def test_what_stands_still_is_ended_and_what_moves_is_not(
     assert not Path("/proc", (tmp_path / "pid").read_text(encoding="utf-8")).exists()
 
 
-def test_a_machine_without_skopeo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_skopeo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(SkopeoFailed, match="install the package skopeo") as failed:

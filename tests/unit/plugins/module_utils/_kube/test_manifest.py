@@ -86,7 +86,7 @@ def test_an_api_server_that_is_not_there_is_predicted_or_told(tmp_path: Path, pr
 
 
 @pytest.mark.parametrize("predict", [False, True])
-def test_a_bare_machine_is_predicted_or_told(tmp_path: Path, predict: bool) -> None:
+def test_a_bare_host_is_predicted_or_told(tmp_path: Path, predict: bool) -> None:
     kubectl = Kubectl(str(tmp_path / "admin.conf"), "no-such-kubectl")
 
     if predict:

@@ -139,7 +139,7 @@ def test_setting_the_clock_meanwhile_changes_no_timeout(lab: Lab, step: float) -
     assert 20 <= lab.clock.moment - begin < 22
 
 
-def test_pods_of_a_machine_that_is_down_are_not_waited_for(lab: Lab) -> None:
+def test_pods_of_a_host_that_is_down_are_not_waited_for(lab: Lab) -> None:
     lab.api.objects[NODE]["status"]["conditions"][0]["status"] = "Unknown"
     cluster(lab).stubborn.add("web")
     begin = lab.clock.moment
@@ -193,7 +193,7 @@ def test_an_api_that_goes_away_meanwhile_is_a_warning(lab: Lab, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("machine_id", "deleted"), [("5f1b", True), ("", True), ("other", False)])
-def test_a_node_of_another_machine_is_left_alone(lab: Lab, machine_id: str, deleted: bool) -> None:
+def test_a_node_of_another_host_is_left_alone(lab: Lab, machine_id: str, deleted: bool) -> None:
     found = converge(NodeRemovalSpec("node1", machine_id=machine_id), lab.machine)
     assert (NODE not in lab.api.objects) is deleted
     if not deleted:

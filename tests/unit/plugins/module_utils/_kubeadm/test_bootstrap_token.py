@@ -132,14 +132,14 @@ NODE = "/api/v1/nodes/node1"
     ("found", "deleted"),
     [(node(), True), (node("False"), False), (node("False", "other", "10.0.0.1"), False), (node("Unknown"), False)],
 )
-def test_a_ready_node_of_the_same_machine_makes_room(lab: Lab, found: dict[str, Any], deleted: bool) -> None:
+def test_a_ready_node_of_the_same_host_makes_room(lab: Lab, found: dict[str, Any], deleted: bool) -> None:
     lab.api.objects[NODE] = found
     present(SPEC, lab.machine, CONF, False)
     assert (NODE not in lab.api.objects) is deleted
 
 
 @pytest.mark.parametrize("found", [node(machine_id="other"), node(address="192.168.90.102")])
-def test_a_ready_node_of_another_machine_is_named(lab: Lab, found: dict[str, Any]) -> None:
+def test_a_ready_node_of_another_host_is_named(lab: Lab, found: dict[str, Any]) -> None:
     lab.api.objects[NODE] = found
     with pytest.raises(ClassroomError, match=r"no Ready Node .*found one at 192.168.90.*kubectl delete node node1"):
         present(SPEC, lab.machine, CONF, False)

@@ -183,7 +183,7 @@ def tree(lab: Lab) -> dict[str, str]:
 
 
 STATES: dict[str, tuple[Any, str]] = {
-    "clean machine": (lambda build, spec: build, "init"),
+    "clean host": (lambda build, spec: build, "init"),
     "certificates given by somebody": (lambda build, spec: build.certs(), "init"),
     "nothing left of a try that failed early": (lambda build, spec: build.marker(spec), "init"),
     "healthy": (lambda build, spec: build.complete(), "none"),
@@ -359,7 +359,7 @@ def test_a_diff_says_why(lab: Lab, spec: InitSpec) -> None:
     assert "absent" in found["diff"]["before"]
 
 
-def test_bare_machine_in_check_mode_is_predicted(lab: Lab, spec: InitSpec) -> None:
+def test_bare_host_in_check_mode_is_predicted(lab: Lab, spec: InitSpec) -> None:
     lab.programs.clear()
     outcome = converge(spec, lab.machine, True)
     assert outcome.decision.name == "init" and outcome.changed and not outcome.warnings

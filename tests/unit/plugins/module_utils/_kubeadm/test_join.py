@@ -148,7 +148,7 @@ def tree(lab: Lab) -> dict[str, str]:
 
 
 STATES: dict[str, tuple[Any, str]] = {
-    "clean machine": (lambda build: build, "join"),
+    "clean host": (lambda build: build, "join"),
     "member": (lambda build: build.member(), "none"),
     "kubelet stopped": (lambda build: build.member().kubelet(False), "start"),
     "Node deleted": (lambda build: build.ca().kubelet().identity(), "reset and join"),
@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "another cluster's worker": (
         lambda build: build.member().identity(server="https://10.0.0.9:6443").says(Untrusted("unknown issuer", "ca")),
         r"another cluster: expected the one at 127.0.0.1.*found the one at 10.0.0.9:6443 \(CA sha256:.*allow_reset"),
-    "a copy of another machine": (
+    "a copy of another host": (
         lambda build: build.member().identity("node2"), "another name: expected node1, found node2"),
     "a control plane": (
         lambda build: build.lab.write("/etc/kubernetes/manifests/kube-apiserver.yaml"), "has control plane files"),
@@ -325,7 +325,7 @@ def test_an_unreachable_master_is_named_in_the_first_call(build: Builder, spec: 
     assert converge(with_(spec, endpoint=there), build.lab.machine, None, True).decision.name == "join"
 
 
-def test_bare_machine_in_check_mode(build: Builder, spec: JoinSpec) -> None:
+def test_bare_host_in_check_mode(build: Builder, spec: JoinSpec) -> None:
     build.lab.programs.clear()
     outcome = converge(spec, build.lab.machine, None, True)
     assert (outcome.decision.name, outcome.changed, outcome.needs_discovery) == ("join", True, True)

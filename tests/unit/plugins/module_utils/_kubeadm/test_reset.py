@@ -230,7 +230,7 @@ def test_what_is_refused_is_left_as_it_is(state: str, check_mode: bool, build: B
     (["https://192.168.90.100:7443"], "sha256:a", {"ca_hash": "sha256:b"}, True),
     ([], "sha256:a", {"ca_hash": "sha256:b"}, False),
 ])
-def test_whose_machine_it_is(servers: list[str], ca_hash: str, spec: dict[str, Any], foreign: bool) -> None:
+def test_whose_host_it_is(servers: list[str], ca_hash: str, spec: dict[str, Any], foreign: bool) -> None:
     facts = ResetState(membership="worker", servers=tuple(servers), ca_hash=ca_hash)
     assert (plan(ResetSpec(**{"endpoint": ENDPOINT, **spec}), facts).name == "undecided") is foreign
 

@@ -66,7 +66,7 @@ def test_dpkgs_journal_tells_of_an_interruption(machine: Any, fake_run: Any, nam
     assert backend.read([])[1] is interrupted
 
 
-def test_a_machine_without_dpkg(machine: Any, fake_run: Any) -> None:
+def test_a_host_without_dpkg(machine: Any, fake_run: Any) -> None:
     with pytest.raises(ClassroomError, match=r"expected dpkg's status in .*, found no such file"):
         Apt(machine.root, fake_run).read(["kubelet"])
 

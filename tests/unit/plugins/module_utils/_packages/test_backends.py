@@ -124,7 +124,7 @@ def make(machine: Any, backend: FakeBackend, spec: PackagesSpec = SPEC) -> None:
     apply(machine.root, backend, spec, read_state(machine.root, backend, spec, files), files)
 
 
-def test_a_bare_machine(machine: Any) -> None:
+def test_a_bare_host(machine: Any) -> None:
     backend = FakeBackend()
     make(machine, backend)
     assert backend.asked == [

@@ -120,7 +120,7 @@ def test_chains_that_an_administrator_may_use_too(chain: str, rules: tuple[str, 
     assert bool(plan(Rules("ip", "filter", (chain,), rules), others).chains) is ours
 
 
-def test_a_machine_with_an_administrators_rules_only_is_clean(host: Host) -> None:
+def test_a_host_with_an_administrators_rules_only_is_clean(host: Host) -> None:
     host.answers["iptables-nft-save"] = ADMINISTRATORS
     assert list(find_chains(host.scan)) == list(find_single_rules(host.scan)) == list(find_tables(host.scan)) == []
 

@@ -40,11 +40,11 @@ def dirty(host: Host) -> None:
     host.tables(("ip", "kube-proxy"), ("inet", "staff"))
 
 
-def test_an_empty_machine_without_any_tool_is_clean(host: Host) -> None:
+def test_an_empty_host_without_any_tool_is_clean(host: Host) -> None:
     assert find(host.machine) == ()
 
 
-def test_a_clean_machine_is_asked_few_questions(host: Host) -> None:
+def test_a_clean_host_is_asked_few_questions(host: Host) -> None:
     host.tables()
     host.links(link("eth0"))
     host.programs |= {"iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save"}
@@ -53,7 +53,7 @@ def test_a_clean_machine_is_asked_few_questions(host: Host) -> None:
     assert len(set(host.said)) == len(host.said)
 
 
-def test_an_administrators_machine_is_clean(host: Host) -> None:
+def test_an_administrators_host_is_clean(host: Host) -> None:
     host.write("/etc/cni/net.d/87-podman.conflist", '{"name": "podman", "plugins": [{"type": "bridge"}]}')
     host.write("/var/lib/cni/networks/podman/10.88.0.2")
     host.write("/etc/kubernetes/policy.yaml")

@@ -226,7 +226,7 @@ def test_whose_a_rule_is(rule: dict[str, Any], others: list[dict[str, Any]], own
     assert rule_owner(rule, [rule, *others]) == owner
 
 
-def test_the_machine_knows_its_own_addresses_all_the_time(host: Host) -> None:
+def test_the_host_knows_its_own_addresses_all_the_time(host: Host) -> None:
     def rules(*found: dict[str, Any]) -> None:
         host.answers["ip -4 -j rule show"] = json.dumps(found)
 

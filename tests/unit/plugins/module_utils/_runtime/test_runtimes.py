@@ -61,7 +61,7 @@ def test_whose_socket_it_is(socket: str, title: str | None) -> None:
     (RuntimeSpec("containerd", CONTAINERDS, "", "1.36.3"), CONTAINERD.socket),
     (RuntimeSpec("containerd", CONTAINERDS), "/run/cri-dockerd.sock"),
 ])
-def test_what_a_machine_can_have(spec: RuntimeSpec, kubelets: str) -> None:
+def test_what_a_host_can_have(spec: RuntimeSpec, kubelets: str) -> None:
     assert list(problems(spec, kubelets)) == []
 
 
@@ -76,7 +76,7 @@ def test_what_a_machine_can_have(spec: RuntimeSpec, kubelets: str) -> None:
         "expected CRI-O 1.36, as Kubernetes 1.36.3 needs it, found 1.35.2", "leave crio_version empty")),
     (RuntimeSpec("crio", CRIOS, "1.3", "1.36.3"), "", ("found 1.3 (crio_version)",)),
 ])
-def test_what_a_machine_is_refused(spec: RuntimeSpec, kubelets: str, words: tuple[str, ...]) -> None:
+def test_what_a_host_is_refused(spec: RuntimeSpec, kubelets: str, words: tuple[str, ...]) -> None:
     [sentence] = problems(spec, kubelets)
     assert all(word in sentence for word in words), sentence
 

@@ -119,7 +119,7 @@ def test_check_mode_only_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("left_out", "failed"), [((), ["system pods"]), (("node2",), [])])
-def test_pods_on_a_machine_that_has_failed_before_prove_nothing(
+def test_pods_on_a_host_that_has_failed_before_prove_nothing(
     tmp_path: Path, left_out: tuple[str, ...], failed: list[str]
 ) -> None:
     dead = {**pod("proxy-node2", "node2"), "status": {"phase": "Unknown"}}

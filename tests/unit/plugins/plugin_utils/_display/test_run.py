@@ -60,7 +60,7 @@ def row(found: Run, seat: str) -> Row:
     ({"cluster_name": "{{ name }}"}, ["workers"], SeatPlacement("kubernetes")),
     ({}, [], SeatPlacement("x")),
 ])
-def test_the_seat_of_a_machine(variables: dict[str, Any], groups: list[str], place: SeatPlacement) -> None:
+def test_the_seat_of_a_host(variables: dict[str, Any], groups: list[str], place: SeatPlacement) -> None:
     assert place_of("x", variables, groups) == place
 
 
@@ -74,7 +74,7 @@ def test_who_waits_and_who_works() -> None:
     assert row(found, "utility") == Row("utility", "", "Preflight", 1, 2, 4.0, "waiting", "")
 
 
-def test_a_seat_stands_where_it_got_stuck_though_its_other_machines_go_on() -> None:
+def test_a_seat_stands_where_it_got_stuck_though_its_other_hosts_go_on() -> None:
     found, _clock = run()
     failure = found.fails(Failure("seat01-node1", "Packages", "Wanted x,\nfound y."))
     assert (failure.stage, failure.number) == ("Machines", 2)

@@ -118,7 +118,7 @@ def test_the_last_line(check: bool, text: str) -> None:
     assert summary(finished(check)) == text
 
 
-def test_machines_count_where_there_are_no_seats() -> None:
+def test_hosts_count_where_there_are_no_seats() -> None:
     run = Run(clock=lambda: 0.0)
     run.add("localhost", SeatPlacement("localhost"))
     assert summary(run) == "1 machine: 1 waiting; 0 changes; 0:00"

@@ -93,7 +93,7 @@ def test_what_an_answer_means(
     assert known_hosts.read_text() == LINE + "\n"
 
 
-def test_a_machine_that_was_never_seen_is_recorded_before_it_is_entered(fake_run: Any, known_hosts: Path) -> None:
+def test_a_host_that_was_never_seen_is_recorded_before_it_is_entered(fake_run: Any, known_hosts: Path) -> None:
     scanned = "# 10.20.0.10:22 SSH-2.0-OpenSSH\n" + LINE + "\n"
     found = contact(fake_run, known_hosts, (255, VERIFY), ASKS, scanned=scanned)
     assert (found.state, found.recorded) == (PASSWORD, ("ssh-ed25519 " + PRINT,))
@@ -157,7 +157,7 @@ def test_ssh_gets_what_ansible_gives_it_in_the_same_order() -> None:
         "-o", "UserKnownHostsFile=a b")
 
 
-def test_a_machine_without_ssh_is_refused() -> None:
+def test_a_host_without_ssh_is_refused() -> None:
     task = SimpleNamespace(args={}, check_mode=False, diff=False, async_val=0, action="ssh_first_contact")
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), transport="local")
     with pytest.raises(AnsibleError, match="reached by ssh, found the connection 'local'"):

@@ -34,7 +34,7 @@ def machines(found: Class) -> dict[str, str]:
     return {machine.name: machine.address for seat in found.seats for machine in seat.machines}
 
 
-def test_twenty_seats_of_three_machines() -> None:
+def test_twenty_seats_of_three_hosts() -> None:
     found = read(HEAD + "seats: 1-20\n" + RULE)
     assert [seat.name for seat in found.seats] == [f"seat{number:02}" for number in range(1, 21)]
     assert len(machines(found)) == 60

@@ -76,7 +76,7 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
     assert "prefers-color-scheme: dark" in text and "@media print" in text and "@media (min-width: 1800px)" in text
 
 
-def test_what_machines_and_people_say_is_text_and_nothing_else() -> None:
+def test_what_hosts_and_people_say_is_text_and_nothing_else() -> None:
     plain, evil = class_report(20, (3,)), class_report(20, (3,), evil=EVIL)
     reader = read(merged(None, evil))
     assert reader.tags == read(merged(None, plain)).tags

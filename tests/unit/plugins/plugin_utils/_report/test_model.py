@@ -112,7 +112,7 @@ def test_seats_are_in_the_order_of_their_numbers_and_the_utility_is_last() -> No
     assert [seat.name for seat in report.seats] == ["seat1", "seat2", "seat10", "a-utility"]
 
 
-def test_the_control_plane_is_the_first_machine_of_a_seat() -> None:
+def test_the_control_plane_is_the_first_host_of_a_seat() -> None:
     machines = (replace(NODE, name="n10"), replace(NODE, name="n2"), replace(NODE, name="p", role="control plane"))
     report = merged(None, second(replace(SEAT, machines=machines)))
     assert [machine.name for machine in report.seats[0].machines] == ["p", "n2", "n10"]
