@@ -120,7 +120,7 @@ def squatter(request: pytest.FixtureRequest) -> Iterator[int]:
     utility.check_output("systemctl stop squatter")
 
 
-def test_a_port_that_somebody_has(squatter: int) -> None:
+def test_a_port_that_is_in_use(squatter: int) -> None:
     run = in_room("site.yml", "--limit", "utility")
     assert run.status == FAILED, run.output
     unit = {5000: "nginx", 5001: "classroom-registry"}[squatter]

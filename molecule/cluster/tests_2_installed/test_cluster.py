@@ -61,7 +61,7 @@ def test_a_students_manifest_works_unchanged(host: Any) -> None:
         host.check_output(f"{KUBECTL} delete pod student --now")
 
 
-def test_kubeconfig_is_on_the_controller_for_nobody_else(host: Any) -> None:
+def test_kubeconfig_is_on_the_controller_for_no_other_user(host: Any) -> None:
     assert stat.S_IMODE(kubeconfig().stat().st_mode) == 0o600
     ours, its = (yaml.safe_load(text) for text in (
         kubeconfig().read_text(encoding="utf-8"), host.file("/etc/kubernetes/admin.conf").content_string))

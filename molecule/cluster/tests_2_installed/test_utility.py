@@ -95,7 +95,7 @@ def test_the_keys_are_roots_and_the_certificate_is_everywhere(host: Any) -> None
         assert machine(name).file(AUTHORITY.format(address(host))).content_string == public
 
 
-def test_nobody_trusts_it_for_anything_else(host: Any) -> None:
+def test_it_is_trusted_for_nothing_else(host: Any) -> None:
     """The system's own list of authorities is as it was, so curl without the file does not believe it."""
     found = machine("node1").run(f"curl -sS {REGISTRY.format(address(host))}/v2/")
     assert found.rc == 60 and "certificate" in found.stderr

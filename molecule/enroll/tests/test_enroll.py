@@ -58,7 +58,7 @@ def test_nothing_is_recorded_in_check_mode() -> None:
     assert not KNOWN_HOSTS.exists()
 
 
-def test_a_password_that_nobody_gives_is_missed() -> None:
+def test_a_missing_password_is_an_error() -> None:
     run = enroll("--limit", "seat01-master")
     assert run.status == FAILED and run.changed == {"seat01-master": 1}
     assert "or --ask-pass, found none. Run this in a terminal" in run.failures["seat01-master"]
@@ -112,7 +112,7 @@ def test_the_clones_are_made_different() -> None:
     assert {row[:2] for row in table(run).values()} == {("ready", "key")}
 
 
-def test_the_second_run_changes_nothing_and_asks_nobody() -> None:
+def test_the_second_run_changes_nothing_and_does_not_prompt() -> None:
     run = enroll("--limit", PRESENT)
     assert run.status == 0, run.output
     assert set(run.changed.values()) == {0}

@@ -103,7 +103,7 @@ def test_chrony_keeps_the_clock(name: str, unit: str) -> None:
     assert "192.0.2.123" in host.check_output("chronyc -n sources")
 
 
-def test_nobody_else_does() -> None:
+def test_no_other_service_keeps_the_clock() -> None:
     service = machine("node1").service("systemd-timesyncd")
     assert not service.is_running and not service.is_enabled
 

@@ -30,7 +30,7 @@ def cluster() -> None:
 
 # The second is a text for Ansible, which in a condition would count as true
 @pytest.mark.parametrize("arguments", [(), ("--extra-vars", "reset_confirm=false")], ids=["nothing", "no"])
-def test_nobody_said_yes(arguments: tuple[str, ...]) -> None:
+def test_without_a_confirmation(arguments: tuple[str, ...]) -> None:
     says = ("The reset of master, node1, node2 was not confirmed: expected 'yes', found no answer",
             "reset_confirm=true")
     refused("master", *arguments, playbook_name="reset.yml", says=says)

@@ -177,7 +177,7 @@ def test_packages_are_of_the_exact_version_and_signed(package: str) -> None:
 
 @pytest.mark.parametrize("words", ["upgrade", "upgrade kubelet", "install kubelet-1.99.0-1", "upgrade --best kubelet"])
 @pytest.mark.usefixtures("key")
-def test_nobody_elses_dnf_moves_them(words: str) -> None:
+def test_no_other_dnf_moves_them(words: str) -> None:
     before = command("rpm --query kubelet")
     said = machine("master").run(f"dnf --assumeyes --refresh {NEWER} {words}")
     assert command("rpm --query kubelet") == before, said.stdout

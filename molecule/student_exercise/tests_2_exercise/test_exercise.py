@@ -53,7 +53,7 @@ def test_the_tools_are_there_in_both_families(name: str) -> None:
         assert root(words, name)
 
 
-def test_the_student_has_a_kubeconfig_that_nobody_else_may_read() -> None:
+def test_the_student_has_a_kubeconfig_that_no_other_user_may_read() -> None:
     assert root(f"stat -c '%U %a' {CONFIG} /home/student/.kube").split() == ["student", "600", "student", "700"]
     info = json.loads(student("kubectl auth whoami -o json"))["status"]["userInfo"]
     assert (info["username"], info["groups"]) == ("student", ["system:authenticated"])
@@ -108,7 +108,7 @@ def test_another_run_has_nothing_to_do() -> None:
         assert run.changed == dict.fromkeys(NODES, 0)
 
 
-def test_what_cannot_stay_is_made_anew_and_the_namespace_kept() -> None:
+def test_what_cannot_stay_is_created_again_and_the_namespace_kept() -> None:
     root("cp /etc/kubernetes/admin.conf /run/admins && chmod 644 /run/admins")
     spoils = {
         "chmod 640 .kube/config": "others could read the key",

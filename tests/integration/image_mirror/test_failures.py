@@ -254,7 +254,7 @@ def test_a_reference_of_a_lock_leaves_it_by_name(mirror: Mirror) -> None:
     ({"images": [APP], "platforms": ["linux/riscv64"]}, "found it for linux/amd64, linux/arm64, linux/s390x"),
     ({"source": {"type": "dir", "path": "/nonexistent"}}, "/nonexistent"),
 ])
-def test_a_wish_that_cannot_be_met_is_refused(mirror: Mirror, more: dict[str, Any], said: str) -> None:
+def test_a_request_that_cannot_be_met_is_rejected(mirror: Mirror, more: dict[str, Any], said: str) -> None:
     run = mirror(ok=False, **more)
 
     assert said in run.message, run.message

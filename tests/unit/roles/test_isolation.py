@@ -143,7 +143,7 @@ def test_a_role_goes_on_with_a_variable_without_a_value_up_to_the_task_that_fail
     ("utility", ALL, tuple(MACHINES), False),
     ("utility", ["utility"], (), True),
 ])
-def test_a_utility_is_left_alone_when_nobody_is_left_to_serve(
+def test_a_utility_is_left_alone_without_hosts_to_serve(
     host: str, run: list[str], failed: tuple[str, ...], wanted: bool
 ) -> None:
     assert value("_preflight_required", host, run, failed) is wanted

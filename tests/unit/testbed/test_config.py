@@ -94,7 +94,7 @@ def test_every_host_of_every_scenario_has_an_image(checkout: Checkout, file: Pat
     assert {one.image for one in platforms(texts, LAB, checkout)} <= set(known)
 
 
-def test_a_key_that_nobody_can_say_to_podman_is_named() -> None:
+def test_a_key_that_podman_cannot_accept_is_named() -> None:
     platform = Platform("master", "master", "x", "10.0.0.1", (), {"name": "master", "colour": "red"})
     with pytest.raises(MachineError, match=r"master .* key 'colour'"):
         create_argv(platform, "net", {})

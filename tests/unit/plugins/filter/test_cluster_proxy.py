@@ -48,7 +48,7 @@ def test_apt_is_told_of_hosts_and_of_nothing_that_it_would_misread() -> None:
 @pytest.mark.parametrize(("url", "secret"), [
     ("http://proxy:3128", False), ("http://teacher:p%40ss@proxy:3128", True), ("http://teacher@proxy:3128", True),
 ])
-def test_a_login_is_shown_to_nobody(url: str, secret: bool) -> None:
+def test_a_login_is_in_files_of_root_only(url: str, secret: bool) -> None:
     found = words({"http": url})
     key = "secret_content" if secret else "content"
     for file in (found["unit"], found[APT]):

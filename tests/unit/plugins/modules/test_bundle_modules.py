@@ -162,7 +162,7 @@ def test_skopeo_reads_the_images_by_their_names(bundle: Path, images: Images) ->
 
 
 @pytest.mark.parametrize("damage", ["file", "missing", "stranger", "signature"])
-def test_a_bundle_that_was_touched_is_named_and_made_anew(
+def test_a_changed_bundle_is_named_and_created_again(
     run_main: Run, options: dict[str, Any], bundle: Path, damage: str
 ) -> None:
     touched = bundle / {"stranger": "apt/more", "signature": bundle_lock.SIGNATURE}.get(damage, DEB)
@@ -451,7 +451,7 @@ def test_the_tools_of_every_system_read_it(packed: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["archive", "beside", "bundle"])
-def test_an_archive_of_something_else_is_packed_anew(
+def test_an_archive_of_another_bundle_is_packed_again(
     run_main: Run, options: dict[str, Any], bundle: Path, packed: Path, damage: str
 ) -> None:
     if damage == "archive":

@@ -67,7 +67,7 @@ def test_one_that_does_not_run_is_opened_before_it_starts(fake_run: Any, run_on_
     ({"zone": "classroom"}, "The zone 'classroom' of firewalld does not exist"),
     ({"ports": ["many"]}, "Firewall ports are invalid: expected ports like 6443/tcp or 30000-32767/udp, found 'many'"),
 ])
-def test_an_impossible_wish_changes_nothing(
+def test_an_impossible_request_changes_nothing(
     machine: Any, running: Any, run_on_machine: Any, check: bool, spec: dict[str, Any], message: str,
 ) -> None:
     lists(running, "", "")

@@ -49,7 +49,7 @@ def test_check_mode_predicts_what_the_real_run_does(node: Any, run_on_machine: A
     ({"internal_network": "0.0.0.0/0"}, "expected one interface of this host"),
     ({"unmanaged": ["a b"]}, "host_interfaces_unmanaged is invalid"),
 ])
-def test_an_impossible_wish_changes_nothing(
+def test_an_impossible_request_changes_nothing(
     node: Any, run_on_machine: Any, check: bool, spec: dict[str, Any], message: str,
 ) -> None:
     result = run_on_machine(host_interfaces, {"unmanaged": ["cni*"], **spec}, check=check)

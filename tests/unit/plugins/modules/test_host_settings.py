@@ -57,7 +57,7 @@ def test_a_ready_host_stays_as_it_is(bare: Any, run_on_machine: Any, check: bool
     ("/etc/hosts", "10.0.0.9 node1\n", "expected node1 at 192.168.90.101, found '10.0.0.9 node1'"),
     ("/proc/filesystems", "nodev proc\n", "A kernel feature is missing: expected overlay, found"),
 ])
-def test_an_impossible_wish_changes_nothing(
+def test_an_impossible_request_changes_nothing(
     bare: Any, run_on_machine: Any, check: bool, file: str, text: str, message: str,
 ) -> None:
     bare.write(file, text)

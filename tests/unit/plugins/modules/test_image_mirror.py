@@ -46,7 +46,7 @@ def everything(directory: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize("state", ["present", "verified"])
-def test_what_is_there_needs_nobody(
+def test_present_images_need_no_program(
     run_main: Any, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, check: bool
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")

@@ -156,7 +156,7 @@ def test_two_runs_at_once_are_refused(run_main: Run, served: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_room_is_judged_before(
+def test_disk_space_is_checked_before(
     run_main: Run, served: Path, tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk_space, "free", lambda _path: 1000)

@@ -239,7 +239,7 @@ def test_addresses_of_the_cluster_itself_are_not_the_host_s(control_plane: Lab) 
     assert len(hygiene.find(machine, "", 30)) == 4
 
 
-def test_a_host_that_does_not_tell_its_addresses_is_not_judged(control_plane: Lab) -> None:
+def test_a_host_that_reports_no_addresses_is_not_checked(control_plane: Lab) -> None:
     assert hygiene.find(machine_of(control_plane, {}, rc=127), "", 30) == ()
 
 

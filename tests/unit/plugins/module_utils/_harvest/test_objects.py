@@ -119,7 +119,7 @@ def test_namespaces(api: Pages, namespaces: tuple[str, ...], excepted: tuple[str
     assert list(harvested.namespaces) == found
 
 
-def test_an_empty_namespace_is_somebody_s_but_the_default_one(api: Pages) -> None:
+def test_an_empty_namespace_belongs_to_a_user_but_the_default_one(api: Pages) -> None:
     assert harvest(api).namespaces == {
         "student": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "student", "namespace": ""}}]}
 
@@ -145,7 +145,7 @@ def test_a_namespace_that_is_going_is_left(api: Pages) -> None:
     ("serviceaccounts", item("student", "default", imagePullSecrets=[{"name": "pull"}]), True),
     ("serviceaccounts", item("student", "robot"), True),
 ])
-def test_what_a_controller_made_is_nobody_s_work(resource_name: str, found: dict[str, Any], work: bool) -> None:
+def test_what_a_controller_created_is_not_harvested(resource_name: str, found: dict[str, Any], work: bool) -> None:
     assert harvest_objects.is_user_object(resource_name, found) == work
 
 

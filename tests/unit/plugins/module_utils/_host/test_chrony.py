@@ -81,7 +81,7 @@ def read(machine: Any, fake_run: Any, spec: TimeSpec, ask: Any) -> time_service.
 @pytest.mark.parametrize(("running", "named"), [
     ((), True), (("systemd-timesyncd.service",), False), (("chronyd.service",), False), (("ntpd.service",), False),
 ])
-def test_a_clock_that_nobody_keeps_is_named(
+def test_a_clock_without_a_time_service_is_named(
     machine: Any, fake_run: Any, running: tuple[str, ...], named: bool,
 ) -> None:
     Systemd(fake_run, *running)
@@ -90,7 +90,7 @@ def test_a_clock_that_nobody_keeps_is_named(
     assert ["no time service is active" in each for each in found.findings] == ([True] if named else [])
 
 
-def test_chrony_that_runs_as_wished_needs_nothing(machine: Any, fake_run: Any) -> None:
+def test_chrony_in_its_desired_state_needs_nothing(machine: Any, fake_run: Any) -> None:
     Systemd(fake_run, "chrony.service")
     machine.write("/etc/chrony/chrony.conf", DEBIAN)
     fake_run.on("systemctl", "show", out=RUNNING)

@@ -110,7 +110,7 @@ def test_a_zone_that_accepts_everything_is_open() -> None:
 @pytest.mark.parametrize(("interfaces", "zone", "expected"), [
     ((), "", "public"), (("eth1",), "", "public"), (("eth0",), "", "internal"), (("eth0",), "drop", "drop"),
 ])
-def test_the_zone_is_the_wished_one_or_that_of_the_nodes_interface(
+def test_the_zone_is_the_requested_one_or_that_of_the_nodes_interface(
     interfaces: tuple[str, ...], zone: str, expected: str,
 ) -> None:
     found = plan(replace(SPEC, zone=zone), changed(FRESH, "internal", interfaces=interfaces))

@@ -66,7 +66,7 @@ def test_a_contradiction_is_refused_with_its_line(line: str) -> None:
 
 
 @pytest.mark.parametrize("found", [BEGIN + "\n", END + "\n", END + "\n" + BEGIN + "\n", BLOCK + BLOCK])
-def test_a_torn_block_is_refused(found: str) -> None:
+def test_an_incomplete_block_is_rejected(found: str) -> None:
     with pytest.raises(ClassroomError, match="expected one block"):
         planned(found)
 

@@ -80,7 +80,7 @@ def test_the_ordinary_way_is_one_command_with_the_innermost_first(tmp_path: Path
     assert [path for path, _kind in kernel.mounted] == ["/", HOME]
 
 
-def test_nothing_mounted_asks_nobody(tmp_path: Path) -> None:
+def test_nothing_mounted_runs_no_command(tmp_path: Path) -> None:
     kernel = Kernel(tmp_path).mount(HOME).mount(HOME + "2/x")
     assert kernel.unmount() == ([], []) and kernel.asked == []
 

@@ -139,7 +139,7 @@ def test_an_interface_without_a_stored_profile_is_left_alone(profiles: tuple[Pro
     assert found.steps == () and "eth1 has no stored profile" in found.warnings[0]
 
 
-def test_options_that_nobody_knows_are_refused() -> None:
+def test_unknown_options_are_rejected() -> None:
     with pytest.raises(ClassroomError, match="found slave_type in host_interfaces_internal_profile"):
         plan(replace(NETWORKS, profiles={"internal": {"slave_type": "bond"}}), STATE)
 

@@ -173,14 +173,14 @@ def test_a_host_is_read(small: Any, fake_run: Any) -> None:
 
 
 @pytest.mark.parametrize(("spec", "owner"), [(MASTER, "unknown"), (WORKER, None), (UTILITY, None)])
-def test_the_port_is_looked_at_where_it_is_judged(
+def test_the_port_is_read_where_it_is_checked(
     small: Any, fake_run: Any, spec: HostRequirements, owner: str | None
 ) -> None:
     small.write("/proc/net/tcp", "head\n 0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
     assert read_facts(small.root, fake_run, spec, 0.0, None).port_owner == owner
 
 
-def test_without_the_controllers_time_the_clock_is_not_judged(small: Any, fake_run: Any) -> None:
+def test_without_the_controllers_time_the_clock_is_not_checked(small: Any, fake_run: Any) -> None:
     assert read_facts(small.root, fake_run, WORKER, 1000.0, None).clock_offset == 0.0
 
 

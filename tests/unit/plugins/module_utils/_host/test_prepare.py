@@ -46,7 +46,7 @@ def test_a_ready_host_needs_nothing() -> None:
     assert (found.steps, found.former, found.warnings) == ((), {}, ())
 
 
-def test_an_empty_wish_changes_nothing() -> None:
+def test_an_empty_spec_changes_nothing() -> None:
     bare = HostState(hostname="debian", hosts="", fstab="", swaps=("/dev/sda2",))
     assert plan(HostSpec(swap=True), bare).steps == ()
 
@@ -125,7 +125,7 @@ def test_a_later_sysctl_file_is_a_finding() -> None:
     ({prepare.SYSCTL_FILE: original_state.digest("edited")}, "the settings applied at boot differ"),
     ({prepare.SYSCTL_FILE: original_state.digest("ours")}, "it was changed after this collection had written it"),
 ])
-def test_an_edit_of_our_file_is_told_from_another_wish(written: dict[str, str], reason: str) -> None:
+def test_an_edit_of_our_file_is_distinguished_from_another_spec(written: dict[str, str], reason: str) -> None:
     found = plan(SPEC, replace(READY, sysctl_text="edited", written=written))
     assert [step.reason for step in found.steps] == [reason]
 

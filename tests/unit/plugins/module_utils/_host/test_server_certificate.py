@@ -95,7 +95,7 @@ def test_made_once_with_keys_for_root_only(spec: CertificateSpec) -> None:
     (lambda spec: os.chmod(spec.path("ca.key"), 0o640), 0, ["mode"]),
     (lambda spec: os.chmod(spec.path("server.key"), 0o644), 0, ["mode"]),
 ])
-def test_what_is_made_anew(
+def test_what_is_created_again(
     spec: CertificateSpec, change: Callable[[CertificateSpec], None], days: int, expected: list[str]
 ) -> None:
     make(spec)

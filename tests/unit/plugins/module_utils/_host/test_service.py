@@ -64,7 +64,7 @@ def titles(spec: ServiceSpec, unit: Unit, *files: FileState) -> list[str]:
     (RUNNING, "started"), (RUNNING, None), (RUNNING, "stopped"),
     (STOPPED, "started"), (STOPPED, None), (STOPPED, "stopped"),
 ])
-def test_unit_by_file_by_wish(
+def test_unit_by_file_by_spec(
     file: FileState, file_steps: list[str], restart: bool, unit: Unit, state: str | None,
 ) -> None:
     expected = list(file_steps)
@@ -291,7 +291,7 @@ def test_a_reload_since_is_enough_for_a_file_that_needs_no_more() -> None:
     (FileState(), ["file /etc/web/policy.conf", "restart web.service"]),
     (OTHER, []), (LATER, []), (replace(OTHER, mode=0o600), []),
 ])
-def test_a_file_that_is_somebodys_stays(found: FileState, expected: list[str]) -> None:
+def test_a_file_of_a_user_stays(found: FileState, expected: list[str]) -> None:
     assert titles(replace(SPEC, files=(OURS,)), RUNNING, found) == expected
 
 
@@ -301,7 +301,7 @@ def test_a_file_that_is_somebodys_stays(found: FileState, expected: list[str]) -
     ({"web": "1.0"}, []),
     ({"web": None}, ["disable web.service", "stop web.service"]),
 ])
-def test_a_unit_that_somebody_else_brought_is_left_alone(
+def test_a_unit_of_another_package_is_left_alone(
     machine: Any, fake_run: Any, kept: dict[str, str | None] | None, expected: list[str],
 ) -> None:
     if kept is not None:
@@ -349,12 +349,12 @@ def test_a_broken_file_is_found_before_it_is_written(machine: Any, check_mode: b
     assert machine.snapshot() == found
 
 
-def test_without_a_new_file_nothing_is_judged(machine: Any) -> None:
+def test_without_a_new_file_nothing_is_checked(machine: Any) -> None:
     machine.write("/etc/web/web.conf", "new\n")
     assert tried(machine, Completed(1, "", "broken")) == {}
 
 
-def test_before_an_installation_nobody_can_judge(machine: Any) -> None:
+def test_before_an_installation_nothing_can_be_checked(machine: Any) -> None:
     tried(machine, Completed(127, "", "not found"), check_mode=True)
     with pytest.raises(ClassroomError, match=r"web\.service can start with"):
         tried(machine, Completed(127, "", "not found"))

@@ -37,7 +37,7 @@ def test_it_is_found_above_sudo(machine: Any) -> None:
     assert find_session(machine.root, 30) == Session("10.0.0.1", "10.0.0.2", 22)
 
 
-def test_a_process_of_nobodys_session(machine: Any) -> None:
+def test_a_process_without_a_session(machine: Any) -> None:
     process(machine, 30, 1, "PATH=/bin\0")
     assert find_session(machine.root, 30) is None
     assert find_session(machine.root, 77) is None

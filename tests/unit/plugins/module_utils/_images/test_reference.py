@@ -113,7 +113,7 @@ def test_where_a_registry_has_an_image(place: endpoints.EndpointSpec, where: tup
     assert found.where(image_reference.parse("quay.io/a/b:1")) == where
 
 
-def test_whoever_is_logged_in_here_is_not_used(tmp_path: Path) -> None:
+def test_the_login_of_this_user_is_not_used(tmp_path: Path) -> None:
     image = image_reference.parse("quay.io/a/b:1")
     ca = tmp_path / "authority"
     ca.write_text("pem", encoding="utf-8")

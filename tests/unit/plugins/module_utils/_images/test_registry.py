@@ -281,13 +281,13 @@ def test_an_auth_file_that_is_none_is_refused_without_repeating_it(tmp_path: Pat
     assert "secret" not in str(refused.value)
 
 
-def test_no_auth_file_is_nobody_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+def test_no_auth_file_is_no_user_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     assert registry_auth.read("") == Credentials()
     with pytest.raises(ClassroomError, match="skopeo login"):
         registry_auth.read(str(tmp_path / "none.json"))
 
 
-def test_secrets_are_taken_out_of_what_somebody_repeats() -> None:
+def test_secrets_are_removed_from_what_a_server_repeats() -> None:
     known = credentials("quay.io")
 
     assert known.redacted(f"no {LOGIN} and no for the class") == "no ******** and no ********"

@@ -165,7 +165,7 @@ def test_a_wrong_name_or_date_is_not_taken_for_another_ca(misnamed: str, outdate
         assert caught.value.why == why
 
 
-def test_nobody_there(authority: Authority) -> None:
+def test_no_server(authority: Authority) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -175,7 +175,7 @@ def test_nobody_there(authority: Authority) -> None:
     assert "refused" in kube_api.reachable(f"127.0.0.1:{port}")
 
 
-def test_somebody_who_does_not_speak_tls_or_not_at_all(server: str, authority: Authority) -> None:
+def test_a_server_without_tls_or_without_an_answer(server: str, authority: Authority) -> None:
     assert kube_api.reachable(server) == ""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -144,7 +144,7 @@ def test_a_node_that_others_changed_is_read_again(lab: Lab, monkeypatch: pytest.
     assert lab.api.objects[PATH]["metadata"]["labels"]["disk"] == "ssd"
 
 
-def test_somebody_who_is_always_faster_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_always_faster_is_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     has(lab, FRESH)
     refusing(lab, monkeypatch, lambda _body: True, 409)
     with pytest.raises(ClassroomError, match="5 times in a row"):

@@ -268,7 +268,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
 @pytest.mark.parametrize("state", REFUSED)
-def test_what_may_be_somebodys_cluster_is_never_touched(
+def test_what_may_be_a_users_cluster_is_never_touched(
     state: str, check_mode: bool, lab: Lab, build: Builder, spec: InitSpec
 ) -> None:
     prepare, words = REFUSED[state]
@@ -516,7 +516,7 @@ def test_a_kubelet_that_does_not_start_is_named(lab: Lab, build: Builder, spec: 
         converge(spec, lab.machine, False)
 
 
-def test_addons_that_are_not_wished_are_not_missed(lab: Lab, build: Builder) -> None:
+def test_addons_that_are_not_requested_are_not_missed(lab: Lab, build: Builder) -> None:
     config = [dict(CONFIG[0], skipPhases=["addon/kube-proxy"]), dict(CONFIG[1], dns={"disabled": True})]
     build.complete().api(*PHASES["addon coredns"], *PHASES["addon kube-proxy"])
     assert converge(spec_of(config, [], 60), lab.machine, False).decision.name == "none"

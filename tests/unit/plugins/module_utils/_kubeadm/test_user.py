@@ -188,7 +188,7 @@ def writes(seat: Seat) -> list[str]:
     return [call for call in seat.api.calls if not call.startswith("GET") and not call.endswith(reviews)]
 
 
-def test_foreseen_then_made_once_and_for_nobody_else(seat: Seat) -> None:
+def test_predicted_then_created_once_and_for_no_other_user(seat: Seat) -> None:
     expected = ["role of student: none is bound", f"kubeconfig {CONFIG}: there is none"]
     assert seat(check_mode=True) == expected
     assert not seat.config.exists() and writes(seat) == []
@@ -218,7 +218,7 @@ def test_the_key_is_made_on_a_tmpfs_and_taken_away(seat: Seat) -> None:
     assert not os.path.exists(private)
 
 
-def test_the_request_asks_for_a_client_and_the_wished_time(seat: Seat) -> None:
+def test_the_request_asks_for_a_client_and_the_requested_time(seat: Seat) -> None:
     seat(replace(SPEC, days=7, renew_days=1))
     [request] = [body for body in seat.api.posted if body.get("kind") == "CertificateSigningRequest"]
     assert request["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
@@ -293,7 +293,7 @@ ANEW: dict[str, tuple[Callable[[Seat], None], str]] = {
 
 
 @pytest.mark.parametrize(("change", "reason"), ANEW.values(), ids=ANEW)
-def test_what_does_not_serve_is_made_anew(seat: Seat, change: Callable[[Seat], None], reason: str) -> None:
+def test_what_cannot_be_used_is_created_again(seat: Seat, change: Callable[[Seat], None], reason: str) -> None:
     seat()
     change(seat)
     [foreseen] = seat(check_mode=True)
@@ -344,7 +344,7 @@ def test_beside_another_cluster_it_may_stay(seat: Seat) -> None:
     ("notes of mine\n", "it is not in the form in which kubectl writes it"),
 ])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_is_somebody_elses_is_left_alone(seat: Seat, text: str, found: str, check_mode: bool) -> None:
+def test_what_belongs_to_others_is_left_alone(seat: Seat, text: str, found: str, check_mode: bool) -> None:
     seat.config.parent.mkdir()
     seat.config.write_text(text)
     with pytest.raises(ClassroomError, match="not replaced: .*" + found + r"\. Move the file away, or set another"):
@@ -361,7 +361,7 @@ def test_another_cluster_beside_a_spoilt_entry_is_left_alone(seat: Seat) -> None
         seat()
 
 
-def test_a_binding_follows_the_wish(seat: Seat) -> None:
+def test_a_binding_follows_the_spec(seat: Seat) -> None:
     seat()
     assert seat(replace(SPEC, cluster_role="view")) == ["role of student: another is bound"]
     assert seat.api.objects[BINDINGS + "/classroom-kubeadm:student"]["roleRef"]["name"] == "view"
@@ -478,7 +478,7 @@ def test_a_cluster_that_signs_for_less_says_so(seat: Seat) -> None:
     assert not seat.config.exists()
 
 
-def test_whoever_leaves_keeps_nothing(seat: Seat) -> None:
+def test_a_user_who_leaves_keeps_nothing(seat: Seat) -> None:
     seat(OWN)
     expected = [f"binding {OWN_BINDING}: student is not to be there any more",
                 f"removal {CONFIG}: student is not to be there any more"]
@@ -489,7 +489,7 @@ def test_whoever_leaves_keeps_nothing(seat: Seat) -> None:
     assert seat.without(OWN) == []
 
 
-def test_whoever_leaves_keeps_the_kubeconfig_of_another_cluster(seat: Seat) -> None:
+def test_a_user_who_leaves_keeps_the_kubeconfig_of_another_cluster(seat: Seat) -> None:
     document = two_clusters(seat)
     seat.config.write_text(json.dumps(document))
     with pytest.raises(ClassroomError, match=r"was not replaced: .* but it leads to 192\.0\.2\.1:6443\. Move"):
@@ -497,7 +497,7 @@ def test_whoever_leaves_keeps_the_kubeconfig_of_another_cluster(seat: Seat) -> N
     assert seat.config.exists() and BINDINGS + "/classroom-kubeadm:student" in seat.api.objects
 
 
-def test_nobody_has_to_leave_where_there_is_no_cluster(seat: Seat) -> None:
+def test_no_user_has_to_leave_where_there_is_no_cluster(seat: Seat) -> None:
     seat.lab.remove(ADMIN_CONF)
     assert seat.without() == []
     seat.config.parent.mkdir()

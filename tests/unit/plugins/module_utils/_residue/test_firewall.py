@@ -134,7 +134,7 @@ def test_the_order_of_removal() -> None:
     assert not any("--dport 22" in line or "STAFF -m" in line or "-F STAFF" in line for line in lines)
 
 
-def test_only_what_is_wished_goes() -> None:
+def test_only_what_is_requested_is_removed() -> None:
     rules = parse_save("ip", SAVED)[0]
     desired = {"filter KUBE-FIREWALL (ip)", "filter STAFF (ip)", "nat KUBE-FORWARD (ip)"}
     script = restore_script(rules, plan(rules), desired)

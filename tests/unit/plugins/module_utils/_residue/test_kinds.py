@@ -67,7 +67,7 @@ def test_an_administrators_host_is_clean(host: Host) -> None:
     assert find(host.machine) == ()
 
 
-def test_what_would_make_the_rest_anew_goes_first_and_files_last() -> None:
+def test_what_would_create_the_rest_again_is_removed_first_and_files_last() -> None:
     order = ["process", "container", "container shim", "pod cgroup", "mount", "network namespace", "route", "interface",
              "nft table", "iptables chain", "ipset", "kubeconfig", "CNI configuration", "file", "directory"]
     assert [name for name in NAMES if name in order] == order
@@ -115,7 +115,7 @@ def test_a_second_removal_finishes_what_the_first_could_not(host: Host) -> None:
     assert find(host.machine) == ()
 
 
-def test_a_kind_that_nobody_knows_is_left_alone(host: Host) -> None:
+def test_an_unknown_kind_is_left_alone(host: Host) -> None:
     assert remove(host.machine, [Finding("certificate", "/etc/hosts", "", "")]) == ()
     assert host.said == []
 

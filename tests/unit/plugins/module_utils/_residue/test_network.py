@@ -116,7 +116,7 @@ def test_whose_a_namespace_is(host: Host, name: str, owner: str) -> None:
 
 
 @pytest.mark.parametrize(("cgroup", "seen"), [("/kubepods/besteffort/pod1", True), ("/machine.slice/podman", False)])
-def test_a_namespace_in_which_somebody_else_lives_stays(host: Host, cgroup: str, seen: bool) -> None:
+def test_a_namespace_with_other_processes_stays(host: Host, cgroup: str, seen: bool) -> None:
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
     host.process(10, "nginx", cgroup=cgroup, network=f"net:[{inode}]")
     host.process(11, "sshd", network=HOST_NETWORK)
@@ -124,7 +124,7 @@ def test_a_namespace_in_which_somebody_else_lives_stays(host: Host, cgroup: str,
     assert bool(found) is seen
 
 
-def test_a_namespace_into_which_somebody_moved_is_left(host: Host) -> None:
+def test_a_namespace_with_a_new_process_is_left(host: Host) -> None:
     inode = host.write("/run/netns/" + NAMESPACE, "").stat().st_ino
     found = list(find_namespaces(host.scan))
     host.process(10, "nginx", cgroup="/machine.slice/podman", network=f"net:[{inode}]")

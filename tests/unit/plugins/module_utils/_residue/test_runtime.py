@@ -121,7 +121,7 @@ def test_containers_are_seen_without_their_runtime(host: Host) -> None:
 
 
 @pytest.mark.parametrize("config", ["", "{", "[]", "{}", '{"annotations": null}'])
-def test_a_container_whose_name_nobody_tells(host: Host, config: str) -> None:
+def test_a_container_without_a_known_name(host: Host, config: str) -> None:
     host.write(TASKS + ID + "/config.json", config)
     assert [container.name for container in containers(host.scan)] == [""]
 

@@ -47,7 +47,7 @@ def ended_process() -> int:
         (namespace("", created="2026-07-01T00:00:00Z", deletionTimestamp="2026-07-20T18:00:00Z"), False),
     ],
 )
-def test_only_what_nobody_uses_is_abandoned(found: dict[str, Any], expected: bool) -> None:
+def test_only_an_unused_namespace_is_abandoned(found: dict[str, Any], expected: bool) -> None:
     assert verify_pods.abandoned([found], ME, NOW) == (["n"] if expected else [])
 
 

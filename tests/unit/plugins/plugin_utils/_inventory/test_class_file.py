@@ -69,7 +69,7 @@ def test_patterns() -> None:
     assert found.seats[0].name == "place1" and machines(found) == {"m.place1.school.example": "10.20.0.10"}
 
 
-def test_a_seat_has_wishes_of_its_own() -> None:
+def test_a_seat_has_its_own_settings() -> None:
     found = read(HEAD + "seats:\n- 1\n- {number: 2, student: Łukasz Żak, machines: [m], addresses: [10.9.9.9],\n"
                  "   variables: {cluster_runtime: crio}}\n" + RULE)
     assert found.seats[1].student == "Łukasz Żak" and found.seats[1].variables == {"cluster_runtime": "crio"}
