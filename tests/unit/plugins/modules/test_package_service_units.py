@@ -38,7 +38,7 @@ def test_check_mode_predicts_what_the_real_run_does(machine: Any, fake_run: Any,
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_service_in_its_desired_state_costs_one_command(machine: Any, fake_run: Any, run_on_machine: Any, check: bool) -> None:
+def test_an_unchanged_service_costs_one_command(machine: Any, fake_run: Any, run_on_machine: Any, check: bool) -> None:
     machine.write("/etc/web.conf", "new\n")
     machine.write("/etc/web.key", "topsecret").chmod(0o600)
     fake_run.on("systemctl", "show", out=LOADED.format("active"))
