@@ -25,9 +25,8 @@ class Clock:
 @pytest.mark.parametrize(("timeout", "true_after", "found", "calls"), [
     (2.0, 1, True, 1),
     (2.0, 3, True, 3),
-    (2.0, 8, True, 8),
-    # Pauses of 0.05, 0.1, 0.2 and 0.4 seconds, then of the interval
-    (2.0, 9, False, 8),
+    (2.0, 31, True, 31),
+    (2.0, 99, False, 36),
     (0.0, 1, True, 1),
     (0.0, 2, False, 1),
 ])
@@ -42,11 +41,29 @@ def test_a_condition_is_polled_until_the_deadline(timeout: float, true_after: in
     assert len(asked) == calls
 
 
+@pytest.mark.parametrize("due", [0.01, 0.05, 0.3, 1.0, 4.0, 60.0])
+def test_a_wait_takes_little_longer_than_what_it_waits_for(due: float) -> None:
+    clock = Clock()
+    assert Deadline(100, 0.5, clock.now, clock.sleep).wait(lambda: clock.value >= 100 + due)
+    assert clock.value - 100 - due <= min(0.5, max(0.02, due * 0.1))
+
+
+def test_a_long_wait_polls_at_its_interval() -> None:
+    clock, asked = Clock(), list[float]()
+
+    def never() -> bool:
+        asked.append(clock.value)
+        return False
+
+    assert not Deadline(100, 0.5, clock.now, clock.sleep).wait(never)
+    assert len(asked) < 240 and asked[-1] - asked[-2] == pytest.approx(0.5)
+
+
 def test_it_tells_how_much_time_is_left() -> None:
     clock = Clock()
     deadline = Deadline(2, 0.75, clock.now, clock.sleep)
     assert (deadline.elapsed, deadline.remaining, deadline.expired) == (0.0, 2.0, False)
-    deadline.pause()
+    clock.sleep(0.75)
     assert (deadline.elapsed, deadline.remaining, deadline.expired) == (0.8, 1.25, False)
     clock.sleep(5)
     assert (deadline.elapsed, deadline.remaining, deadline.expired) == (5.8, 0.0, True)

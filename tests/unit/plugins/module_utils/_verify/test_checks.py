@@ -23,7 +23,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._verify.checks i
 
 
 class Time:
-    """A time that passes only while somebody sleeps."""
+    """A time that passes only in sleep, in steps of half a second."""
 
     def __init__(self) -> None:
         self.value = 100.0
@@ -32,7 +32,7 @@ class Time:
         return self.value
 
     def sleep(self, seconds: float) -> None:
-        self.value += seconds
+        self.value += max(seconds, 0.5)
 
 
 def clock(timeout: float = 2.0) -> Deadline:
