@@ -67,6 +67,11 @@ class RequestRejected(ApiError):
         self.status = status
 
 
+def is_lost(problem: ApiError) -> bool:
+    """Return whether the server does not respond at all, so that every further request would wait for its timeout."""
+    return isinstance(problem, Unreachable) and not isinstance(problem, Unavailable)
+
+
 class Api(Protocol):
     """The requests that modules make; unit tests implement their own."""
 

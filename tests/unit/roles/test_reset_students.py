@@ -23,7 +23,7 @@ import json
 print(json.dumps({{
     "changed": True, "reason": "done", "level": "prepared", "decision": "none", "actions": [], "changes": [],
     "membership": "none", "endpoint": "", "ca_hash": "", "machine_id": "", "found": [], "residue": [], "evicted": [],
-    "left": [],
+    "left": [], "nodes": [],
 }}))
 """
 PLAY = """\

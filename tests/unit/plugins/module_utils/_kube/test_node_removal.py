@@ -13,13 +13,31 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable, Untrusted
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import NodeRemovalSpec, converge
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
+    RequestRejected,
+    Unavailable,
+    Unreachable,
+    Untrusted,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.context import NodeContext
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import (
+    LeavingNode,
+    NodeRemovalSpec,
+)
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.node_removal import converge as converge_all
 from tests.unit.support.kubeadm_lab import FakeApi, Lab, kubeconfig_text
 
 NODE = "/api/v1/nodes/node1"
 PODS = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode1"
-SPEC = NodeRemovalSpec("node1", machine_id="5f1b", timeout=20)
+SPEC = NodeRemovalSpec([LeavingNode("node1", machine_id="5f1b")], timeout=20)
+
+
+def converge(spec: NodeRemovalSpec, machine: NodeContext, check_mode: bool = False) -> dict[str, Any]:
+    """The result about one Node, together with that of the module."""
+    found = converge_all(spec, machine, check_mode=check_mode)
+    (node,) = found["nodes"]
+    return {**found, **node}
 
 
 def pod(name: str, owner: str = "ReplicaSet", **more: Any) -> dict[str, Any]:
@@ -194,7 +212,7 @@ def test_an_api_that_goes_away_meanwhile_is_a_warning(lab: Lab, monkeypatch: pyt
 
 @pytest.mark.parametrize(("machine_id", "deleted"), [("5f1b", True), ("", True), ("other", False)])
 def test_a_node_of_another_host_is_left_alone(lab: Lab, machine_id: str, deleted: bool) -> None:
-    found = converge(NodeRemovalSpec("node1", machine_id=machine_id), lab.machine)
+    found = converge(NodeRemovalSpec([LeavingNode("node1", machine_id)]), lab.machine)
     assert (NODE not in lab.api.objects) is deleted
     if not deleted:
         assert found["changed"] is False and lab.api.posted == []
@@ -202,5 +220,94 @@ def test_a_node_of_another_host_is_left_alone(lab: Lab, machine_id: str, deleted
 
 
 def test_without_draining_only_the_node_goes(lab: Lab) -> None:
-    found = converge(NodeRemovalSpec("node1", drain=False), lab.machine)
+    found = converge(NodeRemovalSpec([LeavingNode("node1")], drain=False), lab.machine)
     assert found["evicted"] == [] and [call.split()[0] for call in lab.api.calls] == ["GET", "DELETE"]
+
+
+NODES = [LeavingNode("node1", "5f1b"), LeavingNode("node2", "5f1b"), LeavingNode("node3", "5f1b")]
+ALL = NodeRemovalSpec(NODES, timeout=20)
+
+
+class Several(Cluster):
+    """Three Nodes with a pod each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for node in NODES:
+            self.objects["/api/v1/nodes/" + node.name] = {**copy.deepcopy(self.objects[NODE]), "spec": {}}
+            self.objects[self.pods(node.name)] = {"items": [pod("web-" + node.name)]}
+
+    def pods(self, name: str) -> str:
+        return PODS.replace("node1", name)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = FakeApi.post(self, path, body)
+        name = body["metadata"]["name"]
+        if name not in self.stubborn:
+            self.objects[self.pods(name[len("web-"):])] = {"items": []}
+        return answer
+
+    def left(self) -> list[str]:
+        return [node.name for node in NODES if "/api/v1/nodes/" + node.name in self.objects]
+
+
+@pytest.fixture
+def several(lab: Lab) -> Several:
+    lab.api = api = Several()
+    return api
+
+
+def test_several_nodes_are_cordoned_before_the_first_pod_leaves(lab: Lab, several: Several) -> None:
+    found = converge_all(ALL, lab.machine)
+    assert [node["name"] for node in found["nodes"]] == ["node1", "node2", "node3"] and several.left() == []
+    assert [node["evicted"] for node in found["nodes"]] == [["default/web-" + node.name] for node in NODES]
+    verbs = [call.split()[0] for call in several.calls]
+    assert max(index for index, verb in enumerate(verbs) if verb == "PATCH") < verbs.index("POST")
+    assert found["warnings"] == [] and found["changed"]
+
+
+def test_several_nodes_share_one_timeout(lab: Lab, several: Several) -> None:
+    several.stubborn = {"web-node1", "web-node3"}
+    begin = lab.clock.moment
+    found = converge_all(ALL, lab.machine)
+    assert 20 <= lab.clock.moment - begin < 22 and several.left() == []
+    assert [node["left"] for node in found["nodes"]] == [["default/web-node1"], [], ["default/web-node3"]]
+    assert [warning.split(" after ")[0] for warning in found["warnings"]] == [
+        "these pods have not left node1", "these pods have not left node3"]
+
+
+def test_a_node_of_another_host_keeps_no_other_in_the_cluster(lab: Lab, several: Several) -> None:
+    several.objects["/api/v1/nodes/node2"]["status"]["nodeInfo"]["machineID"] = "other"
+    del several.objects["/api/v1/nodes/node3"]
+    found = converge_all(ALL, lab.machine)
+    assert [node["decision"] for node in found["nodes"]] == ["remove", "undecided", "none"]
+    assert several.left() == ["node2"] and len(found["warnings"]) == 1
+
+
+@pytest.mark.parametrize(("problem", "patches", "left"), [
+    (Unreachable("no answer"), 1, ["node1", "node2", "node3"]),
+    (Unavailable("503"), 3, ["node1"]),
+    (RequestRejected("409", 409), 3, ["node1"]),
+])
+def test_a_request_that_fails_ends_the_removal_of_its_node_only(
+    lab: Lab, several: Several, monkeypatch: pytest.MonkeyPatch, problem: Exception, patches: int, left: list[str]
+) -> None:
+    patch, tried = several.patch, list[str]()
+
+    def failing(path: str, body: dict[str, Any]) -> Any:
+        tried.append(path)
+        if path == NODE:
+            raise problem
+        return patch(path, body)
+
+    monkeypatch.setattr(several, "patch", failing)
+    found = converge_all(ALL, lab.machine)
+    assert (len(tried), several.left()) == (patches, left)
+    assert [name for name in left if "while Node " + name not in " ".join(found["warnings"])] == []
+    assert len(found["warnings"]) == len(left)
+
+
+def test_a_server_that_does_not_respond_is_waited_for_once(lab: Lab, several: Several) -> None:
+    several.broken = Unreachable("no answer")
+    found = converge_all(ALL, lab.machine)
+    assert len(several.calls) == 1 and len(found["warnings"]) == 3 and not found["changed"]
