@@ -90,11 +90,12 @@ EXAMPLES = r"""
     - name: Create a token for this join
       classroom.kubeadm.kubeadm_token:
         endpoint: 192.168.90.100:6443
-        node_name: node1
-        node_address: 192.168.90.101
-        machine_id: "{{ probe.machine_id }}"
+        nodes:
+          - name: node1
+            address: 192.168.90.101
+            machine_id: "{{ probe.machine_id }}"
       delegate_to: master
-      register: token
+      register: created
       no_log: true
 
     - name: Join the host as a worker
@@ -107,14 +108,14 @@ EXAMPLES = r"""
           kind: JoinConfiguration
           nodeRegistration:
             criSocket: unix:///run/containerd/containerd.sock
-        discovery: "{{ token.discovery | default(omit) }}"
+        discovery: "{{ (created.tokens | first).discovery }}"
   always:
     - name: Remove the token
       classroom.kubeadm.kubeadm_token:
         state: absent
-        token_id: "{{ token.token_id }}"
+        token_ids: "{{ created.tokens | selectattr('token_id', 'defined') | map(attribute='token_id') }}"
       delegate_to: master
-      when: token.token_id is defined
+      when: created.tokens is defined
 """
 
 RETURN = r"""
@@ -155,8 +156,9 @@ node:
     - Name, labels, annotation and taints of the Node of this host, in the form of the API.
     - The filter P(classroom.kubeadm.undeclared_nodes#filter) uses it to determine whether
       M(classroom.kubeadm.node_metadata) has anything to do.
-    - It is missing when this module had to act, or would have to, because the Node may be another one then.
-  returned: when this module had nothing to do
+    - After a join it is the Node that the kubelet registered. It is missing when this module did something else, or
+      would have to act, because the Node may be another one then.
+  returned: when this module had nothing to do, or waited for the Node
   type: dict
   contains:
     metadata:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bootstrap tokens for a single join, created through the API so that no command line ever shows them."""
+"""Bootstrap tokens, each for the join of one host, created through the API so that no command line ever shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -20,13 +20,14 @@ from .._core.errors import ClassroomError
 from .._core.plan import Change, as_diff
 from .._formats.x509 import as_date
 from .._kube.admin import administrator, request_error
-from .._kube.api import Api, ApiError, NotFound, address, segment
+from .._kube.api import Api, ApiError, NotFound, address, is_lost, segment
 from .._kube.context import NodeContext
-from .._kube.kubeconfig import discovery
+from .._kube.kubeconfig import Kubeconfig, discovery
 
 _SECRETS = "/api/v1/namespaces/kube-system/secrets"
 _TYPE = "bootstrap.kubernetes.io/token"
 _PURPOSE = "classroom.kubeadm: join of "
+_MAKE = "make a bootstrap token"
 _REQUESTS = (
     "/apis/certificates.k8s.io/v1/certificatesigningrequests"
     "?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkube-apiserver-client-kubelet"
@@ -46,25 +47,23 @@ class Token:
     description: str
     expires: float | None
 
-    def is_stale(self, node: str, now: float) -> bool:
-        """Return whether this collection made the token and it is expired or left by an earlier join of the node."""
+    def is_stale(self, nodes: Collection[str], now: float) -> bool:
+        """Return whether this collection made the token and it is expired or left by an earlier join of a node."""
         if not self.description.startswith(_PURPOSE):
             return False
-        return self.description == _PURPOSE + node or (self.expires is not None and self.expires <= now)
+        return self.description[len(_PURPOSE):] in nodes or (self.expires is not None and self.expires <= now)
 
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """A token for one host, valid for `ttl` seconds.
+    """A token for one host.
 
-    `machine_id` and `node_address` identify the host: a Ready Node of its name may belong to another one.
+    `machine_id` and `address` identify the host: a Ready Node of its name may belong to another one.
     """
 
     node_name: str
-    ttl: float
-    endpoint: str = ""
     machine_id: str = ""
-    node_address: str = ""
+    address: str = ""
 
 
 def seconds(ttl: str) -> float:
@@ -77,48 +76,88 @@ def seconds(ttl: str) -> float:
     return float(total)
 
 
-def present(spec: TokenSpec, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
-    """Create a token and return the result of the module.
+def present(
+    specs: Sequence[TokenSpec], ttl: float, endpoint: str, machine: NodeContext, kubeconfig: str, check_mode: bool
+) -> dict[str, Any]:
+    """Create a token for each host, valid for `ttl` seconds, and return the result of the module.
 
-    Check mode does not query the API, because the cluster may not exist yet.
+    A host that gets no token has the reason in its entry; the others get theirs. Check mode does not query the API,
+    because the cluster may not exist yet.
     """
-    result: dict[str, Any] = {"changed": True, "diff": as_diff([_step(spec)])}
     if check_mode:
-        return result
+        return {"changed": bool(specs), "diff": as_diff([_step(spec, ttl) for spec in specs])}
     admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
     try:
-        _make_room(spec, api)
-        _clean_up(spec.node_name, api, machine.now())
-        token_id, secret = _random(6), _random(16)
-        expires = machine.now() + spec.ttl
-        api.post(_SECRETS, secret_of(token_id, secret, spec.node_name, expires))
+        _clean_up([spec.node_name for spec in specs], api, machine.now())
     except ApiError as problem:
-        raise request_error("make a bootstrap token", admin, problem) from problem
-    server = "https://" + address(spec.endpoint or admin.server)
-    return dict(
-        result, token_id=token_id, expires=as_date(expires),
-        discovery={"kubeconfig": json.dumps(discovery(server, admin.ca)), "token": token_id + "." + secret},
-    )
+        raise request_error(_MAKE, admin, problem) from problem
+    server = "https://" + address(endpoint or admin.server)
+    config = json.dumps(discovery(server, admin.ca))
+    tokens = _created(specs, api, admin, config, machine.now() + ttl)
+    made = [spec for spec, token in zip(specs, tokens) if "token_id" in token]
+    return {"changed": bool(made), "tokens": tokens, "diff": as_diff([_step(spec, ttl) for spec in made])}
 
 
-def absent(token_id: str, machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
-    """Revoke a token and return the result of the module; a missing token is no error."""
-    if not _TOKEN_ID.match(token_id):
+def _created(
+    specs: Sequence[TokenSpec], api: Api, admin: Kubeconfig, config: str, expires: float
+) -> list[dict[str, Any]]:
+    """Create the tokens and return an entry for each host; what keeps one from its token does not keep the others."""
+    tokens: list[dict[str, Any]] = []
+    lost = ""
+    for spec in specs:
+        token = {"node_name": spec.node_name}
+        tokens.append(token)
+        if lost:
+            token["problem"] = lost
+            continue
+        try:
+            token.update(_create(spec, api, config, expires))
+        except ClassroomError as problem:
+            token["problem"] = str(problem)
+        except ApiError as problem:
+            token["problem"] = str(request_error(_MAKE, admin, problem))
+            lost = token["problem"] if is_lost(problem) else ""
+    return tokens
+
+
+def _create(spec: TokenSpec, api: Api, config: str, expires: float) -> dict[str, Any]:
+    _make_room(spec, api)
+    token_id, secret = _random(6), _random(16)
+    api.post(_SECRETS, secret_of(token_id, secret, spec.node_name, expires))
+    return {"token_id": token_id, "expires": as_date(expires),
+            "discovery": {"kubeconfig": config, "token": token_id + "." + secret}}
+
+
+def absent(token_ids: Sequence[str], machine: NodeContext, kubeconfig: str, check_mode: bool) -> dict[str, Any]:
+    """Revoke tokens and return the result of the module; a missing token is no error.
+
+    A token that cannot be revoked does not keep the others: the error names all that are left.
+    """
+    if not all(_TOKEN_ID.match(token_id) for token_id in token_ids):
         # The value is not shown, because it may be a whole token.
-        raise ClassroomError("The option token_id is invalid: expected six lower-case letters or digits, found another "
-                             "form. Set it to the first part of the token.")
+        raise ClassroomError("The option token_ids is invalid: expected six lower-case letters or digits for each "
+                             "token, found another form. Set it to the first parts of the tokens. Nothing was changed.")
     admin = administrator(machine, "manage bootstrap tokens", kubeconfig)
     api = machine.connect(admin.server, admin.ca, admin)
-    path = f"{_SECRETS}/bootstrap-token-{token_id}"
-    try:
-        api.get(path) if check_mode else api.delete(path)
-    except NotFound:
-        return {"changed": False, "token_id": token_id, "diff": as_diff([])}
-    except ApiError as problem:
-        raise request_error(f"revoke the bootstrap token {token_id}", admin, problem) from problem
-    step = Change("bootstrap token", token_id, "valid", "revoked", "it is not needed any more")
-    return {"changed": True, "token_id": token_id, "diff": as_diff([step])}
+    revoked: list[str] = []
+    left: dict[str, ApiError] = {}
+    for token_id in token_ids:
+        path = f"{_SECRETS}/bootstrap-token-{token_id}"
+        lost = next(filter(is_lost, left.values()), None)
+        try:
+            if lost is not None:
+                raise lost
+            api.get(path) if check_mode else api.delete(path)
+            revoked.append(token_id)
+        except NotFound:
+            continue
+        except ApiError as problem:
+            left[token_id] = problem
+    if left:
+        raise request_error("revoke the bootstrap token " + ", ".join(left), admin, next(iter(left.values())))
+    steps = [Change("bootstrap token", one, "valid", "revoked", "it is not needed any more") for one in revoked]
+    return {"changed": bool(revoked), "revoked": revoked, "diff": as_diff(steps)}
 
 
 def secret_of(token_id: str, secret: str, node: str, expires: float) -> dict[str, Any]:
@@ -175,7 +214,7 @@ def _is_same_machine(spec: TokenSpec, status: Mapping[str, Any]) -> bool:
     Both machine ID and address have to match: cloned hosts share the ID, and a new host may get an old address.
     """
     same_id = bool(spec.machine_id) and (status.get("nodeInfo") or {}).get("machineID") == spec.machine_id
-    return same_id and (not spec.node_address or spec.node_address in _addresses(status))
+    return same_id and (not spec.address or spec.address in _addresses(status))
 
 
 def _addresses(status: Mapping[str, Any]) -> list[str]:
@@ -201,9 +240,9 @@ def _tokens(api: Api) -> list[Token]:
     return [token for token in map(_token_of, listed.get("items") or []) if token]
 
 
-def _clean_up(node: str, api: Api, now: float) -> None:
+def _clean_up(nodes: Collection[str], api: Api, now: float) -> None:
     for token in _tokens(api):
-        if token.is_stale(node, now):
+        if token.is_stale(nodes, now):
             try:
                 api.delete(f"{_SECRETS}/bootstrap-token-{token.token_id}")
             except NotFound:
@@ -226,6 +265,6 @@ def _token_of(item: Mapping[str, Any]) -> Token | None:
     return Token(token_id, description, expires)
 
 
-def _step(spec: TokenSpec) -> Change:
-    return Change("bootstrap token", f"for {spec.node_name}", "none",
-                  f"valid for {spec.ttl:g} s", f"{spec.node_name} is about to join")
+def _step(spec: TokenSpec, ttl: float) -> Change:
+    return Change("bootstrap token", f"for {spec.node_name}", "none", f"valid for {ttl:g} s",
+                  f"{spec.node_name} is about to join")

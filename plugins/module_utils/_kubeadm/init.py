@@ -297,7 +297,7 @@ def _perform(action: str, spec: InitSpec, machine: NodeContext) -> None:
     if action in performers:
         performers[action](spec, machine)
     elif action.startswith("revoke "):
-        bootstrap_token.absent(action[len("revoke ") :], machine, spec.kubeconfig, check_mode=False)
+        bootstrap_token.absent([action[len("revoke ") :]], machine, spec.kubeconfig, check_mode=False)
     else:
         _phase(action[len("phase ") :].split(), spec, machine)
 

@@ -192,9 +192,13 @@ def _act(spec: JoinSpec, machine: NodeContext, discovery: Mapping[str, Any] | No
             return JoinResult(decision, False, True)
         _ensure_answers(spec, machine, discovery)
     warnings: tuple[str, ...] = ()
+    node: Mapping[str, Any] | None = None if decision.acts else facts.node
     for action in decision.actions:
-        warnings += _perform(action, spec, machine, discovery)
-    return JoinResult(decision, decision.acts, warnings=warnings)
+        if action == NODE:
+            node = _await_node(spec, machine)
+        else:
+            warnings += _perform(action, spec, machine, discovery)
+    return JoinResult(decision, decision.acts, warnings=warnings, node=node)
 
 
 def settled(spec: JoinSpec, machine: NodeContext) -> JoinState:
@@ -282,8 +286,6 @@ def _perform(
         remove(machine.root(BOOTSTRAP_CONF))
     elif action == KUBELET:
         _restart(machine)
-    elif action == NODE:
-        _await_node(spec, machine)
     elif discovery:
         _join(spec, machine, discovery)
     return ()
@@ -296,10 +298,20 @@ def _restart(machine: NodeContext) -> None:
             f"The kubelet was started and does not become healthy.{kubelet_log_message(machine)}")
 
 
-def _await_node(spec: JoinSpec, machine: NodeContext) -> None:
-    if not machine.wait(lambda: read_facts(spec, machine).membership == "member", _REGISTRATION):
+def _await_node(spec: JoinSpec, machine: NodeContext) -> Mapping[str, Any] | None:
+    """Return the Node of this host once it is registered; every plan does this last."""
+    nodes: list[Mapping[str, Any] | None] = []
+
+    def is_registered() -> bool:
+        facts = read_facts(spec, machine)
+        if facts.membership == "member":
+            nodes.append(facts.node)
+        return bool(nodes)
+
+    if not machine.wait(is_registered, _REGISTRATION):
         raise ClassroomError(f"The kubelet runs, but the cluster at {address(spec.endpoint)} has no Node {spec.node} "
                              f"after {_REGISTRATION:g} s.{kubelet_log_message(machine)}")
+    return nodes[0]
 
 
 def reset_worker(spec: JoinSpec, machine: NodeContext) -> tuple[str, ...]:
@@ -355,7 +367,7 @@ def result(spec: JoinSpec, machine: NodeContext, outcome: JoinResult) -> dict[st
         "needs_discovery": outcome.needs_discovery,
         "node_name": spec.node,
         "machine_id": machine_id(machine.root),
-        # Only for an unchanged membership: actions may change the Node.
+        # Only if it was read after all actions, which may change the Node.
         "node": declared_part(outcome.node) if outcome.node else None,
         "diff": as_diff([_change(spec, decision)] if decision.acts else []),
         "warnings": list(outcome.warnings),

@@ -128,6 +128,8 @@ def honest(
     for key, parameter in known["repeated"].get(module, {}).items():
         if parameters.get(parameter) is not None:
             result[key] = parameters[parameter]
+    for key, (parameter, own_name, name) in known["repeated_lists"].get(module, {}).items():
+        result[key] = [{**result[key][0], own_name: entry[name]} for entry in parameters.get(parameter) or ()]
     if module in ("slurp", "stat"):
         content = file_content(host, parameters.get("src") or parameters["path"])
         if module == "slurp":

@@ -24,7 +24,7 @@ import yaml
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import signature as bundle_signature
 from tests.integration.hostile_hosts.attacks import Attack, Places, archive, encoded
 from tests.integration.hostile_hosts.certificates import Authority
-from tests.integration.hostile_hosts.samples import REPEATED, ROOT, samples
+from tests.integration.hostile_hosts.samples import REPEATED, REPEATED_LISTS, ROOT, samples
 from tests.support.signed_bundles import sign
 
 HERE = Path(__file__).resolve().parent
@@ -238,7 +238,8 @@ class Controller:
         return self._write_utilities(names, variables)
 
     def _write_answers(self) -> None:
-        answers = {"hosts": self.hosts, "samples": samples(), "repeated": REPEATED}
+        answers = {"hosts": self.hosts, "samples": samples(), "repeated": REPEATED,
+                   "repeated_lists": REPEATED_LISTS}
         (self.state / "host_answers.json").write_text(json.dumps(answers, default=_plain), encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:

@@ -56,6 +56,10 @@ REPEATED: Mapping[str, Mapping[str, str]] = {
     "kubeadm_join": {"node_name": "node_name"},
     "kubeadm_reset": {"level": "level"},
 }
+# Lists in the answer with an entry for each entry of a parameter, and the keys of both by which they belong together
+REPEATED_LISTS: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
+    "kubeadm_token": {"tokens": ("nodes", "node_name", "name")},
+}
 
 
 @functools.cache

@@ -312,7 +312,7 @@ def test_no_other_cluster_is_asked_for_a_token(hosts: Hosts) -> None:
   tasks:
     - classroom.kubeadm.residue_info:
     - classroom.kubeadm.kubeadm_token:
-        {node_name: x, node_address: 192.0.2.9, machine_id: x, endpoint: "192.0.2.1:6443"}
+        {nodes: [{name: x, address: 192.0.2.9, machine_id: x}], endpoint: "192.0.2.1:6443"}
       delegate_to: "{{ cluster_control_plane }}"
       ignore_errors: true
 """

@@ -93,7 +93,7 @@ def test_the_documentation_and_the_options_agree(
     module: ModuleType, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = INIT if module is kubeadm_init else {
-        "node_name": "x", "name": "x", "endpoint": "127.0.0.1:1"}
+        "node_name": "x", "nodes": [{"name": "x"}], "endpoint": "127.0.0.1:1"}
     _ended, _warned, spec = run(module, lab, monkeypatch, check_mode=True, **given)
     documentation = yaml.safe_load(module.DOCUMENTATION)
     fragments = documentation["extends_documentation_fragment"]
@@ -155,13 +155,14 @@ def test_token(lab: Lab, monkeypatch: pytest.MonkeyPatch, check_mode: bool) -> N
     lab.write("/etc/kubernetes/admin.conf", kubeconfig_text("https://192.168.90.100:6443", "CA", "CRT", "THE KEY"))
     lab.api.broken = None
     lab.api.objects["/api/v1/namespaces/kube-system/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"] = {}
-    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, node_name="node1")
+    nodes = [{"name": "node1", "address": None, "machine_id": None}, {"name": "node2"}]
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, nodes=nodes)
     assert not ended.failed and ended.values["changed"]
-    assert ("discovery" in ended.values) is not check_mode
+    assert ("tokens" in ended.values) is not check_mode
     assert "THE KEY" not in as_text(ended.values)
-    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, state="absent", token_id="abcdef")
-    assert not ended.failed and ended.values["changed"] is False
-    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, node_name="node1", ttl="never")
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, state="absent", token_ids=["abcdef"])
+    assert not ended.failed and ended.values["changed"] is False and ended.values["revoked"] == []
+    ended, _warned, _spec = run(kubeadm_token, lab, monkeypatch, check_mode, nodes=nodes, ttl="never")
     assert ended.failed and "ttl" in ended.values["msg"]
 
 
@@ -190,6 +191,6 @@ def test_reset_fails_in_a_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_node_is_no_reason_to_fail(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, warned, _spec = run(node_delete, lab, monkeypatch, name="node1")
-    assert not ended.failed and ended.values["decision"] == "undecided" and "admin.conf" in warned[0]
+    ended, warned, _spec = run(node_delete, lab, monkeypatch, nodes=[{"name": "node1"}])
+    assert not ended.failed and ended.values["nodes"][0]["decision"] == "undecided" and "admin.conf" in warned[0]
     assert set(yaml.safe_load(node_delete.RETURN)) | {"changed", "diff"} == set(ended.values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kube import kubeconfig
-from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import AccessDenied, Unreachable, Untrusted
+from ansible_collections.classroom.kubeadm.plugins.module_utils._kube.api import (
+    AccessDenied,
+    RequestRejected,
+    Unavailable,
+    Unreachable,
+    Untrusted,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils._kubeadm.bootstrap_token import (
     TokenSpec,
     absent,
@@ -30,7 +37,20 @@ CONF = "/etc/kubernetes/admin.conf"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 LIST = SECRETS + "?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests/"
-SPEC = TokenSpec("node1", 600, machine_id="abc", node_address="192.168.90.101")
+SPEC = TokenSpec("node1", machine_id="abc", address="192.168.90.101")
+OTHERS = (TokenSpec("node2", "def", "192.168.90.102"), TokenSpec("node3", "ghi", "192.168.90.103"))
+
+
+def create(lab: Lab, *specs: TokenSpec, endpoint: str = "") -> list[dict[str, Any]]:
+    """The entries of these hosts, of one call."""
+    found: list[dict[str, Any]] = present(specs or (SPEC,), 600, endpoint, lab.machine, CONF, False)["tokens"]
+    return found
+
+
+def create_one(lab: Lab, spec: TokenSpec = SPEC, endpoint: str = "") -> dict[str, Any]:
+    """The entry of one host."""
+    (found,) = create(lab, spec, endpoint=endpoint)
+    return found
 
 
 @pytest.fixture
@@ -49,7 +69,8 @@ def node(ready: str = "True", machine_id: str = "abc", address: str = "192.168.9
 
 
 def test_a_token_is_made_through_the_api(lab: Lab) -> None:
-    found = present(SPEC, lab.machine, CONF, False)
+    result = present([SPEC], 600, "", lab.machine, CONF, False)
+    (found,) = result["tokens"]
     (secret,) = lab.api.posted
     data = secret["stringData"]
     assert secret["metadata"] == {"name": "bootstrap-token-" + found["token_id"], "namespace": "kube-system"}
@@ -61,30 +82,30 @@ def test_a_token_is_made_through_the_api(lab: Lab) -> None:
     assert "node1" in data["description"]
     assert "usage-bootstrap-signing" not in data and data["usage-bootstrap-authentication"] == "true"
     assert lab.run.said == []
-    assert found["changed"] is True
+    assert result["changed"] is True
 
 
 def test_the_discovery_file_grants_nothing(lab: Lab) -> None:
-    found = present(SPEC, lab.machine, CONF, False)
+    found = create_one(lab)
     config = kubeconfig.parse(found["discovery"]["kubeconfig"], "discovery")
     assert (config.server, config.ca, config.key) == ("https://192.168.90.100:6443", "THE CA", "")
     assert found["discovery"]["token"].split(".")[1] not in found["discovery"]["kubeconfig"]
     assert "THE KEY" not in as_text(found)
-    other = present(TokenSpec("node1", 600, endpoint="10.0.0.1:8443"), lab.machine, CONF, False)
+    other = create_one(lab, endpoint="10.0.0.1:8443")
     assert kubeconfig.parse(other["discovery"]["kubeconfig"], "x").server == "https://10.0.0.1:8443"
     assert other["discovery"]["token"] != found["discovery"]["token"]
 
 
 def test_the_token_is_in_the_discovery_and_nowhere_else(lab: Lab) -> None:
-    found = present(SPEC, lab.machine, CONF, False)
+    found = create_one(lab)
     secret = found.pop("discovery")["token"].split(".")[1]
     assert secret not in as_text(found)
 
 
 def test_check_mode_needs_no_cluster(tmp_path: Path) -> None:
     bare = Lab(tmp_path)
-    found = present(SPEC, bare.machine, CONF, True)
-    assert found["changed"] is True and "discovery" not in found and "token_id" not in found
+    found = present([SPEC, *OTHERS], 600, "", bare.machine, CONF, True)
+    assert found["changed"] is True and "tokens" not in found and as_text(found["diff"]).count("about to join") == 3
     assert bare.api.calls == []
 
 
@@ -97,13 +118,16 @@ def test_stale_tokens_of_ours_are_removed(lab: Lab) -> None:
         "dddddd": token("dddddd", "an administrator's", NOW - 1),
         "eeeeee": token("eeeeee", ours + "node2", None),
         "ffffff": token("ffffff", ours + "node2", NOW - 5),
+        "gggggg": token("gggggg", ours + "node3", NOW + 500),
+        "hhhhhh": token("hhhhhh", ours + "node", NOW + 500),
     }
     lab.api.objects[LIST] = {"items": [*tokens.values(), {"data": {}}]}
     for token_id in set(tokens) - {"ffffff"}:
         lab.api.objects[f"{SECRETS}/bootstrap-token-{token_id}"] = {}
-    present(SPEC, lab.machine, CONF, False)
+    create(lab, SPEC, TokenSpec("node3"))
     left = sorted(path[-6:] for path in lab.api.objects if "bootstrap-token-" in path)
-    assert left == ["cccccc", "dddddd", "eeeeee"]
+    assert left == ["cccccc", "dddddd", "eeeeee", "hhhhhh"]
+    assert lab.api.calls.count("GET " + LIST) == 1
 
 
 def test_tokens_are_used_once_a_certificate_was_issued_for_them(lab: Lab) -> None:
@@ -134,18 +158,64 @@ NODE = "/api/v1/nodes/node1"
 )
 def test_a_ready_node_of_the_same_host_makes_room(lab: Lab, found: dict[str, Any], deleted: bool) -> None:
     lab.api.objects[NODE] = found
-    present(SPEC, lab.machine, CONF, False)
+    assert "problem" not in create_one(lab)
     assert (NODE not in lab.api.objects) is deleted
 
 
 @pytest.mark.parametrize("found", [node(machine_id="other"), node(address="192.168.90.102")])
 def test_a_ready_node_of_another_host_is_named(lab: Lab, found: dict[str, Any]) -> None:
     lab.api.objects[NODE] = found
-    with pytest.raises(ClassroomError, match=r"no Ready Node .*found one at 192.168.90.*kubectl delete node node1"):
-        present(SPEC, lab.machine, CONF, False)
+    words = r"no Ready Node .*found one at 192.168.90.*kubectl delete node node1"
+    assert re.search(words, create_one(lab).pop("problem"))
     assert lab.api.posted == [] and NODE in lab.api.objects
-    with pytest.raises(ClassroomError):
-        present(TokenSpec("node1", 600), lab.machine, CONF, False)
+    assert set(create_one(lab, TokenSpec("node1"))) == {"node_name", "problem"}
+
+
+def test_each_host_gets_a_token_of_its_own(lab: Lab) -> None:
+    found = create(lab, SPEC, *OTHERS)
+    assert [one["node_name"] for one in found] == ["node1", "node2", "node3"]
+    descriptions = {secret["stringData"]["token-id"]: secret["stringData"]["description"] for secret in lab.api.posted}
+    assert [descriptions[one["token_id"]][-5:] for one in found] == ["node1", "node2", "node3"]
+    assert len({one["discovery"]["token"].split(".")[1] for one in found}) == 3
+    for one in found:
+        others = [other["discovery"]["token"] for other in found if other is not one]
+        assert not any(token.split(".")[1] in as_text(one) for token in others)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_host_that_gets_no_token_keeps_no_other_from_its_token(lab: Lab, place: int) -> None:
+    specs = [SPEC, *OTHERS]
+    name = specs[place].node_name
+    lab.api.objects["/api/v1/nodes/" + name] = node(machine_id="other")
+    found = present(specs, 600, "", lab.machine, CONF, False)
+    assert [index for index, one in enumerate(found["tokens"]) if "problem" in one] == [place]
+    assert len(lab.api.posted) == 2 and found["changed"] and name not in as_text(found["diff"])
+    lab.api.objects.update({"/api/v1/nodes/" + one.node_name: node(machine_id="other") for one in specs})
+    assert present(specs, 600, "", lab.machine, CONF, False)["changed"] is False
+
+
+@pytest.mark.parametrize(("broken", "requests", "problems"), [
+    (Unreachable("no answer"), 2, 2),
+    (Unavailable("429"), 3, 1),
+    (RequestRejected("409 exists", 409), 3, 1),
+])
+def test_an_api_that_fails_meanwhile_takes_no_token_away(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, broken: Exception, requests: int, problems: int
+) -> None:
+    posted = lab.api.post
+    bodies: list[Mapping[str, Any]] = []
+
+    def post(path: str, body: dict[str, Any]) -> Any:
+        bodies.append(body)
+        if len(bodies) == 2:
+            raise broken
+        return posted(path, body)
+
+    monkeypatch.setattr(lab.api, "post", post)
+    found = create(lab, SPEC, *OTHERS)
+    assert len(bodies) == requests and "token_id" in found[0]
+    assert [f"make a bootstrap token at 192.168.90.100:6443: {broken}" in one.get("problem", "") for one in found
+            ].count(True) == problems
 
 
 @pytest.mark.parametrize("check_mode", [False, True], ids=["real", "check"])
@@ -154,8 +224,8 @@ def test_revoking(lab: Lab, there: bool, check_mode: bool) -> None:
     path = SECRETS + "/bootstrap-token-abcdef"
     if there:
         lab.api.objects[path] = token("abcdef", "x", None)
-    found = absent("abcdef", lab.machine, CONF, check_mode)
-    assert found["changed"] is there and found["token_id"] == "abcdef"
+    found = absent(["uvwxyz", "abcdef"], lab.machine, CONF, check_mode)
+    assert found["changed"] is there and found["revoked"] == (["abcdef"] if there else [])
     assert (path in lab.api.objects) is (there and check_mode)
     assert "0123456789abcdef" not in as_text(found)
 
@@ -163,8 +233,32 @@ def test_revoking(lab: Lab, there: bool, check_mode: bool) -> None:
 @pytest.mark.parametrize("token_id", ["", "abcdef.0123456789abcdef", "../x", "ABCDEF"])
 def test_a_token_id_that_is_none_is_refused_without_repeating_it(lab: Lab, token_id: str) -> None:
     with pytest.raises(ClassroomError, match="six lower-case letters") as caught:
-        absent(token_id, lab.machine, CONF, False)
-    assert "0123456789abcdef" not in str(caught.value)
+        absent(["abcdef", token_id], lab.machine, CONF, False)
+    assert "0123456789abcdef" not in str(caught.value) and lab.api.calls == []
+
+
+@pytest.mark.parametrize(("broken", "words", "left"), [
+    (RequestRejected("no", 409), "token bbbbbb at", ["bbbbbb"]),
+    (Unavailable("429"), "token bbbbbb at", ["bbbbbb"]),
+    (Unreachable("no answer"), "token bbbbbb, cccccc at", ["bbbbbb", "cccccc"]),
+])
+def test_a_token_that_cannot_be_revoked_keeps_no_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, broken: Exception, words: str, left: list[str]
+) -> None:
+    ids = ["aaaaaa", "bbbbbb", "cccccc"]
+    for token_id in ids:
+        lab.api.objects[f"{SECRETS}/bootstrap-token-{token_id}"] = {}
+    deleted = lab.api.delete
+
+    def delete(path: str) -> Any:
+        if path.endswith("bbbbbb"):
+            raise broken
+        return deleted(path)
+
+    monkeypatch.setattr(lab.api, "delete", delete)
+    with pytest.raises(ClassroomError, match="revoke the bootstrap " + words):
+        absent(ids, lab.machine, CONF, False)
+    assert [path[-6:] for path in lab.api.objects if "bootstrap-token-" in path] == left
 
 
 @pytest.mark.parametrize(("text", "expected"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("2h", 7200)])
@@ -189,16 +283,16 @@ def test_a_ttl_that_is_none_is_named(text: str) -> None:
 def test_an_api_that_does_not_help_is_explained(lab: Lab, broken: Exception, words: str) -> None:
     lab.api.broken = broken
     with pytest.raises(ClassroomError, match="make a bootstrap token at 192.168.90.100:6443.*" + words):
-        present(SPEC, lab.machine, CONF, False)
+        create(lab)
     with pytest.raises(ClassroomError, match="revoke the bootstrap token abcdef.*" + words):
-        absent("abcdef", lab.machine, CONF, False)
+        absent(["abcdef"], lab.machine, CONF, False)
 
 
 def test_no_admin_conf_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ClassroomError, match="found no such file on this host"):
-        present(SPEC, Lab(tmp_path).machine, CONF, False)
+        create(Lab(tmp_path))
 
 
 def test_the_secret_is_one_that_json_can_carry(lab: Lab) -> None:
-    present(SPEC, lab.machine, CONF, False)
+    create(lab)
     assert json.loads(json.dumps(lab.api.posted[0])) == lab.api.posted[0]

@@ -472,7 +472,7 @@ def test_what_is_returned(build: Builder, spec: JoinSpec) -> None:
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
+def test_the_node_is_not_handed_on_before_an_action(
     build: Builder, spec: JoinSpec, check_mode: bool
 ) -> None:
     machine = build.member().lab.machine
@@ -482,6 +482,13 @@ def test_the_node_is_handed_on_only_where_nothing_is_to_be_done(
     build.lab.run.effects["systemctl"] = build.lab.kubelet_starts
     found = result(spec, machine, converge(spec, machine, None, check_mode))
     assert found["decision"] == "start" and found["node"] is None
+
+
+def test_the_node_of_a_join_is_handed_on(build: Builder, spec: JoinSpec, discovery: dict[str, Any]) -> None:
+    machine = build.lab.machine
+    found = result(spec, machine, converge(spec, machine, discovery, False))
+    assert found["decision"] == "join" and found["node"]["metadata"]["name"] == "node1"
+    assert result(spec, machine, converge(spec, machine, discovery, True))["node"]["metadata"]["name"] == "node1"
 
 
 def test_nothing_to_do_costs_one_request_and_no_command(build: Builder, spec: JoinSpec) -> None:
