@@ -326,10 +326,13 @@ class Performer:
             return
         answers = self._answer_of(spec)
         deadline = Deadline(spec.timeout, 0.1, sleep=self._sleep)
-        if acted and answers is None:
-            self._sleep(_SETTLING)
+        settled = not acted or answers is not None
         while True:
             unit = systemd.show(self._run, spec.name)
+            if not settled and not unit.reports_start:
+                settled = True
+                self._sleep(_SETTLING)
+                continue
             if unit.active and (answers is None or answers()):
                 return
             if unit.active_state == "failed" or deadline.expired:

@@ -14,9 +14,11 @@ from .._core.command import Runner
 from .._core.files import Root
 
 _PROPERTIES = (
-    "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "Result",
+    "Type", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "Result",
     "ExecMainStartTimestamp", "ActiveEnterTimestamp", "StateChangeTimestamp",
 )
+# Types whose start ends when the service has reported that it is ready, or has failed
+_REPORTING = ("notify", "notify-reload", "dbus", "forking", "oneshot")
 # systemctl waits for the unit's own start timeout (90 s by default).
 _TIMEOUT = 180.0
 
@@ -34,6 +36,12 @@ class Unit:
     result: str = "success"
     started: float | None = None
     changed: float | None = None
+    type: str = ""
+
+    @property
+    def reports_start(self) -> bool:
+        """Return whether a start that has ended means that the service runs."""
+        return self.type in _REPORTING
 
     @property
     def exists(self) -> bool:
@@ -82,6 +90,7 @@ def parse(name: str, text: str) -> Unit:
         # Units without a main process (targets, mounts) have only the time at which they became active.
         started=_moment(found.get("ExecMainStartTimestamp", "")) or _moment(found.get("ActiveEnterTimestamp", "")),
         changed=_moment(found.get("StateChangeTimestamp", "")),
+        type=found.get("Type", ""),
     )
 
 

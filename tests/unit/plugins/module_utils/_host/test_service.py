@@ -222,6 +222,19 @@ def test_waiting_for_a_unit_that_ends_right_after_its_start(machine: Any, fake_r
         performer(machine, fake_run).wait(SPEC, acted=True)
 
 
+@pytest.mark.parametrize(("unit_type", "acted", "slept"), [
+    ("simple", True, [0.5]), ("exec", True, [0.5]), ("simple", False, []),
+    ("notify", True, []), ("forking", True, []), ("dbus", True, []), ("oneshot", True, []),
+])
+def test_only_a_unit_that_does_not_report_its_start_has_time_to_end(
+    machine: Any, fake_run: Any, unit_type: str, acted: bool, slept: list[float]
+) -> None:
+    fake_run.on("systemctl", "show", out=show("active") + f"Type={unit_type}\n")
+    seconds = list[float]()
+    Performer(machine.root, fake_run, sleep=seconds.append).wait(SPEC, acted)
+    assert seconds == slept and len(fake_run.calls) == 1 + len(slept)
+
+
 def test_waiting_for_a_unit_that_is_still_starting(machine: Any, fake_run: Any) -> None:
     fake_run.on("systemctl", "show", out=show("activating", "start")).on("systemctl", "show", out=show("active"))
     performer(machine, fake_run).wait(SPEC, acted=True)

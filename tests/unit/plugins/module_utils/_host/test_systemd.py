@@ -16,6 +16,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host import sys
 RUNNING = """\
 Result=success
 ExecMainStartTimestamp=Fri 2026-11-20 20:20:10.123456 UTC
+Type=notify
 LoadState=loaded
 ActiveState=active
 SubState=running
@@ -29,6 +30,7 @@ NeedDaemonReload=no
 def test_a_running_service() -> None:
     unit = systemd.parse("web.service", RUNNING)
     assert (unit.exists, unit.active, unit.unit_file_state, unit.needs_daemon_reload) == (True, True, "enabled", False)
+    assert (unit.type, unit.reports_start) == ("notify", True)
     assert unit.started == pytest.approx(1795206010.123456)
     assert unit.changed == pytest.approx(1795206011.000001)
 
