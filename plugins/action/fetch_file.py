@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import re
@@ -45,6 +46,7 @@ SPEC: dict[str, Any] = {
         "cluster": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "groups": {"type": "list", "elements": "str", "default": []},
+        "source_sha256": {"type": "str", "default": ""},
         "namespace": {"type": "str", "default": ""},
     }},
     "harvest": {"type": "dict", "options": {
@@ -110,13 +112,14 @@ class ActionModule(ActionBase):
 
     def _small(self, given: Mapping[str, Any], task_vars: Any) -> dict[str, Any]:
         """Parse a kubeconfig or a certificate, compare it with the file on the controller, and write it."""
-        text = given["content"] if given["src"] is None else self._slurped(given["src"], task_vars)
         result: dict[str, Any] = {"dest": given["dest"]}
+        if given["format"] == "kubeconfig" and self._is_current(given):
+            return {**result, "changed": False, "reason": ""}
+        text = given["content"] if given["src"] is None else self._slurped(given["src"], task_vars)
         try:
             if given["format"] == "kubeconfig":
-                fields = given["kubeconfig"]
-                text = kubeconfig.rewritten(text, kubeconfig.Expected(
-                    fields["server"], fields["cluster"], fields["user"], tuple(fields["groups"]), fields["namespace"]))
+                expected, source = _expected(given), hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+                text = kubeconfig.sealed(kubeconfig.rewritten(text, expected), source, expected)
             else:
                 result["certificate"] = text = credentials.authorities(text, most=1)
         except ClassroomError as problem:
@@ -135,6 +138,20 @@ class ActionModule(ActionBase):
             # Only in check mode: the directory is created with the file
             pass
         return {**result, "changed": bool(reason), "reason": reason}
+
+    def _is_current(self, given: Mapping[str, Any]) -> bool:
+        """Return whether the file on the controller was written from the same file of the host, and not changed since.
+
+        The SHA-256 is the host's word. A wrong one keeps the present file.
+        """
+        directory, below, name = self._place(given)
+        try:
+            with destination.opened(directory, *below) as place:
+                found = place.read(name, SMALL)
+        except FileNotFoundError:
+            return False
+        return found is not None and found[1] == int(given["mode"], 8) and kubeconfig.is_current(
+            found[0].decode("utf-8", "replace"), given["kubeconfig"]["source_sha256"], _expected(given))
 
     def _slurped(self, src: str, task_vars: Any) -> str:
         """Return a file of the host of at most SMALL bytes. It appears in no output at any verbosity."""
@@ -280,6 +297,12 @@ def _difference(found: tuple[bytes, int] | None, content: bytes, mode: int) -> s
     if found[0] != content:
         return "its content is another"
     return "" if found[1] == mode else "its mode is another"
+
+
+def _expected(given: Mapping[str, Any]) -> kubeconfig.Expected:
+    fields = given["kubeconfig"]
+    return kubeconfig.Expected(
+        fields["server"], fields["cluster"], fields["user"], tuple(fields["groups"]), fields["namespace"])
 
 
 def _is_of(place: destination.Directory, name: str, fields: Mapping[str, Any]) -> bool:

@@ -6,29 +6,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action import HostAction
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.addresses import usable
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
-
-_INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.interfaces import check_interfaces
 
 
 class ActionModule(HostAction):
     """Ansible's entry point."""
 
     def check(self, result: Mapping[str, Any]) -> None:
-        """Compare the interfaces with the networks: their addresses go into configurations of other hosts."""
-        interfaces = (result.get("ansible_facts") or {}).get("classroom_interfaces") or {}
-        for side, found in interfaces.items():
-            if not found:
-                continue
-            network = str(self._task.args.get(side + "_network") or "")
-            if not usable(found.get("address") or "", network):
-                raise Misfit("expected the {} address to be one address in {}, found another value".format(
-                    side, network or "a network"))
-            if not _INTERFACE.fullmatch(found.get("interface") or "") or not 0 <= (found.get("prefix") or 0) <= 128:
-                raise Misfit(f"expected an interface and a prefix of the {side} address, found other values")
+        """Compare the interfaces with the networks."""
+        check_interfaces(self._task.args, result)

@@ -90,6 +90,12 @@ options:
         type: list
         elements: str
         default: []
+      source_sha256:
+        description:
+          - The SHA-256 of the file on the host, as M(classroom.kubeadm.kubeadm_init) returns it. If the file on the
+            controller was written from that file, and not changed since, the host is not called.
+        type: str
+        default: ""
       namespace:
         description: Namespace of the context, in place of the one in the file of the host.
         type: str

@@ -97,13 +97,16 @@ options:
         type: list
         elements: str
         default: []
-      further_uris:
+      redhat_uri:
+        description: The address in the Red Hat family, if it is another one than O(repository.uri).
+        type: str
+        default: ""
+      distribution_uris:
         description:
-          - Other addresses with the same form and key, for example those of the packages of the host's distribution in
-            a bundle. Only apt uses them.
-        type: list
-        elements: str
-        default: []
+          - Further addresses with the same form and key, by distribution, such as V(debian-13). The host uses that of
+            its own distribution. Only apt uses them.
+        type: dict
+        default: {}
   packages:
     description: The packages to install.
     type: list

@@ -17,6 +17,7 @@ from typing import Any, Callable
 from .._core import original_state
 from .._core.command import CommandFailed, Runner
 from .._core.deadline import Deadline
+from .._core.distribution import REDHAT
 from .._core.files import HEADER, Root, mode_of, read_text
 from .._core.plan import Change
 from .._packages import detect as package_manager_detect
@@ -51,7 +52,7 @@ class ChronyState:
 
 def unit_of(root: Root) -> str:
     """Return the name of chrony's unit in the host's OS family."""
-    return "chronyd.service" if os.path.exists(root(package_manager_detect.REDHAT)) else "chrony.service"
+    return "chronyd.service" if os.path.exists(root(REDHAT)) else "chrony.service"
 
 
 def read_state(
@@ -84,7 +85,7 @@ def desired_files(root: Root, servers: Sequence[str]) -> tuple[service.FileSpec,
     text = read_text(root(path)) if path else None
     if path is None or text is None:
         # chrony is not installed yet: the package of the OS family creates this path
-        redhat = os.path.exists(root(package_manager_detect.REDHAT))
+        redhat = os.path.exists(root(REDHAT))
         path = _CONFIGS[1 if redhat else 0]
         place = None if redhat else "/etc/chrony/sources.d/classroom-kubeadm.sources"
     else:

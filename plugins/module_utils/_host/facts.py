@@ -14,6 +14,7 @@ from typing import Any
 
 from .._core.command import Runner
 from .._core.disk_space import free_mib
+from .._core.distribution import read_distribution
 from .._core.files import Root, read_text
 from .._runtime import runtimes
 from . import kernel, nameservers, packet_filter, systemd
@@ -84,17 +85,17 @@ class HostFacts:
 
 def read_facts(root: Root, run: Runner, spec: HostRequirements, now: float, controller_time: float | None) -> HostFacts:
     """Read the facts of a host. `now` and `controller_time` are seconds since the epoch."""
-    family, distribution, version, codename = _system(root)
+    system = read_distribution(root)
     firewalld, network_manager = systemd.active(run, "firewalld.service", "NetworkManager.service")
     cgroup_version, cgroup_missing = _cgroups(root)
-    system = os.uname()
+    kernel_name = os.uname()
     return HostFacts(
-        os_family=family,
-        distribution=distribution,
-        version=version,
-        codename=codename,
-        architecture=_ARCHITECTURES.get(system.machine, system.machine),
-        hostname=system.nodename,
+        os_family=system.family,
+        distribution=system.name,
+        version=system.version,
+        codename=system.codename,
+        architecture=_ARCHITECTURES.get(kernel_name.machine, kernel_name.machine),
+        hostname=kernel_name.nodename,
         machine_id=(read_text(root("/etc/machine-id")) or "").strip(),
         addresses=addresses_of(run(["ip", "-j", "addr"]).out),
         default_interface=_default_interface(read_text(root("/proc/net/route")) or ""),
@@ -126,24 +127,6 @@ def _sockets(root: Root, wanted: str | None) -> tuple[str, ...]:
     """Return the existing sockets of container runtimes, including the requested one at any path."""
     candidates = dict.fromkeys((*_SOCKETS, *([wanted] if wanted else [])))
     return tuple(path for path in candidates if os.path.exists(root(path)))
-
-
-def _system(root: Root) -> tuple[str, str, str, str]:
-    """Return family, name, version and code name. Like Ansible, trust /etc/redhat-release first."""
-    redhat = read_text(root("/etc/redhat-release"))
-    if redhat:
-        name, *rest = redhat.strip().lower().split(" release ")
-        short = "rhel" if name.startswith("red hat") else name.split()[0]
-        return "redhat", short, rest[0].split()[0] if rest else "", ""
-    release = _os_release(read_text(root("/etc/os-release")) or "")
-    likes = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
-    return ("debian" if "debian" in likes else "other", release.get("ID", "unknown"), release.get("VERSION_ID", ""),
-            release.get("VERSION_CODENAME", ""))
-
-
-def _os_release(text: str) -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return {key: value.strip("\"'") for key, value in pairs}
 
 
 def addresses_of(text: str) -> tuple[Address, ...]:

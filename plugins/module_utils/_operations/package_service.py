@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core import host_lock
 from .._core.command import run
+from .._core.distribution import Distribution, read_distribution
 from .._core.errors import ClassroomError
 from .._core.files import Root
 from .._core.operation import Operation, Outcome
@@ -31,7 +32,8 @@ REPOSITORY_OPTIONS: dict[str, Any] = {
     "description": {"type": "str", "default": ""},
     "signed_metadata": {"type": "bool", "default": True},
     "excludes": {"type": "list", "elements": "str", "default": []},
-    "further_uris": {"type": "list", "elements": "str", "default": []},
+    "redhat_uri": {"type": "str", "default": ""},
+    "distribution_uris": {"type": "dict", "default": {}},
 }
 PACKAGE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -88,16 +90,24 @@ OPTIONS: dict[str, Any] = {
     },
 }
 RULES: dict[str, Any] = {"required_one_of": [("packages", "files", "services")]}
-_LISTS = ("components", "architectures", "fingerprints", "excludes", "further_uris")
+_LISTS = ("components", "architectures", "fingerprints", "excludes")
 
 
-def packages_spec(params: Mapping[str, Any]) -> package_plan.PackagesSpec:
+def repository_of(given: Mapping[str, Any], distribution: Distribution) -> package_plan.Repository:
+    """Return the repository for the distribution of the host; raise ClassroomError for an invalid key."""
+    values = {**given, **{key: tuple(given[key]) for key in _LISTS}}
+    redhat_uri, own = values.pop("redhat_uri"), values.pop("distribution_uris").get(distribution.label)
+    if redhat_uri and distribution.family == "redhat":
+        values["uri"] = redhat_uri
+    values["further_uris"] = (str(own),) if own else ()
+    return package_plan.with_checked_key(package_plan.Repository(**values))
+
+
+def packages_spec(params: Mapping[str, Any], root: Root) -> package_plan.PackagesSpec:
     """Return the desired packages; raise ClassroomError for an invalid key."""
     repository = None
     if params["repository"] is not None:
-        given = params["repository"]
-        lists = {key: tuple(given[key]) for key in _LISTS}
-        repository = package_plan.with_checked_key(package_plan.Repository(**{**given, **lists}))
+        repository = repository_of(params["repository"], read_distribution(root))
     wanted = tuple(package_plan.Package(package["name"], package["version"]) for package in params["packages"])
     return package_plan.PackagesSpec(wanted, repository, params["hold"])
 
@@ -181,12 +191,12 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
     """Install the packages, then start each service; all parameters are validated before any change."""
     root = Root()
     with host_lock.changing(check_mode):
-        spec = packages_spec(params)
+        spec = packages_spec(params, root)
         files = tuple(file_spec(file) for file in params["files"])
         services = [service_spec(given) for given in params["services"]]
         steps: list[Change] = []
         versions: dict[str, str] = {}
-        if spec.packages:
+        if spec.packages or spec.repository is not None:
             steps, versions = install(root, spec, check_mode)
         steps += write(root, files, check_mode)
         for one in services:

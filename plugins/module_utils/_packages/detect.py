@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
 from .._core.command import Runner
+from .._core.distribution import REDHAT
 from .._core.errors import ClassroomError
 from .._core.files import Root
 from .apt import STATUS, Apt
@@ -20,8 +21,6 @@ from .plan import Backend, Repository
 if TYPE_CHECKING:
     from .dnf import Dnf
 
-# RHEL and its rebuilds have this file; preflight and Ansible use it, too. They may have dpkg, and other systems rpm
-REDHAT = "/etc/redhat-release"
 
 
 def backend_of(

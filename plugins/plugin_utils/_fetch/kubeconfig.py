@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
@@ -32,6 +33,8 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "user": frozenset({"client-certificate-data", "client-key-data"}),
 }
 _SERVER = re.compile(r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
+# The first line of a file on the controller
+_SEAL = "# Written by the collection classroom.kubeadm. SHA-256 of source and content: "
 _DEEPEST = 12
 _MOST_NAMED = 5
 _LONGEST_NAMED = 60
@@ -90,6 +93,25 @@ def rewritten(text: str, expected: Expected) -> str:
         raise ClassroomError("a certificate with the groups {}, which are not among {}".format(
             ", ".join(map(_shown, others[:_MOST_NAMED])), ", ".join(expected.groups) or "those expected (none)"))
     return _render(expected, ca, certificate, key)
+
+
+def sealed(body: str, source_sha256: str, expected: Expected) -> str:
+    """Return a kubeconfig below a line that identifies its source, the expected values and its content."""
+    return f"{_SEAL}{_seal(body, source_sha256, expected)}\n{body}"
+
+
+def is_current(text: str, source_sha256: str, expected: Expected) -> bool:
+    """Return whether `sealed` wrote this text from a source of this SHA-256 and for the same expected values.
+
+    A file that was edited since is not current.
+    """
+    line, _newline, body = text.partition("\n")
+    return bool(source_sha256) and line == _SEAL + _seal(body, source_sha256, expected)
+
+
+def _seal(body: str, source_sha256: str, expected: Expected) -> str:
+    parts = json.dumps([body, source_sha256, asdict(expected)], sort_keys=True, default=str)
+    return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def owner(text: str) -> tuple[str, str] | None:

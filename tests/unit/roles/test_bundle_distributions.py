@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle.contents import Contents
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.distribution import read_distribution
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import package_service
+from tests.unit.support.made_up_keys import made_up_key
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 LOCK = Contents("0" * 64, "amd64", distributions={"debian-13": {"runc": "1.1"}, "ubuntu-24.04": {"runc": "1.2"}}).text()
@@ -45,13 +50,23 @@ def template(plugin_loader: None, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize(("version", "further"), [("13", True), ("12", False)])
-def test_packages_of_the_distribution(template: Any, version: str, further: bool) -> None:
-    found = template("_cluster_utility_repository.debian", "debian", version)
-    assert found["uri"] == "http://192.168.90.10:8080/apt"
-    assert found["further_uris"] == (["http://192.168.90.10:8080/os/debian-13"] if further else [])
+def test_packages_of_the_distribution(template: Any, tmp_path: Path, version: str, further: bool) -> None:
+    (tmp_path / "bundle.lock.yml").write_text(LOCK, encoding="utf-8")
+    found = template("_cluster_utility_repository", "debian", version)
     own = template("_utility_repository", "debian", version)
-    assert own["uri"] == "file:///srv/bundle/apt"
-    assert own["further_uris"] == (["file:///srv/bundle/os/debian-13"] if further else [])
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(f"ID=debian\nVERSION_ID={version}\n", encoding="utf-8")
+    chosen = [
+        package_service.repository_of(
+            {**checked.validated_parameters["repository"], "signed_by": made_up_key("bundle")},
+            read_distribution(Root(str(tmp_path))))
+        for repository in (found, own)
+        for checked in [ArgumentSpecValidator({
+            "repository": {"type": "dict", "options": package_service.REPOSITORY_OPTIONS}}).validate(
+                {"repository": repository})]]
+    assert [one.uri for one in chosen] == ["http://192.168.90.10:8080/apt", "file:///srv/bundle/apt"]
+    assert [one.further_uris for one in chosen] == ([
+        ("http://192.168.90.10:8080/os/debian-13",), ("file:///srv/bundle/os/debian-13",)] if further else [(), ()])
 
 
 @pytest.mark.parametrize(("lock", "expected"), [

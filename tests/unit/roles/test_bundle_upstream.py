@@ -79,7 +79,7 @@ def test_repositories_are_those_of_the_hosts(value: Any, family: str, machine: d
     if family == "apt":
         given |= {"bundle_distribution": machine["distribution"], "bundle_codename": machine["codename"]}
     installed = [
-        value(f"_{role}_repository.upstream[_cluster_family]", **given) for role in ("kubernetes", "containerd")]
+        value(f"_{role}_upstream_repository[_cluster_family]", **given) for role in ("kubernetes", "containerd")]
     fetched = value(f"_bundle_upstream_repositories.{family}", **given)
     # dnf looks for the lists of a repository at the address, with or without a slash at its end
     assert [described(entry) for entry in fetched] == [described(entry) for entry in installed]

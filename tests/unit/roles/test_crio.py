@@ -48,7 +48,8 @@ def test_without_a_word() -> None:
 
 
 def test_the_key_of_the_repository_is_pinned() -> None:
-    repository = value("_crio_repository.upstream", _cluster_crio_repository={"debian": {"name": "cri-o"}})
+    repository = value(
+        "_crio_repository", cluster_packages_from="upstream", _cluster_crio_repository={"debian": {"name": "cri-o"}})
     assert repository == {"name": "cri-o", "fingerprints": ["85B67D5C50100B1AC8CEFE49CBA9C85640A2B579"]}
 
 

@@ -74,7 +74,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rendered:
         assert result.error_messages == []
         parameters = {**result.validated_parameters, "hold": True,
                       "packages": [{"name": name, "version": "1.36.3"} for name in packages]}
-        spec: PackagesSpec = package_service.packages_spec(parameters)
+        spec: PackagesSpec = package_service.packages_spec(parameters, Root(str(tmp_path)))
         backends: dict[str, type[Apt | Dnf]] = {"debian": Apt, "redhat": Dnf}
         backend = backends[machine["os_family"]](Root(str(tmp_path)), lambda *_words, **_options: pytest.fail("run"))
         return dict(backend.files(spec))
@@ -111,7 +111,7 @@ def test_kubernetes_for_apt(rendered: Rendered, machine: dict[str, Any], version
     """https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/ for Debian"""
     minor = version.rpartition(".")[0]
     key, source = "/etc/apt/keyrings/kubernetes.asc", "/etc/apt/sources.list.d/kubernetes.sources"
-    files = rendered("_kubernetes_repository.upstream", machine, NODE, cluster_version=version)
+    files = rendered("_kubernetes_upstream_repository", machine, NODE, cluster_version=version)
     assert list(files) == [key, source]
     page = KUBERNETES_DEB.replace("1.36", minor)
     assert one_line(files[source]) == page.replace("/etc/apt/keyrings/kubernetes-apt-keyring.gpg", key)
@@ -126,7 +126,7 @@ def test_kubernetes_for_dnf(rendered: Rendered, distribution: str, version: str)
     page = KUBERNETES_RPM.replace("1.36", version.rpartition(".")[0])
     key, address = "/etc/pki/rpm-gpg/RPM-GPG-KEY-kubernetes", page.partition("gpgkey=")[2].splitlines()[0]
     machine = facts("redhat", distribution)
-    assert rendered("_kubernetes_repository.upstream", machine, NODE, cluster_version=version) == {
+    assert rendered("_kubernetes_upstream_repository", machine, NODE, cluster_version=version) == {
         key: made_up_key(address),
         "/etc/yum.repos.d/kubernetes.repo": COMMENT + page.replace(address, f"file://{key}"),
     }
@@ -188,7 +188,7 @@ def test_containerd_for_apt(rendered: Rendered, distribution: str, codename: str
     """https://docs.docker.com/engine/install/debian/ and /ubuntu/, Install using the apt repository: docker.sources"""
     machine = facts("debian", distribution, codename, architecture)
     page = DOCKER_DEB.format(distribution=distribution, codename=codename, architecture=architecture)
-    assert rendered("_containerd_repository.upstream", machine, ("containerd.io",)) == {
+    assert rendered("_containerd_upstream_repository", machine, ("containerd.io",)) == {
         "/etc/apt/keyrings/docker.asc": made_up_key(f"https://download.docker.com/linux/{distribution}/gpg"),
         "/etc/apt/sources.list.d/docker.sources": COMMENT + page,
     }
@@ -202,7 +202,7 @@ def test_containerd_for_dnf(rendered: Rendered, distribution: str, served_as: st
     key = "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker-ce-stable"
     address = f"https://download.docker.com/linux/{served_as}/gpg"
     page = DOCKER_RPM.format(distribution=served_as)
-    assert rendered("_containerd_repository.upstream", facts("redhat", distribution), ("containerd.io",)) == {
+    assert rendered("_containerd_upstream_repository", facts("redhat", distribution), ("containerd.io",)) == {
         key: made_up_key(address),
         "/etc/yum.repos.d/docker-ce-stable.repo":
             COMMENT + page.replace(address, f"file://{key}") + "exclude=containerd.io\n",
@@ -218,4 +218,4 @@ def test_a_key_that_cannot_be_fetched_leaves_none(rendered: Rendered, monkeypatc
     fetch_keys(monkeypatch, refuse)
     message = "public key that signs https://pkgs.k8s.io/core:/stable:/v1.36/rpm/, found none"
     with pytest.raises(ClassroomError, match=message):
-        rendered("_kubernetes_repository.upstream", facts("redhat", "rocky"), NODE)
+        rendered("_kubernetes_upstream_repository", facts("redhat", "rocky"), NODE)

@@ -31,7 +31,9 @@ def problems(role: str, tasks: Any, variables: Any) -> list[str]:
     # test_contract.py knows which results are public
     registered = re.compile(f"(__)?{role}_[a-z0-9_]+$|__{role}$")
     private = re.compile(f"_{role}_[a-z0-9_]+$")
-    found = [name for name in variables or () if not private.match(name)]
+    # The desired state of a role is read by the role configure
+    desired = re.compile(f"{role}_([a-z_]+_)?desired$|configure_sections$")
+    found = [name for name in variables or () if not (private.match(name) or desired.match(name))]
     for task in _tasks(tasks):
         if not registered.match(task.get("register", f"__{role}")):
             found.append(task["register"])
@@ -58,6 +60,7 @@ def test_private_names_tell_their_role(role: str) -> None:
     ("[{always: [{register: somebody}]}]", {}, ["somebody"]),
     ("[{ansible.builtin.set_fact: {__worker_join: 1, ansible_password: 2}}]", {}, ["__worker_join"]),
     ("[{loop_control: {loop_var: machine}}]", {}, ["machine"]),
+    ("[]", {"worker_desired": {}, "worker_first_desired": {}, "host_desired": {}}, ["host_desired"]),
     ("[]", {"worker_config": "", "__worker_config": ""}, ["worker_config", "__worker_config"]),
 ])
 def test_other_names_are_found(tasks: str, variables: dict[str, str], expected: list[str]) -> None:

@@ -25,6 +25,7 @@ CHANGING: dict[str, dict[str, Any]] = {
     "image_preload": {"images": ["busybox"]},
     "package_service": {"files": [{"path": "/etc/file", "content": ""}]},
     "kubeconfig_user": {"name": "student"},
+    "host_configure": {"sections": [{"name": "host", "module": "host_settings", "options": {}}]},
     "host_firewalld": {},
     "host_interfaces": {"unmanaged": ["cni0"]},
     "host_settings": {},
