@@ -25,7 +25,7 @@ WRONG: Mapping[str, Any] = {
 }
 # Where the sample would end the role early
 CHANGED: Mapping[str, Mapping[str, Any]] = {
-    "host_preflight": {"failures": []},
+    "host_configure": {"failures": []},
     "harvest_objects": {"reason": ""},
     "kubeadm_init": {"drift": []},
     "residue_info": {"residue": [], "hygiene": []},
@@ -35,7 +35,7 @@ CHANGED: Mapping[str, Mapping[str, Any]] = {
 }
 # The same, deep in the sample
 CHANGED_BELOW: Mapping[str, Mapping[str, Any]] = {
-    "host_preflight": {"ansible_facts.classroom_machine.firewalld": True,
+    "host_configure": {"ansible_facts.classroom_machine.firewalld": True,
                        "ansible_facts.classroom_machine.network_manager": True},
     "bundle_load": {"certificate.problem": "it is missing"},
 }

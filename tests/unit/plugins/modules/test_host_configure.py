@@ -1,0 +1,143 @@
+# Copyright (c) 2026 the classroom.kubeadm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module host_configure: several operations in one call, planned or applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import host_configure as operation
+from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import host_preflight
+from ansible_collections.classroom.kubeadm.plugins.modules.host_configure import main
+
+SECRET = "pass-of-the-proxy"
+
+
+class Recorded:
+    """An operation that records its calls; `path` is where it would write."""
+
+    def __init__(self, changed: bool = False, error: str = "") -> None:
+        self.calls: list[tuple[dict[str, Any], bool]] = []
+        self._changed, self._error = changed, error
+
+    def __call__(self, params: Any, check_mode: bool) -> Outcome:
+        self.calls.append((dict(params), check_mode))
+        if self._error:
+            raise ClassroomError(self._error, {"found": "this"})
+        return Outcome({"changed": self._changed, "value": params.get("text")}, ("a warning",))
+
+    def as_operation(self) -> Operation:
+        return Operation({"text": {"type": "str", "default": "none"}, "count": {"type": "int"},
+                          "hidden": {"type": "list", "elements": "dict", "options": {
+                              "content": {"type": "str", "no_log": True}}}}, self)
+
+
+@pytest.fixture
+def operations(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorded]:
+    """host_settings has nothing to do, host_firewalld changes something, package_service fails."""
+    found = {"host_settings": Recorded(), "host_firewalld": Recorded(changed=True),
+             "package_service": Recorded(error="Not installed: expected a, found b.")}
+    monkeypatch.setattr(
+        operation, "OPERATIONS", {name: recorded.as_operation() for name, recorded in found.items()})
+    return found
+
+
+def section(name: str, module: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "module": module, "options": options}
+
+
+SECTIONS = [section("host", "host_settings", text="a", count=None), section("firewall", "host_firewalld"),
+            section("again", "host_settings"), section("kubernetes", "package_service"),
+            section("last", "host_settings")]
+
+
+@pytest.mark.parametrize(("options", "check", "names", "planned"), [
+    ({"state": "present"}, False, ["host", "firewall", "again", "kubernetes"], False),
+    ({"state": "present"}, True, ["host", "firewall", "again", "kubernetes"], True),
+    ({"state": "planned"}, False, ["host", "firewall", "again", "kubernetes"], True),
+    ({"state": "planned", "stop_at_change": True}, False, ["host", "firewall"], True),
+    ({"state": "planned", "planning_time": -1}, False, ["host"], True),
+    ({"state": "present", "planning_time": -1, "stop_at_change": True}, False,
+     ["host", "firewall", "again", "kubernetes"], False),
+], ids=["apply", "check mode", "plan", "plan up to a change", "plan without time", "only a plan stops"])
+def test_sections_run_in_their_order_up_to_an_error(
+    run_main: Any, operations: dict[str, Recorded], options: dict[str, Any], check: bool, names: list[str],
+    planned: bool,
+) -> None:
+    result = run_main(main, {**options, "sections": SECTIONS}, check=check)
+
+    assert not result["failed"] and list(result["sections"]) == names
+    modes = [check_mode for recorded in operations.values() for _params, check_mode in recorded.calls]
+    assert modes and set(modes) == {planned}
+
+
+def test_results_are_those_of_the_modules(run_main: Any, operations: dict[str, Recorded]) -> None:
+    sections = run_main(main, {"sections": SECTIONS})["sections"]
+
+    assert sections["host"] == {"changed": False, "value": "a", "warnings": ["a warning"]}
+    assert sections["firewall"]["changed"] is True
+    assert sections["kubernetes"] == {
+        "failed": True, "changed": False, "msg": "Not installed: expected a, found b.", "found": "this"}
+    # Defaults are those of the module, and null is no value
+    assert operations["host_settings"].calls[0][0] == {"text": "a", "count": None, "hidden": None}
+    assert operations["host_settings"].calls[1][0]["text"] == "none"
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"count": "many"}, "count"), ({"unknown": 1}, "unknown"),
+])
+def test_options_of_a_section_are_validated(
+    run_main: Any, operations: dict[str, Recorded], options: dict[str, Any], message: str
+) -> None:
+    result = run_main(main, {"sections": [section("host", "host_settings", **options)]})
+
+    assert result["sections"]["host"]["failed"] and message in result["sections"]["host"]["msg"]
+    assert operations["host_settings"].calls == []
+
+
+def test_secrets_of_sections_are_in_no_output(
+    run_main: Any, operations: dict[str, Recorded], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sections = [section("host", "host_settings", text=f"echo {SECRET}", hidden=[{"content": SECRET}])]
+
+    result = run_main(main, {"sections": sections})
+
+    assert SECRET not in str(result) and "invocation" in result
+    assert operations["host_settings"].calls[0][0]["hidden"] == [{"content": SECRET}]
+
+
+def test_unmet_requirements_stop_everything(
+    run_main: Any, operations: dict[str, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unmet(_params: Any, _check_mode: bool) -> Outcome:
+        raise ClassroomError("Not enough CPUs.", {"failures": ["Not enough CPUs."]})
+
+    monkeypatch.setattr(host_preflight, "perform", unmet)
+    result = run_main(main, {"requirements": {"role": "worker"}, "sections": SECTIONS})
+
+    assert result["failed"] and result["failures"] == ["Not enough CPUs."]
+    assert not any(recorded.calls for recorded in operations.values())
+
+
+def test_facts_of_the_requirements_are_returned(
+    run_main: Any, operations: dict[str, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_preflight, "perform", lambda _params, _check: Outcome(
+        {"changed": False, "failures": [], "ansible_facts": {"classroom_machine": {"cpus": 2}}}))
+    result = run_main(main, {"state": "planned", "requirements": {"role": "worker"}, "sections": SECTIONS[:1]})
+
+    assert result["ansible_facts"] == {"classroom_machine": {"cpus": 2}} and list(result["sections"]) == ["host"]
+
+
+def test_every_operation_is_that_of_its_module() -> None:
+    modules = Path(__file__).resolve().parents[4] / "plugins" / "modules"
+    for name, known in operation.OPERATIONS.items():
+        assert f"_operations.{name} import OPERATION" in (modules / f"{name}.py").read_text(encoding="utf-8")
+        assert isinstance(known, Operation)
