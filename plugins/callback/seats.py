@@ -69,6 +69,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import action_loader
 from ansible.utils import color
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.known_results import CONFIGURED
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import (
     bounded,
@@ -306,6 +307,10 @@ class CallbackModule(Default):
         for name in registered(result.task):
             if name in REGISTERED:
                 mine[name] = kept(result.result, **flags)
+            if name == CONFIGURED:
+                # Of a host without changes no role registers these results
+                found = {f"{section}_result": values["result"] for section, values in _sections(result.result)}
+                mine.update({each: kept(values) for each, values in found.items() if each in REGISTERED})
         facts = result.result.get("ansible_facts")
         if not isinstance(facts, Mapping):
             return
@@ -513,6 +518,14 @@ class _ColouredDisplay:
 
     def display(self, msg: str, *arguments: Any, **options: Any) -> None:
         self._of_ansible.display(Coloured(msg), *arguments, **options)
+
+
+def _sections(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield name and values of the sections in a result of host_configure, which its action has converted."""
+    sections = result.get("sections")
+    for name, values in sections.items() if isinstance(sections, Mapping) else ():
+        if isinstance(values, Mapping) and isinstance(values.get("result"), Mapping):
+            yield str(name), values
 
 
 def registered(task: Any) -> frozenset[str]:

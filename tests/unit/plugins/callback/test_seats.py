@@ -293,3 +293,18 @@ def test_what_was_not_contacted_is_unknown(place: Path) -> None:
     assert states.pop("seat02-node1") == "answers"
     assert set(states.values()) == {"unknown"} and "utility.example.com" in states
     assert {seat["state"] for seat in report["seats"]} == {"unknown"}
+
+
+def test_versions_of_a_host_without_changes_are_reported(place: Path) -> None:
+    """Its roles do not run: their results are sections of one result, which is taken from the plan."""
+    script = place / "answer"
+    sections = {"kubernetes": {"result": {"versions": {"kubelet": "1.36.3-1.1"}}}, "odd": 5, "host": {"result": []}}
+    script.with_suffix(".json").write_text(json.dumps({"sections": sections, "complete": True}), encoding="utf-8")
+    script.write_text("#!/bin/sh\nexec cat '{}'\n".format(script.with_suffix(".json")), encoding="utf-8")
+    script.chmod(0o755)
+    plays = [{"name": "Prepare", "hosts": "k8s_cluster", "gather_facts": False, "tasks": [
+        {"name": "Configure", "ansible.builtin.ping": {}, "register": "configure_result"}]}]
+    (place / "site.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    status, text = piped(place, CLASSROOM_REPORT=str(place / "report"), ANSIBLE_PYTHON_INTERPRETER=str(script))
+    assert status == 0, text
+    assert '"1.36.3' in (place / "report" / "report.json").read_text(encoding="utf-8")
