@@ -67,8 +67,10 @@ def unmeasured(report: Report) -> list[str]:
                 found.append(f"{name}: expected the stages {', '.join(stages)}, found {', '.join(reference)}")
             if not pair.measured.tasks:
                 found.append(f"{name}: no task was recorded")
-            missing = {playbooks.START, "Join workers", playbooks.READY} - set(pair.measured.stages)
+            missing = {playbooks.START, playbooks.READY} - set(pair.measured.stages)
             found += [f"{name}: the stage '{stage}' of the playbooks is missing" for stage in sorted(missing)]
+            if len(playbooks.plays() & set(pair.measured.stages)) < 2:
+                found.append(f"{name}: no plays of site.yml among the stages {', '.join(pair.measured.stages)}")
     return found
 
 

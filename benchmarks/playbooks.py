@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks.machines import UTILITY, Trial
 from benchmarks.results import Measure, Report, Result, Run
 from tools.paths import BUNDLE, ROOT
@@ -36,6 +38,11 @@ HAND_STAGES = {
     "renew": ("reset", "kubelet", "init", "network", "join", READY),
     "node": ("drain", "delete", "reset", "join", READY),
 }
+
+
+def plays() -> set[str]:
+    """Return the names of the plays of site.yml, which are stages."""
+    return {play["name"] for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text(encoding="utf-8"))}
 
 
 class Methods:
