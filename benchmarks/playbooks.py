@@ -45,6 +45,15 @@ def plays() -> set[str]:
     return {play["name"] for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text(encoding="utf-8"))}
 
 
+def recording(file: Path) -> dict[str, str]:
+    """Return the environment in which a playbook writes its tasks to a file."""
+    return {
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "classroom.kubeadm.stages,task_times",
+        "CLASSROOM_TASKS_FILE": str(file),
+    }
+
+
 class Methods:
     """The runs of script and playbooks on the hosts of a trial."""
 
@@ -75,13 +84,7 @@ class Methods:
         """Run a playbook; its stages are its plays."""
         bench = self.bench
         stages, tasks = bench.work / "stages.json", bench.work / "tasks.json"
-        more = {"CLASSROOM_STAGES_FILE": str(stages)}
-        if self.tasks:
-            more |= {
-                "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-                "ANSIBLE_CALLBACKS_ENABLED": "classroom.kubeadm.stages,task_times",
-                "CLASSROOM_TASKS_FILE": str(tasks),
-            }
+        more = {"CLASSROOM_STAGES_FILE": str(stages), **(recording(tasks) if self.tasks else {})}
         seconds = bench.playbook(path, *arguments, **more)
         times: dict[str, float] = {}
         for entry in json.loads(stages.read_text(encoding="utf-8")):
@@ -137,6 +140,7 @@ def on_cluster(report: Report, methods: Methods, wanted: set[str], rounds: int, 
         # The script made a cluster, too, but not as this collection declares it
         methods.bench.playbook(ROOT / "playbooks/site.yml")
         report.alternate(MEASURES["idle"], idle, methods.ping, methods.idle)
+        report.calls["idle"] = Methods(methods.bench, tasks=True).playbook(ROOT / "playbooks/site.yml").calls
 
 
 def smoke(report: Report, methods: Methods) -> None:

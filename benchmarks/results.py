@@ -33,6 +33,8 @@ FORMAT = 1
 SAMPLE = 2.0
 NOISY = 0.5
 SAMPLES = 10
+# The utility, which has tasks of its own, is one of four hosts in one case and one of many in the other
+MORE_CALLS = 0.2
 
 Times = dict[str, float]
 
@@ -83,6 +85,12 @@ class Run:
     @property
     def total(self) -> float:
         return sum(self.stages.values())
+
+    @property
+    def calls(self) -> float:
+        """Return the number of tasks per host, if they were recorded."""
+        hosts = {host for task in self.tasks for host in task["hosts"]}
+        return round(sum(len(task["hosts"]) for task in self.tasks) / max(len(hosts), 1), 1)
 
     def as_document(self) -> dict[str, Any]:
         stages = {name: round(value, 3) for name, value in self.stages.items()}
@@ -203,6 +211,8 @@ class Report:
     smoke: bool = False
     results: list[Result] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # The number of tasks per host of a run with nothing to do, by measure
+    calls: dict[str, float] = field(default_factory=dict)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     sample: Callable[[], Load] = Load.now
     _measured: bool = False
@@ -239,6 +249,15 @@ class Report:
             pairs.append(Pair(load, runs[True], runs[False], measured_first=number % 2 == 1))
         return self.add(measure, pairs)
 
+    def compare_calls(self) -> None:
+        """Warn if the class, which is measured in check mode, makes more calls than a run without changes."""
+        idle, in_check_mode = self.calls.get("idle"), self.calls.get("class")
+        if idle and in_check_mode and in_check_mode > idle * (1 + MORE_CALLS):
+            self.warnings.append(
+                f"class: check mode runs {in_check_mode:g} tasks per host, a run without changes {idle:g}, so the "
+                "values of the class are too high."
+            )
+
     def as_document(self) -> dict[str, Any]:
         """Return everything for JSON; docs/performance.md describes it."""
         return {
@@ -248,6 +267,7 @@ class Report:
             "machine": machine(),
             "versions": versions(),
             "warnings": self.warnings,
+            "calls": self.calls,
             "measures": [result.as_document() for result in self.results],
         }
 

@@ -15,6 +15,7 @@ and what the utility has sent, with the CPU seconds of its services.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from benchmarks.machines import UTILITY, Trial, trial
+from benchmarks.playbooks import recording
 from benchmarks.results import Load, Measure, Pair, Report, Run, say
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet
@@ -100,14 +102,13 @@ def _share(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def cost(lab: Trial, argv: Sequence[str]) -> Cost:
+def cost(lab: Trial, argv: Sequence[str], **more: str) -> Cost:
     """Run a command and return its load."""
     peaks: list[tuple[int, int]] = [(0, 0)]
     ended = threading.Event()
     before, started = os.times(), time.monotonic()
-    process = subprocess.Popen(
-        argv, cwd=ROOT, env=environment(**lab.env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    env = environment(**{**lab.env, **more})
+    process = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def watch() -> None:
         while not ended.wait(0.5):
@@ -193,10 +194,16 @@ variables: {{cluster_packages_from: utility, cluster_images_from: utility, ansib
         fleet = Fleet.of(Checkout.of(ROOT), machine_set("molecule", {"CLASSROOM_NET": prefix}), run)
         BareFleet(fleet.checkout, fleet.machines, fleet.podman, fleet.run, seats=seats).up()
 
-    def load(self, seats: int, forks: int) -> Cost:
+    def calls(self) -> float:
+        """Run site.yml in check mode, which also opens the connections; return the number of tasks per host."""
+        file = self.lab.work / "tasks.json"
+        self.load(self.seats, FORKS, **recording(file))
+        return Run({}, json.loads(file.read_text(encoding="utf-8"))).calls
+
+    def load(self, seats: int, forks: int, **more: str) -> Cost:
         """Return the load of site.yml in check mode for some of the seats, and the utility."""
         limit = ":".join([UTILITY, *(f"seat{number:02}" for number in range(1, seats + 1))])
-        return cost(self.lab, site_argv(self.inventory, "--check", "--limit", limit, "--forks", str(forks)))
+        return cost(self.lab, site_argv(self.inventory, "--check", "--limit", limit, "--forks", str(forks)), **more)
 
 
 def hosts_of(seats: int) -> int:
@@ -223,9 +230,8 @@ def measure(report: Report, lab: Trial, rounds: int, seats: int = SEATS, forks: 
     lab.machines("down")
     bare = BareClass(lab, seats)
     cpu, elapsed = measures(seats, forks)
-    if not report.smoke:
-        # The first run opens the connections
-        bare.load(seats, forks)
+    report.calls["class"] = bare.calls()
+    report.compare_calls()
     found: list[tuple[Load, Cost]] = []
     for number in range(rounds):
         title = f"{elapsed.title}, round {number + 1}"
@@ -243,8 +249,7 @@ def table(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
     print("| hosts | forks | CPU s | CPU s per host | seconds | MiB | processes |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     runs = [(count, max(forks)) for count in seats] + [(most, fork) for fork in forks if fork != max(forks)]
-    # The first run opens the connections
-    bare.load(most, max(forks))
+    bare.calls()
     points = []
     for count, fork in runs:
         found, hosts = bare.load(count, fork), hosts_of(count)

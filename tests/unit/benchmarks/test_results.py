@@ -43,6 +43,7 @@ def pairs(*values: tuple[float, float]) -> list[Pair]:
 def full_report(tasks: bool = True) -> Report:
     """Return a report with all measures of a smoke round."""
     found = report()
+    found.calls = {"idle": 9.0, "class": 9.0}
     for name, measure in playbooks.MEASURES.items():
         stages = dict.fromkeys(playbooks.HAND_STAGES.get(name, ("ping",)), 1.0)
         ours = dict.fromkeys((playbooks.START, *sorted(playbooks.plays()), playbooks.READY), 1.0)
@@ -107,6 +108,24 @@ def test_a_disturbed_round_is_a_warning_and_no_failure(loads: list[Load], expect
     assert [warning.removeprefix("class renewal, ").partition(" before")[0] for warning in found.warnings] == expected
     assert found.as_document()["warnings"] == found.warnings
     assert found.as_markdown().count("**Warning**") == len(expected)
+
+
+@pytest.mark.parametrize(("idle", "in_check_mode", "warned"), [
+    (10.0, 11.9, False), (10.0, 12.1, True), (10.0, 4.0, False), (None, 12.0, False), (10.0, None, False),
+])
+def test_check_mode_with_more_calls_is_a_warning(
+    idle: float | None, in_check_mode: float | None, warned: bool
+) -> None:
+    found = report()
+    found.calls = {name: each for name, each in (("idle", idle), ("class", in_check_mode)) if each is not None}
+    found.compare_calls()
+    assert [text.partition(" tasks")[0] for text in found.warnings] == ["class: check mode runs 12.1"] * warned
+
+
+def test_calls_are_counted_per_host() -> None:
+    hosts = {"node1": 0.1, "node2": 0.2}
+    assert Run({}, [{"hosts": hosts}, {"hosts": {"node1": 1.0}}, {"hosts": {}}]).calls == 1.5
+    assert Run({}).calls == 0
 
 
 def test_the_load_is_that_of_this_host() -> None:
