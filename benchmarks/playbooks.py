@@ -54,6 +54,26 @@ def recording(file: Path) -> dict[str, str]:
     }
 
 
+def as_upstream(text: str) -> str:
+    """Return a rendered manifest in which an init container configures the CNI, as in flannel's own manifest.
+
+    The role's agent does that when it is ready, which saves a failed start of the first pods.
+    """
+    documents = list(yaml.safe_load_all(text))
+    for document in documents:
+        if document["kind"] == "DaemonSet":
+            pod = document["spec"]["template"]["spec"]
+            agent = pod["containers"][0]
+            del agent["lifecycle"]
+            pod["initContainers"].append({
+                "name": "install-cni",
+                "image": agent["image"],
+                "command": ["cp", "-f", "/etc/kube-flannel/cni-conf.json", "/etc/cni/net.d/10-flannel.conflist"],
+                "volumeMounts": [each for each in agent["volumeMounts"] if each["name"] in ("cni", "flannel-cfg")],
+            })
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
 class Methods:
     """The runs of script and playbooks on the hosts of a trial."""
 
@@ -66,6 +86,7 @@ class Methods:
         bench = self.bench
         manifest = bench.work / "flannel.yml"
         bench.playbook(ROOT / "benchmarks/manifest.yml", "-e", f"benchmark_manifest={manifest}")
+        manifest.write_text(as_upstream(manifest.read_text(encoding="utf-8")), encoding="utf-8")
         argv = [
             str(ROOT / "benchmarks/by_hand.sh"),
             what,

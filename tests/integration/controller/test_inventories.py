@@ -13,6 +13,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+
+from benchmarks.playbooks import as_upstream
 
 ROOT = Path(__file__).resolve().parents[3]
 INI = """[control_plane]
@@ -102,7 +105,16 @@ def test_the_manifest_of_the_benchmark_is_rendered(tmp_path: Path) -> None:
         playbook="../benchmarks/manifest.yml")
 
     assert done.returncode == 0, done.stdout
-    assert "192.168.90.100" in (tmp_path / "flannel.yml").read_text(encoding="utf-8")
+    rendered = (tmp_path / "flannel.yml").read_text(encoding="utf-8")
+    assert "192.168.90.100" in rendered
+    # The role's agent writes the CNI configuration when it is ready, the one of flannel's own manifest before
+    for text, hook, containers in (
+        (rendered, True, ["install-cni-plugin"]), (as_upstream(rendered), False, ["install-cni-plugin", "install-cni"]),
+    ):
+        agents = [each for each in yaml.safe_load_all(text) if each["kind"] == "DaemonSet"]
+        pod = agents[0]["spec"]["template"]["spec"]
+        assert ("10-flannel.conflist" in str(pod["containers"][0].get("lifecycle"))) is hook
+        assert [each["name"] for each in pod["initContainers"]] == containers
 
 
 @pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "benchmarks").glob("*.yml")))
