@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import Operation, Outcome
 from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import host_configure as operation
-from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import host_preflight
 from ansible_collections.classroom.kubeadm.plugins.modules.host_configure import main
 
 SECRET = "pass-of-the-proxy"
@@ -44,8 +44,7 @@ def operations(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorded]:
     """host_settings has nothing to do, host_firewalld changes something, package_service fails."""
     found = {"host_settings": Recorded(), "host_firewalld": Recorded(changed=True),
              "package_service": Recorded(error="Not installed: expected a, found b.")}
-    monkeypatch.setattr(
-        operation, "OPERATIONS", {name: recorded.as_operation() for name, recorded in found.items()})
+    monkeypatch.setattr(operation, "operation_of", lambda name: found[name].as_operation())
     return found
 
 
@@ -113,31 +112,25 @@ def test_secrets_of_sections_are_in_no_output(
     assert operations["host_settings"].calls[0][0]["hidden"] == [{"content": SECRET}]
 
 
-def test_unmet_requirements_stop_everything(
-    run_main: Any, operations: dict[str, Recorded], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unmet(_params: Any, _check_mode: bool) -> Outcome:
-        raise ClassroomError("Not enough CPUs.", {"failures": ["Not enough CPUs."]})
+def test_unmet_requirements_stop_everything(run_main: Any, operations: dict[str, Recorded]) -> None:
+    operations["host_preflight"] = Recorded(error="Not enough CPUs.")
+    result = run_main(main, {"requirements": {"text": "worker"}, "sections": SECTIONS})
 
-    monkeypatch.setattr(host_preflight, "perform", unmet)
-    result = run_main(main, {"requirements": {"role": "worker"}, "sections": SECTIONS})
-
-    assert result["failed"] and result["failures"] == ["Not enough CPUs."]
-    assert not any(recorded.calls for recorded in operations.values())
+    assert result["failed"] and (result["msg"], result["found"]) == ("Not enough CPUs.", "this")
+    assert [name for name, recorded in operations.items() if recorded.calls] == ["host_preflight"]
 
 
-def test_facts_of_the_requirements_are_returned(
-    run_main: Any, operations: dict[str, Recorded], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host_preflight, "perform", lambda _params, _check: Outcome(
-        {"changed": False, "failures": [], "ansible_facts": {"classroom_machine": {"cpus": 2}}}))
-    result = run_main(main, {"state": "planned", "requirements": {"role": "worker"}, "sections": SECTIONS[:1]})
+def test_values_of_the_requirements_are_returned(run_main: Any, operations: dict[str, Recorded]) -> None:
+    operations["host_preflight"] = Recorded()
+    result = run_main(main, {"state": "planned", "requirements": {"text": "worker"}, "sections": SECTIONS[:1]})
 
-    assert result["ansible_facts"] == {"classroom_machine": {"cpus": 2}} and list(result["sections"]) == ["host"]
+    assert result["value"] == "worker" and list(result["sections"]) == ["host"]
+    assert operations["host_preflight"].calls == [({"text": "worker", "count": None, "hidden": None}, True)]
 
 
 def test_every_operation_is_that_of_its_module() -> None:
     modules = Path(__file__).resolve().parents[4] / "plugins" / "modules"
-    for name, known in operation.OPERATIONS.items():
+    for name in (*operation.MODULES, "host_preflight"):
         assert f"_operations.{name} import OPERATION" in (modules / f"{name}.py").read_text(encoding="utf-8")
-        assert isinstance(known, Operation)
+        known = importlib.import_module(f"{operation.__name__.rpartition('.')[0]}.{name}").OPERATION
+        assert operation.operation_of(name) is known
