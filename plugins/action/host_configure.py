@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -34,6 +34,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def unchanged(sections: Iterable[Section]) -> bool:
+    """Return whether no section has changed something or failed."""
+    return not any(section["result"].get("changed") or section["result"].get("failed") for section in sections)
+
+
 class ActionModule(HostAction):
     """Ansible's entry point."""
 
@@ -52,15 +57,17 @@ class ActionModule(HostAction):
         known = self._planned(sections, task_vars)
         pending = [section for section in sections if section.get("combined", True) and section["name"] not in known]
         if pending:
-            # All of them, because a section may depend on one before it; what was planned on top of them is outdated
+            # All of them, because a section may depend on one before it
             combined = [section for section in sections if section.get("combined", True)]
             answer = self._call(combined, task_vars)
             result.update(answer)
-            if not self._task.check_mode:
+            applied = answer.get("sections") or {}
+            if not self._task.check_mode and not (len(applied) == len(combined) and unchanged(applied.values())):
+                # What was planned on top of them is outdated
                 known = {}
-            known = {**known, **(answer.get("sections") or {})}
-        unchanged = [name for name, section in known.items() if not section["result"].get("changed")]
-        complete = bool(sections) and not unknown and not result.get("failed") and len(unchanged) == len(sections)
+            known = {**known, **applied}
+        complete = (bool(sections) and not unknown and not result.get("failed") and len(known) == len(sections)
+                    and unchanged(known.values()))
         # Roles report the changes of their own sections
         result.update(changed=False, failures=[], sections=known, complete=complete)
         if complete:

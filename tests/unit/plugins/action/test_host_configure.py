@@ -68,8 +68,12 @@ def called(hosts: Hosts, name: str) -> list[str]:
     (answer(), "not_concerned", False, (), True, ["host_configure"]),
     (answer(CHANGED), "not_concerned", False, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
     (answer(CHANGED), "not_concerned", False, ("--check",), False, ["host_configure"]),
-    (answer(), "not_concerned", True, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
-    (answer(), "with_facts", False, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
+    (answer(), "not_concerned", True, (), True, ["host_configure", "host_configure"]),
+    # Found unchanged in the second call, so that the plan of the membership still counts
+    (answer(), "with_facts", False, (), True, ["host_configure", "host_configure"]),
+    (answer(CHANGED), "with_facts", False, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
+    (answer({"failed": True, "msg": "no"}), "with_facts", False, ("--check",), False,
+     ["host_configure", "host_configure"]),
     (answer(), "nowhere", False, (), False, ["host_configure"]),
     (answer(member={**MEMBER, "changed": True, "decision": "join", "needs_discovery": True}), "not_concerned", False,
      (), False, ["host_configure", "kubeadm_join"]),
@@ -78,8 +82,10 @@ def called(hosts: Hosts, name: str) -> list[str]:
     (answer({"failed": True, "msg": "no"}), "not_concerned", False, ("--skip-tags", "host"), True, ["host_configure"]),
     ({"failures": [], "sections": {}}, "not_concerned", False, (), False,
      ["host_configure", "host_configure", "host_settings", "kubeadm_join"]),
-], ids=["unchanged", "changed", "check mode", "other options", "facts known later", "never known", "has to join",
-        "undecided", "skipped by its tag", "no plan"])
+], ids=[
+    "unchanged", "changed", "check mode", "other options", "facts known later", "facts and a change",
+    "an error in check mode", "never known", "has to join", "undecided", "skipped by its tag", "no plan",
+])
 def test_what_is_sent_after_the_plan(
     hosts: Hosts, found: dict[str, Any], second: str, other: bool, options: tuple[str, ...], complete: bool,
     calls: list[str],
@@ -89,7 +95,7 @@ def test_what_is_sent_after_the_plan(
 
     assert f"node1 complete={complete}" in said, said
     assert called(hosts, "node1") == calls, said
-    if "host_settings" not in calls and not complete:
+    if "host_settings" not in calls and not complete and "changed" in found["sections"]["host"]:
         expected = found["sections"]["host"]["changed"]
         assert f"node1 host changed={expected}" in said, said
     if complete and second == "not_concerned" and not options:
