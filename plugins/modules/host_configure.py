@@ -223,7 +223,7 @@ ansible_facts:
           type: bool
         kernel_features:
           description:
-            - The states of O(kernel_features), namespaces and seccomp.
+            - The states of O(classroom.kubeadm.host_preflight#module:kernel_features), namespaces and seccomp.
           type: dict
           contains:
             <feature>:
@@ -238,7 +238,7 @@ ansible_facts:
           type: bool
         blocked:
           description:
-            - Those of O(ports) that a packet filter blocks.
+            - Those of O(classroom.kubeadm.host_preflight#module:ports) that a packet filter blocks.
             - An entry without ports means that the forwarding of packets is blocked.
           type: list
           elements: dict
@@ -255,14 +255,14 @@ ansible_facts:
           type: list
           elements: str
         clock_offset:
-          description: The number of seconds by which the clock is ahead of O(controller_time), V(0) without it.
+          description: The number of seconds by which the clock is ahead of O(classroom.kubeadm.host_preflight#module:controller_time), V(0) without it.
           type: float
         sockets:
           description: The existing sockets of container runtimes.
           type: list
           elements: str
         port_owner:
-          description: The program that listens on O(api_port). It is read on a control plane only.
+          description: The program that listens on O(classroom.kubeadm.host_preflight#module:api_port). It is read on a control plane only.
           returned: when there is one
           type: str
         initialized:
