@@ -255,14 +255,18 @@ ansible_facts:
           type: list
           elements: str
         clock_offset:
-          description: The number of seconds by which the clock is ahead of O(classroom.kubeadm.host_preflight#module:controller_time), V(0) without it.
+          description:
+            - The number of seconds by which the clock is ahead of
+              O(classroom.kubeadm.host_preflight#module:controller_time), V(0) without it.
           type: float
         sockets:
           description: The existing sockets of container runtimes.
           type: list
           elements: str
         port_owner:
-          description: The program that listens on O(classroom.kubeadm.host_preflight#module:api_port). It is read on a control plane only.
+          description:
+            - The program that listens on O(classroom.kubeadm.host_preflight#module:api_port). It is read on a control
+              plane only.
           returned: when there is one
           type: str
         initialized:
