@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(planned) changes nothing and returns what each section would change.
+      - V(planned) changes nothing, reports no change, and returns what each section would change.
       - V(present) applies the sections in their order.
     type: str
     choices: [planned, present]

@@ -96,8 +96,8 @@ def test_the_master_does_not_answer() -> None:
 
 def test_the_master_itself_is_away(tmp_path: Path) -> None:
     away = beside(tmp_path / "extra.yml", "all: {hosts: {master: {ansible_port: 2}}}\n")
-    says = ("fatal: [node2 -> master]: UNREACHABLE!", "Make sure this host can be reached", "Connection refused")
-    refused("node2", *ALONE, inventories=away, says=says, status=UNREACHABLE)
+    says = ("Make sure this host can be reached", "Connection refused")
+    refused("node2", *ALONE, inventories=away, says=says)
 
 
 def test_the_master_failed_before_in_the_same_run(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
         for section in params["sections"]:
             result = _section(operation_of(section["module"]), section["options"] or {}, planned)
             values["sections"][section["name"]] = result
-            values["changed"] = values["changed"] or bool(result.get("changed"))
+            # A plan is no change, in check mode neither: the role that applies it reports the change
+            values["changed"] = values["changed"] or (params["state"] == "present" and bool(result.get("changed")))
             if result.get("failed") or (planned and time.monotonic() > end):
                 break
             if planned and params["stop_at_change"] and result["changed"]:

@@ -73,6 +73,7 @@ def test_sections_run_in_their_order_up_to_an_error(
     result = run_main(main, {**options, "sections": SECTIONS}, check=check)
 
     assert not result["failed"] and list(result["sections"]) == names
+    assert result["changed"] == (options["state"] == "present")
     modes = [check_mode for recorded in operations.values() for _params, check_mode in recorded.calls]
     assert modes and set(modes) == {planned}
 
