@@ -70,7 +70,8 @@ def read_only(request: pytest.FixtureRequest) -> Iterator[str]:
     path, node1 = str(request.param), machine("node1")
     node1.check_output(f"mount --bind {path} {path} && mount -o remount,ro,bind {path}")
     yield path
-    node1.check_output(f"umount {path}")
+    # The kubelet may have a file open at this moment
+    node1.check_output(f"for second in $(seq 20); do umount {path} && exit 0; sleep 1; done; exit 1")
 
 
 def test_a_directory_that_cannot_be_written(read_only: str) -> None:
