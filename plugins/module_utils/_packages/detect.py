@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .dnf import Dnf
 
 
-
 def backend_of(
     root: Root, run: Runner, sleep: Callable[[float], None] = time.sleep, repository: Repository | None = None,
 ) -> Backend:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,11 @@ MEMBER = {"changed": False, "decision": "none", "reason": "it is a member", "act
           "node_name": "node", "machine_id": "a" * 32}
 
 
-def answer(host: dict[str, Any] = UNCHANGED, member: dict[str, Any] = MEMBER, **more: Any) -> dict[str, Any]:
-    return {"failures": [], "sections": {"host": host, "firewall": FIREWALL, "membership": member, **more}}
+def answer(
+    host: Mapping[str, Any] | None = None, member: Mapping[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    return {"failures": [], "sections": {
+        "host": host or UNCHANGED, "firewall": FIREWALL, "membership": member or MEMBER, **more}}
 
 
 @pytest.fixture
