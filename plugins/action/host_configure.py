@@ -117,7 +117,10 @@ class ActionModule(HostAction):
 
     def converted(self, returns: Mapping[str, Value], found: Mapping[str, Any]) -> dict[str, Any]:
         """Convert each section by the declaration of its module. Raises Misfit."""
-        declared = {name: value for name, value in returns.items() if name not in ("sections", "complete")}
+        declared = {"failures": returns["failures"]}
+        if self._task.args.get("requirements") is not None:
+            # RETURN refers to that module, which declares all facts
+            declared["ansible_facts"] = read("host_preflight")["ansible_facts"]
         converted = super().converted(declared, {name: value for name, value in found.items() if name != "sections"})
         results = found.get("sections")
         if results is None:

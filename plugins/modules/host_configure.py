@@ -147,174 +147,19 @@ complete:
   type: bool
   sample: true
 ansible_facts:
-  description: The facts of M(classroom.kubeadm.host_preflight).
+  description: The facts of M(classroom.kubeadm.host_preflight), all of them.
   returned: when requirements are given
   type: dict
   contains:
     classroom_machine:
-      description: The facts of the host.
-      returned: success
+      description: The facts of the host, for example its operating system.
       type: dict
       contains:
         os_family:
-          description: The family of the operating system. As for Ansible, C(/etc/redhat-release) takes precedence.
+          description: The family of the operating system.
           type: str
           choices: [debian, redhat, other]
-        distribution:
-          description: The name of the distribution in lower case, such as V(debian), V(ubuntu), V(rocky) or V(rhel).
-          type: str
-        version:
-          description: The version of the distribution.
-          type: str
-        codename:
-          description: The code name of the version in the Debian family, otherwise empty.
-          type: str
-        architecture:
-          description: The architecture, V(amd64) or V(arm64), otherwise the kernel's own name of it.
-          type: str
-        hostname:
-          description: The host name of the running system.
-          type: str
-        machine_id:
-          description: The content of C(/etc/machine-id).
-          type: str
-        addresses:
-          description: The global addresses of the host.
-          type: list
-          elements: dict
-          contains:
-            interface:
-              description: The name of the interface.
-              type: str
-            address:
-              description: The address.
-              type: str
-            prefix:
-              description: The length of the prefix of the address.
-              type: int
-        default_interface:
-          description: The interface of the IPv4 default route.
-          returned: when there is one
-          type: str
-        cpus:
-          description: The number of usable CPUs.
-          type: int
-        memory_mib:
-          description: The memory in MiB.
-          type: int
-        free_mib:
-          description: The free space in C(/var) in MiB.
-          type: int
-        container:
-          description: Whether the host is a container.
-          type: bool
-        cgroup_version:
-          description: The version of the cgroup hierarchy at C(/sys/fs/cgroup), V(0) for none.
-          type: int
-        cgroup_missing:
-          description: The missing cgroup controllers that the kubelet needs.
-          type: list
-          elements: str
-        cap_sys_resource:
-          description: Whether services have the capability SYS_RESOURCE.
-          type: bool
-        modules_loadable:
-          description: Whether the kernel supports loadable modules.
-          type: bool
-        kernel_features:
-          description:
-            - The states of O(classroom.kubeadm.host_preflight#module:kernel_features), namespaces and seccomp.
-          type: dict
-          contains:
-            <feature>:
-              description: The state of the feature.
-              type: str
-              choices: [present, loadable, missing]
-        firewalld:
-          description: Whether firewalld runs.
-          type: bool
-        network_manager:
-          description: Whether NetworkManager runs.
-          type: bool
-        blocked:
-          description:
-            - Those of O(classroom.kubeadm.host_preflight#module:ports) that a packet filter blocks.
-            - An entry without ports means that the forwarding of packets is blocked.
-          type: list
-          elements: dict
-          contains:
-            by:
-              description: The name of the packet filter.
-              type: str
-            ports:
-              description: The blocked ports, such as V(6443/tcp).
-              type: list
-              elements: str
-        swaps:
-          description: The swap devices and files in use.
-          type: list
-          elements: str
-        clock_offset:
-          description:
-            - The number of seconds by which the clock is ahead of
-              O(classroom.kubeadm.host_preflight#module:controller_time), V(0) without it.
-          type: float
-        sockets:
-          description: The existing sockets of container runtimes.
-          type: list
-          elements: str
-        port_owner:
-          description:
-            - The program that listens on O(classroom.kubeadm.host_preflight#module:api_port). It is read on a control
-              plane only.
-          returned: when there is one
-          type: str
-        initialized:
-          description: Whether an administrator's kubeconfig exists, which suggests but does not prove a control plane.
-          type: bool
-        joined:
-          description: Whether a kubelet's kubeconfig exists, which suggests but does not prove a membership.
-          type: bool
-        nameservers:
-          description: The nameservers in C(resolv.conf) that pods can reach too, without loopback addresses.
-          type: list
-          elements: str
-        kubelet_socket:
-          description: The runtime socket of this host's kubelet, empty if there is none.
-          type: str
-      sample:
-        os_family: debian
-        distribution: debian
-        version: "13"
-        codename: trixie
-        architecture: amd64
-        hostname: node1
-        machine_id: 0f3f7e2b5c1d4e0c9a51b1c5b9a7f0aa
-        addresses:
-          - interface: eth0
-            address: 192.168.90.101
-            prefix: 24
-        default_interface: eth0
-        cpus: 2
-        memory_mib: 24050
-        free_mib: 81920
-        container: true
-        cgroup_version: 1
-        cgroup_missing: []
-        cap_sys_resource: false
-        modules_loadable: false
-        firewalld: false
-        network_manager: false
-        blocked: []
-        kernel_features: {overlay: present, br_netfilter: present, net_ns: present}
-        swaps: []
-        clock_offset: 0.4
-        sockets: [/run/containerd/containerd.sock]
-        port_owner: null
-        initialized: false
-        joined: true
-        nameservers: [192.168.90.1]
-        kubelet_socket: ""
+      sample: {os_family: debian}
 """
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module

@@ -71,6 +71,9 @@ def returned(module: str) -> Mapping[str, Any]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "RETURN":
             assert isinstance(node.value, ast.Constant)
             section: Mapping[str, Any] = yaml.safe_load(str(node.value.value)) or {}
+            if module == "host_configure":
+                # It refers to the other module for its facts
+                return {**section, "ansible_facts": returned("host_preflight")["ansible_facts"]}
             return section
     return {}
 

@@ -68,6 +68,7 @@ def run(
 
     `variables_of` has the variables of each call, which say what the host is.
     """
+    # A rejected file fails its call, and the results of all calls are compared
     calls = [{"name": f"Call {number}", "classroom.kubeadm.fetch_file": dict(task),
               "register": f"r{number}", "ignore_errors": True,
               "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}}

@@ -29,6 +29,7 @@ PLAY = """
   tasks:
     - classroom.kubeadm.{module}: {options}
       register: found
+      # The next tasks show what was registered, of a failed host as well
       ignore_errors: true
     - ansible.builtin.debug:
         msg: "{{{{ inventory_hostname }}}} path={{{{ path }}}} failed={{{{ found is failed }}}}"
@@ -122,6 +123,7 @@ STAT = """
         returns:
           stat: {type: dict, contains: {exists: {type: bool}, path: {type: str, returned: when it exists}}}
       register: found
+      # The next tasks show what was registered, of a failed host as well
       ignore_errors: true
     - ansible.builtin.debug:
         msg: "{{ inventory_hostname }} path={{ path }} failed={{ found is failed }}
@@ -163,6 +165,7 @@ OTHERS = """
         options: {_raw_params: "printf 'python=%s\\n' 3; exit 3"}
         returns: {stdout_lines: {type: list, elements: str}}
       register: probe
+      # Ends with 3: its output is registered nevertheless
       failed_when: false
     - classroom.kubeadm.guarded:
         module: ansible.builtin.copy
@@ -252,6 +255,7 @@ def test_no_other_cluster_is_asked_for_a_token(hosts: Hosts) -> None:
     - classroom.kubeadm.kubeadm_token:
         {nodes: [{name: x, address: 192.0.2.9, machine_id: x}], endpoint: "192.0.2.1:6443"}
       delegate_to: "{{ cluster_control_plane }}"
+      # Only the host that was asked counts, and node1 knows no token
       ignore_errors: true
 """
     lie = {"ansible_facts": {"cluster_control_plane": "master"}}
