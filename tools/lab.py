@@ -49,7 +49,9 @@ def step(stages: Stages, title: str, *argv: str, **env: str) -> None:
     status = subprocess.run(argv, cwd=ROOT, env=environment(**env), check=False).returncode
     if status != 0:
         raise Failed(
-            f"lab: '{' '.join(argv)}' ended with {status}; the lines above say why. The next 'make lab' goes on."
+            f"lab: '{' '.join(argv)}' ended with {status}; the lines above say why. The next 'make lab' goes on.",
+            # The caller distinguishes a network in use from a failure
+            NETWORK_TAKEN if status == NETWORK_TAKEN else 1,
         )
     stages.append((title, time.monotonic() - started))
 
