@@ -14,6 +14,8 @@ author:
 description:
   - Reads the facts of a host in one call, and checks whether it meets the requirements of its role. Changes nothing.
   - All problems are reported at once, each with the expected and the current state and a fix.
+  - A distribution that was not tested is a warning, which says whether its files and commands were compared. One of
+    neither the Debian nor the Red Hat family is a failure.
   - The facts are returned as C(classroom_machine), so that no other facts need to be gathered.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes.read_only

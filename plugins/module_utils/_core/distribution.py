@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The distribution of a host, from os-release(5) and /etc/redhat-release."""
+"""The distribution of a host, from os-release(5) and /etc/redhat-release, and what is known about its support."""
 
 from __future__ import annotations
 
@@ -13,6 +13,42 @@ from .files import Root, read_text
 # RHEL and its rebuilds have this file; Ansible reads it first, too. They may have dpkg, and other systems rpm
 REDHAT = "/etc/redhat-release"
 OS_RELEASE = "/etc/os-release"
+
+# What was done with a distribution: a whole class was installed on it, or everything that would be written and run
+# there was compared as text with the documentation of the projects, or neither. This is the only list: unit tests
+# compare the metadata of the roles and the README with it.
+TESTED = "tested"
+RENDERED = "rendered and compared"
+EXPECTED = "expected"
+
+
+@dataclass(frozen=True)
+class Supported:
+    """A version of a distribution that was tested, or rendered and compared.
+
+    `names` are those of Distribution.name; `platform` is its name and version in the metadata of a role.
+    """
+
+    level: str
+    title: str
+    names: tuple[str, ...]
+    version: str
+    platform: tuple[str, str]
+
+
+_EL = "RHEL, Rocky Linux, AlmaLinux and CentOS Stream"
+_EL_NAMES = ("rhel", "rocky", "almalinux", "centos")
+SUPPORTED = (
+    Supported(TESTED, "Debian", ("debian",), "13", ("Debian", "trixie")),
+    Supported(RENDERED, "Debian", ("debian",), "12", ("Debian", "bookworm")),
+    Supported(RENDERED, "Ubuntu", ("ubuntu",), "26.04", ("Ubuntu", "resolute")),
+    Supported(RENDERED, "Ubuntu", ("ubuntu",), "24.04", ("Ubuntu", "noble")),
+    Supported(RENDERED, "Ubuntu", ("ubuntu",), "22.04", ("Ubuntu", "jammy")),
+    Supported(RENDERED, _EL, _EL_NAMES, "10", ("EL", "10")),
+    Supported(RENDERED, _EL, _EL_NAMES, "9", ("EL", "9")),
+    Supported(RENDERED, "Fedora", ("fedora",), "44", ("Fedora", "44")),
+    Supported(RENDERED, "Fedora", ("fedora",), "43", ("Fedora", "43")),
+)
 
 
 @dataclass(frozen=True)
@@ -43,3 +79,20 @@ def read_distribution(root: Root) -> Distribution:
     return Distribution(
         "debian" if "debian" in likes else "other", release.get("ID", "unknown"), release.get("VERSION_ID", ""),
         release.get("VERSION_CODENAME", ""))
+
+
+def support_of(name: str, version: str) -> str:
+    """Return what was done with a distribution; a minor version, as of 9.6, counts as its major version."""
+    for each in SUPPORTED:
+        if name in each.names and (version == each.version or version.startswith(each.version + ".")):
+            return each.level
+    return EXPECTED
+
+
+def titles(level: str) -> str:
+    """Return the distributions of a level as text, each with all of its versions."""
+    found: dict[str, list[str]] = {}
+    for each in SUPPORTED:
+        if each.level == level:
+            found.setdefault(each.title, []).append(each.version)
+    return "; ".join(f"{title} {', '.join(versions)}" for title, versions in found.items())

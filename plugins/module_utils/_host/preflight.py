@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .._core import distribution
 from .._runtime import runtimes
 from . import kernel
 from .facts import CGROUP_CONTROLLERS, HostFacts
@@ -35,6 +36,25 @@ def check(spec: HostRequirements, machine: HostFacts) -> list[str]:
     if spec.role in NODE_ROLES:
         found += _check_node(spec, machine)
     return found
+
+
+def warnings(machine: HostFacts) -> tuple[str, ...]:
+    """Return a warning for a distribution that was not tested.
+
+    It has no name of a host, so that Ansible shows it once for all hosts with this distribution.
+    """
+    name = f"{machine.distribution} {machine.version}".strip()
+    level = distribution.support_of(machine.distribution, machine.version)
+    if level == distribution.TESTED or machine.os_family == "other":
+        return ()
+    tested = distribution.titles(distribution.TESTED)
+    if level == distribution.RENDERED:
+        return (f"The distribution {name} is rendered and compared, but not tested: its repository files, package "
+                f"names and commands were compared with the documentation of the projects; tested is {tested}. Install "
+                "one host of it before all others.",)
+    return (f"The distribution {name} is neither tested nor compared: it is expected to work because it is of the "
+            f"{'Red Hat' if machine.os_family == 'redhat' else 'Debian'} family; tested is {tested}. Install one host "
+            "of it, and run 'verify.yml', before all others.",)
 
 
 def _check_system(spec: HostRequirements, machine: HostFacts) -> list[str]:

@@ -83,9 +83,12 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
     before it were applied.
     """
     values: dict[str, Any] = {"changed": False, "failures": [], "sections": {}}
+    warnings: tuple[str, ...] = ()
     if params["requirements"] is not None:
         preflight = operation_of("host_preflight")
-        values.update(preflight.perform(_validated(preflight, params["requirements"]), True).values)
+        outcome = preflight.perform(_validated(preflight, params["requirements"]), True)
+        values.update(outcome.values)
+        warnings = outcome.warnings
     planned = check_mode or params["state"] == "planned"
     end = time.monotonic() + params["planning_time"]
     with host_lock.changing(planned):
@@ -98,7 +101,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
                 break
             if planned and params["stop_at_change"] and result["changed"]:
                 break
-    return Outcome(values)
+    return Outcome(values, warnings)
 
 
 def _section(operation: Operation, options: Mapping[str, Any], planned: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .._core.errors import ClassroomError
 from .._core.files import Root
 from .._core.operation import Operation, Outcome
 from .._host.facts import read_facts
-from .._host.preflight import check, minimum_size, report
+from .._host.preflight import check, minimum_size, report, warnings
 from .._host.requirements import HostRequirements
 from .._packages import sources
 from .._runtime import runtimes
@@ -71,7 +71,8 @@ def perform(params: Mapping[str, Any], _check_mode: bool) -> Outcome:
         raise ClassroomError(str(problem), {"failures": [str(problem)]}) from problem
     if failures:
         raise ClassroomError(report(spec, machine, failures), {"failures": failures})
-    return Outcome({"changed": False, "failures": [], "ansible_facts": {"classroom_machine": machine.facts()}})
+    values = {"changed": False, "failures": [], "ansible_facts": {"classroom_machine": machine.facts()}}
+    return Outcome(values, warnings(machine))
 
 
 OPERATION = Operation(OPTIONS, perform)

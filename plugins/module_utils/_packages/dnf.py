@@ -4,9 +4,9 @@
 
 """The package manager backend for dnf and rpm.
 
-Written for dnf 4 (RHEL and its rebuilds, 8 to 10) and its messages. dnf 5 understands the same command lines: excludes
-are disabled by `--setopt=disable_excludes`, which both have, and not by dnf 4's `--disableexcludes`. The history of
-dnf 5 has another format and is not read: after an interruption only the desired packages themselves are checked.
+For dnf 4 (RHEL and its rebuilds up to 10) and dnf 5 (Fedora), which get the same command lines: excludes are disabled
+by `--setopt=disable_excludes`, which both have, and not by dnf 4's `--disableexcludes`. Messages of both are known. The
+history of dnf 5 has another format and is not read: after an interruption only the desired packages are checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ KEYS = "/etc/pki/rpm-gpg"
 HISTORY = "/var/lib/dnf/history.sqlite"
 # The id of the process that currently changes packages, written by dnf
 _AT_WORK = "/var/lib/dnf/rpmdb_lock.pid"
-_STORED = ("/var/cache/dnf", "/var/lib/dnf/repos")
+# dnf 5 has another directory, with directories of the same form
+_CACHES = ("/var/cache/dnf", "/var/cache/libdnf5")
+_STORED = (*_CACHES, "/var/lib/dnf/repos")
+# The value of disable_excludes for all excludes: dnf 4 knows the word only, dnf 5 the pattern only
+_ALL = "all,*"
 _KEY = "gpg-pubkey"
 _FIELDS = "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\t%{INSTALLTIME}\\n"
 # libdnf's numbers of actions: install, downgrade, obsolete, upgrade and reinstall add a version; downgraded and
@@ -46,16 +50,18 @@ _GIVES_WAY = (3, 7)
 _DONE = 1
 _NEEDED = "Failed dependencies"
 _LOCKED = re.compile(
-    r"already locked by|obtain the \w+ lock|can't create transaction lock|waiting for transaction lock", re.IGNORECASE)
+    r"already locked by|obtain (?:the \w+|rpm transaction) lock|can't create transaction lock|"
+    r"waiting for transaction lock", re.IGNORECASE)
 _UNSIGNED = re.compile(
     r"is not signed|GPG signature|GPG check FAILED|GPG Keys are configured|not correct for this package|"
-    r"key retrieval failed|Invalid GPG Key|does not verify|Header V\d .*(?:BAD|NOKEY)", re.IGNORECASE)
+    r"key retrieval failed|Invalid GPG Key|does not verify|OpenPGP check for|Signature verification failed|"
+    r"Header V\d .*(?:BAD|NOKEY)", re.IGNORECASE)
 _CHECKSUM = re.compile(
     r"checksum doesn't match|incorrect checksum|Package .* has incorrect|digest mismatch", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"Failed to download metadata|Errors during downloading metadata|Cannot download repomd")
-_GONE = re.compile(r"Error downloading packages|Status code: 404")
+_GONE = re.compile(r"Error downloading packages|Failed to download packages|Status code: 404")
 _FULL = re.compile(r"more space (?:needed )?on the|No space left on device|disk is full", re.IGNORECASE)
-_LACKS = re.compile(r"nothing provides|Unable to find a match|conflicting requests")
+_LACKS = re.compile(r"nothing provides|Unable to find a match|No match for argument|conflicting requests")
 _DETAIL = re.compile(r"^(?:\[(?:MIRROR|FAILED)\]|All matches were|No match for).*$", re.MULTILINE)
 _DNF = ("dnf", "--assumeyes", "--setopt=exit_on_lock=True", "--setopt=*.retries=2")
 _KNOWN_METADATA = ("--setopt=*.metadata_expire=-1", "--setopt=*.skip_if_unavailable=True")
@@ -159,14 +165,15 @@ class Dnf:
         broken = [row.name for row in rows if row not in leaving and row.name not in names
                   and row.version in unfinished[row.name].comes]
         if broken:
-            self._transact("reinstall", dict.fromkeys(broken), "all")
+            self._transact("reinstall", dict.fromkeys(broken), _ALL)
 
     def available(self, repository: Repository | None, names: Sequence[str]) -> Mapping[str, list[str]]:
         if repository is not None:
             self._reject_duplicate(repository)
             # dnf keeps trusting former keys of the repository
-            for path in glob.glob(self._root(f"{_STORED[0]}/{glob.escape(repository.name)}-*/pubring")):
-                _remove_tree(path)
+            for cache in _CACHES:
+                for path in glob.glob(self._root(f"{cache}/{glob.escape(repository.name)}-*/pubring")):
+                    _remove_tree(path)
         only = ["--repo=" + repository.name, f"--setopt={repository.name}.skip_if_unavailable=False"] \
             if repository else []
         argv = ["dnf", "--assumeyes", "--setopt=exit_on_lock=True", *only, _lifted(repository), "--refresh",
@@ -198,7 +205,7 @@ class Dnf:
         again = {
             name: version for name, version in versions.items() if name in there and version in (None, there[name])}
         fresh = {name: version for name, version in versions.items() if name not in again}
-        lifted = self._repository.name if self._repository else "all"
+        lifted = self._repository.name if self._repository else _ALL
         try:
             if fresh:
                 self._transact("install", fresh, lifted)
@@ -438,7 +445,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _lifted(repository: Repository | None) -> str:
-    return "--setopt=disable_excludes=" + (repository.name if repository else "all")
+    return "--setopt=disable_excludes=" + (repository.name if repository else _ALL)
 
 
 def _remove_tree(path: str) -> None:

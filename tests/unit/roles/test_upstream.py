@@ -24,6 +24,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.distribution import SUPPORTED
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.files import Root
 from ansible_collections.classroom.kubeadm.plugins.module_utils._operations import package_service
@@ -44,6 +45,10 @@ def facts(family: str, distribution: str, codename: str = "", architecture: str 
     return {"os_family": family, "distribution": distribution, "codename": codename, "architecture": architecture}
 
 
+# Every distribution that is rendered and compared, and the tested one
+APT = [(each.names[0], each.platform[1]) for each in SUPPORTED if each.platform[0] in ("Debian", "Ubuntu")]
+DNF = [(name, each.version) for each in SUPPORTED if each.platform[0] in ("EL", "Fedora") for name in each.names]
+APT_HOSTS = [facts("debian", *each) for each in APT]
 pytestmark = pytest.mark.usefixtures("plugin_loader")
 
 
@@ -105,7 +110,7 @@ exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
 NODE = ("kubeadm", "kubelet", "kubectl")
 
 
-@pytest.mark.parametrize("machine", [facts("debian", "debian", "trixie"), facts("debian", "ubuntu", "noble")])
+@pytest.mark.parametrize("machine", APT_HOSTS, ids=lambda each: each["codename"])
 @pytest.mark.parametrize("version", ["1.36.3", "1.35.10"])
 def test_kubernetes_for_apt(rendered: Rendered, machine: dict[str, Any], version: str) -> None:
     """https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/ for Debian"""
@@ -119,13 +124,13 @@ def test_kubernetes_for_apt(rendered: Rendered, machine: dict[str, Any], version
     assert files[key] == made_up_key(f"https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key")
 
 
-@pytest.mark.parametrize("distribution", ["rhel", "centos", "rocky", "almalinux", "fedora"])
+@pytest.mark.parametrize(("distribution", "release"), DNF)
 @pytest.mark.parametrize("version", ["1.36.3", "1.35.10"])
-def test_kubernetes_for_dnf(rendered: Rendered, distribution: str, version: str) -> None:
+def test_kubernetes_for_dnf(rendered: Rendered, distribution: str, release: str, version: str) -> None:
     """https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/ for Red Hat"""
     page = KUBERNETES_RPM.replace("1.36", version.rpartition(".")[0])
     key, address = "/etc/pki/rpm-gpg/RPM-GPG-KEY-kubernetes", page.partition("gpgkey=")[2].splitlines()[0]
-    machine = facts("redhat", distribution)
+    machine = {**facts("redhat", distribution), "version": release}
     assert rendered("_kubernetes_upstream_repository", machine, NODE, cluster_version=version) == {
         key: made_up_key(address),
         "/etc/yum.repos.d/kubernetes.repo": COMMENT + page.replace(address, f"file://{key}"),
@@ -144,7 +149,7 @@ gpgkey={CRIO}/rpm/repodata/repomd.xml.key
 """
 
 
-@pytest.mark.parametrize("machine", [facts("debian", "debian", "trixie"), facts("debian", "ubuntu", "noble")])
+@pytest.mark.parametrize("machine", APT_HOSTS, ids=lambda each: each["codename"])
 def test_crio_for_apt(rendered: Rendered, machine: dict[str, Any]) -> None:
     """https://github.com/cri-o/packaging/blob/main/README.md, Distributions using deb packages"""
     key, source = "/etc/apt/keyrings/cri-o.asc", "/etc/apt/sources.list.d/cri-o.sources"
@@ -153,10 +158,12 @@ def test_crio_for_apt(rendered: Rendered, machine: dict[str, Any]) -> None:
     assert files[key] == made_up_key(f"{CRIO}/deb/Release.key")
 
 
-def test_crio_for_dnf(rendered: Rendered) -> None:
+@pytest.mark.parametrize(("distribution", "release"), DNF)
+def test_crio_for_dnf(rendered: Rendered, distribution: str, release: str) -> None:
     """https://github.com/cri-o/packaging/blob/main/README.md, Distributions using rpm packages"""
     key, address = "/etc/pki/rpm-gpg/RPM-GPG-KEY-cri-o", f"{CRIO}/rpm/repodata/repomd.xml.key"
-    assert rendered("_cluster_crio_repository", facts("redhat", "rocky"), ("cri-o",)) == {
+    machine = {**facts("redhat", distribution), "version": release}
+    assert rendered("_cluster_crio_repository", machine, ("cri-o",)) == {
         key: made_up_key(address),
         "/etc/yum.repos.d/cri-o.repo": COMMENT + CRIO_RPM.replace(address, f"file://{key}") + "exclude=cri-o\n",
     }
@@ -180,10 +187,8 @@ gpgkey=https://download.docker.com/linux/{distribution}/gpg
 """
 
 
-@pytest.mark.parametrize(("distribution", "codename", "architecture"), [
-    ("debian", "trixie", "amd64"), ("debian", "bookworm", "arm64"), ("ubuntu", "noble", "amd64"),
-    ("ubuntu", "jammy", "arm64"),
-])
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+@pytest.mark.parametrize(("distribution", "codename"), APT)
 def test_containerd_for_apt(rendered: Rendered, distribution: str, codename: str, architecture: str) -> None:
     """https://docs.docker.com/engine/install/debian/ and /ubuntu/, Install using the apt repository: docker.sources"""
     machine = facts("debian", distribution, codename, architecture)
@@ -194,15 +199,15 @@ def test_containerd_for_apt(rendered: Rendered, distribution: str, codename: str
     }
 
 
-@pytest.mark.parametrize(("distribution", "served_as"), [
-    ("rhel", "rhel"), ("centos", "centos"), ("rocky", "centos"), ("almalinux", "centos"), ("fedora", "fedora"),
-])
-def test_containerd_for_dnf(rendered: Rendered, distribution: str, served_as: str) -> None:
+@pytest.mark.parametrize(("distribution", "release"), DNF)
+def test_containerd_for_dnf(rendered: Rendered, distribution: str, release: str) -> None:
     """First section of the docker-ce.repo that https://docs.docker.com/engine/install/rhel/ and /centos/ have added"""
     key = "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker-ce-stable"
+    served_as = distribution if distribution in ("rhel", "fedora") else "centos"
+    machine = {**facts("redhat", distribution), "version": release}
     address = f"https://download.docker.com/linux/{served_as}/gpg"
     page = DOCKER_RPM.format(distribution=served_as)
-    assert rendered("_containerd_upstream_repository", facts("redhat", distribution), ("containerd.io",)) == {
+    assert rendered("_containerd_upstream_repository", machine, ("containerd.io",)) == {
         key: made_up_key(address),
         "/etc/yum.repos.d/docker-ce-stable.repo":
             COMMENT + page.replace(address, f"file://{key}") + "exclude=containerd.io\n",

@@ -127,6 +127,9 @@ def test_values_of_the_requirements_are_returned(run_main: Any, operations: dict
 
     assert result["value"] == "worker" and list(result["sections"]) == ["host"]
     assert operations["host_preflight"].calls == [({"text": "worker", "count": None, "hidden": None}, True)]
+    # Those of a section are in its own result
+    assert (len(result["warnings"]), result["sections"]["host"]["warnings"]) == (1, ["a warning"])
+    assert "a warning" in str(result["warnings"])
 
 
 def test_every_operation_is_that_of_its_module() -> None:

@@ -20,7 +20,12 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts impo
     read_facts,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.packet_filter import Blocked
-from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import check, minimum_size, report
+from ansible_collections.classroom.kubeadm.plugins.module_utils._host.preflight import (
+    check,
+    minimum_size,
+    report,
+    warnings,
+)
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.requirements import HostRequirements
 from ansible_collections.classroom.kubeadm.plugins.module_utils._runtime import runtimes
 
@@ -51,6 +56,29 @@ def test_a_node_may_be_of_the_red_hat_family_and_a_utility_not(spec: HostRequire
     said = check(spec, replace(GOOD, os_family="redhat", distribution="rocky", version="9.6"))
     assert (said == []) is fine
     assert fine or "not supported for a utility: expected the Debian family, found rocky 9.6" in said[0]
+
+
+@pytest.mark.parametrize(("family", "name", "version", "message"), [
+    ("debian", "debian", "13", None), ("debian", "debian", "12", "12 is rendered and compared, but not tested"),
+    ("debian", "ubuntu", "26.04", "ubuntu 26.04 is rendered and compared, but not tested"),
+    ("redhat", "rocky", "9.6", "rocky 9.6 is rendered"), ("redhat", "almalinux", "10.0", "almalinux 10.0 is rendered"),
+    ("redhat", "rhel", "10", "rhel 10 is rendered"), ("redhat", "fedora", "44", "fedora 44 is rendered"),
+    ("redhat", "fedora", "45", "fedora 45 is neither tested nor compared: it is expected to work because it is of the "
+     "Red Hat family; tested is Debian 13."),
+    ("debian", "debian", "130", "130 is neither"), ("debian", "debian", "", "distribution debian is neither"),
+    ("debian", "linuxmint", "22", "linuxmint 22 is neither tested nor compared: it is expected to work because it is "
+     "of the Debian family"),
+    # An error already
+    ("other", "alpine", "3.20", None),
+])
+def test_a_distribution_that_was_not_tested_is_a_warning(
+    family: str, name: str, version: str, message: str | None,
+) -> None:
+    found = warnings(replace(GOOD, os_family=family, distribution=name, version=version))
+    assert len(found) == (message is not None)
+    assert message is None or message in found[0]
+    # One warning for all hosts, which Ansible shows once
+    assert found == warnings(replace(GOOD, os_family=family, distribution=name, version=version, hostname="node2"))
 
 
 @pytest.mark.parametrize(("spec", "different", "message"), [

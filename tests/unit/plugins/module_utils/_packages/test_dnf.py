@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""dnf and rpm: what their databases say, how they are called, what their errors mean (words of dnf 4.14 and 4.23)."""
+"""dnf and rpm: what their databases say, how they are called, what their errors mean (dnf 4.14, 4.23 and 5.2)."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_repair_removes_the_old_and_brings_the_new_once_more(machine: Any, rpm: 
     dnf(machine, rpm).repair(["kubelet"])
     erase, reinstall = rpm.done
     assert erase == "rpm --erase kubelet-1.36.2-1.1.x86_64 socat-1.7-1.x86_64"
-    assert reinstall.endswith("--setopt=disable_excludes=all reinstall socat kernel")
+    assert reinstall.endswith("--setopt=disable_excludes=all,* reinstall socat kernel")
 
 
 @pytest.mark.parametrize(("text", "hold", "excludes", "expected"), [
@@ -247,8 +247,9 @@ def test_only_the_one_repository_is_looked_into_with_its_excludes_lifted(machine
             "--setopt=classroom.skip_if_unavailable=False"} <= set(call)
 
 
-def test_a_key_that_the_repository_once_had_is_not_trusted_any_more(machine: Any, rpm: Rpm) -> None:
-    old, other = "/var/cache/dnf/classroom-93ef/pubring/pubring.kbx", "/var/cache/dnf/appstream-11/pubring/pubring.kbx"
+@pytest.mark.parametrize("cache", ["dnf", "libdnf5"])
+def test_a_key_that_the_repository_once_had_is_not_trusted_any_more(machine: Any, rpm: Rpm, cache: str) -> None:
+    old, other = (f"/var/cache/{cache}/{name}/pubring/pubring.kbx" for name in ("classroom-93ef", "appstream-11"))
     machine.write(old, "")
     machine.write(other, "")
     dnf(machine, rpm).available(CLASSROOM, ["kubelet"])
@@ -285,6 +286,14 @@ FULL = ("Error: Transaction test error:\n  installing package kubelet-1.36.3-1.1
 FULL_CACHE = "[Errno 28] No space left on device: '/var/cache/dnf/classroom-93/packages'"
 LACKING = "Error: \n Problem: conflicting requests\n  - nothing provides socat needed by kubelet-1.36.3-1.1.x86_64"
 EXCLUDED = "Error: Unable to find a match: kubectl-1.36.2"
+# What differs in dnf 5, from its source
+DOWN_5 = 'Failed to download metadata (baseurl: "http://x") for repository "classroom": Librepo error: Cannot download'
+NOT_SIGNED_5 = ('OpenPGP check for package "kubectl-1.36.3-1.1.noarch" (/var/cache/libdnf5/c-93/x.rpm) from repo '
+                '"classroom" has failed: The package is not signed.\nSignature verification failed.')
+OTHER_KEY_5 = NOT_SIGNED_5.replace("The package is not signed.", "No corresponding key was found.")
+GONE_5 = "Failed to download packages\n Librepo error: Cannot download kubectl.rpm: All mirrors were tried"
+LACKING_5 = "Failed to resolve the transaction:\nNo match for argument: kubectl-1.36.3-1.1"
+LOCKED_5 = "Failed to obtain rpm transaction lock. Another transaction is in progress."
 SIGNED = "signed with the given key, found it, or a package of it, unsigned or signed with another one"
 
 
@@ -293,6 +302,7 @@ SIGNED = "signed with the given key, found it, or a package of it, unsigned or s
     (UNSIGNED_METADATA, SIGNED), (WRONG_METADATA, SIGNED),
     (DAMAGED_METADATA, "found files with other contents (checksum)"),
     (FULL_CACHE, "found the disk full"),
+    (DOWN_5, "expected the metadata of http://192.168.90.10/rpm, found that it cannot be fetched"),
 ])
 def test_what_dnf_says_of_a_repository(machine: Any, rpm: Rpm, words: str, message: str) -> None:
     rpm.on("repoquery", rc=1, err=words)
@@ -305,6 +315,8 @@ def test_what_dnf_says_of_a_repository(machine: Any, rpm: Rpm, words: str, messa
 @pytest.mark.parametrize(("rc", "out", "words", "message"), [
     (1, "", NOT_SIGNED, SIGNED), (1, "", OTHER_KEY, SIGNED), (1, "", DAMAGED, "found files with other contents"),
     (1, "[MIRROR] kubectl: Status code: 404 for http://x/kubectl.rpm\n", GONE, "Status code: 404 for http://x/kubectl"),
+    (1, "", NOT_SIGNED_5, SIGNED), (1, "", OTHER_KEY_5, SIGNED), (1, "", GONE_5, "cannot be downloaded"),
+    (1, "", LACKING_5, "the host's sources lack some of them"),
     (1, "", FULL, "found the disk full"), (1, "", LACKING, "the host's sources lack some of them"),
     (1, "All matches were filtered out by exclude filtering for argument: kubectl-1.36.2\n", EXCLUDED,
      "filtered out by exclude filtering"),
@@ -319,7 +331,7 @@ def test_what_dnf_says_of_packages(machine: Any, rpm: Rpm, rc: int, out: str, wo
     assert message in str(failure.value)
     assert words.strip() in str(failure.value)
     # What no other metadata can help is not tried again; the third asks whether a repository is unreachable
-    assert len(rpm.done) == (3 if words in (GONE, LACKING, EXCLUDED) else 1)
+    assert len(rpm.done) == (3 if words in (GONE, GONE_5, LACKING, LACKING_5, EXCLUDED) else 1)
 
 
 @pytest.mark.parametrize(("first", "second", "makecache", "message"), [
@@ -384,8 +396,9 @@ def test_the_transaction(machine: Any, rpm: Rpm, rows: list[str], verbs: list[st
 LOCKED = "RPMDB already locked by 26881\n  The application with PID 26881 is: dnf"
 
 
-def test_another_dnf_is_waited_for(machine: Any, rpm: Rpm) -> None:
-    rpm.on("install", rc=200, err=LOCKED).on("install")
+@pytest.mark.parametrize("words", [LOCKED, LOCKED_5])
+def test_another_dnf_is_waited_for(machine: Any, rpm: Rpm, words: str) -> None:
+    rpm.on("install", rc=200, err=words).on("install")
     dnf(machine, rpm).install({"kubelet": "1.36.3-1.1"}, {})
     assert len(rpm.done) == 2
 
@@ -445,9 +458,10 @@ def test_the_names_of_all_that_is_installed_tell_keys_apart(machine: Any, rpm: R
 
 def test_what_was_stored_of_a_repository_goes_and_no_other(machine: Any, rpm: Rpm) -> None:
     ours = ["/var/cache/dnf/classroom-93ef/repodata/repomd.xml", "/var/cache/dnf/classroom.solv",
-            "/var/cache/dnf/classroom-filenames.solvx", "/var/lib/dnf/repos/classroom-93ef/countme"]
+            "/var/cache/dnf/classroom-filenames.solvx", "/var/lib/dnf/repos/classroom-93ef/countme",
+            "/var/cache/libdnf5/classroom-93ef/repodata/repomd.xml"]
     theirs = ["/var/cache/dnf/classroom2-93ef/x", "/var/cache/dnf/appstream.solv", "/var/lib/dnf/history.sqlite"]
     for path in (*ours, *theirs):
         machine.write(path, "x")
     dnf(machine, rpm).forget({PATH: repository_text(), "/etc/containerd/config.toml": "[appstream]\n"})
-    assert [machine.read(path) for path in (*ours, *theirs)] == [None] * 4 + ["x"] * 3
+    assert [machine.read(path) for path in (*ours, *theirs)] == [None] * 5 + ["x"] * 3
