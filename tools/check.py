@@ -44,8 +44,8 @@ SCENARIOS = (
     "crio", "cluster",
 )
 PLAYBOOKS = (
-    "site", "bundle", "utility", "verify", "reset", "renew", "audit", "harvest", "student_tools", "enroll", "students",
-    "report",
+    "init", "site", "bundle", "utility", "verify", "reset", "renew", "audit", "harvest", "student_tools", "enroll",
+    "students", "report",
 )
 # Exit status of tools/lab.py when another checkout on this machine uses the addresses of the lab
 NETWORK_TAKEN = 3

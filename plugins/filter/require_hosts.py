@@ -18,6 +18,7 @@ description:
     This filter makes it an error, whichever options, callback plugins and inventory plugins the user has.
   - An error in a class file of P(classroom.kubeadm.seats#inventory) is one as well, even if other sources of the
     inventory have hosts.
+  - So is a version of ansible-core that the collection does not support, of which Ansible only warns.
   - C(--limit) does not count, Ansible itself rejects one that matches no host. With C(--syntax-check) there need not be
     an inventory.
 positional: groups
@@ -50,13 +51,18 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.core_version import version_problem
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.errors import recorded
+
+NEW = " To begin a new class, run 'ansible-playbook classroom.kubeadm.init' in an empty directory."
 
 
 def require_hosts(pattern: str, groups: Mapping[str, Sequence[str]]) -> str:
     """Return `pattern`; see DOCUMENTATION. Raise AnsibleFilterError if no group has a host."""
     if context.CLIARGS.get("syntax"):
         return pattern
+    if version_problem():
+        raise AnsibleFilterError(version_problem())
     problems = recorded()
     if problems:
         raise AnsibleFilterError("{}\nNothing was changed.".format("\n".join(problems)))
@@ -65,8 +71,8 @@ def require_hosts(pattern: str, groups: Mapping[str, Sequence[str]]) -> str:
         hosts = len(groups.get("all", ()))
         raise AnsibleFilterError(
             "The inventory has no host for this play: expected hosts in the group {}, found {}. Correct the "
-            "inventory, or name another one with -i. Nothing was changed.".format(
-                " or ".join(names), f"{hosts} in other groups" if hosts else "no hosts at all"))
+            "inventory, or name another one with -i.{} Nothing was changed.".format(
+                " or ".join(names), f"{hosts} in other groups" if hosts else "no hosts at all", "" if hosts else NEW))
     return pattern
 
 

@@ -91,8 +91,8 @@ from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.template import trust_as_template
 
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.core_version import version_problem
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._inventory.class_file import (
     Class,
     ClassFileError,
@@ -118,6 +118,8 @@ class InventoryModule(BaseInventoryPlugin):
         return bool(super().verify_file(path)) and path.endswith((".yml", ".yaml"))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        if version_problem():
+            raise AnsibleParserError(version_problem())
         super().parse(inventory, loader, path, cache)
         data = loader.load_from_file(path, cache="none", trusted_as_template=True)
         try:
@@ -165,4 +167,7 @@ class InventoryModule(BaseInventoryPlugin):
 
 def _address(machine: SeatHost) -> Any:
     """Return the address as a trusted text, which `ansible-inventory --list` shows without a mark of a template."""
+    # Releases of ansible-core that the collection does not support have no such function, and get a message
+    from ansible.template import trust_as_template
+
     return trust_as_template(machine.address)

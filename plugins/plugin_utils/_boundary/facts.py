@@ -18,7 +18,8 @@ def injection_problem() -> str:
         return ""
     return (
         "Ansible's configuration lets facts become variables: expected inject_facts_as_vars to be false, found true "
-        "({}). A host could overwrite any variable of the inventory and the roles with its facts. Add the line "
+        "({}). A host could overwrite any variable of the inventory and the roles with its facts. Use the ansible.cfg "
+        "that 'ansible-playbook classroom.kubeadm.init' writes into a new directory. To keep your own: Add the line "
         '"inject_facts_as_vars = false" to the section [defaults] of {}, or set ANSIBLE_INJECT_FACT_VARS=false. '
         "Nothing was changed."
     ).format(origin, constants.CONFIG_FILE or "ansible.cfg")

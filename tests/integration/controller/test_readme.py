@@ -29,13 +29,14 @@ NOT_RUN = {
     "make test": "this test is a part of it",
     "make setup": "tests/unit/tools/test_setup.py does it, without packages of this host",
     ". .venv/bin/activate": "the test runs in such an environment",
-    "make bundle": "the stage bundle does it",
     "bin/kubectl get nodes": "the stage lab does it; a cluster is needed",
     "ansible-galaxy collection install classroom.kubeadm": "the stage package does it",
 }
 # Without these the same command would change hosts or ask for a password
 INSTEAD = {"ansible-playbook": ["--list-hosts"]}
-RUN_AS_THEY_ARE = ("cp", "ansible-inventory")
+RUN_AS_THEY_ARE = ("cp", "mkdir", "ansible-inventory")
+# Runs on localhost and writes into the current directory
+INIT = "ansible-playbook classroom.kubeadm.init"
 # Playbook -> a host that has to be among those it would work on
 HOSTS = {"my-class": "seat07-node1", "my-cluster": "node2"}
 
@@ -46,7 +47,8 @@ def commands(text: str) -> list[str]:
     lines = [line[2:] for block in blocks for line in block.splitlines() if line[:2] in ("$ ", "# ")]
     inline = [
         found for found in re.findall(r"`([^`\n]+)`", text) if found.startswith(("ansible-", "make ")) and " " in found]
-    separate = [part for line in (*lines, *inline) for part in re.sub(r"\s+#.*", "", line).split(" && ")]
+    # Those in sentences are for the checkout, which the blocks leave
+    separate = [part for line in (*inline, *lines) for part in re.sub(r"\s+#.*", "", line).split(" && ")]
     return [command.strip() for command in separate]
 
 
@@ -66,6 +68,7 @@ class Reader:
 
     def __init__(self, directory: Path) -> None:
         self.checkout, self.home = directory / "kubeadm", directory / "home"
+        self.place = self.checkout
         self.home.mkdir()
         copied(self.checkout)
         # As tools/setup makes the checkout known in its environment
@@ -80,10 +83,16 @@ class Reader:
 
     def run(self, argv: list[str], **variables: str) -> str:
         done = subprocess.run(
-            argv, cwd=self.checkout, env={**self.variables, **variables}, stdin=subprocess.DEVNULL, text=True,
+            argv, cwd=self.place, env={**self.variables, **variables}, stdin=subprocess.DEVNULL, text=True,
             capture_output=True, check=False, timeout=120)
         assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def change_to(self, directory: str) -> None:
+        self.place = Path(directory)
+        # The settings of the directory count, as in a new shell
+        self.variables.pop("ANSIBLE_CONFIG", None)
+        self.variables["PWD"] = directory
 
     def export(self, command: str) -> None:
         name, _equals, value = command.removeprefix("export ").partition("=")
@@ -104,13 +113,15 @@ def test_every_command_of_the_readme(reader: Reader) -> None:
             continue
         if program == "export":
             reader.export(command)
-        elif program in RUN_AS_THEY_ARE:
+        elif program == "cd":
+            reader.change_to(*arguments)
+        elif program in RUN_AS_THEY_ARE or command == INIT:
             reader.run([program, *arguments])
             done.append(command)
         elif program in INSTEAD:
             printed = reader.run([program, *arguments, *INSTEAD[program]])
-            place = Path(reader.variables.get("ANSIBLE_CONFIG", "lab")).parent.name
-            limited = {"--limit", "-i"} & set(arguments) or "students" in command or "utility" in command
+            place = Path(reader.variables.get("ANSIBLE_CONFIG", reader.place / "ansible.cfg")).parent.name
+            limited = {"--limit", "-i"} & set(arguments) or "students" in command
             if place in HOSTS and not limited:
                 assert HOSTS[place] in printed, printed
             done.append(command)

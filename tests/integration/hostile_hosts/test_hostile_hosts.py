@@ -25,7 +25,10 @@ from tests.integration.hostile_hosts.samples import ROOT, fields, own_modules, r
 from tests.support.timings import stage
 
 PLAYBOOKS = sorted(path.name for path in (ROOT / "playbooks").glob("*.yml"))
-NO_HOSTS = {"bundle.yml": "runs on localhost only, no host answers"}
+NO_HOSTS = {
+    "bundle.yml": "runs on localhost only, no host answers",
+    "init.yml": "runs on localhost only, no host answers",
+}
 # The modules whose keys have a wrong type in the run of a playbook: each of them in one run, the cheapest that has it
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "audit.yml": ("residue_info",),
@@ -45,8 +48,9 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
 NOT_REACHED = {"copy", "lineinfile", "raw", "stat"}
 # Plugins that run on the controller, where no host answers
 ON_CONTROLLER = {
-    "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "inventory_check", "fetch_file",
-    "ssh_first_contact", "image_mirror", "package_download", "package_extract", "role_variables_check",
+    "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_directory", "class_report",
+    "inventory_check", "fetch_file", "ssh_first_contact", "image_mirror", "package_download", "package_extract",
+    "role_variables_check",
 }
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     # A worker leaves a cluster that goes on

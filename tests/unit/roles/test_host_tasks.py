@@ -30,7 +30,8 @@ CONTROLLER = {
         "assert", "debug", "fail", "import_playbook", "import_role", "import_tasks", "include_role", "include_tasks",
         "meta", "pause", "set_fact")),
     *(f"classroom.kubeadm.{name}" for name in (
-        "address_check", "class_report", "inventory_check", "ssh_first_contact", "role_variables_check")),
+        "address_check", "class_directory", "class_report", "inventory_check", "ssh_first_contact",
+        "role_variables_check")),
 }
 # Its play has no host but localhost
 LOCAL = {"bundle"}

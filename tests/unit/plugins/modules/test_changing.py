@@ -39,8 +39,8 @@ OTHERS = {
     "runs a module of another collection": {"guarded"},
     "reads": {"harvest_files", "harvest_objects", "residue_info", "host_identity_info", "host_preflight"},
     "runs on the controller": {
-        "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_report", "fetch_file",
-        "image_mirror", "inventory_check", "package_download", "package_extract", "role_variables_check",
+        "address_check", "bundle_archive", "bundle_copy", "bundle_seal", "class_directory", "class_report",
+        "fetch_file", "image_mirror", "inventory_check", "package_download", "package_extract", "role_variables_check",
         "ssh_first_contact"},
 }
 

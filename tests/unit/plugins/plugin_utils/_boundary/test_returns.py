@@ -20,7 +20,8 @@ NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
 ACTIONS = Path(__file__).resolve().parents[5] / "plugins" / "action"
 # Their actions are all of them, nothing of them runs on a host
 ON_THE_CONTROLLER = {
-    "address_check", "class_report", "inventory_check", "role_variables_check", "ssh_first_contact", "fetch_file"}
+    "address_check", "class_directory", "class_report", "inventory_check", "role_variables_check", "ssh_first_contact",
+    "fetch_file"}
 
 
 def documented(name: str) -> dict[str, Any]:
