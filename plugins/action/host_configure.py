@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan or apply the desired state of a host in one call, and take unchanged parts from the plan of the same run."""
+"""Apply the desired state of a host in one call."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ from ansible.template import trust_as_template
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.action import HostAction
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.convert import Misfit
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.interfaces import check_interfaces
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.known_results import (
-    PLANNED,
-    digest,
-    sections_of,
-)
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.known_results import digest
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._boundary.returns import Value, read
 
 Section = Mapping[str, Any]
@@ -35,8 +31,10 @@ def plain(value: Any) -> Any:
 
 
 def unchanged(sections: Iterable[Section]) -> bool:
-    """Return whether no section has changed something or failed."""
-    return not any(section["result"].get("changed") or section["result"].get("failed") for section in sections)
+    """Return whether no section has changed something or failed, and none is undecided."""
+    return not any(
+        section["result"].get("changed") or section["result"].get("failed")
+        or section["result"].get("decision") == "undecided" for section in sections)
 
 
 class ActionModule(HostAction):
@@ -47,81 +45,69 @@ class ActionModule(HostAction):
         skipped = set((task_vars or {}).get("ansible_skip_tags") or ())
         requested = [section for section in self._task.args.get("sections") or []
                      if skipped.isdisjoint(section.get("tags") or ())]
-        found = [(section, self._options(section)) for section in requested]
-        sections = [{**section, "options": options, "digest": digest(section["module"], options)}
-                    for section, options in found if options]
-        unknown = [section["name"] for section, options in found if options is None]
-        if self._task.args.get("state", "present") == "planned":
+        self._evaluate_once(self._task.args.get("shared_variables") or ())
+        sections: list[Section] = []
+        unknown = False
+        for section in requested:
+            options = self._options(section)
+            if options is None:
+                # The sections after it may depend on it
+                unknown = True
+                break
+            if options:
+                sections.append({**section, "options": options, "digest": digest(section["module"], options)})
+        if sections:
             result.update(self._call(sections, task_vars))
-            return result
-        known = self._planned(sections, task_vars)
-        pending = [section for section in sections if section.get("combined", True) and section["name"] not in known]
-        if pending:
-            # All of them, because a section may depend on one before it
-            combined = [section for section in sections if section.get("combined", True)]
-            answer = self._call(combined, task_vars)
-            result.update(answer)
-            applied = answer.get("sections") or {}
-            if not self._task.check_mode and not (len(applied) == len(combined) and unchanged(applied.values())):
-                # What was planned on top of them is outdated
-                known = {}
-            known = {**known, **applied}
-        complete = (bool(sections) and not unknown and not result.get("failed") and len(known) == len(sections)
-                    and unchanged(known.values()))
+        found = result.get("sections") or {}
+        complete = (bool(sections) and not unknown and not result.get("failed") and len(found) == len(sections)
+                    and unchanged(found.values()))
         # Roles report the changes of their own sections
-        result.update(changed=False, failures=[], sections=known, complete=complete)
+        result.update(changed=False, sections=found, complete=complete)
         if complete:
             # No role follows that would show them
-            shown = [text for section in known.values() for text in section["result"].get("warnings") or []]
+            shown = [text for section in found.values() for text in section["result"].get("warnings") or []]
             result["warnings"] = [*(result.get("warnings") or []), *shown]
         return result
+
+    def _evaluate_once(self, names: Iterable[str]) -> None:
+        """Replace variables by their values, because ansible-core compiles a template for every use of a variable."""
+        for name in names:
+            try:
+                value = plain(self._evaluate(name))
+            except AnsibleError:
+                # A section that needs it meets the error
+                continue
+            self._templar.available_variables = {**self._templar.available_variables, name: value}
+
+    def _evaluate(self, name: str) -> Any:
+        if not str(name).isidentifier():
+            raise AnsibleError(f"Expected the name of a variable, found '{name}'.")
+        return self._templar.template(trust_as_template(f"{{{{ {name} }}}}"))
 
     def _options(self, section: Section) -> dict[str, Any] | None:
         """Return the options of a section, empty if it does not concern the host, None while they are unknown."""
         if section.get("variable") is None:
             return dict(section.get("options") or {})
-        if not str(section["variable"]).isidentifier():
-            raise AnsibleError(f"A section has an invalid variable: expected a name, found '{section['variable']}'.")
         try:
-            options = plain(self._templar.template(trust_as_template(f"{{{{ {section['variable']} }}}}")))
+            options = plain(self._evaluate(section["variable"]))
         except AnsibleError:
             # The task of the role evaluates it again, and shows the error
             return None
         return options if isinstance(options, dict) else {}
 
-    def _planned(self, sections: Sequence[Section], task_vars: Mapping[str, Any] | None) -> dict[str, Section]:
-        """Return the planned sections with the same options: those without changes, in check mode all of them."""
-        planned = sections_of(task_vars, PLANNED)
-        found = {}
-        for section in sections:
-            plan = planned.get(section["name"])
-            if plan is None or plan["digest"] != section["digest"] or plan["result"].get("failed"):
-                continue
-            if plan["result"].get("decision", "none") == "undecided":
-                # The control plane may have been started since
-                continue
-            if self._task.check_mode or not plan["result"]["changed"]:
-                found[section["name"]] = plan
-        return found
-
     def _call(self, sections: Sequence[Section], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
         """Run the module on the host, and return its result with module and digest of each section."""
-        options = {name: value for name, value in self._task.args.items() if name != "sections"}
-        options["sections"] = [{name: section[name] for name in ("name", "module", "options")} for section in sections]
-        # In check mode all sections are predicted
-        options["stop_at_change"] = options.get("state") == "planned" and not self._task.check_mode
         self._requested = {section["name"]: section for section in sections}
+        options = {"sections": [
+            {name: section[name] for name in ("name", "module", "state", "options") if name in section}
+            for section in sections]}
         found = self.run_module(self.module, options, task_vars, self.returns)
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return found
 
     def converted(self, returns: Mapping[str, Value], found: Mapping[str, Any]) -> dict[str, Any]:
         """Convert each section by the declaration of its module. Raises Misfit."""
-        declared = {"failures": returns["failures"]}
-        if self._task.args.get("requirements") is not None:
-            # RETURN refers to that module, which declares all facts
-            declared["ansible_facts"] = read("host_preflight")["ansible_facts"]
-        converted = super().converted(declared, {name: value for name, value in found.items() if name != "sections"})
+        converted = super().converted({}, {name: value for name, value in found.items() if name != "sections"})
         results = found.get("sections")
         if results is None:
             return converted

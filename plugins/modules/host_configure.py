@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_configure
-short_description: Plan or apply the desired state of a host in one call
+short_description: Apply the desired state of a host in one call
 version_added: "0.1.0"
 author:
   - The classroom.kubeadm authors (@classroom-kubeadm)
@@ -15,25 +15,19 @@ description:
   - Runs several modules of this collection in one call. A call costs a connection, a Python process and the compilation
     of the module, which is most of the time of a run that changes nothing.
   - The results are those of the modules. When a later task of the same run calls one of these modules with the same
-    options, it takes the result from there, without a call on the host.
-  - The role P(classroom.kubeadm.preflight#role) registers a plan with it, the role P(classroom.kubeadm.configure#role)
-    applies it. A section whose options are the same as in the plan, and that needs no change, is not sent again.
+    options, it takes the result from there, without a call on the host, and reports the change. This task itself
+    reports none.
   - Nothing of its invocation is logged on the host, because options of sections may be secrets.
 extends_documentation_fragment:
   - classroom.kubeadm.attributes
 options:
-  state:
+  shared_variables:
     description:
-      - V(planned) changes nothing, reports no change, and returns what each section would change.
-      - V(present) applies the sections in their order.
-    type: str
-    choices: [planned, present]
-    default: present
-  requirements:
-    description:
-      - The options of M(classroom.kubeadm.host_preflight), whose requirements are checked first.
-      - Without it nothing is checked.
-    type: dict
+      - Names of variables that several sections use, in an order in which each uses only those before it.
+      - They are evaluated once. Without it, ansible-core evaluates them for every use.
+    type: list
+    elements: str
+    default: []
   sections:
     description: The desired state, one section for each call of a module. An error ends the work.
     type: list
@@ -57,67 +51,47 @@ options:
           - kubeadm_init
           - kubeadm_join
           - package_service
+      state:
+        description:
+          - V(present) applies the section.
+          - V(planned) changes nothing, and returns what the module would change. The section is left out if it fails,
+            or when a section before it was changed, because the plan may depend on it. The task of its role then runs
+            the module.
+        type: str
+        choices: [planned, present]
+        default: present
       options:
         description: The options of the module.
         type: dict
       variable:
         description:
           - The name of a variable with the options of the module, instead of O(sections[].options).
-          - The section is left out while the variable has no value, for example because it uses facts that this task is
-            about to read, and if its value is empty. The task of its role then runs the module.
+          - The section is left out if the value is empty. If it cannot be evaluated, this section and those after it
+            are left out, and the tasks of their roles run the modules.
         type: str
-      combined:
-        description:
-          - Whether O(state=present) applies the section in the common call. Without it the section is only planned, and
-            its role applies it.
-        type: bool
-        default: true
       tags:
         description: The section is left out when one of these tags is skipped in the run.
         type: list
         elements: str
         default: []
-  stop_at_change:
-    description:
-      - Whether planning ends with the first section that has changes, because the others then depend on it.
-      - It is set by the task itself, and is off in check mode.
-    type: bool
-    default: false
-  planning_time:
-    description: After so many seconds no further section is planned.
-    type: float
-    default: 15
 """
 
 EXAMPLES = r"""
-- name: Check the requirements and plan the settings of the host
-  classroom.kubeadm.host_configure:
-    state: planned
-    requirements:
-      role: worker
-      address: 192.168.90.101
-    sections:
-      - name: host
-        module: host_settings
-        options: {hostname: node1}
-  register: preflight_result
-
-- name: Apply the settings, without a call where the plan has no change
+- name: Apply the settings of the host
   classroom.kubeadm.host_configure:
     sections:
       - name: host
         module: host_settings
         options: {hostname: node1}
   register: configure_result
+
+# Without a further call on the host, because module and options are those of the section
+- name: Report the settings of the host
+  classroom.kubeadm.host_settings:
+    hostname: node1
 """
 
 RETURN = r"""
-failures:
-  description: A message for each unmet requirement, empty if the module succeeds.
-  returned: always
-  type: list
-  elements: str
-  sample: []
 sections:
   description: The results of the sections that were planned or applied, by name.
   returned: success
@@ -143,23 +117,9 @@ sections:
   sample: {}
 complete:
   description: Whether no section has anything to change, so that no other role has to run.
-  returned: when the state is present
+  returned: always
   type: bool
   sample: true
-ansible_facts:
-  description: The facts of M(classroom.kubeadm.host_preflight), all of them.
-  returned: when requirements are given
-  type: dict
-  contains:
-    classroom_machine:
-      description: The facts of the host, for example its operating system.
-      type: dict
-      contains:
-        os_family:
-          description: The family of the operating system.
-          type: str
-          choices: [debian, redhat, other]
-      sample: {os_family: debian}
 """
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.operation import run_module

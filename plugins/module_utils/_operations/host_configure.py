@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,8 +19,7 @@ MODULES = (
     "bundle_load", "cluster_manifest", "host_firewalld", "host_interfaces", "host_settings", "kubeadm_init",
     "kubeadm_join", "package_service")
 OPTIONS: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["planned", "present"], "default": "present"},
-    "requirements": {"type": "dict"},
+    "shared_variables": {"type": "list", "elements": "str", "default": []},
     "sections": {
         "type": "list",
         "elements": "dict",
@@ -29,14 +27,12 @@ OPTIONS: dict[str, Any] = {
         "options": {
             "name": {"type": "str", "required": True},
             "module": {"type": "str", "required": True, "choices": list(MODULES)},
+            "state": {"type": "str", "choices": ["planned", "present"], "default": "present"},
             "options": {"type": "dict"},
             "variable": {"type": "str"},
-            "combined": {"type": "bool", "default": True},
             "tags": {"type": "list", "elements": "str", "default": []},
         },
     },
-    "stop_at_change": {"type": "bool", "default": False},
-    "planning_time": {"type": "float", "default": 15},
 }
 
 
@@ -54,8 +50,6 @@ def operation_of(module: str) -> Operation:
         from .host_firewalld import OPERATION as operation
     elif module == "host_interfaces":
         from .host_interfaces import OPERATION as operation
-    elif module == "host_preflight":
-        from .host_preflight import OPERATION as operation
     elif module == "host_settings":
         from .host_settings import OPERATION as operation
     elif module == "kubeadm_init":
@@ -77,31 +71,27 @@ def secrets_of(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
-    """Check the requirements, and plan or apply the sections in their order. Raises ClassroomError.
+    """Apply or plan the sections in their order. Raises ClassroomError.
 
-    An error of a section ends the work and is a part of the result, because the requirements are met and the sections
-    before it were applied.
+    An error of a section ends the work and is a part of the result, because the sections before it were applied.
     """
-    values: dict[str, Any] = {"changed": False, "failures": [], "sections": {}}
-    warnings: tuple[str, ...] = ()
-    if params["requirements"] is not None:
-        preflight = operation_of("host_preflight")
-        outcome = preflight.perform(_validated(preflight, params["requirements"]), True)
-        values.update(outcome.values)
-        warnings = outcome.warnings
-    planned = check_mode or params["state"] == "planned"
-    end = time.monotonic() + params["planning_time"]
-    with host_lock.changing(planned):
+    results: dict[str, dict[str, Any]] = {}
+    with host_lock.changing(check_mode):
         for section in params["sections"]:
-            result = _section(operation_of(section["module"]), section["options"] or {}, planned)
-            values["sections"][section["name"]] = result
-            # A plan is no change, in check mode neither: the role that applies it reports the change
-            values["changed"] = values["changed"] or (params["state"] == "present" and bool(result.get("changed")))
-            if result.get("failed") or (planned and time.monotonic() > end):
+            planned = section["state"] == "planned"
+            if planned and not check_mode and any(result["changed"] for result in results.values()):
+                # The plan may depend on this change; the role runs the module after it
                 break
-            if planned and params["stop_at_change"] and result["changed"]:
+            result = _section(operation_of(section["module"]), section["options"] or {}, planned or check_mode)
+            if planned and result.get("failed"):
+                # Its reason may be gone when the role comes to it, for example an unreachable control plane
                 break
-    return Outcome(values, warnings)
+            results[section["name"]] = result
+            if result.get("failed"):
+                break
+    changed = any(results[section["name"]]["changed"] for section in params["sections"]
+                  if section["name"] in results and section["state"] == "present")
+    return Outcome({"changed": changed, "sections": results})
 
 
 def _section(operation: Operation, options: Mapping[str, Any], planned: bool) -> dict[str, Any]:
@@ -111,7 +101,7 @@ def _section(operation: Operation, options: Mapping[str, Any], planned: bool) ->
     except ClassroomError as problem:
         return {"failed": True, "changed": False, "msg": str(problem), **problem.values}
     failure = {"failed": True, "msg": outcome.failure} if outcome.failure else {}
-    return {**outcome.values, **failure, "warnings": list(outcome.warnings)}
+    return {"changed": False, **outcome.values, **failure, "warnings": list(outcome.warnings)}
 
 
 def _validated(operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:

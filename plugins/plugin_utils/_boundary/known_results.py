@@ -19,8 +19,6 @@ from typing import Any
 
 # The registered result of the role configure
 CONFIGURED = "configure_result"
-# The registered result of the role preflight, which has the plan of the host
-PLANNED = "preflight_result"
 # Of this process, and of the processes that it forks for the hosts. Without a key, a password could be guessed from the
 # digest of options that contain it
 _KEY = secrets.token_bytes(32)
@@ -32,19 +30,17 @@ def digest(module: str, options: Mapping[str, Any]) -> str:
     return hmac.new(_KEY, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
 
-def sections_of(task_vars: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    """Return the sections of a registered result of host_configure, none if it is missing or has failed."""
-    registered = (task_vars or {}).get(name)
-    sections = registered.get("sections") if isinstance(registered, Mapping) else None
-    return sections if isinstance(sections, Mapping) else {}
-
-
 def known_result(
     module: str, options: Mapping[str, Any], task_vars: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
-    """Return the result that the role configure registered for the same module and options, None if there is none."""
-    sections = sections_of(task_vars, CONFIGURED)
-    candidates = [section for section in sections.values() if section.get("module") == module]
+    """Return the result that the role configure registered for the same module and options, None if there is none.
+
+    An undecided one does not count, because the host on which it depends may be reachable by now.
+    """
+    registered = (task_vars or {}).get(CONFIGURED)
+    sections = registered.get("sections") if isinstance(registered, Mapping) else None
+    candidates = [section for section in (sections.values() if isinstance(sections, Mapping) else ())
+                  if section.get("module") == module and section["result"].get("decision") != "undecided"]
     if not candidates:
         return None
     wanted = digest(module, options)

@@ -32,13 +32,13 @@ NO_HOSTS = {
 # The modules whose keys have a wrong type in the run of a playbook: each of them in one run, the cheapest that has it
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "audit.yml": ("residue_info",),
-    "enroll.yml": ("host_configure", "host_identity_info"),
+    "enroll.yml": ("host_identity_info",),
     "harvest.yml": ("harvest_files", "harvest_objects", "tempfile", "file"),
     "renew.yml": (),
     "report.yml": (),
     "reset.yml": ("kubeadm_reset", "node_delete", "host_interfaces"),
-    "site.yml": ("host_settings", "host_firewalld", "image_preload", "kubeadm_init", "kubeadm_join", "kubeadm_token",
-                 "cluster_dns", "cluster_manifest", "node_metadata", "uri"),
+    "site.yml": ("host_configure", "host_settings", "host_firewalld", "image_preload", "kubeadm_init", "kubeadm_join",
+                 "kubeadm_token", "cluster_dns", "cluster_manifest", "node_metadata", "uri"),
     "students.yml": ("kubeconfig_user", "find"),
     "utility.yml": ("host_preflight", "bundle_receive", "bundle_load", "server_certificate"),
     "verify.yml": ("cluster_verify",),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of ansible-playbook whose hosts answer with a plan: what is sent again, and what roles take from the plan."""
+"""A run of ansible-playbook with the module host_configure: what is sent, and what roles take from its result."""
 
 from __future__ import annotations
 
@@ -20,24 +20,19 @@ PLAY = """
   gather_facts: false
   vars:
     desired: {hostname: node}
-    with_facts: "{{ {'state': 'auto', 'zone': classroom_zone} }}"
     not_concerned: ""
     sections:
       - {name: host, module: host_settings, variable: desired, tags: [host]}
       - {name: firewall, module: host_firewalld, variable: SECOND}
-      - {name: membership, module: kubeadm_join, options: {endpoint: "192.0.2.1:6443"}, combined: false}
+      - {name: membership, module: kubeadm_join, options: {endpoint: "192.0.2.1:6443"}, state: planned}
   tasks:
-    - classroom.kubeadm.host_configure: {state: planned, sections: "{{ sections }}"}
-      register: preflight_result
-    - ansible.builtin.set_fact: {classroom_zone: public}
-      when: "'SECOND' == 'with_facts'"
-    - ansible.builtin.set_fact: {desired: {hostname: other}}
-      when: OTHER
     - classroom.kubeadm.host_configure: {sections: "{{ sections }}"}
       register: configure_result
     - ansible.builtin.debug: {msg: "{{ inventory_hostname }} complete={{ configure_result.complete }}"}
     - ansible.builtin.meta: end_host
       when: configure_result.complete
+    - ansible.builtin.set_fact: {desired: {hostname: other}}
+      when: OTHER
     - classroom.kubeadm.host_settings:
       args: "{{ desired }}"
       register: host_result
@@ -52,10 +47,10 @@ MEMBER = {"changed": False, "decision": "none", "reason": "it is a member", "act
 
 
 def answer(
-    host: Mapping[str, Any] | None = None, member: Mapping[str, Any] | None = None, **more: Any
+    host: Mapping[str, Any] | None = None, member: Mapping[str, Any] | None = MEMBER, **more: Any
 ) -> dict[str, Any]:
-    return {"failures": [], "sections": {
-        "host": host or UNCHANGED, "firewall": FIREWALL, "membership": member or MEMBER, **more}}
+    sections = {"host": host or UNCHANGED, "firewall": FIREWALL, **({} if member is None else {"membership": member})}
+    return {"sections": {**sections, **more}}
 
 
 @pytest.fixture
@@ -68,29 +63,24 @@ def called(hosts: Hosts, name: str) -> list[str]:
     return re.findall(rf"^{name} (\w+)$", hosts.received.read_text(), re.MULTILINE)
 
 
+JOINS = {**MEMBER, "changed": True, "decision": "join", "needs_discovery": True}
+FAILED = {"failed": True, "msg": "Cannot set the name: expected a, found b."}
+
+
 @pytest.mark.parametrize(("found", "second", "other", "options", "complete", "calls"), [
-    (answer(), "not_concerned", False, (), True, ["host_configure"]),
-    (answer(CHANGED), "not_concerned", False, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
-    (answer(CHANGED), "not_concerned", False, ("--check",), False, ["host_configure"]),
-    (answer(), "not_concerned", True, (), True, ["host_configure", "host_configure"]),
-    # Found unchanged in the second call, so that the plan of the membership still counts
-    (answer(), "with_facts", False, (), True, ["host_configure", "host_configure"]),
-    (answer(CHANGED), "with_facts", False, (), False, ["host_configure", "host_configure", "kubeadm_join"]),
-    (answer({"failed": True, "msg": "no"}), "with_facts", False, ("--check",), False,
-     ["host_configure", "host_configure"]),
-    (answer(), "nowhere", False, (), False, ["host_configure"]),
-    (answer(member={**MEMBER, "changed": True, "decision": "join", "needs_discovery": True}), "not_concerned", False,
-     (), False, ["host_configure", "kubeadm_join"]),
-    (answer(member={**MEMBER, "decision": "undecided"}), "not_concerned", False, (), False,
-     ["host_configure", "kubeadm_join"]),
-    (answer({"failed": True, "msg": "no"}), "not_concerned", False, ("--skip-tags", "host"), True, ["host_configure"]),
-    ({"failures": [], "sections": {}}, "not_concerned", False, (), False,
-     ["host_configure", "host_configure", "host_settings", "kubeadm_join"]),
-], ids=[
-    "unchanged", "changed", "check mode", "other options", "facts known later", "facts and a change",
-    "an error in check mode", "never known", "has to join", "undecided", "skipped by its tag", "no plan",
-])
-def test_what_is_sent_after_the_plan(
+    (answer(), "not_concerned", False, (), True, []),
+    # The host leaves the plan out
+    (answer(CHANGED, None), "not_concerned", False, (), False, ["kubeadm_join"]),
+    (answer(CHANGED), "not_concerned", False, ("--check",), False, []),
+    (answer(member=JOINS), "not_concerned", False, (), False, []),
+    (answer(member=JOINS), "not_concerned", True, (), False, ["host_settings"]),
+    (answer(member={**MEMBER, "decision": "undecided"}), "not_concerned", False, (), False, ["kubeadm_join"]),
+    (answer(FAILED), "not_concerned", False, ("--skip-tags", "host"), True, []),
+    (answer(), "nowhere", False, (), False, ["kubeadm_join"]),
+    ({"sections": {}}, "not_concerned", False, (), False, ["host_settings", "kubeadm_join"]),
+], ids=["unchanged", "changed", "check mode", "has to join", "other options", "undecided", "skipped by its tag",
+        "a variable without a value", "no sections"])
+def test_which_modules_are_called_after_it(
     hosts: Hosts, found: dict[str, Any], second: str, other: bool, options: tuple[str, ...], complete: bool,
     calls: list[str],
 ) -> None:
@@ -98,22 +88,21 @@ def test_what_is_sent_after_the_plan(
     said = hosts.run(play, {"node1": {**MEMBER, **found}, "master": answer()}, {}, *options)
 
     assert f"node1 complete={complete}" in said, said
-    assert called(hosts, "node1") == calls, said
-    if "host_settings" not in calls and not complete and "changed" in found["sections"]["host"]:
-        expected = found["sections"]["host"]["changed"]
-        assert f"node1 host changed={expected}" in said, said
-    if complete and second == "not_concerned" and not options:
+    assert called(hosts, "node1") == ["host_configure", *calls], said
+    if "host_settings" not in calls and not complete:
+        assert f"node1 host changed={found['sections']['host']['changed']}" in said, said
+    if complete and not options:
+        # No role shows it
         assert "an old kernel" in said
 
 
 def test_an_error_of_a_section_is_that_of_its_role(hosts: Hosts) -> None:
-    failed = {"failed": True, "changed": False, "msg": "Cannot set the name: expected a, found b."}
     said = hosts.run(
         PLAY.replace("SECOND", "not_concerned").replace("OTHER", "false"),
-        {"node1": answer(failed), "master": answer()}, {})
+        {"node1": answer(FAILED, None), "master": answer()}, {})
 
     assert "Cannot set the name: expected a, found b." in said
-    assert called(hosts, "node1") == ["host_configure", "host_configure"]
+    assert called(hosts, "node1") == ["host_configure"]
     assert re.search(r"node1 .*failed=1", said) and re.search(r"master .*failed=0", said)
 
 
@@ -123,7 +112,7 @@ def test_an_error_of_a_section_is_that_of_its_role(hosts: Hosts) -> None:
 def test_sections_of_other_types_fail_their_host_alone(hosts: Hosts, sections: Any) -> None:
     said = hosts.run(
         PLAY.replace("SECOND", "not_concerned").replace("OTHER", "false"),
-        {"node1": {"failures": [], "sections": sections}, "master": answer()}, {})
+        {"node1": {"sections": sections}, "master": answer()}, {})
 
     assert "The result of classroom.kubeadm.host_configure on node1 was rejected" in " ".join(said.split())
     assert re.search(r"node1 .*failed=1", said) and "master complete=True" in said and "Traceback" not in said
@@ -135,3 +124,25 @@ def test_sections_that_were_not_requested_are_dropped(hosts: Hosts) -> None:
         {"node1": answer(other={"changed": True, "text": "x-of-the-attacker"}), "master": answer()}, {}, "-v")
 
     assert "node1 complete=True" in said and "x-of-the-attacker" not in said
+
+
+def test_shared_variables_are_evaluated_once(hosts: Hosts, tmp_path: Path) -> None:
+    counter = tmp_path / "evaluations"
+    count = f"lookup('ansible.builtin.pipe', 'echo >> {counter}; echo node')"
+    play = f"""
+- hosts: node1
+  gather_facts: false
+  vars:
+    shared: "{{{{ {count} }}}}"
+    derived: "{{{{ shared }}}}-derived"
+    nowhere: "{{{{ missing }}}}"
+    desired: {{hostname: "{{{{ shared }}}}", files: ["{{{{ derived }}}}", "{{{{ shared }}}}"]}}
+  tasks:
+    - classroom.kubeadm.host_configure:
+        shared_variables: [nowhere, shared, derived]
+        sections: [{{name: host, module: host_settings, variable: desired}}]
+"""
+    said = hosts.run(play, {"node1": {"sections": {"host": UNCHANGED}}}, {})
+
+    assert re.search(r"node1 .*failed=0", said), said
+    assert counter.read_text() == "\n"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module host_configure: several operations in one call, planned or applied."""
+"""The module host_configure: several operations in one call."""
 
 from __future__ import annotations
 
@@ -48,34 +48,48 @@ def operations(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorded]:
     return found
 
 
-def section(name: str, module: str, **options: Any) -> dict[str, Any]:
-    return {"name": name, "module": module, "options": options}
+def section(name: str, module: str, state: str = "present", **options: Any) -> dict[str, Any]:
+    return {"name": name, "module": module, "state": state, "options": options}
 
 
-SECTIONS = [section("host", "host_settings", text="a", count=None), section("firewall", "host_firewalld"),
-            section("again", "host_settings"), section("kubernetes", "package_service"),
-            section("last", "host_settings")]
+SAME = section("host", "host_settings", text="a", count=None)
+CHANGING = section("firewall", "host_firewalld")
+FAILING = section("kubernetes", "package_service")
+PLANNED = section("membership", "host_settings", "planned")
+SECTIONS = [SAME, CHANGING, FAILING, section("last", "host_settings")]
 
 
-@pytest.mark.parametrize(("options", "check", "names", "planned"), [
-    ({"state": "present"}, False, ["host", "firewall", "again", "kubernetes"], False),
-    ({"state": "present"}, True, ["host", "firewall", "again", "kubernetes"], True),
-    ({"state": "planned"}, False, ["host", "firewall", "again", "kubernetes"], True),
-    ({"state": "planned", "stop_at_change": True}, False, ["host", "firewall"], True),
-    ({"state": "planned", "planning_time": -1}, False, ["host"], True),
-    ({"state": "present", "planning_time": -1, "stop_at_change": True}, False,
-     ["host", "firewall", "again", "kubernetes"], False),
-], ids=["apply", "check mode", "plan", "plan up to a change", "plan without time", "only a plan stops"])
-def test_sections_run_in_their_order_up_to_an_error(
-    run_main: Any, operations: dict[str, Recorded], options: dict[str, Any], check: bool, names: list[str],
-    planned: bool,
+@pytest.mark.parametrize(("sections", "check", "names", "changed"), [
+    (SECTIONS, False, ["host", "firewall", "kubernetes"], True),
+    (SECTIONS, True, ["host", "firewall", "kubernetes"], True),
+    ([SAME, PLANNED], False, ["host", "membership"], False),
+    ([SAME, section("plan", "host_firewalld", "planned")], False, ["host", "plan"], False),
+    ([CHANGING, PLANNED], False, ["firewall"], True),
+    ([CHANGING, PLANNED], True, ["firewall", "membership"], True),
+    ([section("plan", "host_firewalld", "planned"), PLANNED, SAME], False, ["plan"], False),
+    ([SAME, section("plan", "package_service", "planned"), PLANNED], False, ["host"], False),
+    ([], False, [], False),
+], ids=["up to an error", "check mode", "plan", "plan with a change", "plan after a change",
+        "check mode after a change", "plan after a plan with a change", "failed plan", "nothing"])
+def test_which_sections_run(
+    run_main: Any, operations: dict[str, Recorded], sections: list[dict[str, Any]], check: bool, names: list[str],
+    changed: bool,
 ) -> None:
-    result = run_main(main, {**options, "sections": SECTIONS}, check=check)
+    result = run_main(main, {"sections": sections}, check=check)
 
     assert not result["failed"] and list(result["sections"]) == names
-    assert result["changed"] == (options["state"] == "present")
-    modes = [check_mode for recorded in operations.values() for _params, check_mode in recorded.calls]
-    assert modes and set(modes) == {planned}
+    assert result["changed"] == changed
+
+
+@pytest.mark.parametrize(("state", "check", "planned"), [
+    ("present", False, False), ("present", True, True), ("planned", False, True), ("planned", True, True),
+])
+def test_plans_change_nothing(
+    run_main: Any, operations: dict[str, Recorded], state: str, check: bool, planned: bool
+) -> None:
+    run_main(main, {"sections": [section("firewall", "host_firewalld", state)]}, check=check)
+
+    assert [check_mode for _params, check_mode in operations["host_firewalld"].calls] == [planned]
 
 
 def test_results_are_those_of_the_modules(run_main: Any, operations: dict[str, Recorded]) -> None:
@@ -87,6 +101,7 @@ def test_results_are_those_of_the_modules(run_main: Any, operations: dict[str, R
         "failed": True, "changed": False, "msg": "Not installed: expected a, found b.", "found": "this"}
     # Defaults are those of the module, and null is no value
     assert operations["host_settings"].calls[0][0] == {"text": "a", "count": None, "hidden": None}
+    run_main(main, {"sections": [section("last", "host_settings")]})
     assert operations["host_settings"].calls[1][0]["text"] == "none"
 
 
@@ -113,28 +128,9 @@ def test_secrets_of_sections_are_in_no_output(
     assert operations["host_settings"].calls[0][0]["hidden"] == [{"content": SECRET}]
 
 
-def test_unmet_requirements_stop_everything(run_main: Any, operations: dict[str, Recorded]) -> None:
-    operations["host_preflight"] = Recorded(error="Not enough CPUs.")
-    result = run_main(main, {"requirements": {"text": "worker"}, "sections": SECTIONS})
-
-    assert result["failed"] and (result["msg"], result["found"]) == ("Not enough CPUs.", "this")
-    assert [name for name, recorded in operations.items() if recorded.calls] == ["host_preflight"]
-
-
-def test_values_of_the_requirements_are_returned(run_main: Any, operations: dict[str, Recorded]) -> None:
-    operations["host_preflight"] = Recorded()
-    result = run_main(main, {"state": "planned", "requirements": {"text": "worker"}, "sections": SECTIONS[:1]})
-
-    assert result["value"] == "worker" and list(result["sections"]) == ["host"]
-    assert operations["host_preflight"].calls == [({"text": "worker", "count": None, "hidden": None}, True)]
-    # Those of a section are in its own result
-    assert (len(result["warnings"]), result["sections"]["host"]["warnings"]) == (1, ["a warning"])
-    assert "a warning" in str(result["warnings"])
-
-
 def test_every_operation_is_that_of_its_module() -> None:
     modules = Path(__file__).resolve().parents[4] / "plugins" / "modules"
-    for name in (*operation.MODULES, "host_preflight"):
+    for name in operation.MODULES:
         assert f"_operations.{name} import OPERATION" in (modules / f"{name}.py").read_text(encoding="utf-8")
         known = importlib.import_module(f"{operation.__name__.rpartition('.')[0]}.{name}").OPERATION
         assert operation.operation_of(name) is known
