@@ -124,8 +124,8 @@ decision:
     - The action that the current state of the host requires.
     - V(none) means that it is a member and its kubelet is healthy, V(start) that its kubelet had to be started,
       V(restart) that its kubelet has to register, V(join) that it belongs to no cluster, V(reset and join) that its
-      membership is not valid, was not finished, or that its Node was deleted, V(undecided) that the control plane
-      is unreachable while the kubelet is healthy.
+      membership is not valid, was not finished, that its Node was deleted, or that the pod network of a former
+      cluster is left, V(undecided) that the control plane is unreachable while the kubelet is healthy.
   returned: success
   type: str
   choices: [none, start, restart, join, reset and join, undecided]

@@ -56,8 +56,12 @@ def plan(spec: JoinSpec, facts: JoinState) -> NodePlan:
 
 
 def _plan_without_identity(spec: JoinSpec, facts: JoinState) -> NodePlan:
-    if not facts.left:
+    if not facts.left and not facts.pod_network:
         return NodePlan("join", "this host belongs to no cluster", (JOIN, NODE))
+    if not facts.left:
+        # The new Node may get another pod subnet, and no pod of the host would get an address of it
+        return NodePlan("reset and join", "this host belongs to no cluster, but the pod network of a former one is "
+                        "left: {}".format(", ".join(facts.pod_network)), (RESET, JOIN, NODE))
     if facts.unreadable:
         # The file was not written by kubeadm and may be of another cluster, so the host must not be reset.
         return NodePlan("undecided", f"{facts.identity_problem} Cannot determine to which cluster this host belongs. "

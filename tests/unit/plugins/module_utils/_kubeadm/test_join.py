@@ -412,6 +412,22 @@ def test_the_reset_takes_the_pod_network_along(build: Builder, spec: JoinSpec, d
     assert not any(build.lab.exists(path) for path in ("/var/lib/cni", "/run/flannel", "/var/log/pods"))
 
 
+@pytest.mark.parametrize("path", ["/run/flannel/subnet.env", "/sys/class/net/cni0/address"])
+def test_a_pod_network_without_a_membership_is_removed_before_the_join(
+    path: str, build: Builder, spec: JoinSpec, discovery: dict[str, Any]
+) -> None:
+    """`kubeadm reset` by hand leaves it, and pods would get no address if the new Node has another pod subnet."""
+    build.lab.write(path)
+    build.lab.write("/var/lib/cni/networks/cbr0/10.244.1.2")
+    found = converge(spec, build.lab.machine, discovery, check_mode=True)
+    assert found.decision.name == "reset and join" and found.decision.actions == ("reset", "join", "wait for node")
+    assert "the pod network of a former one is left: /" in found.decision.reason
+    assert build.lab.exists("/var/lib/cni") and build.lab.run.changes() == []
+    converge(spec, build.lab.machine, discovery, check_mode=False)
+    assert not build.lab.exists("/var/lib/cni") and not build.lab.exists("/run/flannel")
+    assert any(line.startswith("kubeadm join") for line in build.lab.run.said)
+
+
 def test_a_reset_that_is_not_complete_ends_the_join(
     build: Builder, spec: JoinSpec, discovery: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
