@@ -150,7 +150,7 @@ def find_trees(scan: Scan) -> Iterator[Finding]:
     """Yield the existing trees of TREES, state of CNI plugins and empty directories."""
     for tree in TREES:
         if scan.names(tree.path) if tree.keep else scan.exists(tree.path):
-            yield Finding(DIRECTORY, tree.path, "ls -A " + tree.path, tree.reason, tree.owner)
+            yield Finding(DIRECTORY, tree.path, "ls -la " + tree.path, tree.reason, tree.owner)
     if _cni_state(scan):
         yield Finding(DIRECTORY, CNI_STATE, f"find {CNI_STATE}",
                       "addresses that are noted there are never given to a pod again", CONTAINERD)
