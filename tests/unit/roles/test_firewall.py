@@ -91,3 +91,13 @@ def test_hosts_outside_of_the_run_that_need_rules_for_a_new_one(given: dict[str,
 ])
 def test_interfaces_of_pods(given: dict[str, Any], expected: list[str]) -> None:
     assert value("firewall_trusted_interfaces", **given) == expected
+
+
+@pytest.mark.parametrize(("state", "facts", "expected"), [
+    ("auto", {"classroom_machine": {"firewalld": True}}, True),
+    ("auto", {"classroom_machine": {"firewalld": False}}, False),
+    # With --tags firewall, or in a play with the role alone, nothing has read them: the module finds out
+    ("auto", {}, True), ("stopped", {}, True), ("running", {}, True), ("unchanged", {}, False),
+])
+def test_firewalld_is_managed_where_it_may_run(state: str, facts: dict[str, Any], expected: bool) -> None:
+    assert value("_firewall_managed", firewall_state=state, ansible_facts=facts) is expected
