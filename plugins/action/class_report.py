@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,8 @@ from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean import bounded
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import place_of
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import unlimited_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import AUDIT, place_of
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     AUDIT_FAILURE,
     REGISTERED,
@@ -31,6 +33,7 @@ SPEC = {
     "directory": {"type": "str", "required": True},
     "title": {"type": "str", "default": "class"},
     "machines": {"type": "list", "elements": "str", "required": True},
+    "names": {"type": "bool", "default": True},
 }
 
 
@@ -41,9 +44,7 @@ def watched(name: str, variables: Mapping[str, Any], groups: list[str]) -> Watch
         found = variables.get(registered)
         if isinstance(found, Mapping):
             results[registered] = kept(transform_to_native_types(dict(found)))
-    # A failed task does not count as a contact: it may have failed on the controller.
-    contacted = any(not any(result.get(end) for end in ("failed", "unreachable", "skipped"))
-                    for result in results.values())
+    contacted = any(_came_from_host(registered, result) for registered, result in results.items())
     facts = variables.get("ansible_facts")
     machine = facts.get("classroom_machine") if isinstance(facts, Mapping) else None
     family = bounded(machine.get("os_family")) if isinstance(machine, Mapping) else ""
@@ -52,6 +53,16 @@ def watched(name: str, variables: Mapping[str, Any], groups: list[str]) -> Watch
         "seat_name", "seat_student", "cluster_name", "cluster_control_plane", "cluster_machines")}
     return Watched(
         name, place_of(name, known, groups), str(variables.get("ansible_host", "")), results, contacted=contacted)
+
+
+def _came_from_host(registered: str, result: Mapping[str, Any]) -> bool:
+    """Return whether a host sent this result. A failed task does not count: it may have failed on the controller.
+
+    That of the audit is not marked as failed, because the play continues; without its values it is.
+    """
+    if registered == AUDIT_FAILURE or any(result.get(end) for end in ("failed", "unreachable", "skipped")):
+        return False
+    return registered != AUDIT or "residue" in result
 
 
 class ActionModule(ActionBase):
@@ -71,10 +82,12 @@ class ActionModule(ActionBase):
         # Hosts without results were not part of this run.
         seen = [machine for machine in machines if set(machine.results) - {"ansible_facts"}]
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        report = Report(
-            options["title"], now, "report.yml", False, 0.0, tuple(seat_reports(seen, now, check=True)))
+        # A seat that no earlier run reported as stuck is completed by an installation
+        command = unlimited_command(sys.argv, "report.yml", "site.yml")
+        report = Report(options["title"], now, "report.yml", False, 0.0, tuple(seat_reports(
+            seen, now, check=True, retry=lambda seat: (command, [seat]))))
         try:
-            page = write_report(options["directory"], report, Display().warning)
+            page = write_report(options["directory"], report, Display().warning, options["names"])
         except ReportNotWritten as error:
             result.update(failed=True, msg=str(error))
             return result

@@ -52,6 +52,15 @@ options:
     ini:
       - section: callback_seats
         key: report
+  report_names:
+    description: Whether the report has the names of the students. Without them the page can be shown to all.
+    type: bool
+    default: true
+    env:
+      - name: CLASSROOM_REPORT_NAMES
+    ini:
+      - section: callback_seats
+        key: report_names
 """
 
 import atexit
@@ -77,7 +86,13 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.clean i
     clean_text,
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.live_table import RICH_MISSING, LiveTable
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import MASK, limits, retry_command
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry import (
+    MASK,
+    limits,
+    retry_command,
+    seat_limit,
+    unlimited_command,
+)
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import (
     AUDIT,
     HOST_RESET,
@@ -99,10 +114,12 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text im
     several,
     summary,
     table,
+    wrapped,
 )
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     AUDIT_FAILURE,
     REGISTERED,
+    Retry,
     Watched,
     kept,
     seat_reports,
@@ -111,6 +128,10 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.files im
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model import Report
 
 _REPORT_TASKS = frozenset(("class_report", "classroom.kubeadm.class_report"))
+# Actions without a plugin, or with one that asks for no host, that nothing is carried out on a host for
+_NO_CONTACT = frozenset(
+    prefix + name for prefix in ("", "ansible.builtin.", "ansible.legacy.")
+    for name in ("include_tasks", "include_role", "import_tasks", "import_role", "meta", "pause"))
 # Results whose failures are shown although the play continues.
 _QUESTIONS = frozenset((PROOF, AUDIT))
 _PAUSES = frozenset(("pause", "ansible.builtin.pause", "ansible.legacy.pause"))
@@ -149,9 +170,8 @@ class CallbackModule(Default):
         self._run = Run(check=bool(arguments.get("check")))
         self._details = self._display.verbosity > 0 or bool(arguments.get("diff"))
         self._live: LiveTable | None = None
-        # For the report: what was registered on each machine, and its address
+        # For the report: what was registered on each machine
         self._results: dict[str, dict[str, Any]] = {}
-        self._addresses: dict[str, str] = {}
         # Hosts that carried out a task themselves
         self._contacted: set[str] = set()
         self._repeated = Repeated()
@@ -236,7 +256,7 @@ class CallbackModule(Default):
         if self._run.knows(host.name):
             return
         variables = host.vars
-        self._addresses[host.name] = str(variables.get("ansible_host", host.address))
+        self._run.addresses[host.name] = str(variables.get("ansible_host", host.address))
         if "seat_name" not in variables and self._play is not None:
             variables = self._play.get_variable_manager().get_vars(host=host, include_hostvars=False)
         self._run.add(host.name, place_of(host.name, variables, [group.name for group in host.groups]))
@@ -369,9 +389,10 @@ class CallbackModule(Default):
             return
         failure = self._run.fails(Failure(
             result.host.name, self._task_names.get(result.task._uuid) or str(result.task.get_name()),
-            failure_text(result.result), unreachable, tolerated, waits=WAITS in names))
+            failure_text(result.result), unreachable, tolerated, waits=WAITS in names,
+            on=_delegated_to(result.task, result.host.name)))
         seat = self._run.seat_of(failure.machine)
-        if self._live is None and not self._details and self._repeated.is_new(seat, failure, self._addresses):
+        if self._live is None and not self._details and self._repeated.is_new(seat, failure, self._run.addresses):
             self._display.display(at_once(seat, failure), color=C.COLOR_ERROR)
 
     def _show_repeated(self) -> None:
@@ -460,9 +481,13 @@ class CallbackModule(Default):
         failed = sum(bool(seat.failures) for seat in self._run.seats.values())
         if failed:
             self._line("\n{} with errors:".format(several(failed, "seat")))
-        for seat, lines in errors(self._run, self._addresses):
-            self._display.display(seat, color=C.COLOR_ERROR)
-            self._line("\n".join(lines))
+        for seat, lines in errors(self._run, self._run.addresses):
+            self._display.display(self._fitting([seat]), color=C.COLOR_ERROR)
+            self._line(self._fitting(lines))
+
+    def _fitting(self, lines: list[str]) -> str:
+        """Return a text for the width of the terminal; a file has whole lines, which can be searched."""
+        return "\n".join(lines if self._live is None else wrapped(lines, self._live.console.width))
 
     def _show_retry_commands(self) -> None:
         masked = False
@@ -479,26 +504,31 @@ class CallbackModule(Default):
             return
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         machines = [
-            Watched(name, seat.place, self._addresses.get(name, ""), self._results.get(name, {}),
+            Watched(name, seat.place, self._run.addresses.get(name, ""), self._results.get(name, {}),
                     tuple(each for each in seat.failures if each.machine == name and not each.tolerated),
                     name in self._contacted)
             for seat in self._run.seats.values() if seat.began is not None for name in seat.machines]
         seats = seat_reports(
             machines, now, check=self._run.check, ran=self._playbook,
-            stages={name: seat.stages for name, seat in self._run.seats.items()})
+            stages={name: seat.stages for name, seat in self._run.seats.items()}, retry=self._retry)
         report = Report(self._title(), now, self._playbook, self._run.check, self._run.seconds, tuple(seats))
         try:
-            page = write_report(directory, report, self._display.warning)
+            page = write_report(directory, report, self._display.warning, self.get_option("report_names"))
         except ReportNotWritten as problem:
             self._display.warning(str(problem))
         else:
             self._line(f"\nThe report is in {page}")
 
+    def _retry(self, seat: str) -> Retry:
+        """Return the command for what failed of a seat, without its limit, and the limit."""
+        playbook, hosts = seat_limit(self._run.seats[seat])
+        return unlimited_command(sys.argv, self._playbook, playbook), hosts
+
     def _title(self) -> str:
         """Return the name of the class, without one that of the only cluster."""
         manager = self._play.get_variable_manager()
         inventory = getattr(manager, "_inventory", None)
-        host = inventory.get_host(next(iter(self._addresses))) if inventory is not None else None
+        host = inventory.get_host(next(iter(self._run.addresses))) if inventory is not None else None
         name = manager.get_vars(host=host, include_hostvars=False).get("class_name") if host is not None else None
         seats = [seat.place.seat for seat in self._run.seats.values() if not seat.alone]
         return str(name or (seats[0] if len(seats) == 1 else "class"))
@@ -539,9 +569,19 @@ def registered(task: Any) -> frozenset[str]:
     return frozenset(names) if isinstance(names, Mapping) else frozenset()
 
 
+def _delegated_to(task: Any, host: str) -> str:
+    """Return the host that carried out a task for another host; the controller is no host of the class."""
+    name = task.delegate_to
+    if not isinstance(name, str) or name in (host, "localhost", "127.0.0.1") or "{{" in name:
+        return ""
+    return name
+
+
 @functools.cache
 def _needs_connection(action: str) -> bool:
     """Return whether an action is carried out on the host of the task, as Ansible decides it."""
+    if action in _NO_CONTACT:
+        return False
     plugin = action_loader.get(action, class_only=True)
     return bool(getattr(plugin, "_requires_connection", True))
 

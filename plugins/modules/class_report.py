@@ -45,6 +45,10 @@ options:
     type: list
     elements: str
     required: true
+  names:
+    description: Whether the report has the names of the students. In messages the name of the seat replaces them.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .run import Failure, SeatRun, short
+from .run import Failure, Row, Run, SeatRun, short
 
 # Stands for a name or an address of the host itself; no text from hosts has it
 _SELF = "\x00"
@@ -58,7 +58,9 @@ class Alike:
         """Who failed in which task. Of many seats the hosts are named by their part of the name, which is the same."""
         found: dict[tuple[str, str], dict[str, None]] = {}
         for seat, failure in self.failures:
-            name = short(failure.machine, seat.place.seat) if len(self.seats) > 1 else failure.machine
+            name = failure.where
+            if len(self.seats) > 1:
+                name = replace(failure, machine=short(failure.machine, seat.place.seat)).where
             found.setdefault((failure.stage, failure.task), {})[name] = None
         return ["{}, {}: {}".format(", ".join(names), stage, task) for (stage, task), names in found.items()]
 
@@ -79,6 +81,24 @@ def grouped(seats: Iterable[SeatRun], addresses: Mapping[str, str]) -> list[Alik
                 alike.seats.append(seat)
             alike.failures.append((seat, failure))
     return sorted(found, key=lambda alike: len(alike.seats) < 2)
+
+
+def rows(run: Run) -> list[Row]:
+    """Return the rows of the table. The reason of several seats is in the row of the first, to which others refer."""
+    known: dict[tuple[str, ...], str] = {}
+    found = []
+    for row in run.rows():
+        seat = run.seats[row.seat]
+        first = seat.first
+        if first is not None:
+            names = keys(seat, first, run.addresses)
+            same = next((known[name] for name in names if name in known), "")
+            known.update((name, row.seat) for name in names if name not in known)
+            if same:
+                found.append(replace(row, detail=f"{short(first.machine, row.seat)}: same as {same}"))
+                continue
+        found.append(row)
+    return found
 
 
 class Repeated:

@@ -26,6 +26,7 @@ try:
 except ImportError as error:
     RICH_MISSING = str(error)
 
+from .alike import rows as rows_of
 from .run import CHECKED, DONE, READY, STUCK, UNREACHABLE, URGENCY, WAITING, WORKING, Row, Run, counted
 from .text import duration, plain, progress, several, width
 
@@ -104,7 +105,7 @@ def _progress(row: Row, wide: bool) -> RenderableType:
 
 def frame(run: Run, columns: int, lines: int) -> RenderableType:
     """Return the content of the screen at one moment."""
-    rows = run.rows()
+    rows = rows_of(run)
     shown = chosen(rows, lines - _FRAME)
     parts: list[RenderableType] = [seat_table(shown, run.with_students, columns)]
     if len(shown) < len(rows):
@@ -198,4 +199,4 @@ class LiveTable:
 
     def final(self) -> None:
         """Print the whole table, which stays on the terminal."""
-        self.console.print(seat_table(self._run.rows(), self._run.with_students, self.console.width))
+        self.console.print(seat_table(rows_of(self._run), self._run.with_students, self.console.width))

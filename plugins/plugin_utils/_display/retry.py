@@ -30,7 +30,7 @@ _USERINFO = re.compile(r"://\S*@")
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 # Of our variables that are any text, those that people change from run to run; the types of the others tell
 _HARMLESS = ("ansible_user", "cluster_name", "cluster_pod_subnet", "cluster_service_subnet", "cluster_version",
-             "report_directory")
+             "report_directory", "report_names")
 # Without quotes and blanks, so that it needs none around it
 _SIMPLE = re.compile(r"[\w.,:/+-]*")
 
@@ -42,14 +42,19 @@ def limits(run: Run) -> dict[str, list[str]]:
     imports, for hosts that were reset.
     """
     found: dict[str, list[str]] = {"": []}
-    for seat in run.seats.values():
-        stopped = [each for each in seat.failures if not each.tolerated]
-        failed = {each.machine for each in stopped}
-        machines = [machine for machine in seat.machines if machine in failed]
-        if machines:
-            found.setdefault(_completed_by(seat, stopped), []).extend(
-                [seat.place.seat] if _whole(seat, machines) else machines)
+    for playbook, hosts in map(seat_limit, run.seats.values()):
+        found.setdefault(playbook, []).extend(hosts)
     return {playbook: hosts for playbook, hosts in found.items() if hosts}
+
+
+def seat_limit(seat: SeatRun) -> tuple[str, list[str]]:
+    """Return what `limits` returns for one seat: the playbook, and the seat or its hosts."""
+    stopped = [each for each in seat.failures if not each.tolerated]
+    failed = {each.machine for each in stopped}
+    machines = [machine for machine in seat.machines if machine in failed]
+    if not machines:
+        return "", []
+    return _completed_by(seat, stopped), [seat.place.seat] if _whole(seat, machines) else machines
 
 
 def _completed_by(seat: SeatRun, failures: Sequence[Failure]) -> str:
@@ -71,11 +76,20 @@ def retry_command(argv: Sequence[str], hosts: Sequence[str], former: str = "", p
     """
     if not hosts or not argv:
         return ""
+    return limited(unlimited_command(argv, former, playbook), hosts)
+
+
+def unlimited_command(argv: Sequence[str], former: str = "", playbook: str = "") -> str:
+    """Return the command of `retry_command` for all hosts."""
     words = without_limit(argv[1:])
     if playbook:
         words = [_replaced(word, PurePath(former), PurePath(playbook)) for word in words]
-    words = [PurePath(argv[0]).name, *masked(words, harmless), "--limit", ",".join(hosts)]
-    return " ".join(map(shlex.quote, words))
+    return " ".join(map(shlex.quote, [PurePath(argv[0]).name, *masked(words, harmless)]))
+
+
+def limited(command: str, hosts: Sequence[str]) -> str:
+    """Return a command of `unlimited_command` for these seats and hosts."""
+    return f"{command} --limit {shlex.quote(','.join(hosts))}"
 
 
 def _replaced(word: str, former: PurePath, playbook: PurePath) -> str:

@@ -55,7 +55,8 @@ class Failure:
     """What kept a machine from going on; `text` is for a person, without secrets.
 
     A tolerated one did not: the play wanted to know and went on. One that `waits` comes from another machine's failure.
-    `playbook` is the name of the file with the play, where it is next to the playbook of the run.
+    `playbook` is the name of the file with the play, where it is next to the playbook of the run. `on` is the host that
+    carried out a delegated task, `order` the place among all failures of the run.
     """
 
     machine: str
@@ -67,6 +68,13 @@ class Failure:
     stage: str = ""
     number: int = 0
     playbook: str = ""
+    on: str = ""
+    order: int = 0
+
+    @property
+    def where(self) -> str:
+        """Return the host, and the one that carried out the task for it."""
+        return f"{self.machine} on {self.on}" if self.on else self.machine
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,12 @@ class SeatRun:
     @property
     def first(self) -> Failure | None:
         """Return the failure that caused the others."""
-        return next((each for each in self.failures if not each.waits), next(iter(self.failures), None))
+        return first_of(self.failures)
+
+
+def first_of(failures: Iterable[Failure]) -> Failure | None:
+    """Return the earliest failure, one that only waits for another host if there is no other."""
+    return min(failures, key=lambda each: (each.waits, each.order), default=None)
 
 
 def place_of(machine: str, variables: Mapping[str, Any], groups: Iterable[str]) -> SeatPlacement:
@@ -150,6 +163,9 @@ class Run:
         self._clock = clock
         self._number = 0
         self._playbook = ""
+        self._failed = 0
+        # Of hosts, by name
+        self.addresses: dict[str, str] = {}
         self._seat_of: dict[str, SeatRun] = {}
         self.began = clock()
 
@@ -218,7 +234,9 @@ class Run:
     def fails(self, failure: Failure) -> Failure:
         """Record a failure and return it with its stage."""
         self.machine_ends(failure.machine)
-        failure = replace(failure, stage=self.stage, number=self._number, playbook=self._playbook)
+        self._failed += 1
+        failure = replace(
+            failure, stage=self.stage, number=self._number, playbook=self._playbook, order=self._failed)
         self.seat_of(failure.machine).failures.append(failure)
         return failure
 

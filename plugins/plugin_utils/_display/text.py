@@ -93,6 +93,21 @@ def summary(run: Run) -> str:
     return text + ". Check mode: nothing was changed" if run.check else text
 
 
+def wrapped(lines: Sequence[str], columns: int) -> list[str]:
+    """Return lines that end at a blank where a terminal would cut them anywhere; each part has the line's indent."""
+    found: list[str] = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        parts = [""]
+        for word in line.strip(" ").split(" "):
+            if parts[-1] and width(f"{indent}{parts[-1]} {word}") > columns:
+                parts.append(word)
+            else:
+                parts[-1] = f"{parts[-1]} {word}" if parts[-1] else word
+        found += [indent + part for part in parts]
+    return found
+
+
 def several(number: int, what: str) -> str:
     return "{} {}{}".format(number, what, "" if number == 1 else "s")
 
@@ -125,7 +140,7 @@ def at_once(seat: SeatRun, failure: Failure) -> str:
     """Return a failure in one line, for output without a live table."""
     verb = "was not reached" if failure.unreachable else "waits" if failure.waits else "failed"
     return "{}: {} {} at {}, {}: {}".format(
-        _title(seat), failure.machine, verb, failure.stage, failure.task, plain(failure.text.strip().split("\n")[0]))
+        _title(seat), failure.where, verb, failure.stage, failure.task, plain(failure.text.strip().split("\n")[0]))
 
 
 def failure_text(result: Mapping[str, Any]) -> str:

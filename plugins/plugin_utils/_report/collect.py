@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._display.clean import bounded
-from .._display.run import AUDIT, HOST_RESET, INIT, MEMBERSHIP, NO_ACTION, PROOF, Failure, SeatPlacement
+from .._display.run import AUDIT, HOST_RESET, INIT, MEMBERSHIP, NO_ACTION, PROOF, Failure, SeatPlacement, first_of
 from .._display.text import failure_text
 from .audit import DRIFT_RESULTS, audit_report
 from .model import (
@@ -29,6 +29,9 @@ from .model import (
 )
 
 AUDIT_FAILURE = "_audit_failure"
+# A command without its limit, and the names to limit it to
+Retry = tuple[str, Sequence[str]]
+NO_RETRY: Retry = ("", ())
 REGISTERED = (AUDIT, PROOF, INIT, MEMBERSHIP, HOST_RESET, *DRIFT_RESULTS)
 
 
@@ -98,15 +101,23 @@ def kept(result: Mapping[str, Any], **flags: bool) -> dict[str, Any]:
 
 def seat_reports(
     machines: Sequence[Watched], now: str, *, check: bool = False, ran: str = "",
-    stages: Mapping[str, Mapping[str, float]] | None = None,
+    stages: Mapping[str, Mapping[str, float]] | None = None, retry: Callable[[str], Retry] = lambda _seat: NO_RETRY,
 ) -> list[SeatReport]:
-    """Return a report for each seat of these hosts. `stages` are the seconds of the stages of each seat, if known."""
+    """Return a report for each seat of these hosts. `stages` are the seconds of the stages of each seat, if known.
+
+    `retry` returns the command that repeats what failed of a stuck seat, and what it is limited to.
+    """
     findings = _findings(machines)
     members: dict[str, list[Watched]] = {}
     for machine in machines:
         members.setdefault(machine.place.seat, []).append(machine)
-    return [_seat(name, group, findings, now, check, ran, dict((stages or {}).get(name, {})))
-            for name, group in members.items()]
+    seats = [_seat(name, group, findings, now, check, ran, dict((stages or {}).get(name, {})))
+             for name, group in members.items()]
+    return [_with_retry(seat, *retry(seat.name)) if seat.state in (STUCK, UNREACHABLE) else seat for seat in seats]
+
+
+def _with_retry(seat: SeatReport, command: str, limit: Sequence[str]) -> SeatReport:
+    return replace(seat, retry=command, limit=tuple(limit)) if command and limit else seat
 
 
 def _findings(machines: Sequence[Watched]) -> dict[str, tuple[Finding, ...]]:
@@ -146,12 +157,12 @@ def _state(machines: Sequence[Watched], check: bool) -> tuple[str, str]:
 
     A seat is ready if it was verified, or if it was in the desired state in a run that verifies what it changes.
     """
-    failures = [failure for machine in machines for failure in machine.failures]
-    first = next((each for each in failures if not each.waits), next(iter(failures), None))
+    first = first_of(failure for machine in machines for failure in machine.failures)
     if first is not None:
         if check:
             return "", ""
-        return UNREACHABLE if first.unreachable else STUCK, _because(first)
+        address = next(machine.address for machine in machines if machine.name == first.machine)
+        return UNREACHABLE if first.unreachable else STUCK, _because(first, address)
     for machine in machines:
         state, why = _own_state(machine)
         if state == UNREACHABLE:
@@ -185,15 +196,16 @@ def _settled(machine: Watched) -> bool:
     return any(machine.results.get(name, {}).get("decision") == NO_ACTION for name in (INIT, MEMBERSHIP))
 
 
-def _because(failure: Failure) -> str:
-    return f"{failure.machine}, {failure.stage}, {failure.task}: {failure.text.strip()}"
+def _because(failure: Failure, address: str) -> str:
+    where = f"{failure.where} ({address})" if address not in ("", failure.machine) and not failure.on else failure.where
+    return f"{where}, {failure.stage}, {failure.task}: {failure.text.strip()}"
 
 
 def _own_state(machine: Watched) -> tuple[str, str]:
     """Return the state of the host itself and the reason, empty without a problem."""
-    if machine.failures:
-        failure = machine.failures[0]
-        return UNREACHABLE if failure.unreachable else STUCK, _because(failure)
+    failure = first_of(machine.failures)
+    if failure is not None:
+        return UNREACHABLE if failure.unreachable else STUCK, _because(failure, machine.address)
     audit = machine.results.get(AUDIT, {})
     if audit.get("unreachable"):
         return UNREACHABLE, "{} was not reached: {}".format(machine.name, str(audit.get("msg") or "").strip())
@@ -218,10 +230,11 @@ def _machine(machine: Watched, findings: tuple[Finding, ...] | None, now: str) -
         if isinstance(found, Mapping):
             versions.update((str(name), str(version)) for name, version in found.items() if version)
     state, why = _own_state(machine)
+    state = state or (ANSWERS if machine.contacted else "")
     looked = findings is not None and "residue" in machine.results.get(AUDIT, {})
     alone = machine.place.seat == machine.name
     return MachineReport(
         name=machine.name, address=machine.address,
         role="" if alone else CONTROL_PLANE if machine.name == machine.place.control_plane else WORKER,
-        state=state or (ANSWERS if machine.contacted else ""), why=why, versions=tuple(sorted(versions.items())),
-        findings=findings if looked else None, audited=now if looked else "")
+        state=state, why=why, versions=tuple(sorted(versions.items())),
+        findings=findings if looked else None, audited=now if looked else "", seen=now if state else "")

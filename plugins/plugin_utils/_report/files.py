@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .._display.clean import cleaned
 from .html import page
-from .model import Report, ReportError, as_json, from_json, merged
+from .model import Report, ReportError, as_json, from_json, merged, without_students
 
 JSON = "report.json"
 HTML = "report.html"
@@ -24,17 +24,19 @@ class ReportNotWritten(Exception):
     """An error with the reason why the report was not written, and the fix."""
 
 
-def write_report(directory: str, latest: Report, say: Callable[[str], None]) -> Path:
+def write_report(directory: str, latest: Report, say: Callable[[str], None], students: bool = True) -> Path:
     """Merge a report into the last one, write both files and return the path of the page. Raise ReportNotWritten.
 
     Only the user can read the files, because they contain names of students, addresses, and problems of hosts. An
-    existing directory keeps its mode. `say` shows a warning.
+    existing directory keeps its mode. `say` shows a warning. With `students` false neither file has their names.
     """
     place = Path(directory).expanduser()
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         former = _former(place, latest.written, say)
         report = merged(former, cleaned(latest))
+        if not students:
+            report = without_students(report)
         _replace(place / JSON, json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n")
         _replace(place / HTML, page(report))
     except OSError as error:

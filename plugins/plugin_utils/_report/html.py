@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .._display.alike import general
+from .._display.run import SeatPlacement, SeatRun
 from .._display.text import duration
-from .model import READY, STUCK, UNREACHABLE, Report, SeatReport, counts
+from .model import READY, STUCK, UNREACHABLE, Report, SeatReport, commands, counts
 
 TEMPLATE = "page.html.j2"
 # The number of colours of the page for stages; a run with more stages starts again with the first.
@@ -46,7 +49,9 @@ def page(report: Report) -> str:
         counts=counts(report),
         seats=[seat for seat in report.seats if seat.cluster],
         others=[seat for seat in report.seats if not seat.cluster],
-        broken=[seat for seat in report.seats if seat.state in (STUCK, UNREACHABLE)],
+        broken=alike([seat for seat in report.seats if seat.state in (STUCK, UNREACHABLE)]),
+        commands=commands(report),
+        students=any(seat.student for seat in report.seats),
         ready=READY,
         marks={"ready": "✓", "stuck": "✗", "unreachable": "✗"},
         stages=[(name, number % COLOURS, *_spread(report.seats, name)) for number, name in enumerate(stages)],
@@ -57,8 +62,25 @@ def page(report: Report) -> str:
 
 
 def moment(written: str) -> str:
-    """Return date and time in a short form."""
-    return written[:16].replace("T", " ") + " UTC" if written.endswith("+00:00") else written
+    """Return date and time of the controller's time zone in a short form, and that zone."""
+    try:
+        found = datetime.datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return f"{found.astimezone():%Y-%m-%d %H:%M %Z}" if found.tzinfo is not None else written
+
+
+def alike(seats: Iterable[SeatReport]) -> list[list[SeatReport]]:
+    """Return these seats in groups with the same state and reason, apart from the names and addresses of each seat.
+
+    One mistake in the inventory of a class is on the page once. The largest group comes first.
+    """
+    found: dict[tuple[str, str], list[SeatReport]] = {}
+    for seat in seats:
+        run = SeatRun(SeatPlacement(seat.name), [machine.name for machine in seat.machines])
+        reason = general(seat.why, run, {machine.name: machine.address for machine in seat.machines})
+        found.setdefault((seat.state, reason), []).append(seat)
+    return sorted(found.values(), key=lambda group: -len(group) if len(group) > 1 else 0)
 
 
 def stage_names(seats: Iterable[SeatReport]) -> list[str]:

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
+
+from .._display.retry import limited
 
 FORMAT = 1
 READY = "ready"
@@ -43,7 +45,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class MachineReport:
-    """A host. `findings` is None without an audit; `audited` is the time of the last one."""
+    """A host. `findings` is None without an audit; `audited` is the time of the last one.
+
+    `seen` is the time at which its state was last determined.
+    """
 
     name: str
     address: str = ""
@@ -53,6 +58,7 @@ class MachineReport:
     versions: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] | None = None
     audited: str = ""
+    seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,9 @@ class SeatReport:
     ran: str = ""
     # The time at which the state was last determined.
     seen: str = ""
+    # The command that repeats what failed, and the seat or hosts that it has to be limited to.
+    retry: str = ""
+    limit: tuple[str, ...] = ()
 
     @property
     def findings(self) -> int:
@@ -140,7 +149,8 @@ def _seat(data: Mapping[str, Any]) -> SeatReport:
         state=_text(data["state"]), why=_text(data["why"]), kubernetes=_text(data["kubernetes"]),
         machines=tuple(_machine(each) for each in data["machines"]),
         stages=tuple((_text(each["stage"]), float(each["seconds"])) for each in data["stages"]),
-        seconds=float(data["seconds"]), ran=_text(data["ran"]), seen=_text(data["seen"]))
+        seconds=float(data["seconds"]), ran=_text(data["ran"]), seen=_text(data["seen"]),
+        retry=_text(data.get("retry", "")), limit=tuple(_text(each) for each in data.get("limit", ())))
 
 
 def _machine(data: Mapping[str, Any]) -> MachineReport:
@@ -152,7 +162,7 @@ def _machine(data: Mapping[str, Any]) -> MachineReport:
         findings=None if found is None else tuple(
             Finding(*(_text(each[key]) for key in ("section", "kind", "subject", "command", "reason")))
             for each in found),
-        audited=_text(data["audited"]))
+        audited=_text(data["audited"]), seen=_text(data.get("seen", "")))
 
 
 def merged(former: Report | None, latest: Report) -> Report:
@@ -200,8 +210,11 @@ def _merged_seat(former: SeatReport, latest: SeatReport) -> SeatReport:
         machines[machine.name] = _merged_machine(machines.get(machine.name), machine)
     stated = latest if latest.state else former
     ran = latest if latest.stages else former
+    # The command of a run that could have changed the seat stays while it is stuck: report.yml knows a general one only
+    again = former if stated.state in (STUCK, UNREACHABLE) and former.retry and not latest.stages else latest
     return _settled(replace(
         latest, machines=tuple(machines.values()), state=stated.state, why=stated.why, seen=stated.seen,
+        retry=again.retry, limit=again.limit,
         kubernetes="" if latest.state in (RESET, NO_CLUSTER) else latest.kubernetes or former.kubernetes,
         stages=ran.stages, seconds=ran.seconds, ran=ran.ran, student=latest.student or former.student))
 
@@ -212,9 +225,39 @@ def _merged_machine(former: MachineReport | None, latest: MachineReport) -> Mach
     looked = latest if latest.findings is not None else former
     stated = latest if latest.state else former
     return replace(
-        latest, address=latest.address or former.address, state=stated.state, why=stated.why,
+        latest, address=latest.address or former.address, state=stated.state, why=stated.why, seen=stated.seen,
         versions=tuple({**dict(former.versions), **dict(latest.versions)}.items()),
         findings=looked.findings, audited=looked.audited)
+
+
+def without_students(report: Report) -> Report:
+    """Return a report without the names of students; in messages that have one it is replaced by that of the seat."""
+    names = {seat.student: seat.name for seat in report.seats if seat.student}
+    hidden: Report = _replaced(replace(
+        report, seats=tuple(replace(seat, student="") for seat in report.seats)), names)
+    return hidden
+
+
+def _replaced(value: Any, names: Mapping[str, str]) -> Any:
+    """Return `value` with these names replaced in all of its texts."""
+    if isinstance(value, str):
+        for name, seat in names.items():
+            value = value.replace(name, seat)
+        return value
+    if isinstance(value, tuple):
+        return tuple(_replaced(each, names) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _replaced(getattr(value, each.name), names) for each in fields(value)})
+    return value
+
+
+def commands(report: Report) -> list[str]:
+    """Return the commands that repeat what failed, each for all seats and hosts that it completes."""
+    found: dict[str, list[str]] = {}
+    for seat in report.seats:
+        if seat.retry and seat.state in (STUCK, UNREACHABLE):
+            found.setdefault(seat.retry, []).extend(seat.limit)
+    return [limited(command, hosts) for command, hosts in found.items()]
 
 
 def _changes(former: Sequence[SeatReport], latest: Sequence[SeatReport]) -> Iterator[str]:

@@ -123,6 +123,11 @@ def test_plain_lines_where_there_is_no_terminal(place: Path) -> None:
     report = json.loads((place / "report" / "report.json").read_text(encoding="utf-8"))
     assert report["title"] == "basics" and report["counts"] == {"stuck": 1, "unknown": 2}
     assert "hunter2" not in (place / "report" / "report.json").read_text(encoding="utf-8")
+    stuck = next(seat for seat in report["seats"] if seat["state"] == "stuck")
+    # The reason is that of the worker, which failed before the control plane, and the command is that of the run
+    assert stuck["why"].startswith("seat02-node1 (10.20.0.")
+    assert (stuck["retry"], stuck["limit"]) == (
+        "ansible-playbook -i class.yml site.yml -e 'broken=***' -e 'api_token=***'", ["seat02"])
     assert "Anna &lt;b&gt;Müller&lt;/b&gt;" in (place / "report" / "report.html").read_text(encoding="utf-8")
 
 
@@ -284,9 +289,16 @@ def test_what_was_not_contacted_is_unknown(place: Path) -> None:
     plays = [{"name": "Preflight", "hosts": "k8s_cluster:utility", "gather_facts": False, "tasks": [
         {"name": "Looked at by the controller", "ansible.builtin.debug": {"msg": "x"}},
         {"name": "Skipped", "ansible.builtin.ping": {}, "when": "inventory_hostname == 'seat02-node1'"},
+        # Nothing is carried out on a host for these
+        {"name": "Included", "ansible.builtin.include_tasks": "included.yml"},
+        {"name": "Included role", "ansible.builtin.include_role": {"name": "empty"}},
+        {"name": "Paused", "ansible.builtin.pause": {"seconds": 0}},
         {"name": "At another host", "ansible.builtin.ping": {}, "delegate_to": "seat01-master",
          "when": "inventory_hostname == 'utility.example.com'"}]}]
     (place / "site.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    (place / "included.yml").write_text("- ansible.builtin.debug: {msg: x}\n", encoding="utf-8")
+    (place / "roles/empty/tasks").mkdir(parents=True)
+    (place / "roles/empty/tasks/main.yml").write_text("---\n", encoding="utf-8")
     status, text = piped(place, CLASSROOM_REPORT=str(place / "report"), ANSIBLE_PYTHON_INTERPRETER=sys.executable)
     assert status == 0, text
     report = json.loads((place / "report" / "report.json").read_text(encoding="utf-8"))

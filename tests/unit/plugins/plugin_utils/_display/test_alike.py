@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.alike import Repeated, rows
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import Failure, Run, SeatPlacement
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text import errors
 
@@ -65,6 +65,25 @@ def test_a_seat_with_an_error_of_its_own_has_that_as_well() -> None:
     run.fails(Failure("seat02-node1", "Join", "broken"))
     run.fails(Failure("utility", "Check", "utility is full"))
     assert [title for title, _lines in errors(run, ADDRESSES)] == ["2 seats alike: seat01, seat02", "seat02", "utility"]
+
+
+def test_the_table_has_a_mistake_of_several_seats_once() -> None:
+    run = a_class()
+    run.addresses.update(ADDRESSES)
+    for seat in ("seat01", "seat02", "seat04"):
+        run.fails(Failure(seat + "-node1", "Check", f"{seat}: the utility is wrong"))
+    run.fails(Failure("seat03-node1", "Check", "the disk is full"))
+    assert [row.detail for row in rows(run)[:5]] == [
+        "node1: seat01: the utility is wrong", "node1: same as seat01", "node1: the disk is full",
+        "node1: same as seat01", ""]
+
+
+def test_a_delegated_task_names_the_host_that_carried_it_out() -> None:
+    run = a_class()
+    for seat in ("seat01", "seat02"):
+        run.fails(Failure(seat + "-master", "Add network", "full", on="utility"))
+    (_title, lines), = errors(run, ADDRESSES)
+    assert lines[0] == "  master on utility, Preflight: Add network"
 
 
 def test_while_a_run_goes_on_an_error_is_written_once() -> None:

@@ -22,6 +22,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.text im
     summary,
     table,
     width,
+    wrapped,
 )
 
 NAMES = ["Anna Müller", "王小明", "Łukasz Żak", "Zoe\u0301 A\u030angström", "นภา", "👩 Emoji", ""]
@@ -108,6 +109,16 @@ def test_errors_are_grouped_by_seat_and_said_once() -> None:
     assert errors(finished()) == [("seat01 (王小明)", [
         "  seat01-node1, seat01-node2, Machines: Packages", "    Wanted x,", "    found y.",
         "  seat01-master, Machines: Ping", "    no route"])]
+
+
+@pytest.mark.parametrize(("line", "lines"), [
+    ("    one two three", ["    one two", "    three"]),
+    ("  a-very-long-address", ["  a-very-long-address"]),
+    ("  王小明 王小明", ["  王小明", "  王小明"]),
+    ("", [""]), ("  x", ["  x"]),
+])
+def test_lines_end_at_a_blank(line: str, lines: list[str]) -> None:
+    assert wrapped([line], 12) == lines
 
 
 @pytest.mark.parametrize(("check", "text"), [

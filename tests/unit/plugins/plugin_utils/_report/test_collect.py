@@ -72,9 +72,34 @@ def test_a_failure_outweighs_a_proof_and_what_waits_is_not_the_reason() -> None:
     found = seat({"verify_result": {"nodes": NODES}}, {},
                  Failure("n", "Join", "no control plane", waits=True, stage="Workers"),
                  Failure("m", "Init", "broken", stage="Control plane"))
-    assert (found.state, found.why) == ("stuck", "m, Control plane, Init: broken")
+    assert (found.state, found.why) == ("stuck", "m (10.0.0.1), Control plane, Init: broken")
     assert [machine.state for machine in found.machines] == ["stuck", "stuck"]
     assert seat({}, {}, Failure("n", "x", "y", True)).state == "unreachable"
+
+
+@pytest.mark.parametrize(("orders", "first"), [((1, 2), "m"), ((2, 1), "n")])
+def test_the_reason_is_the_first_failure_in_time_and_not_that_of_the_first_host(
+    orders: tuple[int, int], first: str,
+) -> None:
+    failures = [Failure(name, "Task", "broken", stage="Hosts", order=order)
+                for name, order in zip("mn", orders, strict=True)]
+    assert seat({}, {}, *failures).why == f"{first} (10.0.0.1), Hosts, Task: broken"
+    # And that of each host
+    later = Failure("m", "Later", "also broken", stage="Hosts", order=3)
+    assert seat({}, {}, later, *failures).machines[0].why == "m (10.0.0.1), Hosts, Task: broken"
+
+
+def test_a_delegated_task_names_the_host_that_carried_it_out() -> None:
+    """Its address is not that of the host for which the task ran."""
+    assert seat({}, {}, Failure("m", "Task", "full", stage="Hosts", on="utility")).why == (
+        "m on utility, Hosts, Task: full")
+
+
+def test_a_stuck_seat_has_the_command_that_repeats_what_failed() -> None:
+    machines = [Watched("m", PLACE, "10.0.0.1", {}, (Failure("m", "x", "y"),)), Watched("u", SeatPlacement("u"))]
+    stuck, other = seat_reports(machines, "now", retry=lambda name: ("ansible-playbook site.yml", [name]))
+    assert (stuck.retry, stuck.limit) == ("ansible-playbook site.yml", ("seat01",))
+    assert (other.retry, other.limit) == ("", ())
 
 
 def test_a_failed_prediction_says_nothing_of_the_cluster() -> None:
@@ -105,6 +130,7 @@ def test_what_stands_for_itself_is_no_cluster_and_answers_only_if_it_was_contact
     (found,) = seat_reports([Watched("utility", SeatPlacement("utility"), contacted=contacted)], "now")
     assert (found.cluster, found.state, found.machines[0].role) == (False, state, "")
     assert (found.machines[0].state, found.seen) == (state, "now" if state else "")
+    assert found.machines[0].seen == found.seen
     # Nothing is known of it, unless an earlier report knows something
     run = Report("class", "now", "site.yml", False, 1.0, (found,))
     assert merged(None, run).seats[0].state == merged(None, run).seats[0].machines[0].state == (state or "unknown")

@@ -54,6 +54,17 @@ def test_a_host_puts_no_control_characters_into_the_files(tmp_path: Path) -> Non
         assert "a[2J1mb\ufffdc" in text
 
 
+def test_no_file_has_the_names_of_students_if_they_are_hidden(tmp_path: Path) -> None:
+    seat = SeatReport("seat01", "Anna Müller", state="stuck", why="no home of Anna Müller")
+    write_report(str(tmp_path), replace(NEW, seats=(seat,)), quiet)
+    # Nor those of the last report
+    for seats in ((), (seat,)):
+        page = write_report(str(tmp_path), replace(NEW, seats=seats), quiet, students=False)
+        texts = [path.read_text(encoding="utf-8") for path in (page, tmp_path / "report.json")]
+        assert not any("Müller" in text for text in texts)
+        assert all("no home of seat01" in text for text in texts)
+
+
 @pytest.mark.parametrize(("text", "found"), [
     ("{", "is not JSON"), ("", "is not JSON"), ("[]", "not a report of a class"), ('{"format": 99}', "format 99"),
     ('{"format": 1, "seats": {}}', "parts missing"), ("\x00\xff", "is not JSON")])

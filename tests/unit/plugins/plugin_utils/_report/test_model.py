@@ -17,6 +17,7 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.model im
     ReportError,
     SeatReport,
     as_json,
+    commands,
     counts,
     from_json,
     merged,
@@ -98,6 +99,33 @@ def test_a_run_that_says_nothing_of_a_seat_leaves_its_state_times_and_findings()
 ])
 def test_what_changed(seat: SeatReport, changes: tuple[str, ...]) -> None:
     assert merged(FIRST, second(seat)).changes == changes
+
+
+STUCK_SEAT = SeatReport("seat01", state="stuck", stages=(("Hosts", 1.0),), retry="ansible-playbook renew.yml",
+                        limit=("seat01-node1",))
+
+
+@pytest.mark.parametrize(("latest", "expected"), [
+    # report.yml knows a general command only, and one that it knows of no run
+    (SeatReport("seat01", state="stuck", retry="ansible-playbook site.yml", limit=("seat01",)),
+     ["ansible-playbook renew.yml --limit seat01-node1"]),
+    (SeatReport("seat01", state=""), ["ansible-playbook renew.yml --limit seat01-node1"]),
+    (replace(STUCK_SEAT, retry="ansible-playbook site.yml"), ["ansible-playbook site.yml --limit seat01-node1"]),
+    (SeatReport("seat01", state="ready"), []),
+    (SeatReport("seat02", state="stuck", stages=(("Hosts", 1.0),), retry="ansible-playbook renew.yml",
+                limit=("seat02",)), ["ansible-playbook renew.yml --limit seat01-node1,seat02"]),
+])
+def test_the_command_that_repeats_what_failed(latest: SeatReport, expected: list[str]) -> None:
+    former = Report("class", "day 1", "renew.yml", False, 1.0, (STUCK_SEAT,))
+    found = merged(former, replace(former, seats=(latest,), written="day 2"))
+    assert commands(found) == expected
+    assert from_json(json.loads(json.dumps(as_json(found)))) == found
+
+
+def test_a_report_of_an_earlier_version_has_no_command() -> None:
+    document = json.loads(json.dumps(as_json(Report("class", "day 1", "site.yml", False, 1.0, (STUCK_SEAT,)))))
+    del document["seats"][0]["retry"], document["seats"][0]["limit"]
+    assert commands(from_json(document)) == []
 
 
 def test_another_reason_is_a_change() -> None:
