@@ -355,7 +355,7 @@ BUDGETS: Mapping[str, Budget] = {
     "host_settings": Budget(5),
     "killed_runs": Budget(5),
     "crio": Budget(5),
-    "cluster": Budget(5),
+    "cluster": Budget(6),
     "benchmarks": Budget(5),
     "lab": Budget(3),
     "cores": Budget(20),

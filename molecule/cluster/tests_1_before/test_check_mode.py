@@ -16,4 +16,6 @@ def test_check_mode_reaches_the_end_of_a_whole_installation() -> None:
     assert run.status == 0, run.output
     assert set(run.changed) == {"master", "node1", "node2", "utility.example.com"}
     assert min(run.changed.values()) > 0, run.output
+    for name in ("node1", "node2"):
+        assert f"+worker {name}: (this host belongs to no cluster)" in run.output, run.output
     assert all_prints() == before
