@@ -475,7 +475,7 @@ class CallbackModule(Default):
             for line in table(self._run.rows(), self._run.with_students, max(60, self._display.columns)):
                 self._line(line)
         self._line("")
-        self._line(summary(self._run))
+        self._line(self._fitting([summary(self._run)]))
 
     def _show_errors(self) -> None:
         failed = sum(bool(seat.failures) for seat in self._run.seats.values())

@@ -35,8 +35,9 @@ STYLES = {
     WAITING: "dim", WORKING: "cyan", STUCK: "bold red", UNREACHABLE: "bold magenta", READY: "bold green", DONE: "green",
     CHECKED: "green",
 }
-# The number of columns from which on there is room for a bar and for details.
+# The number of columns from which on there is room for details, and for a bar beside them.
 WIDE = 100
+WITH_BAR = 140
 # Lines without a seat: two of the header, two below the table, and that of the prompt.
 _FRAME = 6
 
@@ -55,13 +56,13 @@ def chosen(rows: Sequence[Row], most: int) -> list[Row]:
 
 def seat_table(rows: Sequence[Row], students: bool, columns: int) -> Table:
     """Return the table of the seats. The widths are set, because rich would cut the last column with the state."""
-    wide = columns >= WIDE
+    wide, bar = columns >= WIDE, columns >= WITH_BAR
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     widths = {
-        "seat": _fitting([row.seat for row in rows], "seat", 24 if wide else 10),
+        "seat": _fitting([row.seat for row in rows], "seat", 24 if bar else 16 if wide else 10),
         "student": _fitting([row.student for row in rows], "student", 24) if students else 0,
-        "stage": _fitting([row.stage for row in rows], "stage", 20 if wide else 12),
-        "progress" if wide else "step": 16 if wide else 5,
+        "stage": _fitting([row.stage for row in rows], "stage", 24 if wide else 12),
+        "progress" if bar else "step": 16 if bar else 5,
         "time": max(len(duration(row.seconds)) for row in rows) if rows else 4,
         "state": max(map(len, STYLES)),
     }
@@ -79,7 +80,7 @@ def seat_table(rows: Sequence[Row], students: bool, columns: int) -> Table:
         cells: list[RenderableType] = [Text(plain(row.seat))]
         if students:
             cells.append(Text(plain(row.student)))
-        cells += [Text(plain(row.stage)), _progress(row, wide), Text(duration(row.seconds)),
+        cells += [Text(plain(row.stage)), _progress(row, bar), Text(duration(row.seconds)),
                   Text(row.state, style=STYLES[row.state])]
         if widths.get("", 0) > 0:
             cells.append(Text(plain(row.detail), style="dim" if row.state == WORKING else ""))
@@ -91,8 +92,8 @@ def _fitting(texts: Sequence[str], head: str, most: int) -> int:
     return min(max((width(plain(text)) for text in [*texts, head]), default=0), most)
 
 
-def _progress(row: Row, wide: bool) -> RenderableType:
-    if not wide or not row.total:
+def _progress(row: Row, bar: bool) -> RenderableType:
+    if not bar or not row.total:
         return Text(progress(row))
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=4, justify="right", no_wrap=True)

@@ -290,7 +290,10 @@ class Run:
     def _detail(self, seat: SeatRun) -> str:
         first = seat.first
         if first is not None:
-            return "{}: {}".format(short(first.machine, seat.place.seat), first.text.strip().split("\n")[0])
+            name, text = short(first.machine, seat.place.seat), first.text.strip().split("\n")[0]
+            # Many messages begin with the host, and the column is narrow
+            own = first.machine + " "
+            return f"{name} {text[len(own):]}" if text.startswith(own) else f"{name}: {text}"
         return ", ".join(short(machine, seat.place.seat) for machine in seat.machines if machine in seat.pending)
 
 

@@ -84,6 +84,17 @@ def test_a_seat_stands_where_it_got_stuck_though_its_other_hosts_go_on() -> None
     assert (stuck.stage, stuck.number, stuck.state, stuck.detail) == ("Machines", 2, "stuck", "node1: Wanted x,")
 
 
+@pytest.mark.parametrize(("text", "detail"), [
+    ("The disk is full.\nMore.", "node1: The disk is full."),
+    ("seat01-node1 cannot become a worker: wrong.", "node1 cannot become a worker: wrong."),
+    ("seat01-node10 is another host.", "node1: seat01-node10 is another host."),
+])
+def test_the_reason_in_one_line(text: str, detail: str) -> None:
+    found, _clock = run()
+    found.fails(Failure("seat01-node1", "x", text))
+    assert row(found, "seat01").detail == detail
+
+
 def test_what_only_waits_is_not_the_reason() -> None:
     found, _clock = run()
     found.fails(Failure("seat01-node1", "Join", "no control plane", waits=True))

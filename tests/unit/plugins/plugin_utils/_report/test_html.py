@@ -110,10 +110,10 @@ def test_different_mistakes_stay_apart_and_the_largest_group_is_first() -> None:
         ["seat01", "seat03"], ["seat00"], ["seat02"], ["seat04"]]
 
 
-def test_the_legend_is_beside_the_bars() -> None:
+def test_the_legend_is_at_the_bars() -> None:
     text = " ".join(read(two_days(3)).text.split())
-    assert ("Time Stages of the last run Run preflight checks Configure utility Prepare hosts Initialize control plane "
-            "Join workers Apply labels and taints Verify cluster seat01") in text
+    assert ("Seats Stages of the last run: Run preflight checks Configure utility Prepare hosts Initialize control "
+            "plane Join workers Apply labels and taints Verify cluster Seat Student State") in text
 
 
 def test_without_names_of_students_there_is_no_column_for_them() -> None:
