@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -20,7 +20,9 @@ from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.retry i
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import AUDIT, place_of
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import (
     AUDIT_FAILURE,
+    NO_RETRY,
     REGISTERED,
+    Retry,
     Watched,
     kept,
     seat_reports,
@@ -65,6 +67,18 @@ def _came_from_host(registered: str, result: Mapping[str, Any]) -> bool:
     return registered != AUDIT or "residue" in result
 
 
+def repair(argv: Sequence[str], seat: str, machines: Sequence[Watched]) -> Retry:
+    """Return the command that installs a seat: that of this run with site.yml instead of report.yml.
+
+    Another playbook may be far from site.yml, so there is no command for a run of it.
+    """
+    command = unlimited_command(argv, "report.yml", "site.yml")
+    if command == unlimited_command(argv):
+        return NO_RETRY
+    mine = [machine for machine in machines if machine.place.seat == seat]
+    return command, [seat] if mine[0].place.group else [machine.name for machine in mine]
+
+
 class ActionModule(ActionBase):
     """Ansible's entry point."""
 
@@ -82,10 +96,8 @@ class ActionModule(ActionBase):
         # Hosts without results were not part of this run.
         seen = [machine for machine in machines if set(machine.results) - {"ansible_facts"}]
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        # A seat that no earlier run reported as stuck is completed by an installation
-        command = unlimited_command(sys.argv, "report.yml", "site.yml")
         report = Report(options["title"], now, "report.yml", False, 0.0, tuple(seat_reports(
-            seen, now, check=True, retry=lambda seat: (command, [seat]))))
+            seen, now, check=True, retry=lambda seat: repair(sys.argv, seat, seen))))
         try:
             page = write_report(options["directory"], report, Display().warning, options["names"])
         except ReportNotWritten as error:

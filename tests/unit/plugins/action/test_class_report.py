@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.classroom.kubeadm.plugins.action.class_report import watched
+from ansible_collections.classroom.kubeadm.plugins.action.class_report import repair, watched
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.run import SeatPlacement
+from ansible_collections.classroom.kubeadm.plugins.plugin_utils._report.collect import Watched
 
 
 @pytest.mark.parametrize(("variables", "contacted"), [
@@ -24,3 +26,16 @@ from ansible_collections.classroom.kubeadm.plugins.action.class_report import wa
 ])
 def test_a_host_was_contacted_if_a_result_came_from_it(variables: dict[str, Any], contacted: bool) -> None:
     assert watched("utility", {"ansible_host": "10.20.0.2", **variables}, ["utility"]).contacted is contacted
+
+
+@pytest.mark.parametrize(("playbook", "group", "expected"), [
+    ("report.yml", True, ("ansible-playbook site.yml -i class.yml", ["seat01"])),
+    ("classroom.kubeadm.report", True, ("ansible-playbook classroom.kubeadm.site -i class.yml", ["seat01"])),
+    # The name of a cluster is no group in every inventory
+    ("report.yml", False, ("ansible-playbook site.yml -i class.yml", ["master", "node1"])),
+    ("my-report.yml", True, ("", ())),
+])
+def test_the_command_that_installs_a_stuck_seat(playbook: str, group: bool, expected: tuple[str, Any]) -> None:
+    machines = [Watched(name, SeatPlacement(seat, "", "master", group))
+                for name, seat in (("master", "seat01"), ("node1", "seat01"), ("other", "seat02"))]
+    assert repair(["ansible-playbook", playbook, "-i", "class.yml"], "seat01", machines) == expected
