@@ -32,6 +32,8 @@ options:
 """
 
 import json
+import shutil
+import sys
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -39,6 +41,9 @@ from ansible.utils.color import ANSIBLE_COLOR
 
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.screen import clean_display
 from ansible_collections.classroom.kubeadm.plugins.plugin_utils._display.stage_times import StageTimes
+
+# The width of Ansible's own banners
+_BANNER = 79
 
 
 class CallbackModule(CallbackBase):
@@ -65,7 +70,9 @@ class CallbackModule(CallbackBase):
         self._times.end()
         stages = self._times.done
         width = max((len(name) for name, _seconds in stages), default=0)
-        self._display.banner("STAGES")
+        # Ansible's banner has at least 79 columns, and so two lines in a narrow terminal
+        columns = shutil.get_terminal_size((_BANNER, 24)).columns if sys.stdout.isatty() else _BANNER
+        self._display.display("\nSTAGES ".ljust(min(columns, _BANNER) + 1, "*"))
         for name, seconds in stages:
             self._display.display("{0:<{1}} {2:7.1f} s".format(name, width, seconds))
         path = self.get_option("file")

@@ -176,6 +176,7 @@ def test_a_live_table_in_sixty_columns(place: Path) -> None:
     table = final[final.index("seat "):final.index("3 seats:")].strip().split("\n")
     assert [line.split()[-1] for line in table[2:]] == ["ready", "stuck", "ready", "done"]
     assert "PLAY RECAP" not in text and "--limit seat02" in final
+    assert "\nSTAGES " + "*" * 53 + "\n" in final
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR", "ANSIBLE_NOCOLOR"])
