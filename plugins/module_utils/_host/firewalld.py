@@ -500,7 +500,11 @@ def _forget_files(machine: Host, former: Sequence[str], zones: Sequence[str], ac
     for zone in zones:
         name = zone + ".xml"
         if name not in former and _same(root(f"{ZONES}/{name}"), root(f"{PACKAGED}/{name}")):
-            machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_TIMEOUT)
+            if active:
+                machine.run([*_program(PERMANENT, active), "--load-zone-defaults=" + zone], timeout=_TIMEOUT)
+            else:
+                # firewall-offline-cmd writes the file of the default zone again after this command
+                remove(root(f"{ZONES}/{name}"))
         if name + ".old" not in former:
             remove(root(f"{ZONES}/{name}.old"))
 

@@ -272,6 +272,21 @@ def test_a_zone_as_packaged_has_no_file_of_its_own(
     assert machine.read(firewalld.ZONES + "/public.xml.old") is None
 
 
+def test_the_zones_of_a_stopped_firewalld_have_no_files_of_their_own(machine: Any, fake_run: Any) -> None:
+    """Without firewall-offline-cmd, which writes the file of the default zone again."""
+    machine.write(firewalld.PACKAGED + "/public.xml", PACKAGED)
+    for name in ("public.xml", "public.xml.old"):
+        machine.write(f"{firewalld.ZONES}/{name}", PACKAGED)
+    original_state.keep(machine.root, {"written": {"firewall": ["permanent|public|port|6443/tcp"]}})
+    fake_run.on("systemctl", "show", out="LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n")
+    fake_run.on("firewall-offline-cmd", out="public\n  ports: 6443/tcp\n")
+    node = NodeContext(root=machine.root, run=fake_run)
+    [step] = firewalld.plan_restore(node, {}).steps
+    firewalld.restore(node, step, {"files": []})
+    assert not fake_run.did("--load-zone-defaults=public")
+    assert [machine.read(f"{firewalld.ZONES}/{name}") for name in ("public.xml", "public.xml.old")] == [None, None]
+
+
 LISTED = """\
 public (default, active)
   target: default
