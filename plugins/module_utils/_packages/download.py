@@ -31,6 +31,8 @@ TOOLS: Mapping[str, Mapping[str, str]] = {
     RPM: {"dnf": "dnf and dnf-plugins-core", "rpmkeys": "rpm"},
 }
 _TIMEOUT = 3600.0
+# apt's and dnf's words for a file that a server lists and does not have
+_NOT_FOUND = re.compile(r"Failed to fetch .* 404 |Status code: 404 for ")
 _URI = re.compile(r"^'[^']+' (\S+) (\d+) (SHA256|SHA512):([0-9a-f]+)$", re.MULTILINE)
 _APT_CONFIGURATION = """\
 Dir "{root}";
@@ -146,7 +148,10 @@ class AptDownloader:
 
     def fetch(self, found: Sequence[Found], target: str) -> None:
         wanted = [f"{each.name}={each.version}" for each in found]
-        self._do(found[0].repository, ["env", "--chdir=" + target, "apt-get", "--quiet", "download", *wanted])
+        answer = self._run(["env", "--chdir=" + target, "apt-get", "--quiet", "download", *wanted],
+                           timeout=_TIMEOUT, check=False)
+        if answer.rc != 0:
+            raise _not_served(found, answer) or apt_explained(answer, found[0].repository)
 
     def _do(self, repository: Repository, argv: list[str]) -> Completed:
         answer = self._run(argv, timeout=_TIMEOUT, check=False)
@@ -204,8 +209,11 @@ class DnfDownloader:
     def fetch(self, found: Sequence[Found], target: str) -> None:
         for repository in {each.repository.name: each.repository for each in found}.values():
             own = [each for each in found if each.repository.name == repository.name]
-            self._do(repository, "download", "--destdir=" + target,
-                     *(f"{each.name}-{each.version}" for each in own))
+            # Not quiet, because dnf would be so about the reason of a failure, too
+            answer = self._answer(
+                repository, "download", "--destdir=" + target, *(f"{each.name}-{each.version}" for each in own))
+            if answer.rc != 0:
+                raise _not_served(own, answer) or dnf_explained(answer, repository)
             self._check(repository, [os.path.join(target, each.file) for each in own])
 
     def _check(self, repository: Repository, files: list[str]) -> None:
@@ -220,15 +228,32 @@ class DnfDownloader:
                     repository.uri, ", ".join(os.path.basename(path) for path in wrong)))
 
     def _do(self, repository: Repository, verb: str, *arguments: str) -> Completed:
-        # Other plugins use other directories; one keeps a copy of every package in /var/lib
-        plugins = ["--disableplugin=*", "--enableplugin=download"]
-        answer = self._runner(
-            ["dnf", "--config", self._configuration, "--installroot", self._root + "/root", "--releasever=9", *plugins,
-             "--forcearch=" + self._architecture, "--repo=" + repository.name, "--assumeyes", "--quiet", verb,
-             *arguments], timeout=_TIMEOUT, check=False)
+        answer = self._answer(repository, "--quiet", verb, *arguments)
         if answer.rc != 0:
             raise dnf_explained(answer, repository)
         return answer
+
+    def _answer(self, repository: Repository, *arguments: str) -> Completed:
+        # Other plugins use other directories; one keeps a copy of every package in /var/lib
+        plugins = ["--disableplugin=*", "--enableplugin=download"]
+        return self._runner(
+            ["dnf", "--config", self._configuration, "--installroot", self._root + "/root", "--releasever=9", *plugins,
+             "--forcearch=" + self._architecture, "--repo=" + repository.name, "--assumeyes", *arguments],
+            timeout=_TIMEOUT, check=False)
+
+
+def _not_served(found: Sequence[Found], answer: Completed) -> ClassroomError | None:
+    """Return an error that names packages whose files the server lacks, None if that is not what the tool reports."""
+    words = "\n".join(line for line in (answer.out + answer.err).splitlines() if _NOT_FOUND.search(line))
+    if not words:
+        return None
+    lacking = [each for each in found if each.file in words] or found
+    return ClassroomError(
+        "A package cannot be downloaded: expected {} from {}, which lists {}, found that the server has no such file. "
+        "Its copy is incomplete: try again later, or use another mirror. No bundle was created.".format(
+            ", ".join(each.file for each in lacking),
+            " and ".join(dict.fromkeys(each.repository.uri for each in lacking)),
+            "it" if len(lacking) == 1 else "them"))
 
 
 def find(downloader: Downloader, repositories: Sequence[Repository], packages: Sequence[Package]) -> list[Found]:

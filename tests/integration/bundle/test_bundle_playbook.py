@@ -183,6 +183,28 @@ def test_what_upstream_does_not_have(play: Play, upstream: Upstream) -> None:
     assert "expected containerd.io 3.0.0, found 5:1.7.0-1~debian.13~trixie, 2.4.20-1~debian.13~trixie" in words
 
 
+@pytest.mark.parametrize(("family", "package"), [
+    ("apt", "deb/pool/cri-tools_1.36.0-1.1_amd64.deb"), ("rpm", "rpm/pool/cri-tools-1.36.0-1.1.x86_64.rpm"),
+])
+def test_an_upstream_that_serves_one_package_less(
+    play: Play, upstream: Upstream, tmp_path: Path, family: str, package: str,
+) -> None:
+    """Its lists have the package, and its file is gone; or neither."""
+    variables = {"bundle_source": "upstream", "bundle_families": [family], **upstream.variables}
+    file = upstream.root / "core:" / "stable:" / repositories.MINOR / package
+    file.rename(tmp_path / file.name)
+    try:
+        words = said(play(**variables))
+    finally:
+        (tmp_path / file.name).rename(file)
+    address = f"{upstream.packages}/core:/stable:/{repositories.MINOR}/{package.partition('/')[0]}/"
+    assert f"A package cannot be downloaded: expected {file.name} from {address}, which lists it, found that" in words
+    assert not (tmp_path / "bundle").exists()
+    words = said(play(**variables, bundle_packages=[{"name": "cri-extras"}]))
+    assert "A package is not available: expected cri-extras" in words
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_an_installed_collection_cannot_compile(tmp_path: Path) -> None:
     """The tasks of the role where there is no builder beside them."""
     role = tmp_path / "collections" / "ansible_collections" / "classroom" / "kubeadm"
