@@ -69,6 +69,10 @@ options:
         type: list
         elements: str
         required: true
+      exclusive:
+        description: Whether a certificate with additional names is rejected.
+        type: bool
+        default: true
       renew_days:
         description: The number of days before its expiry from which a certificate is rejected.
         type: int

@@ -85,6 +85,14 @@ options:
     description: Whether to close what this module opened earlier and what these options do not include.
     type: bool
     default: true
+  owners:
+    description:
+      - Names of those who need these ports, for a host that several inventories configure, such as the names of the
+        clusters of an inventory.
+      - What other owners need stays open. An owner that has got or lost names is recognized by the others.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -102,6 +110,12 @@ EXAMPLES = r"""
     zone: internal
     sources: [192.168.90.0/24]
     trusted: [10.244.0.0/16]
+
+- name: Open ports of a host that serves several clusters
+  classroom.kubeadm.host_firewalld:
+    ports: [8080/tcp, 5000/tcp]
+    sources: [192.168.90.0/24]
+    owners: [monday, tuesday]
 """
 
 RETURN = r"""

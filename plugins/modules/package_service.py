@@ -164,6 +164,15 @@ options:
         description: Whether an existing file is replaced. V(false) writes the file only if it is missing.
         type: bool
         default: true
+      owners:
+        description:
+          - Names of the owners of the content, such as the names of the clusters of an inventory, if several
+            inventories write this file. The content is then only their part of it, and parts of other owners stay.
+          - Each part begins with a comment, C(# Owner:) and the names. An owner that has got or lost names is
+            recognized by the others.
+        type: list
+        elements: str
+        default: []
   services:
     description: Units and the files that they read, in the order in which they are started.
     type: list
@@ -209,6 +218,16 @@ options:
             description: Whether an existing file is replaced. V(false) writes the file only if it is missing.
             type: bool
             default: true
+          owners:
+            description:
+              - Names of the owners of the content, such as the names of the clusters of an inventory, if several
+                inventories write this file. The content is then only their part of it, and parts of other owners
+                stay.
+              - Each part begins with a comment, C(# Owner:) and the names. An owner that has got or lost names is
+                recognized by the others.
+            type: list
+            elements: str
+            default: []
           action_on_change:
             description:
               - The action that makes a running service read this file, instead of O(services[].action_on_change).

@@ -32,6 +32,12 @@ options:
     type: list
     elements: str
     required: true
+  exclusive:
+    description:
+      - Whether the certificate may have no other names than O(names). With V(false), a new certificate also has the
+        names of the former one, for a server that several inventories know by different names.
+    type: bool
+    default: true
   authority:
     description: The name of the authority, for display.
     type: str
@@ -96,6 +102,7 @@ OPTIONS: dict[str, Any] = {
     "days": {"type": "int", "default": 397},
     "authority_days": {"type": "int", "default": 3650},
     "renew_days": {"type": "int", "default": 30},
+    "exclusive": {"type": "bool", "default": True},
 }
 
 
@@ -104,7 +111,9 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
     spec = server_certificate.CertificateSpec(**dict(params, names=tuple(params["names"])))
     with host_lock.changing(check_mode):
         server_certificate.validate(spec)
-        steps = server_certificate.plan(spec, server_certificate.read_state(spec, time.time()))
+        state = server_certificate.read_state(spec, time.time())
+        spec = server_certificate.with_found_names(spec, state)
+        steps = server_certificate.plan(spec, state)
         if not check_mode:
             server_certificate.apply(spec, steps, run)
         found = server_certificate.made(spec)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree
 
-from .._core import original_state
+from .._core import original_state, shares
 from .._core.command import Runner
 from .._core.errors import ClassroomError
 from .._core.files import Root, read_text, remove
@@ -39,6 +39,8 @@ PLACES = (PERMANENT, LIVE)
 PORT, RULE, SOURCE, INTERFACE = "port", "rich rule", "source", "interface"
 _OPTION = {PORT: "port", RULE: "rich-rule", SOURCE: "source", INTERFACE: "interface"}
 KEY = "firewall"
+# Key of the entries of each owner, next to those of all owners
+OWNERS = "firewall owners"
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/(tcp|udp|sctp|dccp)")
 _TIMEOUT = 60.0
 
@@ -93,7 +95,7 @@ class FirewalldSpec:
 
     `ports` are open to `sources`, `cluster_ports` to `cluster_sources` (networks or addresses); without sources they
     are open to the whole zone. Traffic of pods is recognized by `interfaces`, or by the networks in `trusted` where
-    there are none. Only an `exclusive` spec closes ports.
+    there are none. Only an `exclusive` spec closes ports, and none that other owners than `owners` need.
     """
 
     state: str = "auto"
@@ -106,6 +108,7 @@ class FirewalldSpec:
     cluster_sources: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     exclusive: bool = True
+    owners: tuple[str, ...] = ()
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -124,6 +127,7 @@ class FirewalldState:
     session: Session | None = None
     ours: tuple[Entry, ...] = ()
     files: tuple[str, ...] = ()
+    shares: tuple[shares.Share, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,12 @@ def read_ours(root: Root) -> tuple[Entry, ...]:
     return tuple(Entry.of(text) for text in original_state.read(root).get("written", {}).get(KEY, ()))
 
 
+def read_shares(root: Root) -> tuple[shares.Share, ...]:
+    """Return the entries of each owner, from the recorded original state."""
+    return tuple(shares.Share(tuple(share["names"]), tuple(share["entries"]))
+                 for share in original_state.read(root).get("written", {}).get(OWNERS, ()))
+
+
 def read_state(root: Root, run: Runner, spec: FirewalldSpec) -> FirewalldState:
     """Read the state of firewalld; only its unit if the spec does not require it to run."""
     unit = systemd.show(run, UNIT)
@@ -216,6 +226,7 @@ def read_state(root: Root, run: Runner, spec: FirewalldSpec) -> FirewalldState:
         session=find_session(root),
         ours=read_ours(root),
         files=tuple(_names(root(ZONES))),
+        shares=read_shares(root),
     )
 
 
@@ -242,9 +253,11 @@ def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
         _check_connection(state)
     wanted = list(_wanted(spec, zone))
     _check_other_zones(spec, state)
+    shared = _shared(spec, state, wanted)
+    others = {line for share in shared for line in share.lines}
     # Entries that only the collection opened, and that are no longer needed
     close = [entry for entry in state.ours
-             if spec.exclusive and entry not in wanted and is_there(state.zones, entry)]
+             if spec.exclusive and entry not in wanted and entry.text not in others and is_there(state.zones, entry)]
     after = without(state.zones, close)
     add = [entry for entry in wanted if entry.place in after
            and not after[entry.place][entry.zone].has(entry.kind, entry.value)]
@@ -253,8 +266,28 @@ def plan(spec: FirewalldSpec, state: FirewalldState) -> FirewalldPlan:
     if start:
         steps.append(Change("service", UNIT, _service_words(state.unit), "runs, now and at boot",
                             "it has to run now and at boot"))
-    return FirewalldPlan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone,
-                         _former(state, add, close, start))
+    former = _former(state, add, close, start)
+    if shared != state.shares:
+        record = [{"names": list(share.names), "entries": list(share.lines)} for share in shared]
+        former = {**former, "written": {**former.get("written", {}), OWNERS: record}}
+        if not steps:
+            steps.append(Change("owners", "firewalld", _owners(state.shares), _owners(shared),
+                                "entries that another owner needs stay open"))
+    return FirewalldPlan(tuple(steps), tuple(add), tuple(close), "start" if start else "", zone, former)
+
+
+def _shared(spec: FirewalldSpec, state: FirewalldState, wanted: Sequence[Entry]) -> tuple[shares.Share, ...]:
+    """Return the entries of each owner after this run; without an owner those of the others stay as they are."""
+    if not spec.owners:
+        return state.shares
+    lines = [entry.text for entry in wanted]
+    if not spec.exclusive:
+        lines = [*shares.own_lines(state.shares, spec.owners), *lines]
+    return shares.replaced(state.shares, shares.Share(spec.owners, tuple(sorted(set(lines)))))
+
+
+def _owners(found: Sequence[shares.Share]) -> str:
+    return "\n".join("{}: {} entries".format(", ".join(share.names), len(share.lines)) for share in found)
 
 
 def validate(spec: FirewalldSpec) -> None:
@@ -270,6 +303,7 @@ def validate(spec: FirewalldSpec) -> None:
                 parse_subnet(network)
         except SubnetError as problem:
             raise ClassroomError(f"A firewall source is invalid: {problem}.") from problem
+    shares.validate(spec.owners)
 
 
 def _is_address(text: str) -> bool:

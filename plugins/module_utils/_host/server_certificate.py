@@ -19,7 +19,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._core.command import Runner
 from .._core.errors import ClassroomError
@@ -73,7 +73,10 @@ subjectAltName = {names}
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """The desired certificate: directory, host names and addresses, and periods in days."""
+    """The desired certificate: directory, host names and addresses, and periods in days.
+
+    Unless the names are `exclusive`, those that the certificate has by now stay.
+    """
 
     directory: str
     names: tuple[str, ...]
@@ -81,6 +84,7 @@ class CertificateSpec:
     days: int = 397
     authority_days: int = 3650
     renew_days: int = 30
+    exclusive: bool = True
 
     def path(self, name: str) -> str:
         return os.path.join(self.directory, name)
@@ -124,6 +128,14 @@ def read_state(spec: CertificateSpec, now: float) -> CertificateState:
         names=x509.alternative_names(certificate) if _holds_certificate(certificate) else (),
         open_keys=tuple(_open_keys(spec)),
     )
+
+
+def with_found_names(spec: CertificateSpec, state: CertificateState) -> CertificateSpec:
+    """Return the spec with the names that a new certificate takes over from the former one."""
+    if spec.exclusive:
+        return spec
+    wanted = [_plain(name) for name in spec.names]
+    return replace(spec, names=(*spec.names, *(name for name in state.names if name not in wanted)))
 
 
 def plan(spec: CertificateSpec, state: CertificateState) -> list[Change]:
@@ -227,7 +239,8 @@ def _unfit(spec: CertificateSpec, text: str, now: float) -> str:
         return "it " + certificate.date_problem(now)
     if certificate.not_after - now < spec.renew_days * _DAY:
         return f"it ends on {x509.as_date(certificate.not_after)}"
-    if set(x509.alternative_names(text)) != {_plain(name) for name in spec.names}:
+    found, wanted = set(x509.alternative_names(text)), {_plain(name) for name in spec.names}
+    if found != wanted and (spec.exclusive or not wanted <= found):
         return "it has other names"
     return ""
 

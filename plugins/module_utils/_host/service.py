@@ -12,10 +12,10 @@ import socket
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
-from .._core import original_state
+from .._core import original_state, shares
 from .._core.command import CommandFailed, Runner
 from .._core.deadline import Deadline
 from .._core.errors import ClassroomError
@@ -25,6 +25,8 @@ from . import systemd
 from .listeners import foreign_listener
 
 _UNIT_DIRECTORIES = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+# Of these files podman makes units when systemd loads its units
+_QUADLETS = "/etc/containers/systemd/"
 _HIDDEN = "(not shown)"
 _NO_UNIT = "not installed"
 # Seconds to wait after a start: a unit of Type=simple is active at once, even if its program ends at once.
@@ -40,6 +42,7 @@ class FileSpec:
     """A desired configuration file; without content, the file is removed. The content of a secret file is never shown.
 
     `on_change` is `restart`, `reload` or None for the value of the service. Without `force` an existing file stays.
+    With `owners` the content is only their share of the file, see `shares`.
     """
 
     path: str
@@ -48,11 +51,20 @@ class FileSpec:
     secret: bool = False
     on_change: str | None = None
     force: bool = True
+    owners: tuple[str, ...] = ()
 
     @property
     def belongs_to_systemd(self) -> bool:
         """Whether it is a unit or a drop-in, which systemd reads and a service's own reload does not."""
-        return self.path.startswith(_UNIT_DIRECTORIES)
+        return self.path.startswith((*_UNIT_DIRECTORIES, _QUADLETS))
+
+    @property
+    def unit(self) -> str:
+        """The name of the unit that this file is, or of which podman makes one; empty for other files."""
+        name, ending = os.path.splitext(os.path.basename(self.path))
+        if self.content is None or not self.belongs_to_systemd:
+            return ""
+        return name + (".service" if self.path.startswith(_QUADLETS) and ending == ".container" else ending)
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,22 @@ def read_files(root: Root, files: Sequence[FileSpec]) -> ServiceState:
     return ServiceState(systemd.Unit(""), {file.path: _read_file(root(file.path)) for file in files}, time.time())
 
 
+def with_other_owners(spec: ServiceSpec, state: ServiceState) -> ServiceSpec:
+    """Return the spec with the whole content of files that have several owners. Raises ClassroomError."""
+    return replace(spec, files=tuple(_with_other_owners(file, state) for file in spec.files))
+
+
+def _with_other_owners(file: FileSpec, state: ServiceState) -> FileSpec:
+    if not file.owners or not state.ours:
+        return file
+    shares.validate(file.owners)
+    found = shares.parse(state.files[file.path].content or "")
+    if file.content is None:
+        return replace(file, content=shares.render(shares.without(found, file.owners)) or None)
+    return replace(file, content=shares.render(
+        shares.replaced(found, shares.Share(file.owners, tuple(file.content.splitlines())))))
+
+
 def _read_file(path: str) -> FileState:
     content = read_text(path)
     return FileState() if content is None else FileState(content, mode_of(path), os.stat(path).st_mtime)
@@ -128,7 +156,7 @@ def validate(spec: ServiceSpec, state: ServiceState) -> None:
     """
     if not state.ours:
         return
-    supplied = any(file.belongs_to_systemd and os.path.basename(file.path) == spec.name for file in spec.files)
+    supplied = any(file.unit == spec.name for file in spec.files)
     if not state.unit.exists and not supplied and (spec.state == "started" or spec.enabled):
         raise ClassroomError(
             f"A unit is missing: expected {spec.name}, found no unit of that name on this host. Install the package "

@@ -25,6 +25,7 @@ ENDPOINT_OPTIONS: dict[str, Any] = {
     "directory": {"type": "path", "required": True},
     "names": {"type": "list", "elements": "str", "required": True},
     "renew_days": {"type": "int", "default": 30},
+    "exclusive": {"type": "bool", "default": True},
 }
 OPTIONS: dict[str, Any] = {
     "bundle": {"type": "path", "required": True},

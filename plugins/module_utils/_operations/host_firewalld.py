@@ -27,6 +27,7 @@ OPTIONS: dict[str, Any] = {
     "cluster_sources": {"type": "list", "elements": "str", "default": []},
     "interfaces": {"type": "list", "elements": "str", "default": []},
     "exclusive": {"type": "bool", "default": True},
+    "owners": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -35,7 +36,7 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
     spec = FirewalldSpec(
         params["state"], tuple(params["ports"]), params["zone"], params["address"], tuple(params["sources"]),
         tuple(params["trusted"]), tuple(params["cluster_ports"]), tuple(params["cluster_sources"]),
-        tuple(params["interfaces"]), params["exclusive"])
+        tuple(params["interfaces"]), params["exclusive"], tuple(params["owners"]))
     root = Root()
     with host_lock.changing(check_mode):
         state = read_state(root, run, spec)

@@ -46,6 +46,7 @@ FILE_OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "mode": {"type": "str", "default": "0644"},
     "force": {"type": "bool", "default": True},
+    "owners": {"type": "list", "elements": "str", "default": []},
 }
 FILE_SPEC: dict[str, Any] = {
     "type": "list",
@@ -123,7 +124,8 @@ def file_spec(file: Mapping[str, Any]) -> service.FileSpec:
                 file["path"], file["mode"])) from problem
     content = file["secret_content"] if secret else file["content"]
     content = content if file["state"] == "present" else None
-    return service.FileSpec(file["path"], content, mode, secret, file.get("action_on_change"), file["force"])
+    return service.FileSpec(file["path"], content, mode, secret, file.get("action_on_change"), file["force"],
+                            tuple(file["owners"]))
 
 
 def service_spec(given: Mapping[str, Any]) -> service.ServiceSpec:
@@ -164,8 +166,9 @@ def install(root: Root, spec: package_plan.PackagesSpec, check_mode: bool) -> tu
 
 def write(root: Root, files: tuple[service.FileSpec, ...], check_mode: bool) -> list[Change]:
     """Write the files that belong to no service and return the changes."""
-    spec = service.ServiceSpec("", files)
-    steps = service.plan(spec, service.read_files(root, files))
+    state = service.read_files(root, files)
+    spec = service.with_other_owners(service.ServiceSpec("", files), state)
+    steps = service.plan(spec, state)
     if not check_mode:
         service.Performer(root, run).perform(spec, steps)
     return list(steps)
@@ -174,6 +177,7 @@ def write(root: Root, files: tuple[service.FileSpec, ...], check_mode: bool) -> 
 def configure(root: Root, spec: service.ServiceSpec, check_mode: bool) -> list[Change]:
     """Configure one service and return the changes."""
     state = service.read_state(root, run, spec)
+    spec = service.with_other_owners(spec, state)
     steps = service.plan(spec, state)
     service.try_files(root, run, spec, steps, check_mode)
     if not check_mode:

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core import original_state
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.errors import ClassroomError
+from ansible_collections.classroom.kubeadm.plugins.module_utils._core.shares import Share
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host import firewalld, systemd
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.facts import Address
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.firewalld import (
@@ -380,3 +381,64 @@ def test_it_runs_as_before(
     for step in found.steps:
         firewalld.restore(node, step, {"service": former})
     assert [call[1] for call in fake_run.calls if call[1] != "show"] == verbs
+
+
+UTILITY = FirewalldSpec(
+    "auto", ("5000/tcp",), address="192.168.90.101", sources=("192.168.90.0/24",), owners=("monday",))
+TUESDAY = replace(UTILITY, sources=("192.168.91.0/24", "192.168.92.7"), owners=("tuesday",))
+
+
+def after(state: FirewalldState, spec: FirewalldSpec) -> tuple[FirewalldState, firewalld.FirewalldPlan]:
+    """Return the state after the module has applied the spec, and its plan."""
+    found = plan(spec, state)
+    written = found.former.get("written", {})
+    ours, kept = written.get("firewall"), written.get(firewalld.OWNERS)
+    rules = [*state.zones[LIVE]["public"].rules, *(entry.value for entry in found.add if entry.place == LIVE)]
+    closed = {entry.value for entry in found.remove}
+    state = changed(state, "public", rules=tuple(rule for rule in dict.fromkeys(rules) if rule not in closed))
+    return replace(
+        state, ours=state.ours if ours is None else tuple(Entry.of(text) for text in ours),
+        shares=state.shares if kept is None
+        else tuple(Share(tuple(share["names"]), tuple(share["entries"])) for share in kept)), found
+
+
+def rules(state: FirewalldState) -> set[str]:
+    return set(state.zones[PERMANENT]["public"].rules)
+
+
+def test_two_inventories_do_not_close_the_ports_of_each_other() -> None:
+    monday, first = after(FRESH, UTILITY)
+    assert len(first.add) == 2
+    both_of_them, second = after(monday, TUESDAY)
+    assert second.remove == () and len(second.add) == 4
+    for spec in (UTILITY, TUESDAY):
+        assert plan(spec, both_of_them).steps == ()
+    fewer, _plan = after(both_of_them, replace(TUESDAY, sources=("192.168.92.7",)))
+    assert rules(fewer) == {rich_rule("192.168.90.0/24", "5000/tcp"), rich_rule("192.168.92.7", "5000/tcp")}
+
+
+def test_a_port_of_two_inventories_is_closed_by_the_last_one_that_needs_it() -> None:
+    state, _plan = after(FRESH, UTILITY)
+    same = replace(UTILITY, owners=("tuesday",))
+    state, recorded = after(state, same)
+    assert (recorded.add, [step.title for step in recorded.steps]) == ((), ["owners firewalld"])
+    assert plan(same, state).steps == ()
+    other = ("10.0.0.0/8",)
+    state, moved = after(state, replace(UTILITY, sources=other))
+    assert moved.remove == ()
+    state, moved = after(state, replace(same, sources=other))
+    assert {entry.value for entry in moved.remove} == {rich_rule("192.168.90.0/24", "5000/tcp")}
+    assert rules(state) == {rich_rule("10.0.0.0/8", "5000/tcp")}
+
+
+def test_a_run_without_all_addresses_removes_nothing_of_its_own() -> None:
+    state, _plan = after(FRESH, TUESDAY)
+    state, found = after(state, replace(TUESDAY, sources=("192.168.91.0/24",), exclusive=False))
+    assert found.remove == ()
+    assert len(state.shares[0].lines) == 4
+
+
+def test_a_call_without_owners_leaves_theirs_open() -> None:
+    state, _plan = after(FRESH, UTILITY)
+    found = plan(replace(UTILITY, sources=(), ports=("8080/tcp",), owners=()), state)
+    assert found.remove == () and firewalld.OWNERS not in found.former["written"]

@@ -30,6 +30,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.server_cer
     presented,
     read_state,
     validate,
+    with_found_names,
 )
 
 DAY = 86400.0
@@ -215,3 +216,16 @@ def test_a_server_with_a_former_certificate_is_seen(spec: CertificateSpec) -> No
     with serving(spec) as port:
         make(replace(spec, names=("utility",)))
         assert presented(replace(spec, names=("utility",)), port, time.time()).problem == "it has other names"
+
+
+def test_inventories_that_share_a_server_keep_the_names_of_each_other(spec: CertificateSpec) -> None:
+    first = replace(spec, exclusive=False)
+    make(first)
+    second = replace(first, names=("198.51.100.7", NAMES[0]))
+    made_of_both = with_found_names(second, read_state(second, time.time()))
+    assert make(made_of_both) == ["certificate"]
+    assert set(read_state(spec, time.time()).names) == {"198.51.100.7", *NAMES}
+    assert titles(first, time.time()) == titles(second, time.time()) == []
+    with serving(spec) as port:
+        assert presented(second, port, time.time()).problem == ""
+        assert presented(spec, port, time.time()).problem == "it has other names"

@@ -33,6 +33,7 @@ from ansible_collections.classroom.kubeadm.plugins.module_utils._host.service im
     read_state,
     try_files,
     validate,
+    with_other_owners,
 )
 from ansible_collections.classroom.kubeadm.plugins.module_utils._host.systemd import Unit
 
@@ -371,3 +372,34 @@ def test_before_an_installation_nothing_can_be_checked(machine: Any) -> None:
     tried(machine, Completed(127, "", "not found"), check_mode=True)
     with pytest.raises(ClassroomError, match=r"web\.service can start with"):
         tried(machine, Completed(127, "", "not found"))
+
+
+def test_each_owner_writes_its_part_of_a_file() -> None:
+    def written(content: str | None, owners: tuple[str, ...], found: str | None) -> str | None:
+        file = replace(CONFIG, content=content, owners=owners)
+        state = ServiceState(RUNNING, {file.path: FileState(found, 0o644, 900.0)}, now=2000.0)
+        spec = with_other_owners(replace(SPEC, files=(file,)), state)
+        return spec.files[0].content
+
+    one = written("allow 192.0.2.1;\n", ("monday",), None)
+    assert one == "# Owner: monday\nallow 192.0.2.1;\n"
+    both = written("allow 192.0.2.2;", ("tuesday",), one)
+    assert both == one + "# Owner: tuesday\nallow 192.0.2.2;\n"
+    assert written("allow 192.0.2.1;", ("monday",), both) == both
+    assert written("allow 192.0.2.3;", ("monday",), both) == both.replace("2.1", "2.3")
+    assert written(None, ("monday",), both) == "# Owner: tuesday\nallow 192.0.2.2;\n"
+    assert written(None, ("monday",), one) is None
+    # Without owners it is as before
+    assert written("new\n", (), both) == "new\n"
+
+
+def test_podman_makes_a_unit_of_a_file() -> None:
+    quadlet = FileSpec("/etc/containers/systemd/web.container", "[Container]\n")
+    missing = Unit("web.service")
+    validate(ServiceSpec("web.service", (quadlet,), state="started"), ServiceState(missing))
+    for other in (replace(quadlet, path="/etc/containers/systemd/other.container"), replace(quadlet, content=None)):
+        with pytest.raises(ClassroomError, match=r"A unit is missing: expected web\.service"):
+            validate(ServiceSpec("web.service", (other,), state="started"), ServiceState(missing))
+    state = ServiceState(missing, {quadlet.path: FileState()}, now=2000.0)
+    assert [step.action for step in plan(ServiceSpec("web.service", (quadlet,), state="started"), state)] == [
+        "file", "daemon-reload", "start"]
