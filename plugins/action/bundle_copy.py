@@ -30,6 +30,7 @@ MODULE = "bundle_receive"
 SPEC = {
     "src": {"type": "path", "required": True},
     "dest": {"type": "path", "required": True},
+    "storage": {"type": "path"},
     "signed_by": {"type": "list", "elements": "str", "default": []},
 }
 # Bytes that an interruption may lose and that the temporary directory of the host must hold
@@ -78,7 +79,7 @@ class ActionModule(HostAction):
             programs.require(gpg.TOOLS)
             bundle_signature.require_known_signer(str(bundle), given["signed_by"])
             options = {"dest": given["dest"], "sizes": found_sizes, "lock": read_text(str(bundle / NAME)),
-                       "signature": read_text(str(bundle / SIGNATURE)) or ""}
+                       "signature": read_text(str(bundle / SIGNATURE)) or "", "storage": given["storage"]}
         except ClassroomError as problem:
             return {**result, "failed": True, "msg": str(problem)}
         self._known = frozenset(options["sizes"])

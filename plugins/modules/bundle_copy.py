@@ -34,6 +34,12 @@ options:
     description: The directory of the bundle on the host.
     type: path
     required: true
+  storage:
+    description:
+      - The directory of the host in which a registry stores its images.
+      - With it, insufficient disk space for the images of the bundle that the registry lacks is an error before
+        anything is sent.
+    type: path
   signed_by:
     description:
       - Fingerprints of keys that may have signed the bundle. The signature is verified on the controller, by gpg.

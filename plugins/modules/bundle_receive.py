@@ -33,6 +33,11 @@ options:
     description: The size in bytes of each file that the lock names.
     type: dict
     required: true
+  storage:
+    description:
+      - The directory in which a registry of the host stores its images. The disk space for the images of the bundle
+        that it lacks is checked, too.
+    type: path
   arrived:
     description: Paths of received files, by their path in the bundle. Each file is compared with the lock and stored.
     type: dict
@@ -86,6 +91,7 @@ OPTIONS: dict[str, Any] = {
     "lock": {"type": "str", "required": True},
     "signature": {"type": "str", "default": ""},
     "sizes": {"type": "dict", "required": True},
+    "storage": {"type": "path"},
     "arrived": {"type": "dict", "default": {}},
     "finish": {"type": "bool", "default": False},
     "stamp": {"type": "path", "default": bundle_lock.STAMP},
@@ -94,7 +100,8 @@ OPTIONS: dict[str, Any] = {
 
 def receive(params: Mapping[str, Any]) -> dict[str, Any]:
     """List missing files, store received files, or finish."""
-    spec = bundle_transfer.TransferSpec(params["dest"], params["lock"], params["sizes"], params["signature"])
+    spec = bundle_transfer.TransferSpec(
+        params["dest"], params["lock"], params["sizes"], params["signature"], params["storage"] or "")
     if params["arrived"]:
         bundle_transfer.receive(spec, params["arrived"])
         return {"changed": True}

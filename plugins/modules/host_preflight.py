@@ -23,7 +23,7 @@ options:
   role:
     description:
       - The role of the host.
-      - For V(utility) only operating system, clock, size and address are checked.
+      - For V(utility) only operating system, clock, size, address and O(services) are checked.
     type: str
     required: true
     choices: [control_plane, worker, utility]
@@ -110,6 +110,28 @@ options:
     type: list
     elements: str
     default: []
+  services:
+    description: The services that the role runs. A port that another program uses is a failure.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      names:
+        description: The names of the units that may listen on the ports. The first one is named in a failure.
+        type: list
+        elements: str
+        required: true
+      ports:
+        description: The TCP ports of the service.
+        type: list
+        elements: int
+        required: true
+      unused:
+        description:
+          - A directory that exists if the last of the services stores data that are not those of this collection, such
+            as the images of a registry that was installed before. It is a failure.
+        type: path
+        default: ""
 """
 
 EXAMPLES = r"""

@@ -27,16 +27,22 @@ from .lock import NAME, SIGNATURE, Lock
 # A bundle has no names that begin with a dot
 INCOMING, FORMER = ".incoming", ".former"
 _PART = ".part"
+# Where a bundle and a registry's storage have layers and manifests, by their digests
+_BLOBS, _REGISTRY_BLOBS = "oci/blobs/sha256/", "docker/registry/v2/blobs/sha256"
 
 
 @dataclass(frozen=True)
 class TransferSpec:
-    """The text of a lock, the bytes of each of its files, and the lock's signature (empty when it has none)."""
+    """The text of a lock, the bytes of each of its files, and the lock's signature (empty when it has none).
+
+    `storage` is the directory of the registry that will get the images (empty when there is none).
+    """
 
     dest: str
     text: str
     sizes: Mapping[str, int]
     signature: str = ""
+    storage: str = ""
 
     @property
     def lock(self) -> Lock:
@@ -85,8 +91,27 @@ def missing(spec: TransferSpec) -> list[str]:
         name for name in sorted(lock.files)
         if not _is_locked(spec.incoming, spec, lock, name) and not _is_locked(spec.dest, spec, lock, name)
     ]
-    disk_space.require(spec.dest, sum(spec.sizes[name] for name in found), "the files of the bundle")
+    _require_space(spec, sum(spec.sizes[name] for name in found))
     return found
+
+
+def _require_space(spec: TransferSpec, files: int) -> None:
+    """Raise ClassroomError without disk space for the files, and for the images that the registry will get of them."""
+    images = sum(size for name, size in spec.sizes.items() if _is_missing_blob(spec, name)) if spec.storage else 0
+    if images and disk_space.same_file_system(spec.dest, spec.storage):
+        disk_space.require(spec.storage, files + images, "the files of the bundle and the images of the registry")
+        return
+    disk_space.require(spec.dest, files, "the files of the bundle")
+    if images:
+        disk_space.require(spec.storage, images, "the images of the registry")
+
+
+def _is_missing_blob(spec: TransferSpec, name: str) -> bool:
+    """Return whether a file of the bundle is a layer or manifest that the registry does not store yet."""
+    if not name.startswith(_BLOBS):
+        return False
+    digest = name[len(_BLOBS):]
+    return not os.path.exists(os.path.join(spec.storage, _REGISTRY_BLOBS, digest[:2], digest, "data"))
 
 
 def receive(spec: TransferSpec, arrived: Mapping[str, str]) -> None:

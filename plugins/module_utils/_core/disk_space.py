@@ -29,6 +29,11 @@ def require(path: str, wanted: int, what: str) -> None:
             "was changed.")
 
 
+def same_file_system(one: str, other: str) -> bool:
+    """Return whether two paths, which need not exist yet, are or will be on one file system."""
+    return os.stat(_existing(one)).st_dev == os.stat(_existing(other)).st_dev
+
+
 def free(path: str) -> int:
     """Return how many bytes an unprivileged program can still write to the file system of an existing path."""
     found = os.statvfs(path)

@@ -63,10 +63,6 @@ def _check_system(spec: HostRequirements, machine: HostFacts) -> list[str]:
         found.append(
             "The operating system is not supported: expected the Debian or Red Hat family, found "
             f"{machine.distribution} {machine.version}. Install one of those.")
-    if spec.role == "utility" and machine.os_family == "redhat":
-        found.append(
-            "The operating system is not supported for a utility: expected the Debian family, found "
-            f"{machine.distribution} {machine.version}. Only nodes may be of the Red Hat family. Choose another host.")
     if abs(machine.clock_offset) > spec.max_clock_offset:
         found.append(
             "The clock is wrong: expected at most {:g} s difference to the controller's, found it {:.0f} s {}. "

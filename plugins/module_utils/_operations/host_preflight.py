@@ -14,12 +14,19 @@ from .._core.command import run
 from .._core.errors import ClassroomError
 from .._core.files import Root
 from .._core.operation import Operation, Outcome
+from .._host import listeners
 from .._host.facts import read_facts
 from .._host.preflight import check, minimum_size, report, warnings
 from .._host.requirements import HostRequirements
+from .._host.systemd import unit_name
 from .._packages import sources
 from .._runtime import runtimes
 
+SERVICE_OPTIONS: dict[str, Any] = {
+    "names": {"type": "list", "elements": "str", "required": True},
+    "ports": {"type": "list", "elements": "int", "required": True},
+    "unused": {"type": "path", "default": ""},
+}
 OPTIONS: dict[str, Any] = {
     "role": {"type": "str", "required": True, "choices": ["control_plane", "worker", "utility"]},
     "address": {"type": "str"},
@@ -38,6 +45,7 @@ OPTIONS: dict[str, Any] = {
     "kubernetes_version": {"type": "str", "default": ""},
     "bundle_distributions": {"type": "list", "elements": "str", "default": []},
     "required_packages": {"type": "list", "elements": "str", "default": []},
+    "services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE_OPTIONS},
 }
 
 
@@ -67,6 +75,9 @@ def perform(params: Mapping[str, Any], _check_mode: bool) -> Outcome:
         if machine.os_family == "debian" and params["required_packages"]:
             offer = sources.BundlePackages(tuple(params["bundle_distributions"]), tuple(params["required_packages"]))
             failures += filter(None, [sources.problem(Root(), offer, machine.distribution, machine.version)])
+        failures += listeners.problems(Root(), [
+            listeners.ServicePorts(tuple(map(unit_name, given["names"])), tuple(given["ports"]), given["unused"])
+            for given in params["services"]])
     except ClassroomError as problem:
         raise ClassroomError(str(problem), {"failures": [str(problem)]}) from problem
     if failures:

@@ -67,3 +67,15 @@ def test_a_tool_that_is_missing_is_named(machine: Any, fake_run: Any, run_on_mac
     result = run_on_machine(host_preflight, FIT)
     assert "ip: command not found" in result["msg"]
     assert result["failures"] == [result["msg"]]
+
+
+def test_a_port_of_another_program_is_found_before_any_change(node: Any, run_on_machine: Any) -> None:
+    node.write("/proc/net/tcp", "head\n   0: 00000000:1388 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n")
+    node.write("/proc/12/comm", "harbor\n")
+    node.path("/proc/12/fd").mkdir()
+    node.path("/proc/12/fd/5").symlink_to("socket:[77]")
+    services = [{"names": ["nginx"], "ports": [5000, 8080]}]
+    (failure,) = run_on_machine(host_preflight, {**FIT, "services": services})["failures"]
+    assert "Port 5000 is in use: expected it free for nginx.service, found another program, 'harbor'" in failure
+    services = [{"names": ["nginx"], "ports": [5001]}]
+    assert run_on_machine(host_preflight, {**FIT, "services": services})["failures"] == []

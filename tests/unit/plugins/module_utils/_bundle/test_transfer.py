@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,23 @@ def test_no_room(first: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ClassroomError, match=r"MiB free in .*/srv for the files of the bundle, found"):
         missing(TransferSpec(wanted.dest, wanted.text, sizes))
     assert not (tmp_path / "srv").exists()
+
+
+@pytest.mark.parametrize("where", ["srv", "registry"])
+def test_no_room_for_the_images_of_the_registry(first: Bundle, tmp_path: Path, where: str) -> None:
+    """Before anything is sent, and not for layers that the registry has."""
+    wanted = replace(spec(first, tmp_path / "srv"), storage=str(tmp_path / where))
+    blobs = [name for name in wanted.sizes if name.startswith("oci/blobs/sha256/")]
+    huge = replace(wanted, sizes={**wanted.sizes, blobs[0]: 1 << 60})
+    with pytest.raises(ClassroomError, match=rf"MiB free in .*/{where} for the files of the bundle and the images of"):
+        missing(huge)
+    digest = blobs[0].rpartition("/")[2]
+    served = tmp_path / where / "docker/registry/v2/blobs/sha256" / digest[:2] / digest
+    served.mkdir(parents=True)
+    (served / "data").touch()
+    with pytest.raises(ClassroomError, match=r"MiB free in .* for the files of the bundle"):
+        missing(huge)
+    assert set(blobs) <= set(missing(wanted))
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [
