@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.playbooks import inventory, playbook
 from tests.support.registry_clients import tool
 from tests.support.snapshots import machine
 
@@ -116,3 +117,45 @@ def test_podman_pulls_upstreams_names() -> None:
         tool("node1", "podman", *own, "pull", "--quiet", "registry.k8s.io/pause:3.10.2")
         listed = tool("node1", "podman", *own, "images", "--format={{.Repository}}:{{.Tag}}")
     assert listed.split() == ["registry.k8s.io/pause:3.10.2"]
+
+
+def serves(client: Any, server: str, source: str) -> set[str]:
+    """What a client is answered from one of its addresses, by the registry and by the package repository."""
+    urls = (REGISTRY + "/v2/", PACKAGES + "/apt/InRelease")
+    return {status(client, server, "GET", url, f"--interface {source}") for url in urls}
+
+
+def test_two_inventories_that_share_it_do_not_lock_each_other_out(host: Any, tmp_path: Path) -> None:
+    """The second one knows the utility by another name, and has one host, which it removes again."""
+    server, node1 = address(host), machine("node1")
+    own = str(node1.ansible.get_variables()["ansible_host"])
+    second = server.rpartition(".")[0] + ".250"
+    variables = {**host.ansible.get_variables(), "ansible_host": server}
+    connection = {key: value for key, value in variables.items() if key.startswith("ansible_ssh") or key in (
+        "ansible_host", "ansible_user", "ansible_python_interpreter", "utility_copy", "utility_bundle")}
+    hosts = tmp_path / "second.yml"
+
+    def run(*clients: str) -> int:
+        groups = {
+            "utility": {"hosts": {"second.example.com": connection}},
+            "k8s_cluster": {"children": {"control_plane": {"hosts": {
+                f"seat{number}": {"ansible_host": client, "cluster_name": "second"}
+                for number, client in enumerate(clients)}}}}}
+        hosts.write_text(json.dumps(groups), encoding="utf-8")
+        done = playbook("utility.yml", "--extra-vars", json.dumps({"cluster_utility_ca": str(tmp_path / "ca.crt")}),
+                        inventories=(hosts,))
+        assert done.status == 0, done.output
+        return done.changed["second.example.com"]
+
+    node1.check_output(f"ip address add {second}/24 dev eth0")
+    try:
+        assert serves(node1, server, second) == {"403"}
+        assert run(second) > 0
+        assert serves(node1, server, second) == serves(node1, server, own) == {"200"}
+        assert run(second) == 0
+        first = playbook("utility.yml", inventories=(inventory(),))
+        assert (first.status, set(first.changed.values())) == (0, {0}), first.output
+        assert run("192.0.2.1") > 0
+        assert (serves(node1, server, second), serves(node1, server, own)) == ({"403"}, {"200"})
+    finally:
+        node1.check_output(f"ip address delete {second}/24 dev eth0")

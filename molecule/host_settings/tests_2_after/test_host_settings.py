@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbooks import Run, kept_prints, playbook
+from tests.support.playbooks import Run, ad_hoc, kept_prints, playbook
 from tests.support.snapshots import all_prints, machine
 
 NAMES = ("master", "node1")
@@ -174,3 +174,21 @@ def test_the_clock_is_whose_it_was() -> None:
     assert service.is_running and service.is_enabled
     assert not machine("node1").package("chrony").is_installed
     assert not machine("master").service("chronyd").is_running
+
+
+def test_two_inventories_open_ports_on_one_host() -> None:
+    """As on a utility that both use: each closes what it has opened itself, in both configurations of firewalld."""
+    def sources(owner: str, *networks: str) -> set[str]:
+        options = {"ports": ["5000/tcp"] if networks else [], "sources": list(networks), "owners": [owner]}
+        succeeded(ad_hoc("master", "classroom.kubeadm.host_firewalld", options))
+        live, permanent = (
+            set(re.findall(r'source address="([^"]+)"', machine("master").check_output(
+                f"firewall-cmd {where} --list-rich-rules"))) for where in ("", "--permanent"))
+        assert live == permanent
+        return live
+
+    assert sources("monday", "192.0.2.0/25") == {"192.0.2.0/25"}
+    assert sources("tuesday", "192.0.2.0/25", "192.0.2.128/25") == {"192.0.2.0/25", "192.0.2.128/25"}
+    assert sources("monday") == {"192.0.2.0/25", "192.0.2.128/25"}
+    assert sources("tuesday", "192.0.2.0/25") == {"192.0.2.0/25"}
+    assert sources("tuesday") == set()

@@ -74,7 +74,7 @@ def serving(
     with served.log.open("ab") as log:
         process = subprocess.Popen([registry, "serve", work / "registry.yml"], stdout=log, stderr=log)
     try:
-        _wait(served, process)
+        wait(served, process)
         yield served
     finally:
         process.kill()
@@ -88,7 +88,8 @@ def htpasswd(work: Path) -> dict[str, Any]:
     return {"htpasswd": {"realm": "the class", "path": str(path)}}
 
 
-def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
+def wait(served: Served, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a registry answers."""
     host, port = served.address.split(":")
     for _attempt in range(200):
         if process.poll() is not None:

@@ -37,8 +37,8 @@ from tests.unit.support.made_up_keys import made_up_key
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/main.yml"))
-# Roles that run on the controller or the utility, which must be of the Debian family
-DEBIAN_ONLY = ("bundle", "utility")
+# The role that runs on the controller, which must be of the Debian family
+DEBIAN_ONLY = ("bundle",)
 DEBIAN = ("Debian", "Ubuntu")
 
 
