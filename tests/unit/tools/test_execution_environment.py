@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import archive, gpg, repository
+from ansible_collections.classroom.kubeadm.plugins.module_utils._packages import download, package_file
+
 ROOT = Path(__file__).resolve().parents[3]
 # What runs on the controller; modules and what they import need nothing but Python on a machine
 CONTROLLER = ("action", "callback", "filter", "inventory", "plugin_utils", "test")
@@ -68,8 +71,14 @@ def test_what_the_plugins_import_is_there() -> None:
     assert imported() - OF_ANSIBLE <= set(pins(described()["dependencies"]["python"]))
 
 
-def test_the_system_has_ssh() -> None:
-    assert [line.split()[0] for line in described()["dependencies"]["system"]] == ["openssh-client"]
+def test_the_system_has_ssh_and_what_a_bundle_needs() -> None:
+    """A bundle of upstream's packages and images; a bundle is not compiled in the image."""
+    listed = [line.split()[0] for line in described()["dependencies"]["system"]]
+    tools = [*package_file.TOOLS.values(), *download.TOOLS.values(), repository.APT_TOOLS, repository.RPM_TOOLS,
+             gpg.TOOLS, archive.TOOLS]
+    named = {package for table in tools for packages in table.values() for package in packages.split(" and ")}
+    # The base image has these
+    assert {"openssh-client", "skopeo", "cpio"} | named - {"apt", "dpkg"} == set(listed)
 
 
 def test_facts_never_become_variables() -> None:
