@@ -80,13 +80,16 @@ def test_the_distributions_of_a_lock(template: Any, tmp_path: Path, lock: str | 
 
 
 @pytest.mark.parametrize(("groups", "source", "lock", "expected"), [
-    (["workers"], "utility", True, ["iptables"]), (["utility"], "utility", True, ["nginx"]),
-    (["workers"], "upstream", True, []), (["workers"], "utility", False, []),
+    (["workers"], "utility", LOCK, ["iptables"]),
+    (["utility"], "utility", LOCK + "packages:\n- name: classroom-registry\n", ["nginx"]),
+    # The registry is that of the distribution, too
+    (["utility"], "utility", LOCK, ["nginx", "docker-registry"]),
+    (["workers"], "upstream", LOCK, []), (["workers"], "utility", "", []),
 ])
 def test_what_must_come_from_somewhere(
-    template: Any, tmp_path: Path, groups: list[str], source: str, lock: bool, expected: list[str],
+    template: Any, tmp_path: Path, groups: list[str], source: str, lock: str, expected: list[str],
 ) -> None:
     if lock:
-        (tmp_path / "bundle.lock.yml").write_text(LOCK, encoding="utf-8")
+        (tmp_path / "bundle.lock.yml").write_text(lock, encoding="utf-8")
     given = {"group_names": groups, "cluster_packages_from": source}
     assert template("_preflight_required_packages", "debian", "13", **given) == expected
