@@ -351,7 +351,7 @@ BUDGETS: Mapping[str, Budget] = {
     "redhat": Budget(7),
     "invalid_input": Budget(6),
     "enroll": Budget(5),
-    "student_exercise": Budget(5),
+    "student_exercise": Budget(6),
     "host_settings": Budget(5),
     "killed_runs": Budget(5),
     "crio": Budget(5),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -62,6 +63,21 @@ def test_the_student_has_a_kubeconfig_that_no_other_user_may_read() -> None:
     assert root("kubectl --kubeconfig /etc/kubernetes/admin.conf get csr -o name | grep -c classroom || true") == "0"
 
 
+def test_a_short_name_is_pulled_and_never_from_an_ambiguous_registry() -> None:
+    """The mode is enforced: with a second registry podman asks the student, and fails where it cannot."""
+    short, name = IMAGE.partition("/")[2], "docker.io/" + IMAGE.partition("/")[2]
+    student(f"podman pull --quiet {short}")
+    assert student(f"podman images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' {name}") == name
+    student(f"podman image rm {name}")
+    second = "/etc/containers/registries.conf.d/60-second.conf"
+    root(f"echo 'unqualified-search-registries = [\"docker.io\", \"quay.io\"]' > {second}")
+    try:
+        pulled = machine("master").run(f"su - student -c 'podman pull --quiet {short}'")
+    finally:
+        root("rm " + second)
+    assert pulled.rc != 0 and "short-name resolution enforced but cannot prompt without a TTY" in pulled.stderr
+
+
 def test_bash_completes_kubectl() -> None:
     assert "__start_kubectl" in student("bash -lic '_comp_load kubectl && complete -p kubectl' 2>/dev/null")
 
@@ -99,6 +115,78 @@ def test_it_is_reachable_through_its_service(name: str) -> None:
     assert json.loads(root(f"{FETCH} 'http://{address}:8080{DIAL}'", name)) == {"responses": ["hello"]}
     own = machine(name).ansible.get_variables()["ansible_host"]
     assert root(f"{FETCH} http://{own}:{port}/hostname", name) == "lesson"
+
+
+# firewalld on the worker and on the utility
+
+
+UTILITY = "utility.example.com"
+OPEN = {"node1": {"30000-32767/tcp", "30000-32767/udp"}, UTILITY: {"8080/tcp", "5000/tcp"}}
+
+
+def address(name: str) -> str:
+    return str(machine(name).ansible.get_variables()["ansible_host"])
+
+
+def reached(target: str, port: int, source: str) -> bool:
+    """Return whether a host reaches a TCP port of another one."""
+    found = machine(source).run(f"timeout 3 bash -c '</dev/tcp/{address(target)}/{port}'")
+    return bool(found.rc == 0)
+
+
+@pytest.fixture
+def listeners() -> Iterator[None]:
+    """Programs on two ports of the worker, one of them among those of NodePorts, and one on the utility."""
+    programs = [("node1", 9999), ("node1", 31999), (UTILITY, 9999)]
+    for name, port in programs:
+        root(f"systemd-run --quiet --unit=listener-{port} python3 -m http.server {port} && "
+             f"timeout 20 bash -c 'until (</dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.2; done'", name)
+    yield
+    for name, port in programs:
+        root(f"systemctl stop listener-{port}", name)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_firewalld_has_the_ports_of_the_hosts_role_now_and_after_a_boot(name: str) -> None:
+    for place in ("", "--permanent"):
+        assert set(root(f"firewall-cmd {place} --list-ports", name).split()) == OPEN[name]
+        rules = root(f"firewall-cmd {place} --list-rich-rules", name)
+        # Kubelet and VXLAN, for the two hosts of the cluster
+        assert len(rules.splitlines()) == (4 if name == "node1" else 0), rules
+
+
+@pytest.mark.usefixtures("listeners")
+def test_only_these_ports_are_reached() -> None:
+    reach = {
+        (target, port, source): reached(target, port, source) for target, port, source in (
+            ("node1", 31999, UTILITY), ("node1", 9999, UTILITY), ("node1", 9999, "master"),
+            ("node1", 10250, "master"), ("node1", 10250, UTILITY),
+            (UTILITY, 8080, "node1"), (UTILITY, 5000, "node1"), (UTILITY, 9999, "node1"),
+        )}
+    assert {way for way, found in reach.items() if found} == {
+        ("node1", 31999, UTILITY), ("node1", 10250, "master"), (UTILITY, 8080, "node1"), (UTILITY, 5000, "node1")}
+
+
+def test_the_service_is_reached_from_outside_of_the_cluster() -> None:
+    port = json.loads(student("kubectl get service lesson -o json"))["spec"]["ports"][0]["nodePort"]
+    assert root(f"curl --silent --fail --max-time 5 http://{address('node1')}:{port}/hostname", UTILITY) == "lesson"
+
+
+def test_the_advertised_command_opens_what_was_closed() -> None:
+    root("firewall-cmd --remove-port=30000-32767/tcp", "node1")
+    run = succeeded(playbook("site.yml", "--limit", "node1", "--tags", "firewall"))
+    assert run.changed == {"node1": 1}
+    assert set(root("firewall-cmd --list-ports", "node1").split()) == OPEN["node1"]
+
+
+@pytest.mark.usefixtures("listeners")
+def test_a_firewall_that_is_not_wanted_is_stopped() -> None:
+    stopped = ("--limit", "node1", "--tags", "preflight,firewall", "-e", "firewall_state=stopped")
+    assert [succeeded(playbook("site.yml", *stopped)).changed["node1"] for _run in range(2)] == [1, 0]
+    service = machine("node1").service("firewalld")
+    assert not service.is_running and not service.is_enabled
+    assert reached("node1", 9999, UTILITY)
+    test_the_service_is_reached_from_outside_of_the_cluster()
 
 
 def test_another_run_has_nothing_to_do() -> None:
@@ -158,4 +246,6 @@ def test_bare_is_what_was_before() -> None:
     assert {name: sorted(lines ^ set(before[name])) for name, lines in all_prints(NODES).items()} == {
         name: [] for name in NODES
     }
+    assert machine("node1").service("firewalld").is_running and machine("node1").service("firewalld").is_enabled
+    assert root("firewall-cmd --list-all | grep -E '^  (ports|rich rules): *[^ ]' || true", "node1") == ""
     assert root("ls -A /home/student/.kube 2>/dev/null || true; ls -d /usr/local/share/bash-completion || true") == ""
