@@ -54,9 +54,9 @@ options:
       state:
         description:
           - V(present) applies the section.
-          - V(planned) changes nothing, and returns what the module would change. The section is left out if it fails,
-            or when a section before it was changed, because the plan may depend on it. The task of its role then runs
-            the module.
+          - V(planned) changes nothing. The section is left out if the module fails or, outside of check mode, has
+            something to change, and when a section before it was changed, because the plan may depend on it. The task
+            of its role then runs the module.
         type: str
         choices: [planned, present]
         default: present

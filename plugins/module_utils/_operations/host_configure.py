@@ -83,8 +83,9 @@ def perform(params: Mapping[str, Any], check_mode: bool) -> Outcome:
                 # The plan may depend on this change; the role runs the module after it
                 break
             result = _section(operation_of(section["module"]), section["options"] or {}, planned or check_mode)
-            if planned and result.get("failed"):
-                # Its reason may be gone when the role comes to it, for example an unreachable control plane
+            if planned and (result.get("failed") or (result["changed"] and not check_mode)):
+                # Left to the role: nothing was done yet, and the reason of an error may be gone when the role comes
+                # to it, for example an unreachable control plane
                 break
             results[section["name"]] = result
             if result.get("failed"):

@@ -63,13 +63,15 @@ SECTIONS = [SAME, CHANGING, FAILING, section("last", "host_settings")]
     (SECTIONS, False, ["host", "firewall", "kubernetes"], True),
     (SECTIONS, True, ["host", "firewall", "kubernetes"], True),
     ([SAME, PLANNED], False, ["host", "membership"], False),
-    ([SAME, section("plan", "host_firewalld", "planned")], False, ["host", "plan"], False),
+    # The role would take a planned change for one that was made
+    ([SAME, section("plan", "host_firewalld", "planned")], False, ["host"], False),
+    ([SAME, section("plan", "host_firewalld", "planned")], True, ["host", "plan"], False),
     ([CHANGING, PLANNED], False, ["firewall"], True),
     ([CHANGING, PLANNED], True, ["firewall", "membership"], True),
-    ([section("plan", "host_firewalld", "planned"), PLANNED, SAME], False, ["plan"], False),
+    ([section("plan", "host_firewalld", "planned"), PLANNED, SAME], False, [], False),
     ([SAME, section("plan", "package_service", "planned"), PLANNED], False, ["host"], False),
     ([], False, [], False),
-], ids=["up to an error", "check mode", "plan", "plan with a change", "plan after a change",
+], ids=["up to an error", "check mode", "plan", "plan with a change", "check mode with a plan", "plan after a change",
         "check mode after a change", "plan after a plan with a change", "failed plan", "nothing"])
 def test_which_sections_run(
     run_main: Any, operations: dict[str, Recorded], sections: list[dict[str, Any]], check: bool, names: list[str],
