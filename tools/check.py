@@ -34,14 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import yaml
 
-from tools.paths import CACHE, ROOT, environment, machine_environment
+from tools.paths import BUNDLE, CACHE, ROOT, environment, machine_environment
 from tools.process_group import ProcessGroup
 
 PYTHON = sys.executable
 # The longest first, so that none of them runs alone at the end
 SCENARIOS = (
-    "class", "airgap", "reset", "redhat", "invalid_input", "enroll", "student_exercise", "host_settings", "killed_runs",
-    "crio", "cluster",
+    "class", "airgap", "reset", "redhat", "invalid_input", "student_exercise", "cluster", "enroll", "host_settings",
+    "killed_runs", "crio",
 )
 PLAYBOOKS = (
     "init", "site", "bundle", "utility", "verify", "reset", "renew", "audit", "harvest", "student_tools", "enroll",
@@ -233,23 +233,29 @@ def sanity(tally: Tally, _place: Path) -> None:
     tally.passed += len(set(tests))
 
 
+def build_collection(tally: Tally, base: Path) -> Path:
+    """Build the collection in the directory `base`; return the file that is published."""
+    tree = base / "tree"
+    for former in (tree, *base.glob("classroom-kubeadm-*.tar.gz")):
+        remove(former)
+    export_tree(tree)
+    call(tally, ["ansible-galaxy", "collection", "build", "--output-path", str(base), str(tree)])
+    return next(base.glob("classroom-kubeadm-*.tar.gz"))
+
+
 def package(tally: Tally, _place: Path) -> None:
     """Build the collection, install it elsewhere, and find its playbooks by name, as users do."""
     base = ROOT / ".cache" / "package"
-    tree = base / "tree"
-    remove(tree)
-    export_tree(tree)
-    call(tally, ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(base), str(tree)])
-    archive = next(base.glob("classroom-kubeadm-*.tar.gz"))
-    installed = base / "installed"
-    remove(installed)
-    call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(installed), str(archive)])
+    archive = build_collection(tally, base)
+    target = base / "installed"
+    remove(target)
+    call(tally, ["ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", str(target), str(archive)])
     for playbook in PLAYBOOKS:
         call(
             tally,
             ["ansible-playbook", f"classroom.kubeadm.{playbook}", "-i", str(ROOT / "inventories/lab"), "--list-tasks"],
             cwd=base,
-            env={"ANSIBLE_CONFIG": str(base / "none.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(installed)},
+            env={"ANSIBLE_CONFIG": str(base / "none.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(target)},
         )
 
 
@@ -309,6 +315,31 @@ def molecule(scenario: str) -> Callable[[Tally, Path], None]:
     return run
 
 
+def installed(*arguments: str) -> Callable[[Tally, Path], None]:
+    """Return a stage that uses the published collection on a controller without this checkout, with four hosts."""
+
+    def run(tally: Tally, place: Path) -> None:
+        if not BUNDLE.exists():
+            raise RuntimeError(f"The bundle is missing: expected {BUNDLE}, found none. Compile it with 'make bundle'.")
+        # Only this checkout is a repository, not its copy for the second lane
+        archive = build_collection(tally, ROOT / ".cache" / "installed")
+        call(tally, [PYTHON, "testbed/cli.py", "image"], place)
+        env = {
+            **machine_environment(place), "CLASSROOM_NET": NETWORKS.take(place), "CLASSROOM_COLLECTION": str(archive),
+        }
+        down = [PYTHON, "testbed/cli.py", "down", "--set", "molecule"]
+        call(tally, down, place, env)
+        try:
+            # Its tests depend on each other
+            call(tally, [PYTHON, "-m", "pytest", "-x", "tests/integration/installed", *arguments], place, env)
+        except TimedOut:
+            # The next stage here would find the hosts
+            call(Tally(tally.name), down, place)
+            raise
+
+    return run
+
+
 def lab(tally: Tally, place: Path) -> None:
     try:
         call(tally, [PYTHON, "tools/lab.py", "verify"], place)
@@ -350,15 +381,17 @@ BUDGETS: Mapping[str, Budget] = {
     "reset": Budget(8),
     "redhat": Budget(7),
     "invalid_input": Budget(6),
-    "enroll": Budget(5),
     "student_exercise": Budget(6),
+    "cluster": Budget(6),
+    "enroll": Budget(5),
     "host_settings": Budget(5),
     "killed_runs": Budget(5),
     "crio": Budget(5),
-    "cluster": Budget(6),
+    "installed": Budget(3),
     "benchmarks": Budget(5),
     "lab": Budget(3),
     "cores": Budget(20),
+    "installed-2.19": Budget(3),
 }
 
 
@@ -394,6 +427,7 @@ def stages() -> list[Stage]:
         Stage("image-mirror", programs("tests/integration/image_mirror"), needs=("bundle",)),
         Stage("bundle-playbook", programs("tests/integration/bundle"), needs=("bundle",)),
         *(Stage(name, molecule(name), needs=("bundle",), heavy=True) for name in SCENARIOS),
+        Stage("installed", installed(), needs=("bundle",), heavy=True),
         Stage("benchmarks", benchmarks, needs=("bundle",), heavy=True),
         Stage("lab", lab, needs=("bundle",), heavy=True),
     ]
@@ -403,6 +437,7 @@ def long_stages() -> list[Stage]:
     """Return the stages of `make test-long`, which take too long for `make test`."""
     return [
         Stage("cores", programs("tests/integration/cores", polite=True)),
+        Stage("installed-2.19", installed("--core=2.19"), heavy=True),
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tools.paths import CACHE
@@ -28,3 +29,18 @@ def environment(name: str, requirements: Path, python: str) -> Path:
                         "--requirement", str(requirements)], check=True, timeout=INSTALLATION)
         (place / "complete").touch()
     return place / "bin"
+
+
+def wheels(name: str, requirements: Path, version: str) -> Path:
+    """Download the required packages, and pip, for this version of Python, once. Return their directory."""
+    key = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
+    place = CACHE / "environments" / f"wheels-{name}-{key}"
+    if not (place / "complete").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary=:all:", f"--python-version={version}", f"--dest={place}"]
+        # In two steps, because hashes are required for all packages or for none
+        for arguments in (["--requirement", str(requirements)], ["pip"]):
+            subprocess.run([*pip, *arguments], check=True, timeout=INSTALLATION)
+        (place / "complete").touch()
+    return place

@@ -20,7 +20,11 @@ from tools.paths import ROOT
 
 def in_terminal(name: str, *arguments: str, answers: Sequence[tuple[str, str]] = (), seconds: float = 240) -> Run:
     """Run a playbook of the collection; each answer is typed once its question has appeared, in their order."""
-    argv = ["ansible-playbook", str(ROOT / "playbooks" / name), *arguments]
+    return typed(["ansible-playbook", str(ROOT / "playbooks" / name), *arguments], answers, seconds)
+
+
+def typed(argv: list[str], answers: Sequence[tuple[str, str]] = (), seconds: float = 240) -> Run:
+    """Run any program in the same way."""
     process, ours = pty.fork()
     if process == 0:
         os.execvpe(argv[0], argv, {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"})

@@ -32,7 +32,7 @@ NOT_RUN = {
     "bin/kubectl get nodes": "the stage lab does it; a cluster is needed",
     "pipx install ansible-core": "docs/install.md says how it was tested",
     "pipx inject ansible-core rich": "docs/install.md says how it was tested",
-    "ansible-galaxy collection install classroom.kubeadm": "the stage package does it, with the tarball",
+    "ansible-galaxy collection install classroom.kubeadm": "the stage installed does it, with the tarball",
 }
 # Without these the same command would change hosts or ask for a password
 INSTEAD = {"ansible-playbook": ["--list-hosts"]}
