@@ -69,17 +69,18 @@ FAILED = {"failed": True, "msg": "Cannot set the name: expected a, found b."}
 
 @pytest.mark.parametrize(("found", "second", "other", "options", "complete", "calls"), [
     (answer(), "not_concerned", False, (), True, []),
-    # The host leaves the plan out
+    # The host leaves out plans after a change, and those that are a change
     (answer(CHANGED, None), "not_concerned", False, (), False, ["kubeadm_join"]),
     (answer(CHANGED), "not_concerned", False, ("--check",), False, []),
-    (answer(member=JOINS), "not_concerned", False, (), False, []),
-    (answer(member=JOINS), "not_concerned", True, (), False, ["host_settings"]),
+    (answer(member=None), "not_concerned", False, (), False, ["kubeadm_join"]),
+    (answer(member=JOINS), "not_concerned", False, ("--check",), False, []),
+    (answer(member=None), "not_concerned", True, (), False, ["host_settings", "kubeadm_join"]),
     (answer(member={**MEMBER, "decision": "undecided"}), "not_concerned", False, (), False, ["kubeadm_join"]),
     (answer(FAILED), "not_concerned", False, ("--skip-tags", "host"), True, []),
     (answer(), "nowhere", False, (), False, ["kubeadm_join"]),
     ({"sections": {}}, "not_concerned", False, (), False, ["host_settings", "kubeadm_join"]),
-], ids=["unchanged", "changed", "check mode", "has to join", "other options", "undecided", "skipped by its tag",
-        "a variable without a value", "no sections"])
+], ids=["unchanged", "changed", "check mode", "has to join", "has to join in check mode", "other options", "undecided",
+        "skipped by its tag", "a variable without a value", "no sections"])
 def test_which_modules_are_called_after_it(
     hosts: Hosts, found: dict[str, Any], second: str, other: bool, options: tuple[str, ...], complete: bool,
     calls: list[str],
