@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,8 @@ class HostAction(ActionBase):
 
     def begin(self, tmp: Any, task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
         """Do what ansible-core does before every action, for a subclass that runs several modules."""
+        # A task is a short fork of a large process: a garbage collection would visit, and so copy, all of its memory
+        gc.freeze()
         result: dict[str, Any] = super().run(tmp, task_vars)
         return result
 
