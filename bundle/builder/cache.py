@@ -78,14 +78,17 @@ def remove_unfinished(paths: Paths) -> None:
                 stale.unlink()
 
 
-def require_space(paths: Paths, gibibytes: int) -> None:
-    """Raise an error if disk space is too small: a build without space fails later with an unclear message."""
-    paths.cache.mkdir(parents=True, exist_ok=True)
-    statistics = os.statvfs(paths.cache)
+def require_space(directory: Path, gibibytes: int, variables: str) -> None:
+    """Raise an error if disk space is too small: a build without space fails later with an unclear message.
+
+    `variables` are those of the environment that name another directory.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    statistics = os.statvfs(directory)
     free = statistics.f_bavail * statistics.f_frsize / 2**30
     if free < gibibytes:
         raise BundleError(
-            f"{gibibytes} GiB free below {paths.cache}",
+            f"{gibibytes} GiB free below {directory}",
             f"{free:.1f} GiB",
-            "free some, or name another directory in CLASSROOM_CACHE",
+            f"free some, or name another directory in {variables}",
         )

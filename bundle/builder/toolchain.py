@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import gpg
 from ansible_collections.classroom.kubeadm.plugins.module_utils._bundle import repository as bundle_repository
@@ -45,21 +46,23 @@ _DEFAULTS = (
 
 
 def go_environment(paths: Paths) -> dict[str, str]:
-    """Return the variables of every go command of a build: its caches are in `paths`, its settings are Go's defaults.
+    """Return the variables of every go command of a build: its settings are Go's defaults.
 
     Settings of the user for other work, in the environment or by `go env -w`, do not affect the build: a disabled
     checksum database, modules without verification, another toolchain or target. Two settings are kept, because a
-    machine may have no access without them: GOPROXY, and a GOSUMDB that names the database of Go itself.
+    machine may have no access without them: GOPROXY, and a GOSUMDB that names the database of Go itself. The caches are
+    those of the user, so that another checkout does not compile the same again; Go removes objects that were not used
+    for days. Without them, for example without a home directory, the caches are in `paths`.
     """
-    proxy, database = _network_settings()
+    settings = _user_settings()
     return {
         **dict.fromkeys(_DEFAULTS, ""),
         "GOENV": "off",
-        "GOMODCACHE": str(paths.go_modules),
-        "GOCACHE": str(paths.go_objects),
+        "GOMODCACHE": settings.get("GOMODCACHE") or str(paths.go_modules),
+        "GOCACHE": settings.get("GOCACHE") or str(paths.go_objects),
         "GOFLAGS": "-modcacherw",
-        "GOPROXY": proxy,
-        "GOSUMDB": database,
+        "GOPROXY": settings.get("GOPROXY", ""),
+        "GOSUMDB": settings.get("GOSUMDB", ""),
         # The compiler of go.mod; a downloaded one is verified with the checksum database
         "GOTOOLCHAIN": "auto",
         "GOWORK": "off",
@@ -67,15 +70,29 @@ def go_environment(paths: Paths) -> dict[str, str]:
 
 
 @functools.cache
-def _network_settings() -> tuple[str, str]:
-    """Return GOPROXY and GOSUMDB; empty values stand for Go's defaults."""
+def _user_settings() -> dict[str, str]:
+    """Return the settings that are kept; empty or missing values stand for defaults."""
     if shutil.which("go") is None:
-        return "", ""
-    found = json.loads(output(["go", "env", "-json", "GOPROXY", "GOSUMDB"]) or "{}")
+        return {}
+    try:
+        printed = output(["go", "env", "-json", "GOPROXY", "GOSUMDB", "GOCACHE", "GOMODCACHE"])
+    except BundleError:
+        # Without a home directory Go has no caches
+        return {}
+    return kept_settings(json.loads(printed or "{}"))
+
+
+def kept_settings(found: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a user that a build keeps: usable caches, the proxy, and Go's own checksum database."""
+    caches = {name: found[name] for name in ("GOCACHE", "GOMODCACHE") if Path(found.get(name, "")).is_absolute()}
     database = found.get("GOSUMDB", "")
     name = database.partition(" ")[0]
     # Go knows the key of its own database; that of another one follows its name after a plus sign
-    return found.get("GOPROXY", ""), "" if name == "off" or "+" in name else database
+    return {
+        **caches,
+        "GOPROXY": found.get("GOPROXY", ""),
+        "GOSUMDB": "" if name == "off" or "+" in name else database,
+    }
 
 
 def go_version(paths: Paths, minimum: str) -> str:

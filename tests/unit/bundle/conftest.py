@@ -22,7 +22,8 @@ GO = """\
 case "$1" in
     env)
         if [ "$2" = -json ]; then
-            echo "{{\\"GOPROXY\\": \\"$GOPROXY\\", \\"GOSUMDB\\": \\"$GOSUMDB\\"}}"
+            echo "{{\\"GOPROXY\\": \\"$GOPROXY\\", \\"GOSUMDB\\": \\"$GOSUMDB\\",
+                \\"GOCACHE\\": \\"$GOCACHE\\", \\"GOMODCACHE\\": \\"$GOMODCACHE\\"}}"
         else
             echo "$FAKE_GO_VERSION"
         fi

@@ -13,9 +13,9 @@ from bundle.builder.errors import BundleError
 
 
 def test_too_little_space_is_told_before(paths: Paths) -> None:
-    require_space(paths, 0)
+    require_space(paths.cache, 0, "CLASSROOM_CACHE")
     with pytest.raises(BundleError, match=r"1000000000 GiB free below .* CLASSROOM_CACHE"):
-        require_space(paths, 10**9)
+        require_space(paths.cache, 10**9, "CLASSROOM_CACHE")
 
 
 def test_what_killed_builds_left_is_cleared_away(paths: Paths) -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from bundle.builder import toolchain
@@ -14,10 +16,30 @@ from bundle.builder.errors import BundleError
 from bundle.builder.toolchain import go_environment, go_version, require_tools
 
 
-def test_go_writes_into_the_cache_only(paths: Paths) -> None:
+@pytest.fixture(autouse=True)
+def _new_settings() -> Iterator[None]:
+    toolchain._user_settings.cache_clear()
+    yield
+    toolchain._user_settings.cache_clear()
+
+
+@pytest.mark.parametrize(("objects", "modules", "kept"), [
+    ("/home/user/.cache/go-build", "/home/user/go/pkg/mod", True), ("off", "", False), ("", "", False),
+])
+def test_caches_are_those_of_the_user(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, objects: str, modules: str, kept: bool
+) -> None:
+    monkeypatch.setenv("GOCACHE", objects)
+    monkeypatch.setenv("GOMODCACHE", modules)
     environment = go_environment(paths)
-    assert environment["GOMODCACHE"].startswith(str(paths.cache))
-    assert environment["GOCACHE"].startswith(str(paths.cache))
+
+    expected = (objects, modules) if kept else (str(paths.go_objects), str(paths.go_modules))
+    assert (environment["GOCACHE"], environment["GOMODCACHE"]) == expected
+
+
+def test_without_go_caches_are_below_the_cache(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert go_environment(paths)["GOCACHE"] == str(paths.go_objects)
 
 
 @pytest.mark.parametrize(("database", "expected"), [
@@ -33,9 +55,7 @@ def test_settings_of_the_user_do_not_reach_a_build(
         "GOINSECURE": "*", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOOS": "plan9", "CGO_CFLAGS": "-O0",
     }.items():
         monkeypatch.setenv(name, value)
-    toolchain._network_settings.cache_clear()
     environment = go_environment(paths)
-    toolchain._network_settings.cache_clear()
     assert environment["GOPROXY"] == "https://proxy.example,direct" and environment["GOSUMDB"] == expected
     assert {environment[name] for name in ("GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOOS", "CGO_CFLAGS")} == {""}
     assert (environment["GOENV"], environment["GOTOOLCHAIN"]) == ("off", "auto")
