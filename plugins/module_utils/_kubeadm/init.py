@@ -70,6 +70,9 @@ def plan(spec: InitSpec, facts: InitState, tried: frozenset[str] = frozenset()) 
         )
     if _never_begun(facts):
         kept = f"; the certificates in {spec.pki} are used" if facts.pki else ""
+        if facts.pod_network:
+            return NodePlan("init", "there is no control plane on this host, but the pod network of a former one is "
+                            "left: {}{}".format(", ".join(facts.pod_network), kept), (DISCARD, INIT))
         return NodePlan("init", "there is no control plane on this host" + kept, (INIT,))
     if facts.kubelet_configured and spec.manifests <= facts.manifests:
         return _plan_silent(spec, facts, tried)
@@ -342,7 +345,7 @@ def _new_marker(spec: InitSpec, machine: NodeContext) -> Marker:
 
 
 def _discard(spec: InitSpec, machine: NodeContext) -> None:
-    """Undo an init that never completed. Certificates that were there before it are kept."""
+    """Undo an init that never completed, or remove residue. Certificates that were there before it are kept."""
     # Imported here because few hosts need it, and the search for residue takes a while to load.
     from . import teardown
 

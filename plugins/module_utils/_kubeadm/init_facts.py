@@ -28,6 +28,7 @@ from . import drift as kubeadm_drift
 from .command import missing_programs
 from .config import validate_documents
 from .kubelet import kubelet_health_address
+from .pod_network import left_pod_network
 from .running import running_kubeadm
 from .runtime_socket import socket_message
 
@@ -231,6 +232,7 @@ class InitState:
     kubelet_server: str = ""
     pki: frozenset[str] = frozenset()
     pki_problem: str = ""
+    pod_network: tuple[str, ...] = ()
     kubelet_configured: bool = False
     kubelet_healthy: bool = False
     finalized: bool = True
@@ -262,6 +264,7 @@ def read_facts(spec: InitSpec, machine: NodeContext) -> InitState:
         kubelet_server=kubelet.server if kubelet else "",
         pki=files_below(root(spec.pki)),
         pki_problem=_pki_problem(spec, machine, admin, thorough=not ready),
+        pod_network=left_pod_network(root),
         kubelet_configured=_filled(root(KUBELET_CONFIG)),
         kubelet_healthy=machine.kubelet_answers(*spec.health_address),
         finalized=finalized,

@@ -25,11 +25,9 @@ from .._kube.node import is_control_plane, own_name
 from .._kube.node_paths import BOOTSTRAP_CONF, CA, KUBELET_CONF, KUBELET_CONFIG
 from .command import missing_programs
 from .config import validate_documents
+from .pod_network import left_pod_network
 
 _NODE_PREFIX = "system:node:"
-# What `kubeadm reset` leaves of flannel: the bridge has the address of the former pod subnet, and pods get addresses of
-# it until flanneld has written the file again
-_POD_NETWORK = ("/sys/class/net/cni0", "/run/flannel/subnet.env")
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def read_facts(spec: JoinSpec, machine: NodeContext) -> JoinState:
         ca_hash=_hash(ca),
         name=certificate.common_name[len(_NODE_PREFIX) :] if certificate else "",
         left=tuple(path for path in (CA, BOOTSTRAP_CONF, KUBELET_CONFIG, KUBELET_CONF) if os.path.exists(root(path))),
-        pod_network=tuple(path for path in _POD_NETWORK if os.path.exists(root(path))),
+        pod_network=left_pod_network(root),
         bootstrapping=identity is None and healthy and os.path.exists(root(BOOTSTRAP_CONF)),
         kubelet_healthy=healthy,
         membership=told.membership,

@@ -302,6 +302,24 @@ def test_given_certificates_outlive_the_removal_of_a_failed_try(lab: Lab, build:
     assert facts_before_init == [True, True, False]
 
 
+@pytest.mark.parametrize("path", ["/run/flannel/subnet.env", "/sys/class/net/cni0/address"])
+def test_a_pod_network_without_a_control_plane_is_removed_before_the_init(
+    path: str, lab: Lab, build: Builder, spec: InitSpec
+) -> None:
+    """`kubeadm reset` by hand leaves it; given certificates are kept."""
+    build.certs()
+    lab.write(path)
+    lab.write("/var/lib/cni/networks/cbr0/10.244.0.2")
+    found = converge(spec, lab.machine, True)
+    assert found.decision.name == "init" and found.decision.actions == ("discard", "init")
+    assert "the pod network of a former one is left: /" in found.decision.reason
+    assert lab.exists("/var/lib/cni") and lab.run.changes() == []
+    converge(spec, lab.machine, False)
+    assert not lab.exists("/var/lib/cni") and not lab.exists("/run/flannel")
+    assert lab.exists("/etc/kubernetes/pki/ca.key")
+    assert any(line.startswith("kubeadm init") for line in lab.run.said)
+
+
 def test_a_key_without_its_certificate_does_not_stop_the_next_try(lab: Lab, build: Builder, spec: InitSpec) -> None:
     build.certs().kubeconfigs()
     lab.write("/etc/kubernetes/pki/front-proxy-ca.key")
