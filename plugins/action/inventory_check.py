@@ -31,6 +31,7 @@ SPEC = {
     "node_subnet": {"type": "str", "default": ""},
     "kubernetes_version": {"type": "str", "default": ""},
     "bundle_version": {"type": "str", "default": ""},
+    "missing_bundle": {"type": "str", "default": ""},
     "proxy": {"type": "dict", "default": {}},
     "utility": {"type": "str", "default": ""},
     "packages_from": {"type": "str", "default": "upstream"},

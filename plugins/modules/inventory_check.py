@@ -76,6 +76,12 @@ options:
       - It is empty when there is no bundle, or when it cannot be read.
     type: str
     default: ""
+  missing_bundle:
+    description:
+      - File of the bundle that the controller lacks, empty if it has the bundle. With the O(packages_from) of
+        V(utility) that is a problem.
+    type: str
+    default: ""
   proxy:
     description:
       - Settings of an HTTP(S) proxy, C(http) and C(https) with URLs, and the list C(no_proxy). Empty for no proxy.

@@ -56,6 +56,7 @@ class Declaration:
     node_subnet: str = ""
     kubernetes_version: str = ""
     bundle_version: str = ""
+    missing_bundle: str = ""
     proxy: Mapping[str, Any] = field(default_factory=dict)
     utility: str = ""
     packages_from: str = "upstream"
@@ -298,6 +299,12 @@ def _version(declaration: Declaration) -> Iterator[str]:
 
 
 def _bundle(declaration: Declaration) -> Iterator[str]:
+    if declaration.missing_bundle and declaration.packages_from == "utility":
+        yield (
+            "The bundle of the utility is missing on this controller: expected the public key of its packages, found "
+            f"no {declaration.missing_bundle}. Create a bundle with the playbook bundle.yml, name the directory of one "
+            "in cluster_bundle, or set cluster_packages_from to upstream."
+        )
     if declaration.bundle_version not in ("", declaration.kubernetes_version):
         yield (
             f"The bundle has another version: expected Kubernetes {declaration.kubernetes_version}, found "

@@ -34,6 +34,8 @@ def with_hosts(*hosts: Host) -> Declaration:
         LAB,
         replace(LAB, node_subnet="", kubernetes_version=""),
         replace(LAB, bundle_version="1.36.3"),
+        # Its packages are not used
+        replace(LAB, missing_bundle="/bundle/key.asc"),
         replace(LAB, pod_subnet="10.244.0.0/16,fd00:1::/56", service_subnet="10.96.0.0/16, fd00:2::/112"),
         with_hosts(MASTER),
         replace(LAB, packages_from="utility", images_from="utility", utility="utility"),
@@ -111,6 +113,8 @@ def test_a_good_declaration_has_no_problem(declaration: Declaration) -> None:
         (replace(LAB, kubernetes_version="v1.36.3"), ["'v1.36.3'", "1.36.3"]),
         (replace(LAB, kubernetes_version="1.36"), ["'1.36'"]),
         (replace(LAB, kubernetes_version="latest"), ["'latest'"]),
+        (replace(LAB, packages_from="utility", utility="utility", missing_bundle="/bundle/key.asc"),
+         ["public key", "no /bundle/key.asc", "bundle.yml", "cluster_bundle"]),
         (replace(LAB, bundle_version="1.35.2"), ["Kubernetes 1.36.3", "1.35.2 in the bundle", "cluster_version"]),
     ],
 )
