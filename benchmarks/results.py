@@ -33,8 +33,6 @@ FORMAT = 1
 SAMPLE = 2.0
 NOISY = 0.5
 SAMPLES = 10
-# The utility, which has tasks of its own, is one of four hosts in one case and one of many in the other
-MORE_CALLS = 0.2
 
 Times = dict[str, float]
 
@@ -248,15 +246,6 @@ class Report:
                 say(f"{title}: {'playbooks' if ours else measure.reference} {runs[ours].total:.1f} s")
             pairs.append(Pair(load, runs[True], runs[False], measured_first=number % 2 == 1))
         return self.add(measure, pairs)
-
-    def compare_calls(self) -> None:
-        """Warn if the class, which is measured in check mode, makes more calls than a run without changes."""
-        idle, in_check_mode = self.calls.get("idle"), self.calls.get("class")
-        if idle and in_check_mode and in_check_mode > idle * (1 + MORE_CALLS):
-            self.warnings.append(
-                f"class: check mode runs {in_check_mode:g} tasks per host, a run without changes {idle:g}, so the "
-                "values of the class are too high."
-            )
 
     def as_document(self) -> dict[str, Any]:
         """Return everything for JSON; docs/performance.md describes it."""

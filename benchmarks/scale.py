@@ -4,9 +4,10 @@
 
 """Measure what a class costs its controller: CPU seconds and memory by the number of hosts and forks.
 
-The hosts are unconfigured containers, up to sixty of them, in seats of three, as the inventory plugin makes them from a
-class file: site.yml runs in check mode, with the same calls as a run without changes. The CPU seconds are those of the
-controller's processes without those of the hosts, although they share the same cores.
+The hosts are containers in seats of three, as the inventory plugin makes them from a class file. `make bench` installs
+a few seats and measures runs without changes. This program measures up to sixty unconfigured hosts in check mode, the
+most work that a run without a change on any host can make. The CPU seconds are those of the controller's processes
+without those of the hosts, although they share the same cores.
 
 Before that a cluster of three is installed. The load of the controller by that and by a run without changes is printed,
 and what the utility has sent, with the CPU seconds of its services.
@@ -15,40 +16,42 @@ and what the utility has sent, with the CPU seconds of its services.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
 
 from ansible_collections.classroom.kubeadm.plugins.module_utils._core.command import run
 from benchmarks.machines import UTILITY, Trial, trial
-from benchmarks.playbooks import recording
-from benchmarks.results import Load, Measure, Pair, Report, Run, say
+from benchmarks.results import Measure, Pair, Report, Run, say
 from testbed.config import Platform, machine_set
 from testbed.fleet import Fleet
 from tools.paths import ROOT, Checkout, environment
 
 SEAT = ("master", "node1", "node2")
 # The class of the goals: 61 hosts
-SEATS, FORKS = 20, 20
+GOAL_HOSTS, FORKS = 61, 20
+# The seats that are installed to measure it, as many as two cores and 12 GiB of memory can run
+INSTALLED = 5
 # A host that runs only systemd and sshd needs a twentieth of the resources of a cluster member
 BARE = 20
 MIB = 2**20
 
 
 @dataclass(frozen=True)
-class BareFleet(Fleet):
-    """Seats of hosts without workloads, and the utility."""
+class SeatFleet(Fleet):
+    """Seats of hosts, and the utility. Without `workloads` the seats are not installed, and need few resources."""
 
     seats: int = 1
+    workloads: bool = False
 
     @property
     def platforms(self) -> list[Platform]:
@@ -60,12 +63,12 @@ class BareFleet(Fleet):
         name = f"seat{number // 3 + 1:02}-{SEAT[number % 3]}"
         ip = f"{self.machines.prefix}.{number + 100}"
         # Only cluster members write to the anonymous volumes
-        volumes = tuple(volume for volume in like.volumes if ":" in volume)
+        volumes = tuple(volume for volume in like.volumes if self.workloads or ":" in volume)
         keys = {**like.keys, "hostname": name, "ip": ip, "volumes": list(volumes)}
         return Platform(name, name, like.image, ip, volumes, keys)
 
     def worth(self, machines: int) -> int:
-        return machines // BARE + 1
+        return machines if self.workloads else machines // BARE + 1
 
 
 @dataclass(frozen=True)
@@ -171,14 +174,13 @@ def print_load(title: str, load: Cost, lab: Trial) -> None:
     print(f"| {title:<16} | {hosts} | {load.cpu:.1f} | {load.cpu / hosts:.2f} |", flush=True)
 
 
-class BareClass:
-    """Seats of unconfigured hosts, and the runs that measure the load of their controller."""
+class SeatClass:
+    """Seats of a class, and the runs that measure the load of their controller."""
 
-    def __init__(self, lab: Trial, seats: int) -> None:
+    def __init__(self, lab: Trial, seats: int, workloads: bool) -> None:
         """Create the hosts and a class file for them, next to the lab's variables."""
         prefix = lab.env["CLASSROOM_NET"]
         self.lab = lab
-        self.seats = seats
         self.inventory = lab.work / "class" / "class.yml"
         self.inventory.parent.mkdir()
         (self.inventory.parent / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
@@ -192,67 +194,73 @@ variables: {{cluster_packages_from: utility, cluster_images_from: utility, ansib
             encoding="utf-8",
         )
         fleet = Fleet.of(Checkout.of(ROOT), machine_set("molecule", {"CLASSROOM_NET": prefix}), run)
-        BareFleet(fleet.checkout, fleet.machines, fleet.podman, fleet.run, seats=seats).up()
+        SeatFleet(fleet.checkout, fleet.machines, fleet.podman, fleet.run, seats=seats, workloads=workloads).up()
 
-    def calls(self) -> float:
-        """Run site.yml in check mode, which also opens the connections; return the number of tasks per host."""
-        file = self.lab.work / "tasks.json"
-        self.load(self.seats, FORKS, **recording(file))
-        return Run({}, json.loads(file.read_text(encoding="utf-8"))).calls
-
-    def load(self, seats: int, forks: int, **more: str) -> Cost:
-        """Return the load of site.yml in check mode for some of the seats, and the utility."""
+    def load(self, seats: int, forks: int, *arguments: str) -> Cost:
+        """Return the load of site.yml for some of the seats, and the utility."""
         limit = ":".join([UTILITY, *(f"seat{number:02}" for number in range(1, seats + 1))])
-        return cost(self.lab, site_argv(self.inventory, "--check", "--limit", limit, "--forks", str(forks)), **more)
+        return cost(self.lab, site_argv(self.inventory, *arguments, "--limit", limit, "--forks", str(forks)))
 
 
 def hosts_of(seats: int) -> int:
     return seats * len(SEAT) + 1
 
 
-def measures(seats: int, forks: int) -> tuple[Measure, Measure]:
-    """Return the measures for CPU seconds and elapsed seconds; only the class of the goals has goals."""
-    hosts = hosts_of(seats)
-    goals = (seats, forks) == (SEATS, FORKS)
+def measures(hosts: int) -> tuple[Measure, Measure]:
+    """Return the measures for CPU seconds and elapsed seconds; so many hosts are installed."""
+    goals = hosts == hosts_of(INSTALLED)
     return (
         Measure(
-            "class-cpu", f"{hosts} hosts, nothing to do: CPU seconds of the controller per host", unit="CPU s",
-            goal_value=0.5 if goals else None,
+            "class-cpu", f"{hosts} hosts, nothing to do: CPU seconds of the controller for each further host",
+            unit="CPU s", goal_value=0.5 if goals else None,
         ),
         Measure(
-            "class-elapsed", f"{hosts} hosts, nothing to do, {forks} forks", goal_value=50 if goals else None,
+            "class-elapsed", f"{GOAL_HOSTS} hosts, nothing to do, {FORKS} forks, calculated from {hosts} hosts",
+            goal_value=50 if goals else None,
         ),
     )
 
 
-def measure(report: Report, lab: Trial, rounds: int, seats: int = SEATS, forks: int = FORKS) -> None:
-    """Add the load of a class of bare hosts to a report."""
+def measure(report: Report, lab: Trial, rounds: int, seats: int = INSTALLED) -> None:
+    """Install a class, and add the load of runs without changes to a report."""
     lab.machines("down")
-    bare = BareClass(lab, seats)
-    cpu, elapsed = measures(seats, forks)
-    report.calls["class"] = bare.calls()
-    report.compare_calls()
-    found: list[tuple[Load, Cost]] = []
+    group = SeatClass(lab, seats, workloads=True)
+    group.load(seats, FORKS)
+    add(report, rounds, {hosts_of(count): partial(group.load, count, FORKS) for count in (1, seats)})
+
+
+def add(report: Report, rounds: int, loads: Mapping[int, Callable[[], Cost]]) -> None:
+    """Add the load of each further host to a report: the difference between runs of many and of few hosts."""
+    few, many = sorted(loads)
+    cpu, elapsed = measures(many)
+    per_host: list[Pair] = []
+    calculated: list[Pair] = []
     for number in range(rounds):
-        title = f"{elapsed.title}, round {number + 1}"
-        found.append((report.load(title), bare.load(seats, forks)))
-        say(f"{title}: {found[-1][1].seconds:.1f} s, {found[-1][1].cpu:.1f} CPU s")
-    hosts = hosts_of(seats)
-    report.add(cpu, [Pair(load, Run({"controller": each.cpu / hosts})) for load, each in found])
-    report.add(elapsed, [Pair(load, Run({"site.yml": each.seconds})) for load, each in found])
+        title = f"{many} hosts, nothing to do, round {number + 1}"
+        load = report.load(title)
+        less, more = loads[few](), loads[many]()
+        say(f"{title}: {more.seconds:.1f} s, {more.cpu:.1f} CPU s ({few} hosts: {less.seconds:.1f} s, {less.cpu:.1f})")
+        # Not less than nothing: runs of few hosts differ by more than the cost of a host
+        each = max(more.cpu - less.cpu, 0.01) / (many - few)
+        seconds = max(more.seconds - less.seconds, 0.01) / (many - few)
+        per_host.append(Pair(load, Run({"controller": each})))
+        calculated.append(Pair(load, Run({"site.yml": less.seconds + seconds * (GOAL_HOSTS - few)})))
+    report.add(cpu, per_host)
+    report.add(elapsed, calculated)
 
 
 def table(lab: Trial, seats: Sequence[int], forks: Sequence[int]) -> None:
-    """Print the load of runs by number of seats and forks."""
+    """Print the load of runs in check mode by number of seats and forks."""
     most = max(seats)
-    bare = BareClass(lab, most)
+    bare = SeatClass(lab, most, workloads=False)
     print("| hosts | forks | CPU s | CPU s per host | seconds | MiB | processes |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     runs = [(count, max(forks)) for count in seats] + [(most, fork) for fork in forks if fork != max(forks)]
-    bare.calls()
+    # Opens the connections
+    bare.load(most, max(forks), "--check")
     points = []
     for count, fork in runs:
-        found, hosts = bare.load(count, fork), hosts_of(count)
+        found, hosts = bare.load(count, fork, "--check"), hosts_of(count)
         print(
             f"| {hosts} | {fork} | {found.cpu:.1f} | {found.cpu / hosts:.2f} | {found.seconds:.1f} "
             f"| {found.memory / MIB:.0f} | {found.processes} |",

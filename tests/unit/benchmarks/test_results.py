@@ -43,12 +43,12 @@ def pairs(*values: tuple[float, float]) -> list[Pair]:
 def full_report(tasks: bool = True) -> Report:
     """Return a report with all measures of a smoke round."""
     found = report()
-    found.calls = {"idle": 9.0, "class": 9.0}
+    found.calls = {"idle": 9.0}
     for name, measure in playbooks.MEASURES.items():
         stages = dict.fromkeys(playbooks.HAND_STAGES.get(name, ("ping",)), 1.0)
         ours = dict.fromkeys((playbooks.START, *sorted(playbooks.plays()), playbooks.READY), 1.0)
         found.add(measure, [Pair(IDLE, Run(ours, [TASK] if tasks else []), Run(stages))])
-    for measure in scale.measures(2, 5):
+    for measure in scale.measures(4):
         found.add(measure, [Pair(IDLE, Run({"site.yml": 1.0}))])
     for kind in mirror.PLACES:
         for measure in mirror.measures(kind).values():
@@ -110,16 +110,17 @@ def test_a_disturbed_round_is_a_warning_and_no_failure(loads: list[Load], expect
     assert found.as_markdown().count("**Warning**") == len(expected)
 
 
-@pytest.mark.parametrize(("idle", "in_check_mode", "warned"), [
-    (10.0, 11.9, False), (10.0, 12.1, True), (10.0, 4.0, False), (None, 12.0, False), (10.0, None, False),
+@pytest.mark.parametrize(("few", "many", "cpu", "seconds"), [
+    ((6.0, 8.0), (12.0, 20.0), 0.5, 65.0), ((6.0, 8.0), (5.0, 7.0), 0.01 / 12, 8.0 + 0.01 / 12 * 57),
 ])
-def test_check_mode_with_more_calls_is_a_warning(
-    idle: float | None, in_check_mode: float | None, warned: bool
+def test_costs_of_a_class_are_those_of_further_hosts(
+    few: tuple[float, float], many: tuple[float, float], cpu: float, seconds: float
 ) -> None:
     found = report()
-    found.calls = {name: each for name, each in (("idle", idle), ("class", in_check_mode)) if each is not None}
-    found.compare_calls()
-    assert [text.partition(" tasks")[0] for text in found.warnings] == ["class: check mode runs 12.1"] * warned
+    scale.add(found, 1, {16: lambda: scale.Cost(*many, 0, 0), 4: lambda: scale.Cost(*few, 0, 0)})
+
+    measured = {each.measure.name: each.pairs[0].measured.total for each in found.results}
+    assert measured == pytest.approx({"class-cpu": cpu, "class-elapsed": seconds})
 
 
 def test_calls_are_counted_per_host() -> None:
