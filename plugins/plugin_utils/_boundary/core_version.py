@@ -15,8 +15,6 @@ from pathlib import Path
 
 import yaml
 from ansible.release import __version__
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 RUNTIME = Path(__file__).resolve().parents[3] / "meta" / "runtime.yml"
 
@@ -24,6 +22,10 @@ RUNTIME = Path(__file__).resolve().parents[3] / "meta" / "runtime.yml"
 @cache
 def version_problem(found: str = __version__) -> str:
     """Return why nothing may be run with this version of ansible-core; empty if it is supported."""
+    # A dependency of ansible-core, which ansible-test lacks when it imports the plugins
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
     required = yaml.safe_load(RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]
     # Like Ansible, which counts a release candidate as the release
     if SpecifierSet(required).contains(Version(found).base_version):

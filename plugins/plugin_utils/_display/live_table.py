@@ -56,13 +56,13 @@ def chosen(rows: Sequence[Row], most: int) -> list[Row]:
 
 def seat_table(rows: Sequence[Row], students: bool, columns: int) -> Table:
     """Return the table of the seats. The widths are set, because rich would cut the last column with the state."""
-    wide, bar = columns >= WIDE, columns >= WITH_BAR
+    wide, with_bar = columns >= WIDE, columns >= WITH_BAR
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     widths = {
-        "seat": _fitting([row.seat for row in rows], "seat", 24 if bar else 16 if wide else 10),
+        "seat": _fitting([row.seat for row in rows], "seat", 24 if with_bar else 16 if wide else 10),
         "student": _fitting([row.student for row in rows], "student", 24) if students else 0,
         "stage": _fitting([row.stage for row in rows], "stage", 24 if wide else 12),
-        "progress" if bar else "step": 16 if bar else 5,
+        "progress" if with_bar else "step": 16 if with_bar else 5,
         "time": max(len(duration(row.seconds)) for row in rows) if rows else 4,
         "state": max(map(len, STYLES)),
     }
@@ -80,7 +80,7 @@ def seat_table(rows: Sequence[Row], students: bool, columns: int) -> Table:
         cells: list[RenderableType] = [Text(plain(row.seat))]
         if students:
             cells.append(Text(plain(row.student)))
-        cells += [Text(plain(row.stage)), _progress(row, bar), Text(duration(row.seconds)),
+        cells += [Text(plain(row.stage)), _progress(row, with_bar), Text(duration(row.seconds)),
                   Text(row.state, style=STYLES[row.state])]
         if widths.get("", 0) > 0:
             cells.append(Text(plain(row.detail), style="dim" if row.state == WORKING else ""))
@@ -92,8 +92,8 @@ def _fitting(texts: Sequence[str], head: str, most: int) -> int:
     return min(max((width(plain(text)) for text in [*texts, head]), default=0), most)
 
 
-def _progress(row: Row, bar: bool) -> RenderableType:
-    if not bar or not row.total:
+def _progress(row: Row, with_bar: bool) -> RenderableType:
+    if not with_bar or not row.total:
         return Text(progress(row))
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=4, justify="right", no_wrap=True)

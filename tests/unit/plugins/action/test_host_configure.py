@@ -47,10 +47,11 @@ MEMBER = {"changed": False, "decision": "none", "reason": "it is a member", "act
 
 
 def answer(
-    host: Mapping[str, Any] | None = None, member: Mapping[str, Any] | None = MEMBER, **more: Any
+    host: Mapping[str, Any] | None = None, planned: bool = True, member: Mapping[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
-    sections = {"host": host or UNCHANGED, "firewall": FIREWALL, **({} if member is None else {"membership": member})}
-    return {"sections": {**sections, **more}}
+    """The answer of a host; one with a plan also has the section of its membership."""
+    plan = {"membership": member or MEMBER} if planned else {}
+    return {"sections": {"host": host or UNCHANGED, "firewall": FIREWALL, **plan, **more}}
 
 
 @pytest.fixture
@@ -70,11 +71,11 @@ FAILED = {"failed": True, "msg": "Cannot set the name: expected a, found b."}
 @pytest.mark.parametrize(("found", "second", "other", "options", "complete", "calls"), [
     (answer(), "not_concerned", False, (), True, []),
     # The host leaves out plans after a change, and those that are a change
-    (answer(CHANGED, None), "not_concerned", False, (), False, ["kubeadm_join"]),
+    (answer(CHANGED, False), "not_concerned", False, (), False, ["kubeadm_join"]),
     (answer(CHANGED), "not_concerned", False, ("--check",), False, []),
-    (answer(member=None), "not_concerned", False, (), False, ["kubeadm_join"]),
+    (answer(planned=False), "not_concerned", False, (), False, ["kubeadm_join"]),
     (answer(member=JOINS), "not_concerned", False, ("--check",), False, []),
-    (answer(member=None), "not_concerned", True, (), False, ["host_settings", "kubeadm_join"]),
+    (answer(planned=False), "not_concerned", True, (), False, ["host_settings", "kubeadm_join"]),
     (answer(member={**MEMBER, "decision": "undecided"}), "not_concerned", False, (), False, ["kubeadm_join"]),
     (answer(FAILED), "not_concerned", False, ("--skip-tags", "host"), True, []),
     (answer(), "nowhere", False, (), False, ["kubeadm_join"]),
@@ -100,7 +101,7 @@ def test_which_modules_are_called_after_it(
 def test_an_error_of_a_section_is_that_of_its_role(hosts: Hosts) -> None:
     said = hosts.run(
         PLAY.replace("SECOND", "not_concerned").replace("OTHER", "false"),
-        {"node1": answer(FAILED, None), "master": answer()}, {})
+        {"node1": answer(FAILED, False), "master": answer()}, {})
 
     assert "Cannot set the name: expected a, found b." in said
     assert called(hosts, "node1") == ["host_configure"]

@@ -124,6 +124,7 @@ def test_without_names_of_students_there_is_no_column_for_them() -> None:
     assert not [name for name in STUDENTS if name and name in text]
     assert "seat18 is new" in text
 
+
 def test_nothing_is_fetched_from_elsewhere() -> None:
     text = page(two_days(20))
     reader = read(two_days(20))
