@@ -108,10 +108,15 @@ def main() -> int:
         parser.error(f"no measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
     report = Report(smoke=arguments.smoke)
     name = "smoke" if arguments.smoke else datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%SZ")
-    found = smoke(report) if arguments.smoke else []
-    if not arguments.smoke:
-        measure(report, arguments)
-    found += show(report, (arguments.json or CACHE / "benchmarks" / f"{name}.json").absolute())
+    found: list[str] = []
+    try:
+        if arguments.smoke:
+            found += smoke(report)
+        else:
+            measure(report, arguments)
+    finally:
+        # Also after an error, because each measure takes minutes
+        found += show(report, (arguments.json or CACHE / "benchmarks" / f"{name}.json").absolute())
     for problem in found:
         say(f"error: {problem}")
     return 1 if found else 0
