@@ -232,3 +232,17 @@ def test_an_unknown_measure_is_rejected(monkeypatch: pytest.MonkeyPatch, capsys:
     with pytest.raises(SystemExit):
         main()
     assert "no measure nonsense; there are install, renew, node, idle, class, mirror" in capsys.readouterr().err
+
+
+def test_results_before_an_error_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(found: Report, _arguments: Any) -> None:
+        found.add(RENEW, [Pair(IDLE, Run({"reset": 36.0}), Run({"reset": 40.0}))])
+        raise RuntimeError("the next measure failed")
+
+    monkeypatch.setattr("benchmarks.__main__.measure", fail)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--json", str(tmp_path / "found.json")])
+    with pytest.raises(RuntimeError, match="the next measure failed"):
+        main()
+
+    document = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert [each["name"] for each in document["measures"]] == ["renew"]
