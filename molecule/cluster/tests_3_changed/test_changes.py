@@ -116,7 +116,7 @@ def time_server() -> str:
     utility = machine("utility.example.com")
     utility.check_output(
         "apt-get -qq --yes install chrony && "
-        # The stratum is that of a server that nobody keeps: its clock is the class's truth
+        # The stratum is that of a server without a source of its own, whose clock the class follows
         "printf 'local stratum 8\\nallow\\n' > /etc/chrony/conf.d/class.conf && systemctl restart chrony")
     return str(utility.ansible.get_variables()["ansible_host"])
 

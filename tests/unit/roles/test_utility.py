@@ -172,9 +172,9 @@ def test_an_inventory_is_known_by_the_names_of_its_clusters(
     given: dict[str, Any] = {"hostvars": hosts, "groups": {"k8s_cluster": list(hosts)}, "cluster_utility": "utility"}
     assert value("_cluster_names", **given) == expected
     assert value("firewall_desired.owners", _cluster_address="", **given, _cluster_hosts=[]) == expected
-    nobody = value("firewall_desired.owners", _cluster_address="", _cluster_hosts=[], **{
+    without_utility = value("firewall_desired.owners", _cluster_address="", _cluster_hosts=[], **{
         **given, "inventory_hostname": "master"})
-    assert nobody == []
+    assert without_utility == []
     assert value("firewall_desired.owners", _cluster_address="", **given, _cluster_hosts=[],
                  cluster_utility_owners=["room 12"]) == ["room 12"]
 
